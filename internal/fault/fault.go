@@ -1,0 +1,173 @@
+// Package fault is how lpipe tells a person what went wrong: what happened, why, and what to do about it.
+//
+// An [Error] carries the three sentences and a [Kind]; the kind alone decides the exit code. Errors without a
+// kind are bugs or raw errors of a library; they print as they are and count as [Build]. Nothing here writes to
+// a terminal: package cli prints with [Print].
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/agext/levenshtein"
+)
+
+// Kind groups errors by what the caller of lpipe can do about them.
+type Kind int
+
+// The kinds, in the order in which a run with several errors prefers them for its exit code: see [Worst].
+const (
+	Build     Kind = iota // a step of the build failed, such as a compile error
+	Tests                 // the lambda's own tests failed
+	Artifact              // the program was built and would not run on Lambda
+	Publish               // the zip exists, pushing or exporting the image failed
+	Engine                // no usable BuildKit, or it went away
+	NoSpace               // a disk is full, here or on the engine
+	Usage                 // a flag, lpipe.toml or a manifest is wrong
+	Cancelled             // interrupted by the user
+)
+
+// ExitCode returns the exit status that the command's help documents for the kind.
+func (k Kind) ExitCode() int {
+	switch k {
+	case Tests:
+		return 5
+	case Artifact:
+		return 4
+	case Publish:
+		return 6
+	case Engine:
+		return 3
+	case NoSpace:
+		return 102
+	case Usage:
+		return 2
+	case Cancelled:
+		return 130
+	default:
+		return 1
+	}
+}
+
+// Error is a mistake or failure in words for the person who ran lpipe: lower case, no full stop.
+type Error struct {
+	Kind Kind
+	What string // what failed: "cannot reach BuildKit at tcp://build.internal:1234"
+	Why  string // the cause; the text of Err when empty
+	Fix  string // what to do; a command or a key where there is one
+	// Output is text of another program (a compiler, a test run), printed verbatim before the message.
+	Output string
+	Err    error // the cause, for errors.Is and errors.As
+}
+
+func (e *Error) Error() string {
+	if why := e.why(); why != "" {
+		return e.What + ": " + why
+	}
+	return e.What
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+func (e *Error) why() string {
+	if e.Why != "" {
+		return e.Why
+	}
+	if e.Err != nil {
+		return e.Err.Error()
+	}
+	return ""
+}
+
+// List collects mistakes, so that one run reports all of them. The zero value is empty and ready to use.
+type List struct{ errs []error }
+
+// Add appends err; nil adds nothing. A joined error is added as its parts.
+func (l *List) Add(err error) {
+	if err != nil {
+		l.errs = append(l.errs, flatten(err)...)
+	}
+}
+
+// Addf appends a [Usage] error made of the three sentences; fix may be empty.
+func (l *List) Addf(what, why, fix string) {
+	l.Add(&Error{Kind: Usage, What: what, Why: why, Fix: fix})
+}
+
+// Err returns nil when nothing was added, the error itself when there is one, and all of them joined otherwise.
+func (l *List) Err() error {
+	if len(l.errs) == 1 {
+		return l.errs[0]
+	}
+	return errors.Join(l.errs...)
+}
+
+func flatten(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, flatten(e)...)
+	}
+	return all
+}
+
+// Worst returns the kind that decides the exit code of a run that ended with err, which may join several
+// errors: the one whose remedy comes first, so a wrong config outranks a failed test.
+func Worst(err error) Kind {
+	worst := Build
+	for _, e := range flatten(err) {
+		var f *Error
+		if errors.As(e, &f) {
+			worst = max(worst, f.Kind)
+		}
+	}
+	return worst
+}
+
+// Print writes err for a person, each of its parts as up to three lines:
+//
+//	lpipe: error: cannot reach BuildKit at tcp://build.internal:1234
+//	lpipe: why:   the certificate is valid for "buildkitd", not "build.internal"
+//	lpipe: fix:   set engine.tls.server-name = "buildkitd" in lpipe.toml
+//
+// Several lines in one sentence are indented under the first.
+func Print(w io.Writer, err error) {
+	for _, e := range flatten(err) {
+		var f *Error
+		if !errors.As(e, &f) {
+			line(w, "error: ", e.Error())
+			continue
+		}
+		if f.Output != "" {
+			fmt.Fprintln(w, strings.TrimRight(f.Output, "\n"))
+		}
+		line(w, "error: ", f.What)
+		line(w, "why:   ", f.why())
+		line(w, "fix:   ", f.Fix)
+	}
+}
+
+func line(w io.Writer, label, text string) {
+	if text == "" {
+		return
+	}
+	const prefix = "lpipe: "
+	indent := "\n" + strings.Repeat(" ", len(prefix)+len(label))
+	fmt.Fprintf(w, "%s%s%s\n", prefix, label, strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", indent))
+}
+
+// Nearest returns the entry of known that is most like word, or "" when none is close.
+func Nearest(word string, known []string) string {
+	best, bestCost := "", len(word)/3+2
+	for _, k := range known {
+		if c := levenshtein.Distance(strings.ToLower(word), strings.ToLower(k), nil); c < bestCost {
+			best, bestCost = k, c
+		}
+	}
+	return best
+}
