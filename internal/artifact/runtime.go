@@ -1,0 +1,49 @@
+package artifact
+
+import (
+	"fmt"
+	"strings"
+
+	"lpipe/internal/fault"
+)
+
+// runtimes are the Lambda runtimes that start a bootstrap: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html.
+var runtimes = map[string]struct {
+	floor      version
+	deprecated string // the date, for those that have one
+}{
+	// Amazon Linux 2023 has glibc 2.34: https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html
+	"provided.al2023": {floor: version{2, 34}},
+	// Amazon Linux 2 has glibc 2.26: https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html
+	"provided.al2": {floor: version{2, 26}, deprecated: "2026-07-31"},
+}
+
+// gone says why a name that was once right, or is right elsewhere, is refused.
+var gone = map[string]string{
+	"go1.x":       "Lambda removed it on 2024-01-08",
+	"provided":    "Lambda removed it, with Amazon Linux 1, on 2024-01-08",
+	"lambda@edge": "Lambda@Edge runs Node.js and Python only: neither custom runtimes nor container images",
+}
+
+// checkRuntime returns the error for a runtime that cannot start a bootstrap.
+func checkRuntime(name string) error {
+	if _, ok := runtimes[name]; ok {
+		return nil
+	}
+	why := gone[strings.ToLower(name)]
+	if why == "" {
+		why = "it does not start a program called bootstrap"
+	}
+	return &fault.Error{
+		Kind: fault.Usage, What: fmt.Sprintf("the runtime %q cannot run a Rust program", name), Why: why,
+		Fix: `set runtime = "provided.al2023"`,
+	}
+}
+
+// platformLibraries are the shared libraries that a program may count on in both runtimes: glibc's own and the
+// unwinder of GCC, which every Rust program for a gnu target needs.
+var platformLibraries = map[string]bool{
+	"libc.so.6": true, "libm.so.6": true, "libpthread.so.0": true, "libdl.so.2": true, "librt.so.1": true,
+	"libutil.so.1": true, "libresolv.so.2": true, "libgcc_s.so.1": true,
+	"ld-linux-x86-64.so.2": true, "ld-linux-aarch64.so.1": true,
+}

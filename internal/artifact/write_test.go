@@ -1,0 +1,231 @@
+//go:build unix
+
+package artifact
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"lpipe/internal/fault"
+)
+
+// The test binary, started with this variable, writes the second generation of files into the folder it names,
+// again and again until it is killed.
+const writerEnv = "LPIPE_TEST_WRITE_TO"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(writerEnv); dir != "" {
+		for {
+			for generation := range 2 {
+				if err := Write(dir, files(generation)...); err != nil {
+					fmt.Fprintln(os.Stderr, err)
+					os.Exit(1)
+				}
+			}
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// files are the program and the zip of a generation, different and of different sizes.
+func files(generation int) []File {
+	return []File{
+		{Name: "bootstrap", Data: bytes.Repeat([]byte{byte(generation), 7}, 1<<20+generation), Mode: 0o755},
+		{Name: "bootstrap.zip", Data: bytes.Repeat([]byte{byte(generation), 9}, 1<<19-generation), Mode: 0o644},
+	}
+}
+
+// holds returns the generation of the file with that index in dir, -1 for any other content.
+func holds(dir string, index int) int {
+	for generation := range 2 {
+		f := files(generation)[index]
+		got, err := os.ReadFile(filepath.Join(dir, f.Name))
+		if err == nil && sha256.Sum256(got) == sha256.Sum256(f.Data) {
+			return generation
+		}
+	}
+	return -1
+}
+
+// names lists a folder, hidden files too.
+func names(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return strings.Join(all, " ")
+}
+
+func TestWriteReplacesFilesWhole(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "target", "lambda", "echo")
+	mask := syscall.Umask(0o077)
+	defer syscall.Umask(mask)
+	for generation := range 2 {
+		if err := Write(dir, files(generation)...); err != nil {
+			t.Fatal(err)
+		}
+		for i, f := range files(generation) {
+			info, err := os.Stat(filepath.Join(dir, f.Name))
+			if err != nil || info.Mode() != f.Mode || holds(dir, i) != generation {
+				t.Errorf("%s of generation %d: mode %v, generation %d, %v", f.Name, generation, info.Mode(), holds(dir, i), err)
+			}
+		}
+		if got := names(t, dir); got != "bootstrap bootstrap.zip" {
+			t.Errorf("the folder has %s", got)
+		}
+	}
+}
+
+// A link under the name of the output is replaced, and what it points to is left alone.
+func TestWriteDoesNotFollowLinks(t *testing.T) {
+	dir := t.TempDir()
+	elsewhere := filepath.Join(t.TempDir(), "precious")
+	if err := os.WriteFile(elsewhere, []byte("precious"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(elsewhere, filepath.Join(dir, "bootstrap")); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(dir, files(0)...); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(elsewhere); string(got) != "precious" || holds(dir, 0) != 0 {
+		t.Errorf("the link's target holds %d bytes", len(got))
+	}
+}
+
+func TestKilledWritersLeaveOldOrNewFiles(t *testing.T) {
+	dir := t.TempDir()
+	if err := Write(dir, files(0)...); err != nil {
+		t.Fatal(err)
+	}
+	leftovers, generations := 0, map[int]int{}
+	for i := range 25 {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), writerEnv+"="+dir)
+		child.Stderr = os.Stderr
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10*time.Millisecond + time.Duration(i)*3700*time.Microsecond)
+		if err := child.Process.Kill(); err != nil {
+			t.Error("the writer was gone: ", err)
+		}
+		_ = child.Wait()
+		for index := range files(0) {
+			g := holds(dir, index)
+			if g < 0 {
+				t.Fatalf("after kill %d, %s is neither the old nor the new file", i, files(0)[index].Name)
+			}
+			generations[g]++
+		}
+		if strings.Contains(names(t, dir), tempSuffix) {
+			leftovers++
+		}
+	}
+	t.Logf("%d of 25 kills left a partial file; generations seen: %v", leftovers, generations)
+	if leftovers == 0 {
+		t.Error("no kill hit a write: the test shows nothing")
+	}
+	if err := Write(dir, files(1)...); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, dir); got != "bootstrap bootstrap.zip" {
+		t.Errorf("the next run leaves %s", got)
+	}
+}
+
+func TestConcurrentWritersDoNotMix(t *testing.T) {
+	dir := t.TempDir()
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			if err := Write(dir, files(i%2)...); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if a, b := holds(dir, 0), holds(dir, 1); a < 0 || a != b {
+		t.Errorf("the program is of generation %d, the zip of %d", a, b)
+	}
+	if got := names(t, dir); got != "bootstrap bootstrap.zip" {
+		t.Errorf("the folder has %s", got)
+	}
+}
+
+func TestFullDiskLeavesTheOldFiles(t *testing.T) {
+	needPart(t, "root, to mount a small file system", os.Geteuid() == 0)
+	dir := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", dir).CombinedOutput(); err != nil {
+		needPart(t, "mount: "+string(out), false)
+	}
+	defer func() {
+		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+	}()
+	small := []File{{"bootstrap", bytes.Repeat([]byte("a"), 200_000), 0o755}, {"bootstrap.zip", bytes.Repeat([]byte("b"), 100_000), 0o644}}
+	if err := Write(dir, small...); err != nil {
+		t.Fatal(err)
+	}
+	// The first file fits, the second does not: neither may change.
+	big := []File{{"bootstrap", bytes.Repeat([]byte("c"), 200_000), 0o755}, {"bootstrap.zip", make([]byte, 2<<20), 0o644}}
+	err := Write(dir, big...)
+	checkErrors(t, err, fault.NoSpace, "no space left on device")
+	for _, f := range small {
+		if got, err := os.ReadFile(filepath.Join(dir, f.Name)); err != nil || !bytes.Equal(got, f.Data) {
+			t.Errorf("%s changed: %v", f.Name, err)
+		}
+	}
+	if got := names(t, dir); got != "bootstrap bootstrap.zip" {
+		t.Errorf("the folder has %s", got)
+	}
+}
+
+func TestWriteSaysWhatIsInTheWay(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "bootstrap.zip"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	checkErrors(t, Write(dir, files(0)...), fault.Artifact, "it is a folder")
+	if got := names(t, dir); got != "bootstrap.zip" {
+		t.Errorf("the folder has %s", got)
+	}
+	checkErrors(t, Write(dir, File{Name: "../x"}), fault.Artifact, "has a folder in it")
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	err := Write(filepath.Join(file, "sub"), files(0)...)
+	checkErrors(t, err, fault.Artifact, "not a directory")
+	if !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("the cause is lost: %v", err)
+	}
+	if os.Geteuid() != 0 {
+		if err := os.Chmod(dir, 0o555); err != nil {
+			t.Fatal(err)
+		}
+		err := Write(dir, files(0)[:1]...)
+		checkErrors(t, err, fault.Artifact, "permission denied")
+		if !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("the cause is lost: %v", err)
+		}
+	}
+}

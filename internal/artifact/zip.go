@@ -1,0 +1,183 @@
+package artifact
+
+import (
+	"archive/zip"
+	"bytes"
+	"compress/flate"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"hash/crc32"
+	"path"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"lpipe/internal/fault"
+)
+
+// Entry is a file of the zip.
+type Entry struct {
+	Name       string // a relative path with slashes
+	Data       []byte
+	Executable bool // mode 0755 instead of 0644
+}
+
+// level is the compression of the zip. On a program of 21 MB, 9 takes 3.6 times as long and saves 0.2 %.
+const level = 6
+
+// The years that a zip can tell.
+var (
+	firstTime = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
+	lastTime  = time.Date(2107, 12, 31, 23, 59, 58, 0, time.UTC)
+)
+
+// Zip returns a zip of the entries, byte for byte the same for the same entries in any order. epoch is the time
+// of all files, in practice SOURCE_DATE_EPOCH; the zero time and those that a zip cannot tell become the nearest
+// it can. The error names every entry that cannot be unpacked everywhere, and a missing or not executable bootstrap.
+//
+// The bytes also depend on the release of Go that built lpipe: compress/flate may choose otherwise in another.
+func Zip(entries []Entry, epoch time.Time) ([]byte, error) {
+	entries = slices.SortedFunc(slices.Values(entries), func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+	if err := checkEntries(entries); err != nil {
+		return nil, err
+	}
+	if epoch = epoch.UTC(); epoch.Before(firstTime) {
+		epoch = firstTime
+	} else if epoch.After(lastTime) {
+		epoch = lastTime
+	}
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for _, e := range entries {
+		if err := add(w, e, epoch); err != nil {
+			return nil, fmt.Errorf("zipping %s: %w", e.Name, err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, fmt.Errorf("closing the zip: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// add writes one file. Its sizes and checksum go before its bytes, where every reader finds them; the ordinary
+// way of package zip would put them behind, and the time into an extra field.
+func add(w *zip.Writer, e Entry, epoch time.Time) error {
+	h := &zip.FileHeader{
+		Name: e.Name, Method: zip.Deflate, ReaderVersion: 20,
+		CRC32: crc32.ChecksumIEEE(e.Data), UncompressedSize64: uint64(len(e.Data)),
+	}
+	if strings.ContainsFunc(e.Name, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		h.Flags = 0x800 // the name is UTF-8: APPNOTE.TXT 4.4.4, bit 11
+	}
+	h.SetMode(0o644) // also marks the entry as made on Unix and as a regular file
+	if e.Executable {
+		h.SetMode(0o755)
+	}
+	h.CreatorVersion |= 20                                                                // as the readers of zip 2.0 and later expect; SetMode says Unix
+	h.ModifiedDate = uint16(epoch.Day() + int(epoch.Month())<<5 + (epoch.Year()-1980)<<9) //nolint:staticcheck // the field that adds no extra one
+	h.ModifiedTime = uint16(epoch.Second()/2 + epoch.Minute()<<5 + epoch.Hour()<<11)      //nolint:staticcheck // the same
+	var packed bytes.Buffer
+	f, err := flate.NewWriter(&packed, level)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(e.Data); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	data := packed.Bytes()
+	if len(data) >= len(e.Data) {
+		data, h.Method = e.Data, zip.Store
+	}
+	h.CompressedSize64 = uint64(len(data))
+	body, err := w.CreateRaw(h)
+	if err != nil {
+		return err
+	}
+	_, err = body.Write(data)
+	return err
+}
+
+// checkEntries reports every entry of a sorted list that some unpacker refuses, renames or puts elsewhere.
+func checkEntries(entries []Entry) error {
+	var problems fault.List
+	bootstrap := false
+	kind := map[string]string{} // of each path: file, or folder for what contains one
+	for _, e := range entries {
+		why := checkName(e.Name)
+		for dir := path.Dir(e.Name); why == "" && dir != "."; dir = path.Dir(dir) {
+			if kind[dir] == "file" {
+				why = fmt.Sprintf("%q is a file of the zip, not a folder", dir)
+			}
+			kind[dir] = "folder"
+		}
+		switch kind[e.Name] {
+		case "file":
+			why = "there are two files of that name"
+		case "folder":
+			why = "it is also a folder of the zip"
+		}
+		kind[e.Name] = "file"
+		if e.Name == "bootstrap" {
+			bootstrap = true
+			if !e.Executable {
+				why = "Lambda cannot start it without the executable bit"
+			}
+		}
+		if why != "" {
+			problems.Add(refuse(fmt.Sprintf("the zip cannot hold %q", e.Name), why, "rename or leave out the file"))
+		}
+	}
+	if !bootstrap {
+		problems.Add(refuse("the zip has no bootstrap", "Lambda starts the file of that name at the root of the zip", "add the built program"))
+	}
+	return problems.Err()
+}
+
+// checkName returns what is wrong with a file name, "" for a good one.
+func checkName(name string) string {
+	switch {
+	case !utf8.ValidString(name):
+		return "the name is not UTF-8"
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return "the name has control characters"
+	case strings.Contains(name, `\`):
+		return "some unpackers read a backslash as a slash"
+	case strings.HasPrefix(name, "/") || len(name) > 1 && name[1] == ':':
+		return "the path is absolute"
+	case len(name) > 4095: // PATH_MAX of Linux, without the NUL
+		return "the path is longer than 4095 bytes"
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		switch {
+		case part == "" || part == "." || part == "..":
+			return fmt.Sprintf("the path has a part %q", part)
+		case len(part) > 255: // NAME_MAX of Linux
+			return "a part of the path is longer than 255 bytes"
+		}
+	}
+	return ""
+}
+
+// Sums are the sizes and digests that tell one deployment from another.
+type Sums struct {
+	Size       int64  `json:"size"`       // of the program, in bytes
+	ZipSize    int64  `json:"zipSize"`    // in bytes
+	SHA256     string `json:"sha256"`     // of the zip, in hex, as sha256sum prints it
+	CodeSHA256 string `json:"codeSha256"` // the same in base64, as Lambda's CodeSha256 and Terraform's source_code_hash have it
+}
+
+// Sum returns the sums of a program and of the zip it is in.
+func Sum(program, zipped []byte) Sums {
+	sum := sha256.Sum256(zipped)
+	return Sums{
+		Size: int64(len(program)), ZipSize: int64(len(zipped)),
+		SHA256: hex.EncodeToString(sum[:]), CodeSHA256: base64.StdEncoding.EncodeToString(sum[:]),
+	}
+}
