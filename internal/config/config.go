@@ -1,0 +1,310 @@
+// Package config reads lpipe.toml, the environment and the flags into one [Config] that remembers where each
+// value came from.
+//
+// It knows nothing of cargo projects or engines: that a lambda or a feature exists, and that an engine can be
+// reached, is for their packages to say, with the [Origin] kept here. The environment comes in as a map and the
+// disk as an [fs.FS].
+//
+// A key is the path of a value as lpipe.toml spells it, "build.arch". A layer is one source of values; a higher
+// layer hides the lower ones: the default, lpipe.toml, its [ci] table when lpipe runs in CI, the environment,
+// the flags. Within one layer a key of [lambda.NAME] hides the same key of [build]. Tables of a person's own
+// names, such as build.env, are laid over each other name by name; lists are replaced as a whole.
+package config
+
+import (
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"lpipe/internal/fault"
+)
+
+// Config is all settings of one run. Paths in it are joined to the folder of lpipe.toml, or to [Input.Dir] when
+// a flag or the environment gave them.
+type Config struct {
+	File    string   // lpipe.toml as found, "" when there is none
+	CI      string   // the CI system of [DetectCI], "" on a laptop
+	Lambdas []string // names and patterns of the binary targets to build; empty: those of the default members
+
+	Lambda   map[string]Lambda   // by the name of the lambda; [Config.For] has its build settings
+	Registry map[string]Registry // by host, with a port where it has one
+	SSH      SSH
+	Cache    Cache
+
+	Push       bool
+	Image      string   // the image to push, a template with [Holes]; "" when nothing was said
+	Tags       []string // more tags of Image, templates; with a "/" or ":" an image of its own
+	CacheWrite string   // the branch that may write the cache from CI; "" for every branch
+
+	Engine   string // as package engine reads it; "" when nothing was said
+	Builder  string // a buildx builder by name
+	Progress string // auto, plain, tty, quiet or rawjson
+
+	values map[string]value
+	tables map[string]Origin
+}
+
+// Build is how one lambda is built.
+type Build struct {
+	Base string   // an image reference, or oci-layout://DIR[:TAG][@DIGEST]
+	Arch []string // x86_64, arm64 or both, as Lambda calls them
+	// Target is the Rust target, "" when Arch has two: see [Build.TargetFor].
+	Target          string
+	Profile         string
+	Features        []string
+	DefaultFeatures bool
+	Rustflags       []string
+	Env             map[string]string // of build and tests
+	TestEnv         map[string]string // of tests alone
+	Packages        []string          // of apt or apk, "name" or "name=version"
+	Test            bool
+	Network         string // none or default
+	Link            string // static or dynamic
+	Runtime         string // the Lambda runtime the program is for
+	Include         []string
+	Smoke           string
+}
+
+// Lambda says which binary target a [lambda.NAME] table means where the name alone does not.
+type Lambda struct {
+	Package, Bin string
+}
+
+// Registry is how to reach one registry.
+type Registry struct {
+	CA      string   // path of a PEM file
+	Mirrors []string // hosts asked first, each with an optional path
+	HTTP    bool     // plain HTTP
+}
+
+// SSH says which keys the fetch step may use, and for what.
+type SSH struct {
+	Hosts        []string          // pinned hosts, with a port where it is not 22
+	Repositories []string          // allowed beside those that Cargo.lock names
+	Keys         []string          // SHA256 fingerprints of the agent's identities; empty: all
+	DeployKeys   map[string]string // repository to "env:NAME" or a path
+	Key          string            // "env:NAME" or a path; "" for the agent
+	Mode         string            // strict or userauth
+	KnownHosts   []string          // paths of files beside the pinned keys
+}
+
+// Cache is where cached layers are read from and written to, in buildx's syntax.
+type Cache struct{ From, To []string }
+
+// Setting is one flag as the person gave it.
+type Setting struct {
+	Key    string   // as in lpipe.toml, "build.arch"; "build.env" for NAME=VALUE pairs; "config" for the file itself
+	Values []string // none means true for a key that takes true or false
+	Flag   string   // "--arch"
+}
+
+// Input is all that [Load] reads.
+type Input struct {
+	FS       fs.FS             // the whole disk: [os.DirFS] of "/"
+	Dir      string            // slash-separated folder to look for lpipe.toml from
+	Env      map[string]string // the environment of lpipe
+	Settings []Setting
+}
+
+// Load finds lpipe.toml in in.Dir or in its parents, up to the one that holds .git, and lays the environment and
+// the flags over it. The error joins every mistake found, each a [fault.Error] of kind [fault.Usage].
+func Load(in Input) (*Config, error) {
+	l := &loader{in: in, ci: DetectCI(in.Env), values: map[string]value{}, tables: map[string]Origin{}}
+	l.defaults()
+	l.file()
+	l.environment()
+	l.settings()
+	c := l.config()
+	l.agree(c)
+	if err := l.mistakes.Err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// For returns [build] with the lambda's own keys laid over it. A name without a [lambda.NAME] table gets [build].
+func (c *Config) For(lambda string) Build {
+	b := Build{
+		Base:            c.text(lambda, "base"),
+		Arch:            c.list(lambda, "arch"),
+		Target:          c.text(lambda, "target"),
+		Profile:         c.text(lambda, "profile"),
+		Features:        c.list(lambda, "features"),
+		DefaultFeatures: c.on(lambda, "default-features"),
+		Rustflags:       c.list(lambda, "rustflags"),
+		Env:             c.pairs(lambda, "env"),
+		TestEnv:         c.pairs(lambda, "test-env"),
+		Packages:        c.list(lambda, "packages"),
+		Test:            c.on(lambda, "test"),
+		Network:         c.text(lambda, "network"),
+		Link:            c.text(lambda, "link"),
+		Runtime:         c.text(lambda, "runtime"),
+		Include:         c.list(lambda, "include"),
+		Smoke:           c.text(lambda, "smoke"),
+	}
+	arch := c.choose(lambda, "arch")
+	switch {
+	case b.Target != "" && arch.layer == byDefault:
+		b.Arch = []string{archOf(b.Target)}
+	case b.Target == "" && len(b.Arch) == 1:
+		b.Target = b.TargetFor(b.Arch[0])
+	}
+	return b
+}
+
+// TargetFor returns the Rust target for one entry of b.Arch: the configured one, or ARCH-unknown-linux-musl for
+// link "static" and ARCH-unknown-linux-gnu for "dynamic", where arm64 is aarch64.
+func (b Build) TargetFor(arch string) string {
+	if b.Target != "" {
+		return b.Target
+	}
+	libc := "musl"
+	if b.Link == "dynamic" {
+		libc = "gnu"
+	}
+	return rustArch[arch] + "-unknown-linux-" + libc
+}
+
+// Origin returns where the value of key came from, the zero Origin for a default. The key of a lambda,
+// "lambda.NAME.arch", names the value that [Config.For] uses, so its origin may lie in [build]. The key of a
+// table is where it was opened. [Key] quotes names that need it.
+func (c *Config) Origin(key string) Origin {
+	if at, ok := c.tables[key]; ok {
+		return at
+	}
+	parts := split(key)
+	if len(parts) > 2 && parts[0] == "lambda" {
+		return c.choose(parts[1], Key(parts[2:]...)).origin
+	}
+	return c.values[key].origin
+}
+
+// choose returns the value of a [build] key for one lambda: its own unless [build] has it from a higher layer.
+func (c *Config) choose(lambda, key string) value {
+	common := c.values["build."+key]
+	own, ok := c.values["lambda."+Key(lambda)+"."+key]
+	if !ok || own.layer < common.layer {
+		return common
+	}
+	return own
+}
+
+func (c *Config) text(lambda, key string) string { return first(c.choose(lambda, key)) }
+
+func (c *Config) on(lambda, key string) bool { return first(c.choose(lambda, key)) == "true" }
+
+func (c *Config) list(lambda, key string) []string {
+	return slices.Clone(c.choose(lambda, key).texts)
+}
+
+func (c *Config) pairs(lambda, key string) map[string]string {
+	m := map[string]string{}
+	for _, prefix := range []string{"build.", "lambda." + Key(lambda) + "."} {
+		for _, name := range children(c.values, prefix+key+".") {
+			m[name] = first(c.choose(lambda, key+"."+Key(name)))
+		}
+	}
+	return m
+}
+
+func first(v value) string {
+	if len(v.texts) == 0 {
+		return ""
+	}
+	return v.texts[0]
+}
+
+// children returns the sorted names that directly follow prefix in the keys of m.
+func children[V any](m map[string]V, prefix string) []string {
+	names := map[string]bool{}
+	for key := range m {
+		if rest, ok := strings.CutPrefix(key, prefix); ok {
+			names[split(rest)[0]] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// config turns the resolved values into the struct.
+func (l *loader) config() *Config {
+	c := &Config{
+		File:     l.path,
+		CI:       l.ci,
+		Lambda:   map[string]Lambda{},
+		Registry: map[string]Registry{},
+		values:   l.values,
+		tables:   l.tables,
+	}
+	list := func(key string) []string { return slices.Clone(l.values[key].texts) }
+	text := func(key string) string { return first(l.values[key]) }
+	c.Lambdas = list("lambdas")
+	c.Push, c.Image, c.Tags = text("push") == "true", text("image"), list("tags")
+	c.CacheWrite = text("ci.cache-write")
+	c.Engine, c.Builder, c.Progress = text("engine"), text("builder"), text("progress")
+	c.Cache = Cache{From: list("cache.from"), To: list("cache.to")}
+	for _, name := range union(children(l.values, "lambda."), children(l.tables, "lambda.")) {
+		c.Lambda[name] = Lambda{Package: text(Key("lambda", name, "package")), Bin: text(Key("lambda", name, "bin"))}
+	}
+	for _, host := range union(children(l.values, "registry."), children(l.tables, "registry.")) {
+		c.Registry[host] = Registry{
+			CA:      text(Key("registry", host, "ca")),
+			Mirrors: list(Key("registry", host, "mirrors")),
+			HTTP:    text(Key("registry", host, "http")) == "true",
+		}
+	}
+	c.SSH = SSH{
+		Hosts:        list("ssh.hosts"),
+		Repositories: list("ssh.repositories"),
+		Keys:         list("ssh.keys"),
+		DeployKeys:   map[string]string{},
+		Key:          text("ssh.key"),
+		Mode:         text("ssh.mode"),
+		KnownHosts:   list("ssh.known-hosts"),
+	}
+	for _, repository := range children(l.values, "ssh.deploy-keys.") {
+		c.SSH.DeployKeys[repository] = text(Key("ssh", "deploy-keys", repository))
+	}
+	return c
+}
+
+func union(a, b []string) []string {
+	all := append(a, b...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// loader gathers values and mistakes while the sources are read.
+type loader struct {
+	in       Input
+	ci       string
+	path     string // of lpipe.toml
+	values   map[string]value
+	tables   map[string]Origin
+	mistakes fault.List
+}
+
+// value is what one layer says about one key; "true" or "false" for a key of that kind.
+type value struct {
+	texts  []string
+	layer  layer
+	origin Origin
+}
+
+// put is the one place where precedence is decided.
+func (l *loader) put(key string, v value) {
+	if v.layer >= l.values[key].layer {
+		l.values[key] = v
+	}
+}
+
+func (l *loader) defaults() {
+	for _, k := range table {
+		if k.initial != nil {
+			l.put(k.name, value{texts: k.initial})
+		}
+	}
+	if l.ci != "" {
+		l.put("progress", value{texts: []string{"plain"}})
+	}
+}

@@ -1,0 +1,254 @@
+package config
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"lpipe/internal/fault"
+)
+
+// input is a project at /p with the given lpipe.toml.
+func input(file string) Input {
+	return Input{FS: fstest.MapFS{"p/lpipe.toml": {Data: []byte(file)}, "p/.git/HEAD": {}}, Dir: "/p", Env: map[string]string{}}
+}
+
+func load(t *testing.T, in Input) *Config {
+	t.Helper()
+	c, err := Load(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// mistakes returns what a person reads, one string per mistake.
+func mistakes(err error) []string {
+	if err == nil {
+		return nil
+	}
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	var texts []string
+	for _, e := range all {
+		text := e.Error()
+		if f := (*fault.Error)(nil); errors.As(e, &f) && f.Fix != "" {
+			text += " | " + f.Fix
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}
+
+func TestDefaultsWithoutAFile(t *testing.T) {
+	c := load(t, Input{FS: fstest.MapFS{"p/Cargo.toml": {}}, Dir: "/p"})
+	want := Build{
+		Base:            "docker.io/library/rust:1-bookworm",
+		Arch:            []string{"x86_64"},
+		Target:          "x86_64-unknown-linux-musl",
+		Profile:         "release",
+		DefaultFeatures: true,
+		Env:             map[string]string{},
+		TestEnv:         map[string]string{},
+		Test:            true,
+		Network:         "none",
+		Link:            "static",
+		Runtime:         "provided.al2023",
+	}
+	if got := c.For("any"); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if c.File != "" || c.CI != "" || c.Progress != "auto" || c.SSH.Mode != "strict" || c.Push {
+		t.Errorf("got %+v", c)
+	}
+	if got := c.Origin("build.arch").String(); got != "the default" {
+		t.Errorf("origin %q", got)
+	}
+}
+
+const full = `lambdas = ["report", "x-*"]
+engine = "docker"
+image = "registry.example.com/{{name}}:{{git-sha}}"
+
+[build]
+base     = "oci-layout://base:latest"
+arch     = ["x86_64", "arm64"]
+profile  = "release"
+features = ["with-lambda", "dep/feature"]
+default-features = false
+rustflags = ["-C", "target-cpu=x86-64-v3"]
+env      = { SQLX_OFFLINE = "true", A = "build" }
+packages = ["libpq-dev", "libssl-dev=3.0.1-1~deb12u1", "g++"]
+test     = false
+network  = "default"
+link     = "dynamic"
+runtime  = "provided.al2"
+
+[build.test-env]
+RUST_LOG = "debug"
+
+[registry."registry.example.com"]
+ca = "certs/registry.pem"
+mirrors = ["mirror.example.com/hub"]
+
+[registry."localhost:5000"]
+http = true
+
+[ssh]
+hosts = ["github.com", "ssh.github.com:443"]
+repositories = ["org/sub"]
+keys  = ["SHA256:uNiVztksCsDhcc0u9e8BrrqCdVtf5ydZ0eNdvqRzQjE"]
+deploy-keys = { "org/repo" = "env:REPO_KEY", "org/other" = "~/.ssh/other" }
+known-hosts = ["/etc/ssh/more"]
+
+[cache]
+from = ["type=registry,ref=registry.example.com/lpipe/cache"]
+to   = ["type=registry,ref=registry.example.com/lpipe/cache,mode=max"]
+
+[ci]
+push = true
+ssh.key = "env:DEPLOY_KEY"
+cache-write = "main"
+
+[ci.build]
+profile = "ci"
+
+[lambda.report]
+package = "reports"
+include = ["assets/**"]
+smoke = "events/ping.json"
+arch = "arm64"
+env.A = "report"
+
+[lambda.plain]
+`
+
+func TestEveryKeyOfTheFile(t *testing.T) {
+	in := input(full)
+	in.Env["HOME"] = "/home/me"
+	c := load(t, in)
+	want := Build{
+		Base:      "oci-layout:///p/base:latest",
+		Arch:      []string{"x86_64", "arm64"},
+		Profile:   "release",
+		Features:  []string{"with-lambda", "dep/feature"},
+		Rustflags: []string{"-C", "target-cpu=x86-64-v3"},
+		Env:       map[string]string{"SQLX_OFFLINE": "true", "A": "build"},
+		TestEnv:   map[string]string{"RUST_LOG": "debug"},
+		Packages:  []string{"libpq-dev", "libssl-dev=3.0.1-1~deb12u1", "g++"},
+		Network:   "default",
+		Link:      "dynamic",
+		Runtime:   "provided.al2",
+	}
+	if got := c.For("plain"); !reflect.DeepEqual(got, want) {
+		t.Errorf("plain:\ngot  %+v\nwant %+v", got, want)
+	}
+	if got := want.TargetFor("arm64"); got != "aarch64-unknown-linux-gnu" {
+		t.Errorf("target for arm64 is %s", got)
+	}
+	want.Arch, want.Target = []string{"arm64"}, "aarch64-unknown-linux-gnu"
+	want.Include, want.Smoke = []string{"assets/**"}, "events/ping.json"
+	want.Env = map[string]string{"SQLX_OFFLINE": "true", "A": "report"}
+	if got := c.For("report"); !reflect.DeepEqual(got, want) {
+		t.Errorf("report:\ngot  %+v\nwant %+v", got, want)
+	}
+	c.values, c.tables = nil, nil
+	if want := (&Config{
+		File:    "/p/lpipe.toml",
+		Lambdas: []string{"report", "x-*"},
+		Lambda:  map[string]Lambda{"report": {Package: "reports"}, "plain": {}},
+		Registry: map[string]Registry{
+			"registry.example.com": {CA: "/p/certs/registry.pem", Mirrors: []string{"mirror.example.com/hub"}},
+			"localhost:5000":       {HTTP: true},
+		},
+		SSH: SSH{
+			Hosts:        []string{"github.com", "ssh.github.com:443"},
+			Repositories: []string{"org/sub"},
+			Keys:         []string{"SHA256:uNiVztksCsDhcc0u9e8BrrqCdVtf5ydZ0eNdvqRzQjE"},
+			DeployKeys:   map[string]string{"org/repo": "env:REPO_KEY", "org/other": "/home/me/.ssh/other"},
+			Mode:         "strict",
+			KnownHosts:   []string{"/etc/ssh/more"},
+		},
+		Cache: Cache{
+			From: []string{"type=registry,ref=registry.example.com/lpipe/cache"},
+			To:   []string{"type=registry,ref=registry.example.com/lpipe/cache,mode=max"},
+		},
+		Image:    "registry.example.com/{{name}}:{{git-sha}}",
+		Engine:   "docker",
+		Progress: "auto",
+	}); !reflect.DeepEqual(c, want) {
+		t.Errorf("got  %+v\nwant %+v", c, want)
+	}
+}
+
+func TestCILaysItsTableOver(t *testing.T) {
+	in := input(full)
+	in.Env["GITLAB_CI"] = "true"
+	c := load(t, in)
+	if !c.Push || c.CI != "GitLab CI" || c.SSH.Key != "env:DEPLOY_KEY" || c.CacheWrite != "main" || c.Progress != "plain" {
+		t.Errorf("got %+v", c)
+	}
+	if got := c.For("plain").Profile; got != "ci" {
+		t.Errorf("profile %q", got)
+	}
+	if got := c.Origin("build.profile").String(); got != "lpipe.toml:46" {
+		t.Errorf("origin %q", got)
+	}
+}
+
+func TestAHigherLayerHidesALower(t *testing.T) {
+	const lower, lambda, ci = "[build]\nprofile = 'file'\n", "[lambda.x]\nprofile = 'lambda'\n", "[ci.build]\nprofile = 'ci'\n"
+	inCI := map[string]string{"CI": "true"}
+	env := map[string]string{"LPIPE_PROFILE": "env"}
+	flag := []Setting{{Key: "build.profile", Values: []string{"flag"}, Flag: "--profile"}}
+	for _, c := range []struct {
+		name, file string
+		env        map[string]string
+		flags      []Setting
+		want, from string
+	}{
+		{"default", "", nil, nil, "release", "the default"},
+		{"file over default", lower, nil, nil, "file", "lpipe.toml:2"},
+		{"lambda over build", lower + lambda, nil, nil, "lambda", "lpipe.toml:4"},
+		{"lambda before build", lambda + lower, nil, nil, "lambda", "lpipe.toml:2"},
+		{"ci over file", lower + ci, inCI, nil, "ci", "lpipe.toml:4"},
+		{"ci before file", ci + lower, inCI, nil, "ci", "lpipe.toml:2"},
+		{"ci over lambda", lambda + ci, inCI, nil, "ci", "lpipe.toml:4"},
+		{"ci of lambda over ci", ci + "[ci.lambda.x]\nprofile = 'both'\n", inCI, nil, "both", "lpipe.toml:4"},
+		{"ci outside of CI", lower + ci, nil, nil, "file", "lpipe.toml:2"},
+		{"environment over file", lower, env, nil, "env", "LPIPE_PROFILE"},
+		{"environment over lambda", lambda, env, nil, "env", "LPIPE_PROFILE"},
+		{"environment over ci", ci, map[string]string{"CI": "1", "LPIPE_PROFILE": "env"}, nil, "env", "LPIPE_PROFILE"},
+		{"flag over environment", "", env, flag, "flag", "--profile"},
+		{"flag over file", lower, nil, flag, "flag", "--profile"},
+		{"flag over lambda", lambda, nil, flag, "flag", "--profile"},
+		{"flag over ci", ci, inCI, flag, "flag", "--profile"},
+		{"empty variable", lower, map[string]string{"LPIPE_PROFILE": ""}, nil, "file", "lpipe.toml:2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := input(c.file)
+			in.Env, in.Settings = c.env, c.flags
+			got := load(t, in)
+			if p, o := got.For("x").Profile, got.Origin("lambda.x.profile").String(); p != c.want || o != c.from {
+				t.Errorf("got %s from %s, want %s from %s", p, o, c.want, c.from)
+			}
+		})
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	for _, c := range []struct{ file, want string }{
+		{"[build\n", `lpipe.toml:1:7: not valid TOML: expected ']' to close table name` + "\n[build"},
+	} {
+		in := input(c.file)
+		_, err := Load(in)
+		if got := strings.Join(mistakes(err), "\n"); got != c.want {
+			t.Errorf("%s\ngot:  %s\nwant: %s", c.file, got, c.want)
+		}
+	}
+}
+

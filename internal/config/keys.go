@@ -1,0 +1,192 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// kind is the shape of a value in lpipe.toml.
+type kind int
+
+const (
+	text kind = iota
+	list
+	oneOrMore // a list that may be written as a single string
+	toggle
+)
+
+func (k kind) String() string {
+	return [...]string{"a string", "a list of strings", "a string or a list of strings", "true or false"}[k]
+}
+
+// key is one row of the table that lookups, errors and [Reference] share.
+type key struct {
+	name    string // as in lpipe.toml; * stands for a name that the person chooses
+	kind    kind
+	initial []string // the default
+	derived string   // in words, a default that depends on others
+	choices []string // all valid values, where they can be counted
+	check   check
+	path    bool   // relative to the source of the value
+	sep     string // between the items of a list in the environment and in a flag; "" where an item may hold any character
+	meaning string
+}
+
+var buildKeys = []key{
+	{name: "base", initial: []string{"docker.io/library/rust:1-bookworm"}, check: checkBase, path: true, meaning: "the image that everything is compiled in: a reference, or oci-layout://DIR[:TAG][@DIGEST]"},
+	{name: "arch", kind: oneOrMore, initial: []string{"x86_64"}, choices: arches, check: checkArch, sep: ",", meaning: "the architecture as Lambda names it, or both"},
+	{name: "target", derived: "`ARCH-unknown-linux-musl`, or `-gnu` when link is dynamic", check: checkTarget, meaning: "the Rust target"},
+	{name: "profile", initial: []string{"release"}, check: checkProfile, meaning: "the cargo profile"},
+	{name: "features", kind: list, check: checkFeature, sep: ",", meaning: "cargo features"},
+	{name: "default-features", kind: toggle, initial: []string{"true"}, meaning: "whether the default features are on"},
+	{name: "rustflags", kind: list, check: checkPlain, sep: " ", meaning: "flags for rustc"},
+	{name: "env.*", check: checkEnv, meaning: "environment of the build and the tests; no secrets"},
+	{name: "test-env.*", check: checkEnv, meaning: "environment of the tests alone; no secrets"},
+	{name: "packages", kind: list, check: checkSystemPackage, sep: ",", meaning: "packages of the base's distribution to install, as `NAME` or `NAME=VERSION`"},
+	{name: "test", kind: toggle, initial: []string{"true"}, meaning: "whether the tests must pass before there is a zip"},
+	{name: "network", initial: []string{"none"}, choices: []string{"none", "default"}, meaning: "what build scripts and tests can reach"},
+	{name: "link", initial: []string{"static"}, choices: []string{"static", "dynamic"}, meaning: "whether libc is linked in"},
+	{name: "runtime", initial: []string{"provided.al2023"}, choices: []string{"provided.al2023", "provided.al2"}, check: checkRuntime, meaning: "the Lambda runtime the program is for"},
+	{name: "include", kind: list, check: checkGlob, sep: ",", meaning: "files to add to the zip, as globs relative to the lambda's package"},
+	{name: "smoke", check: checkInside, meaning: "an event, as a path relative to the lambda's package; the zip exists only if the lambda answers it"},
+}
+
+// table is every key there is.
+var table = slices.Concat(
+	[]key{
+		{name: "lambdas", kind: list, derived: "the binary targets of the workspace's default members", check: checkPattern, meaning: "the binary targets to build, as names or patterns"},
+		{name: "engine", derived: "see `lpipe help build`", check: checkPlain, meaning: "embedded, docker or an address"},
+		{name: "builder", check: checkName, meaning: "a buildx builder to use"},
+		{name: "progress", derived: "`auto`; `plain` in CI", choices: []string{"auto", "plain", "tty", "quiet", "rawjson"}, initial: []string{"auto"}, meaning: "the display"},
+		{name: "push", kind: toggle, initial: []string{"false"}, meaning: "whether to push each lambda as an image"},
+		{name: "image", check: checkImage, meaning: "the image to push; holes: " + holeList()},
+		{name: "tags", kind: list, check: checkTag, meaning: "more tags for it, with the same holes"},
+	},
+	under("build.", buildKeys),
+	under("lambda.*.", []key{
+		{name: "package", check: checkName, meaning: "the cargo package, where several have a binary of one name"},
+		{name: "bin", derived: "NAME", check: checkName, meaning: "the binary target, where the lambda is to have another name"},
+	}),
+	under("lambda.*.", overrides(buildKeys)),
+	[]key{
+		{name: "registry.*.ca", check: checkPlain, path: true, meaning: "certificate of the registry's authority, a PEM file"},
+		{name: "registry.*.mirrors", kind: list, check: checkMirror, meaning: "hosts to ask first"},
+		{name: "registry.*.http", kind: toggle, initial: nil, derived: "`false`", meaning: "whether the registry speaks plain HTTP"},
+		{name: "ssh.hosts", kind: list, derived: "the pinned hosts that Cargo.lock names", check: checkHost, meaning: "pinned hosts the build may log in to"},
+		{name: "ssh.repositories", kind: list, check: checkRepository, meaning: "repositories allowed beside those that Cargo.lock names"},
+		{name: "ssh.keys", kind: list, derived: "all that the agent has", check: checkFingerprint, meaning: "fingerprints of the identities to use"},
+		{name: "ssh.deploy-keys.*", check: checkKeySource, path: true, meaning: "the key of one repository: `env:NAME` or a file"},
+		{name: "ssh.key", derived: "the agent", check: checkKeySource, path: true, meaning: "the key: `env:NAME` or a file"},
+		{name: "ssh.mode", initial: []string{"strict"}, choices: []string{"strict", "userauth"}, meaning: "userauth signs logins that are not bound to a host key"},
+		{name: "ssh.known-hosts", kind: list, check: checkPlain, path: true, meaning: "files of host keys beside the built-in ones"},
+		{name: "cache.from", kind: list, check: checkPlain, meaning: "caches to read, as for `docker buildx build --cache-from`"},
+		{name: "cache.to", kind: list, check: checkPlain, meaning: "caches to write, as for `docker buildx build --cache-to`"},
+		{name: "ci.cache-write", derived: "every branch", check: checkPlain, meaning: "the branch whose builds may write the cache"},
+	},
+)
+
+func under(prefix string, keys []key) []key {
+	all := slices.Clone(keys)
+	for i := range all {
+		all[i].name = prefix + all[i].name
+	}
+	return all
+}
+
+// overrides returns keys that default to those of [build].
+func overrides(keys []key) []key {
+	all := slices.Clone(keys)
+	for i := range all {
+		all[i].initial, all[i].derived = nil, "as in `[build]`"
+	}
+	return all
+}
+
+// match finds path in the table: its pattern, "" when there is no such thing, and the row when path is a value
+// and not a table.
+func match(path []string) (pattern string, row *key) {
+	for i := range table {
+		parts := strings.Split(table[i].name, ".")
+		if len(path) > len(parts) || !slices.EqualFunc(parts[:len(path)], path, matches) {
+			continue
+		}
+		pattern = strings.Join(parts[:len(path)], ".")
+		if len(path) == len(parts) {
+			return pattern, &table[i]
+		}
+	}
+	return pattern, nil
+}
+
+func matches(part, name string) bool { return part == "*" || part == name }
+
+// siblings returns the names that the table at path may hold.
+func siblings(path []string) []string {
+	var names []string
+	for _, k := range table {
+		parts := strings.Split(k.name, ".")
+		if len(parts) > len(path) && slices.EqualFunc(parts[:len(path)], path, matches) && parts[len(path)] != "*" {
+			names = append(names, parts[len(path)])
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// env returns the variable that sets k, "" when there is none.
+func (k *key) env() string {
+	name, build := strings.CutPrefix(k.name, "build.")
+	if !build && name != "engine" && name != "progress" || strings.Contains(name, "*") {
+		return ""
+	}
+	return "LPIPE_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+// Reference returns every key with its type, default, variable and meaning as Markdown.
+func Reference() string {
+	var b strings.Builder
+	section := "-"
+	for _, k := range table {
+		in, name := "", k.name
+		if i := strings.LastIndex(strings.TrimSuffix(name, ".*"), "."); i >= 0 {
+			in, name = name[:i], name[i+1:]
+		}
+		if in != section {
+			section = in
+			title := "Top level"
+			if in != "" {
+				title = "`[" + strings.NewReplacer("registry.*", `registry."HOST"`, "*", "NAME").Replace(in) + "]`"
+			}
+			fmt.Fprintf(&b, "\n### %s\n\n| key | type | default | variable | meaning |\n|---|---|---|---|---|\n", title)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n",
+			strings.ReplaceAll(name, "*", "NAME"), k.kindWords(), k.defaultWords(), code(k.env()), k.meaning)
+	}
+	return strings.TrimPrefix(b.String(), "\n")
+}
+
+func (k *key) kindWords() string {
+	if k.choices == nil {
+		return k.kind.String()
+	}
+	return k.kind.String() + ": " + strings.Join(k.choices, ", ")
+}
+
+func (k *key) defaultWords() string {
+	switch {
+	case k.derived != "":
+		return k.derived
+	case k.initial != nil:
+		return code(k.initial[0])
+	default:
+		return ""
+	}
+}
+
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + s + "`"
+}

@@ -1,0 +1,199 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"lpipe/internal/fault"
+)
+
+// item is one string of a value with its own place.
+type item struct {
+	text string
+	at   Origin
+}
+
+// set checks the items of one value, joins its paths to dir, and puts it. full is the key as it was written.
+func (l *loader) set(row *key, key string, full []string, items []item, v value, dir string) {
+	for _, i := range items {
+		why, fix := row.refuse(full[len(full)-1], i.text)
+		switch {
+		case why == "" && row.kind == oneOrMore && slices.Contains(v.texts, i.text):
+			why = "it is there twice"
+		case why == "":
+			v.texts = append(v.texts, l.join(row, i.text, dir))
+			continue
+		}
+		what := fmt.Sprintf("%s: %s cannot be %s", i.at.exact(), Key(full...), show(i.text))
+		if strings.HasSuffix(row.name, "env.*") {
+			what = fmt.Sprintf("%s: %s cannot be set", i.at.exact(), Key(full...))
+		}
+		l.mistakes.Addf(what, why, fix)
+	}
+	if row.kind == oneOrMore && len(items) == 0 {
+		l.mistakes.Addf(v.origin.exact()+": "+Key(full...)+" is empty", "", write("", row.choices))
+	}
+	if v.layer != byCI || l.ci != "" {
+		l.put(key, v)
+	}
+}
+
+// refuse says why the key cannot have the value.
+func (k *key) refuse(name, v string) (why, fix string) {
+	if k.check != nil {
+		why, fix = k.check(name, v)
+	}
+	if why == "" && k.choices != nil && !slices.Contains(k.choices, v) {
+		return "there is no such " + k.name[strings.LastIndex(k.name, ".")+1:], write(fault.Nearest(v, k.choices), k.choices)
+	}
+	return why, fix
+}
+
+// join makes a path of the given value independent of where lpipe runs.
+func (l *loader) join(row *key, v, dir string) string {
+	if !row.path || strings.HasPrefix(v, "env:") {
+		return v
+	}
+	if row.name == "build.base" || row.name == "lambda.*.base" {
+		layout, ok := ParseLayout(v)
+		if !ok {
+			return v
+		}
+		layout.Dir = l.resolve(layout.Dir, dir)
+		return layout.String()
+	}
+	return l.resolve(v, dir)
+}
+
+func (l *loader) resolve(name, dir string) string {
+	if rest, ok := strings.CutPrefix(name, "~/"); ok && l.in.Env["HOME"] != "" {
+		return path.Join(l.in.Env["HOME"], rest)
+	}
+	if path.IsAbs(name) {
+		return path.Clean(name)
+	}
+	return path.Join(dir, name)
+}
+
+// named checks a name that the person chose, where pattern ends in one.
+func (l *loader) named(pattern string, at Origin, full []string) {
+	var rule check
+	switch {
+	case strings.HasSuffix(pattern, "env.*"):
+		rule = checkEnvName
+	case pattern == "lambda.*":
+		rule = checkName
+	case pattern == "registry.*":
+		rule = checkHost
+	case pattern == "ssh.deploy-keys.*":
+		rule = checkRepository
+	default:
+		return
+	}
+	if why, fix := rule("", full[len(full)-1]); why != "" {
+		l.mistakes.Addf(fmt.Sprintf("%s: no key can be called %s", at.exact(), Key(full...)), why, fix)
+	}
+}
+
+// environment reads the LPIPE_ variables.
+func (l *loader) environment() {
+	rows := map[string]*key{"LPIPE_CONFIG": nil}
+	for i := range table {
+		if name := table[i].env(); name != "" {
+			rows[name] = &table[i]
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.in.Env)) {
+		if !strings.HasPrefix(name, "LPIPE_") {
+			continue
+		}
+		row, ok := rows[name]
+		// LPIPE_TEST_ is for the tests of lpipe itself.
+		if !ok && !strings.HasPrefix(name, "LPIPE_TEST_") {
+			l.mistakes.Addf("unknown variable "+name, "", suggestEnv(name, slices.Sorted(maps.Keys(rows))))
+		}
+		if row == nil || l.in.Env[name] == "" {
+			continue
+		}
+		l.given(row, row.name, []string{l.in.Env[name]}, value{layer: byEnv, origin: Origin{Env: name}})
+	}
+}
+
+func suggestEnv(name string, names []string) string {
+	if near := fault.Nearest(name, names); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return "there are " + strings.Join(names, ", ")
+}
+
+// settings reads the flags.
+func (l *loader) settings() {
+	for _, s := range l.in.Settings {
+		if s.Key == "config" {
+			continue
+		}
+		v := value{layer: byFlag, origin: Origin{Flag: s.Flag}}
+		full := split(s.Key)
+		if _, row := match(full); row != nil {
+			l.given(row, s.Key, s.Values, v)
+			continue
+		}
+		if _, row := match(append(full, "*")); row == nil {
+			l.mistakes.Addf(fmt.Sprintf("%s sets unknown key %s", s.Flag, s.Key), "", "")
+			continue
+		}
+		for _, pair := range s.Values {
+			name, text, ok := strings.Cut(pair, "=")
+			if !ok {
+				l.mistakes.Addf(fmt.Sprintf("%s %s has no value", s.Flag, show(pair)), "", "write NAME=VALUE")
+				continue
+			}
+			path := append(slices.Clone(full), name)
+			pattern, row := match(path)
+			l.named(pattern, v.origin, path)
+			l.set(row, Key(path...), path, []item{{text, v.origin}}, v, l.in.Dir)
+		}
+	}
+}
+
+// given sets a key from the texts of the environment or of a flag.
+func (l *loader) given(row *key, key string, texts []string, v value) {
+	full := split(key)
+	var items []item
+	switch row.kind {
+	case toggle:
+		on := true
+		if len(texts) > 0 {
+			last := texts[len(texts)-1]
+			var err error
+			if on, err = strconv.ParseBool(last); err != nil {
+				l.mistakes.Addf(fmt.Sprintf("%s: %s cannot be %s", v.origin, key, show(last)), "it takes true or false", "")
+				return
+			}
+		}
+		items = []item{{strconv.FormatBool(on), v.origin}}
+	case text:
+		if len(texts) != 1 {
+			l.mistakes.Addf(fmt.Sprintf("%s is given %d times", v.origin, len(texts)), key+" takes one value", "")
+			return
+		}
+		items = []item{{texts[0], v.origin}}
+	default:
+		for _, t := range texts {
+			parts := []string{t}
+			if row.sep != "" {
+				parts = strings.Split(t, row.sep)
+			}
+			for _, p := range parts {
+				if p = strings.TrimSpace(p); p != "" {
+					items = append(items, item{p, v.origin})
+				}
+			}
+		}
+	}
+	l.set(row, key, full, items, v, l.in.Dir)
+}
