@@ -1,0 +1,133 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/moby/buildkit/client"
+
+	"lpipe/internal/fault"
+
+	// How the schemes beside unix and tcp are dialled.
+	_ "github.com/moby/buildkit/client/connhelper/dockercontainer"
+	_ "github.com/moby/buildkit/client/connhelper/kubepod"
+	_ "github.com/moby/buildkit/client/connhelper/nerdctlcontainer"
+	_ "github.com/moby/buildkit/client/connhelper/podmancontainer"
+	_ "github.com/moby/buildkit/client/connhelper/ssh"
+)
+
+func openAddress(ctx context.Context, c Choice) (*Engine, error) {
+	u, err := url.Parse(c.Address)
+	if err != nil {
+		return nil, &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("%q is not an address", c.Address), Err: err}
+	}
+	var opts []client.ClientOpt
+	if u.Scheme == "tcp" && c.tls != (tlsFiles{}) {
+		name := c.tls.serverName
+		if name == "" {
+			name = u.Hostname()
+		}
+		if c.tls.ca != "" {
+			opts = append(opts, client.WithServerConfig(name, c.tls.ca))
+		} else {
+			opts = append(opts, client.WithServerConfigSystem(name))
+		}
+		if c.tls.cert != "" {
+			opts = append(opts, client.WithCredentials(c.tls.cert, c.tls.key))
+		}
+	}
+	cl, err := client.New(ctx, c.Address, opts...)
+	if err != nil {
+		return nil, unreachable(c, err)
+	}
+	e, err := ready(ctx, c, cl)
+	if err != nil {
+		cl.Close()
+		return nil, unreachable(c, err)
+	}
+	return e, nil
+}
+
+// causes are what engines and the ways to them say, with what that means and what helps. The texts are those of
+// Go's crypto/tls and crypto/x509, of gRPC, and of os/exec; a group is put in where the reason has %s.
+var causes = []struct {
+	text *regexp.Regexp
+	why  string
+	fix  string
+}{
+	{
+		regexp.MustCompile(`x509: (certificate is valid for .*?, not [^"\s]+)`), "the %s",
+		"set BUILDKIT_TLS_SERVER_NAME to a name the certificate is valid for",
+	},
+	{
+		regexp.MustCompile(`x509: (cannot validate certificate for \S+ because .*?SANs)`), "%s",
+		"set BUILDKIT_TLS_SERVER_NAME to a name the certificate is valid for",
+	},
+	{
+		regexp.MustCompile(`x509: (certificate signed by unknown authority|certificate has expired or is not yet valid)`), "%s",
+		"set BUILDKIT_TLS_CACERT to the certificate of the engine's authority",
+	},
+	{
+		regexp.MustCompile(`tls: (certificate required|bad certificate|unknown certificate authority)`),
+		"the engine did not accept the client certificate (%s)",
+		"set BUILDKIT_TLS_CERT and BUILDKIT_TLS_KEY to a certificate that the engine's authority signed",
+	},
+	{
+		regexp.MustCompile(`first record does not look like a TLS handshake`),
+		"TLS is configured, but the engine does not use it", "unset the BUILDKIT_TLS_ variables, or turn on TLS in buildkitd",
+	},
+	{
+		regexp.MustCompile(`error reading server preface|frame too large|malformed HTTP`),
+		"what answers there is not BuildKit, or it wants TLS",
+		"for an engine with TLS set BUILDKIT_TLS_CACERT, BUILDKIT_TLS_CERT and BUILDKIT_TLS_KEY",
+	},
+	{
+		regexp.MustCompile(`exec: "([^"]+)": executable file not found`), "the program %s is not installed",
+		"install it: the connection goes through it",
+	},
+	{
+		regexp.MustCompile(`(permission denied)`), "%s",
+		"run as a user who may use the socket",
+	},
+	{
+		regexp.MustCompile(`(connection refused|no such file or directory|no such host|connection reset by peer)`), "%s",
+		"start buildkitd there, or correct the address",
+	},
+}
+
+// unreachable says in words why the engine of c could not be used.
+func unreachable(c Choice, err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return err
+	}
+	e := &fault.Error{
+		Kind: fault.Engine,
+		What: fmt.Sprintf("cannot reach BuildKit at %s (from %s)", c.Address, c.Why),
+		Err:  err,
+		Fix:  "correct the address, or use another engine with --engine",
+	}
+	if errors.Is(err, errSilent) {
+		e.Why = fmt.Sprintf("no answer within %s", answerTimeout)
+		e.Fix = "see whether buildkitd runs there and a firewall lets you through"
+	}
+	// What a connecting program such as ssh or docker printed is the best explanation there is.
+	if _, stderr, ok := strings.Cut(err.Error(), "stderr="); ok && strings.TrimSpace(stderr) != "" {
+		e.Why = strings.TrimSpace(stderr)
+		return e
+	}
+	for _, cause := range causes {
+		if m := cause.text.FindStringSubmatch(err.Error()); m != nil {
+			e.Why, e.Fix = cause.why, cause.fix
+			if len(m) > 1 {
+				e.Why = fmt.Sprintf(cause.why, m[1])
+			}
+			break
+		}
+	}
+	return e
+}

@@ -1,0 +1,151 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"lpipe/internal/fault"
+)
+
+// Kind is one way to have a BuildKit.
+type Kind string
+
+// The kinds: see the package comment.
+const (
+	Embedded Kind = "embedded"
+	Docker   Kind = "docker"
+	Address  Kind = "address"
+)
+
+// schemes are what an address can begin with.
+var schemes = []string{"unix", "tcp", "docker-container", "podman-container", "nerdctl-container", "kube-pod", "ssh"}
+
+// Choice is an engine that was picked, before anything was contacted.
+type Choice struct {
+	Kind    Kind
+	Address string   // of the BuildKit or of Docker Engine; for the embedded engine its state folder
+	Why     string   // the setting that decided, such as "BUILDKIT_HOST"
+	Skipped []string // which better engines were passed over, and why
+	tls     tlsFiles
+}
+
+// Choose decides which engine a run uses, and starts or contacts nothing. In this order:
+// Options.Engine or Options.Builder; LPIPE_ENGINE; BUILDKIT_HOST; DOCKER_HOST, DOCKER_CONTEXT, a docker context
+// other than the default, or BUILDX_BUILDER; the embedded engine where it can run; Docker Engine on its default
+// socket.
+func Choose(o Options) (Choice, error) {
+	return choose(o.withDefaults(), thisHost{})
+}
+
+// host is what the decision needs to know of the machine.
+type host interface {
+	embeddable(o Options) error           // nil when the embedded engine can run here
+	accepts(address string) error         // nil when something listens on a docker socket
+	readFile(path string) ([]byte, error) // for the settings of docker and buildx
+	listFiles(folder string) (names []string)
+}
+
+func choose(o Options, h host) (Choice, error) {
+	if o.Engine != "" && o.Builder != "" {
+		return Choice{}, &fault.Error{
+			Kind: fault.Usage,
+			What: "--engine and --builder both pick an engine",
+			Why:  fmt.Sprintf("--engine is %q and --builder is %q", o.Engine, o.Builder),
+			Fix:  "give one of them",
+		}
+	}
+	docker := dockerSettings{o.Getenv, h}
+	switch {
+	case o.Engine != "":
+		return named(o, h, o.Engine, "--engine "+o.Engine)
+	case o.Builder != "":
+		return docker.builder(o.Builder, "--builder "+o.Builder)
+	case o.Getenv("LPIPE_ENGINE") != "":
+		return named(o, h, o.Getenv("LPIPE_ENGINE"), "LPIPE_ENGINE")
+	case o.Getenv("BUILDKIT_HOST") != "":
+		return address(o, o.Getenv("BUILDKIT_HOST"), "BUILDKIT_HOST")
+	case o.Getenv("BUILDX_BUILDER") != "":
+		return docker.builder(o.Getenv("BUILDX_BUILDER"), "BUILDX_BUILDER")
+	}
+	c, explicit, err := docker.engine()
+	if err != nil || explicit {
+		return c, err
+	}
+	embeddedErr := h.embeddable(o)
+	if embeddedErr == nil {
+		return Choice{Kind: Embedded, Address: stateFolder(o), Why: "nothing else is configured"}, nil
+	}
+	skipped := fmt.Sprintf("embedded: %v", embeddedErr)
+	dockerErr := h.accepts(c.Address)
+	if dockerErr == nil {
+		c.Skipped = append(c.Skipped, skipped)
+		return c, nil
+	}
+	return Choice{}, noEngine(embeddedErr, dockerErr)
+}
+
+// named resolves the value of --engine or LPIPE_ENGINE.
+func named(o Options, h host, name, why string) (Choice, error) {
+	switch name {
+	case string(Embedded):
+		if err := h.embeddable(o); err != nil {
+			return Choice{}, err
+		}
+		return Choice{Kind: Embedded, Address: stateFolder(o), Why: why}, nil
+	case string(Docker):
+		c, _, err := dockerSettings{o.Getenv, h}.engine()
+		c.Why = why
+		return c, err
+	}
+	if strings.Contains(name, "://") {
+		return address(o, name, why)
+	}
+	fix := "use embedded, docker, or an address such as unix:///run/buildkit/buildkitd.sock; a buildx builder goes to --builder"
+	if near := fault.Nearest(name, []string{string(Embedded), string(Docker)}); near != "" {
+		fix = fmt.Sprintf("did you mean %q?", near)
+	}
+	return Choice{}, &fault.Error{
+		Kind: fault.Usage,
+		What: fmt.Sprintf("unknown engine %q", name),
+		Why:  "it was given by " + why,
+		Fix:  fix,
+	}
+}
+
+// address checks what can be checked of an address without going there.
+func address(o Options, addr, why string) (Choice, error) {
+	scheme, rest, ok := strings.Cut(addr, "://")
+	known := false
+	for _, s := range schemes {
+		known = known || s == scheme
+	}
+	if !ok || !known || rest == "" {
+		fix := "addresses begin with " + strings.Join(schemes, "://, ") + "://"
+		if near := fault.Nearest(scheme, schemes); near != "" && !known {
+			fix = fmt.Sprintf("did you mean %s://%s?", near, rest)
+		}
+		return Choice{}, &fault.Error{
+			Kind: fault.Usage,
+			What: fmt.Sprintf("%q is not the address of a BuildKit", addr),
+			Why:  "it was given by " + why,
+			Fix:  fix,
+		}
+	}
+	tls, err := tlsFromEnv(o.Getenv)
+	return Choice{Kind: Address, Address: addr, Why: why, tls: tls}, err
+}
+
+// noEngine is the error of a machine without any engine, with all the ways out.
+func noEngine(embedded, docker error) error {
+	fix := "start Docker, or give the address of a buildkitd with --engine"
+	if f, ok := embedded.(*fault.Error); ok && f.Fix != "" {
+		fix = f.Fix + "\nor " + fix
+	}
+	return &fault.Error{
+		Kind: fault.Engine,
+		What: "there is no BuildKit to build with",
+		Why:  fmt.Sprintf("embedded: %v\ndocker: %v", embedded, docker),
+		Fix:  fix,
+		Err:  embedded,
+	}
+}

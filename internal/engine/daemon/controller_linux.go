@@ -1,0 +1,182 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/containerd/containerd/v2/core/remotes/docker"
+	"github.com/containerd/containerd/v2/core/snapshots"
+	"github.com/containerd/containerd/v2/plugins/snapshots/native"
+	"github.com/containerd/containerd/v2/plugins/snapshots/overlay"
+	"github.com/containerd/containerd/v2/plugins/snapshots/overlay/overlayutils"
+	"github.com/moby/buildkit/cache/remotecache"
+	"github.com/moby/buildkit/cache/remotecache/inline"
+	"github.com/moby/buildkit/cache/remotecache/local"
+	"github.com/moby/buildkit/cache/remotecache/registry"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/cmd/buildkitd/config"
+	"github.com/moby/buildkit/control"
+	"github.com/moby/buildkit/executor/oci"
+	"github.com/moby/buildkit/frontend"
+	dockerfile "github.com/moby/buildkit/frontend/dockerfile/builder"
+	"github.com/moby/buildkit/frontend/gateway"
+	"github.com/moby/buildkit/frontend/gateway/forwarder"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/solver"
+	"github.com/moby/buildkit/solver/bboltcachestorage"
+	"github.com/moby/buildkit/util/apicaps"
+	"github.com/moby/buildkit/util/archutil"
+	"github.com/moby/buildkit/util/bklog"
+	"github.com/moby/buildkit/util/db/boltutil"
+	"github.com/moby/buildkit/util/disk"
+	"github.com/moby/buildkit/util/network/netproviders"
+	"github.com/moby/buildkit/util/resolver"
+	resolverconfig "github.com/moby/buildkit/util/resolver/config"
+	"github.com/moby/buildkit/version"
+	"github.com/moby/buildkit/worker"
+	"github.com/moby/buildkit/worker/base"
+	"github.com/moby/buildkit/worker/runc"
+	"github.com/moby/sys/userns"
+	"golang.org/x/sync/semaphore"
+)
+
+// newController wires BuildKit as buildkitd does, without its options that lpipe has no use for: containerd,
+// CNI, devices, tracing, entitlements.
+func newController(ctx context.Context, c Config) (*control.Controller, error) {
+	// Tells clients that optional features may be reported by name, as buildkitd does.
+	apicaps.ExportedProduct = "buildkit"
+
+	sessions, err := session.NewManager()
+	if err != nil {
+		return nil, fmt.Errorf("starting the session manager: %w", err)
+	}
+	hosts := registryHosts(c.Registries)
+	w, err := newWorker(ctx, c, hosts)
+	if err != nil {
+		return nil, fmt.Errorf("starting the worker: %w", err)
+	}
+	workers := &worker.Controller{}
+	if err := workers.Add(w); err != nil {
+		return nil, fmt.Errorf("starting the worker: %w", err)
+	}
+	images, err := gateway.NewGatewayFrontend(workers.Infos(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("starting the gateway: %w", err)
+	}
+	results, err := bboltcachestorage.NewStore(filepath.Join(c.Root, "cache.db"))
+	if err != nil {
+		return nil, fmt.Errorf("opening the cache: %w", err)
+	}
+	history, err := boltutil.SafeOpen(filepath.Join(c.Root, "history.db"), 0o600, nil)
+	if err != nil {
+		return nil, fmt.Errorf("opening the history: %w", err)
+	}
+	return control.NewController(control.Opt{
+		SessionManager:   sessions,
+		WorkerController: workers,
+		Frontends: map[string]frontend.Frontend{
+			"dockerfile.v0": forwarder.NewGatewayForwarder(workers.Infos(), dockerfile.Build),
+			"gateway.v0":    images,
+		},
+		ResolveCacheExporterFuncs: map[string]remotecache.ResolveCacheExporterFunc{
+			"registry": registry.ResolveCacheExporterFunc(sessions, hosts),
+			"local":    local.ResolveCacheExporterFunc(sessions),
+			"inline":   inline.ResolveCacheExporterFunc(),
+		},
+		ResolveCacheImporterFuncs: map[string]remotecache.ResolveCacheImporterFunc{
+			"registry": registry.ResolveCacheImporterFunc(sessions, w.ContentStore(), hosts),
+			"local":    local.ResolveCacheImporterFunc(sessions),
+		},
+		CacheManager:   solver.NewCacheManager(ctx, "local", results, worker.NewCacheResultStorage(workers)),
+		CacheStore:     results,
+		HistoryDB:      history,
+		LeaseManager:   w.LeaseManager(),
+		ContentStore:   w.ContentStore(),
+		GarbageCollect: w.GarbageCollect,
+		GracefulStop:   ctx.Done(),
+	})
+}
+
+func newWorker(ctx context.Context, c Config, hosts docker.RegistryHosts) (*base.Worker, error) {
+	opt, err := runc.NewWorkerOpt(
+		c.Root,
+		snapshotter(c.Root),
+		userns.RunningInUserNS(),
+		oci.ProcessSandbox,
+		nil, // labels
+		nil, // identity mapping
+		netproviders.Opt{Mode: "host"},
+		nil, // DNS: the host's
+		c.Runc,
+		"",    // AppArmor profile
+		false, // SELinux
+		semaphore.NewWeighted(int64(runtime.NumCPU())),
+		"",  // trace socket
+		"",  // cgroup parent
+		nil, // devices
+	)
+	if err != nil {
+		return nil, err
+	}
+	opt.Platforms = archutil.SupportedPlatforms(false)
+	opt.RegistryHosts = hosts
+	opt.GCPolicy = gcPolicy(c.Root)
+	opt.BuildkitVersion = client.BuildkitVersion{Package: version.Package, Version: buildkitVersion()}
+	return base.NewWorker(ctx, opt)
+}
+
+// snapshotter prefers overlayfs; copying whole trees works everywhere.
+func snapshotter(root string) runc.SnapshotterFactory {
+	if err := overlayutils.Supported(root); err != nil {
+		bklog.L.WithError(err).Warn("overlayfs does not work here, layers are copied")
+		return runc.SnapshotterFactory{Name: "native", New: native.NewSnapshotter}
+	}
+	return runc.SnapshotterFactory{Name: "overlayfs", New: func(root string) (snapshots.Snapshotter, error) {
+		return overlay.NewSnapshotter(root, overlay.AsynchronousRemove)
+	}}
+}
+
+func registryHosts(registries map[string]Registry) docker.RegistryHosts {
+	known := map[string]resolverconfig.RegistryConfig{}
+	for host, r := range registries {
+		rc := resolverconfig.RegistryConfig{Mirrors: r.Mirrors, RootCAs: r.CA}
+		// Unset leaves BuildKit its default, HTTP for loopback hosts; a certificate says HTTPS.
+		if r.HTTP || len(r.CA) > 0 {
+			rc.PlainHTTP = &r.HTTP
+		}
+		known[host] = rc
+	}
+	return resolver.NewRegistryConfig(known)
+}
+
+// gcPolicy is buildkitd's default for the disk that holds root.
+func gcPolicy(root string) []client.PruneInfo {
+	stat, _ := disk.GetDiskStat(root) // zero when unknown, which the policy allows for
+	var rules []client.PruneInfo
+	for _, r := range config.DefaultGCPolicy(config.GCConfig{}, stat) {
+		rules = append(rules, client.PruneInfo{
+			Filter:        r.Filters,
+			All:           r.All,
+			KeepDuration:  r.KeepDuration.Duration,
+			ReservedSpace: r.ReservedSpace.AsBytes(stat),
+			MaxUsedSpace:  r.MaxUsedSpace.AsBytes(stat),
+			MinFreeSpace:  r.MinFreeSpace.AsBytes(stat),
+		})
+	}
+	return rules
+}
+
+// buildkitVersion is the version of the BuildKit module that this program was built with.
+func buildkitVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			if m.Path == version.Package {
+				return m.Version
+			}
+		}
+	}
+	return version.Version
+}

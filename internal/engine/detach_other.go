@@ -1,0 +1,16 @@
+//go:build !linux
+
+package engine
+
+import (
+	"io/fs"
+	"os/exec"
+
+	"lpipe/internal/engine/daemon"
+)
+
+func startDetached(*exec.Cmd) error { return daemon.ErrUnsupported }
+
+func programID(string) (string, error) { return "", daemon.ErrUnsupported }
+
+func mine(fs.FileInfo) bool { return false }

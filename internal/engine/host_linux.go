@@ -1,0 +1,42 @@
+package engine
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"lpipe/internal/fault"
+)
+
+func (thisHost) embeddable(o Options) error {
+	if _, err := findRunc(o.Getenv); err != nil {
+		return err
+	}
+	if os.Geteuid() != 0 {
+		return &fault.Error{
+			Kind: fault.Engine,
+			What: "the embedded engine cannot run as an ordinary user",
+			Why:  "making containers takes root's rights",
+			Fix:  "run lpipe as root (sudo), or use another engine with --engine",
+		}
+	}
+	if !mayMount() {
+		return &fault.Error{
+			Kind: fault.Engine,
+			What: "the embedded engine cannot run in this container",
+			Why:  "its root lacks the right to mount (CAP_SYS_ADMIN)",
+			Fix:  "start the container with --privileged, or use another engine with --engine",
+		}
+	}
+	return nil
+}
+
+// mayMount reads the effective capabilities of this process.
+func mayMount() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData // version 3 fills two
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return true // then the daemon will tell
+	}
+	return data[0].Effective&(1<<unix.CAP_SYS_ADMIN) != 0
+}
