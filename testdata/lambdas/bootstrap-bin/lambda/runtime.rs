@@ -28,17 +28,14 @@ impl Api {
         let (head, event) = self.call("GET", "next", "")?;
         let id = header(&head, "lambda-runtime-aws-request-id")
             .ok_or_else(|| Error::other("an event without an id"))?;
-        match handler(&event) {
-            Ok(answer) => self.call("POST", &format!("{id}/response"), &answer)?,
-            Err(error) => self.call(
-                "POST",
-                &format!("{id}/error"),
-                &format!(
-                    r#"{{"errorType":"Order.Invalid","errorMessage":"{error}"}}"#,
-                    error.escape_default()
-                ),
-            )?,
+        let (end, body) = match handler(&event) {
+            Ok(answer) => ("response", answer),
+            Err(error) => (
+                "error",
+                format!(r#"{{"errorType":"Order.Invalid","errorMessage":"{error}"}}"#),
+            ),
         };
+        self.call("POST", &format!("{id}/{end}"), &body)?;
         Ok(())
     }
 
@@ -53,15 +50,9 @@ impl Api {
         )?;
         let mut response = String::new();
         stream.read_to_string(&mut response)?;
+        let status = response.split(' ').nth(1).unwrap_or_default();
         match response.split_once("\r\n\r\n") {
-            Some((head, body))
-                if head
-                    .split(' ')
-                    .nth(1)
-                    .is_some_and(|status| status.starts_with('2')) =>
-            {
-                Ok((head.into(), body.into()))
-            }
+            Some((head, body)) if status.starts_with('2') => Ok((head.into(), body.into())),
             _ => Err(Error::other(format!("{method} {path}: {response}"))),
         }
     }
