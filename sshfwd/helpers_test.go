@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/pem"
 	"io"
+	"net"
 	"os"
+	"path/filepath"
+	"sync"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -49,4 +52,66 @@ func (a *touchAgent) SignWithFlags(ssh.PublicKey, []byte, agent.SignatureFlags) 
 func (a *touchAgent) Extension(string, []byte) ([]byte, error) {
 	a.binds++
 	return nil, agent.ErrExtensionUnsupported
+}
+
+// listen serves the agent on a unix socket and returns its path.
+func listen(t testing.TB, a *Agent) string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	path := listenConn(t, func(c net.Conn) { a.Serve(ctx, c) })
+	t.Cleanup(cancel)
+	return path
+}
+
+// listenConn serves connections to a unix socket and returns its path.
+func listenConn(t testing.TB, serve func(net.Conn)) string {
+	t.Helper()
+	// A socket's path must be short, which t.TempDir's need not be.
+	dir, err := os.MkdirTemp("", "sshfwd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "agent")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() {
+				defer c.Close()
+				serve(c)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		serving.Wait()
+		os.RemoveAll(dir)
+	})
+	return path
+}
+
+// silent is an agent that reads requests and never answers.
+type silent struct {
+	path string
+	ch   chan struct{} // closed when a request has come
+}
+
+// listenSilent also returns a channel that is closed when the connection has ended.
+func listenSilent(t testing.TB) (reached silent, gone chan struct{}) {
+	t.Helper()
+	reached.ch, gone = make(chan struct{}), make(chan struct{})
+	reached.path = listenConn(t, func(c net.Conn) {
+		io.ReadFull(c, make([]byte, 5))
+		close(reached.ch)
+		io.Copy(io.Discard, c)
+		close(gone)
+	})
+	return reached, gone
 }
