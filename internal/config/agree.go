@@ -2,42 +2,82 @@ package config
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 )
 
 // agree reports settings that are right alone and wrong together.
 func (l *loader) agree(c *Config) {
-	l.agreeBuild(c, "")
-	for _, name := range slices.Sorted(maps.Keys(c.Lambda)) {
-		for _, key := range []string{"arch", "target", "link"} {
-			if _, own := l.values[Key("lambda", name, key)]; own {
-				l.agreeBuild(c, name)
-				break
+	said := map[string]bool{}
+	for _, lambda := range everyBuild(c) {
+		target, arch, link := c.choose(lambda, "target"), c.choose(lambda, "arch"), c.choose(lambda, "link")
+		triple := first(target)
+		if !targetPattern.MatchString(triple) {
+			continue
+		}
+		what := fmt.Sprintf("target %s (%s) contradicts ", triple, target.origin)
+		if want := archOf(triple); arch.texts != nil && !slices.Equal(arch.texts, []string{want}) {
+			what := what + fmt.Sprintf("arch %s (%s)", strings.Join(arch.texts, ", "), arch.origin)
+			if !said[what] {
+				l.mistakes.Addf(what, "it is a target of "+want, noTarget)
 			}
+			said[what] = true
+		}
+		if first(link) == "dynamic" && strings.HasSuffix(triple, "-musl") {
+			what := what + fmt.Sprintf("link dynamic (%s)", link.origin)
+			if !said[what] {
+				l.mistakes.Addf(what, "no Lambda runtime has musl's libc to link with", noTarget)
+			}
+			said[what] = true
 		}
 	}
-	if whole := slices.ContainsFunc(c.Tags, func(t string) bool { return strings.ContainsAny(t, "/:") }); c.Push && c.Image == "" && !whole {
-		l.mistakes.Addf(fmt.Sprintf("%s: push is on and there is no image", c.Origin("push")), "", `set image = "registry.example.com/{{name}}"`)
+	whole := func(tag string) bool { return strings.ContainsAny(tag, "/:") }
+	if c.Push && c.Image == "" && !slices.ContainsFunc(c.Tags, whole) {
+		l.mistakes.Addf(c.Origin("push").exact()+": push is on and there is no image", "", `set image = "registry.example.com/{{name}}"`)
 	}
 }
 
-func (l *loader) agreeBuild(c *Config, lambda string) {
-	target, arch, link := c.choose(lambda, "target"), c.choose(lambda, "arch"), c.choose(lambda, "link")
-	triple := first(target)
-	if triple == "" || !targetPattern.MatchString(triple) {
-		return
+const pathFix = "a path in lpipe.toml starts at its folder, one in a flag or a variable at the current folder"
+
+// exist reports files that are to be read in a build and are not there.
+func (l *loader) exist(c *Config) {
+	seen := map[string]bool{}
+	for _, lambda := range everyBuild(c) {
+		base := c.choose(lambda, "base")
+		layout, ok := ParseLayout(first(base))
+		if ok && !seen[layout.Dir] && !l.readable(path.Join(layout.Dir, "index.json")) {
+			l.mistakes.Addf(fmt.Sprintf("%s: base %s has no index.json", base.origin.exact(), show(layout.Dir)),
+				"a folder in the OCI image layout has one", pathFix)
+		}
+		seen[layout.Dir] = true
 	}
-	if want := []string{archOf(triple)}; arch.layer != byDefault && len(arch.texts) > 0 && !slices.Equal(arch.texts, want) {
-		l.mistakes.Addf(
-			fmt.Sprintf("target %q of %s contradicts arch %s of %s", triple, target.origin, strings.Join(arch.texts, ", "), arch.origin),
-			fmt.Sprintf("it is a target of %s", want[0]),
-			"leave target out: it follows from arch and link")
+	for _, host := range slices.Sorted(maps.Keys(c.Registry)) {
+		l.needs(c, Key("registry", host, "ca"), c.Registry[host].CA)
 	}
-	if first(link) == "dynamic" && strings.HasSuffix(triple, "-musl") {
-		l.mistakes.Addf(
-			fmt.Sprintf("target %q of %s contradicts link dynamic of %s", triple, target.origin, link.origin),
-			"no Lambda runtime has musl's libc to link with", "leave target out: it follows from arch and link")
+	for _, file := range c.SSH.KnownHosts {
+		l.needs(c, "ssh.known-hosts", file)
 	}
+}
+
+func (l *loader) needs(c *Config, key, file string) {
+	if file != "" && !l.readable(file) {
+		l.mistakes.Addf(fmt.Sprintf("%s: %s names %s, which does not exist", c.Origin(key).exact(), key, show(file)), "", pathFix)
+	}
+}
+
+// readable reports whether a path of the config is there. One that the FS does not cover counts as there.
+func (l *loader) readable(name string) bool {
+	if path.IsAbs(name) && !path.IsAbs(l.in.Dir) {
+		return true
+	}
+	_, err := fs.Stat(l.in.FS, inFS(name))
+	return err == nil
+}
+
+// everyBuild returns "" for [build] and the names of the lambdas with a table.
+func everyBuild(c *Config) []string {
+	return append([]string{""}, slices.Sorted(maps.Keys(c.Lambda))...)
 }

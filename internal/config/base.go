@@ -46,15 +46,14 @@ func checkBase(_, v string) (why, fix string) {
 	const how = `write "registry.example.com/name:tag" or "oci-layout://DIR"`
 	l, ok := ParseLayout(v)
 	switch {
-	case ok && (l.Dir == "" || strings.ContainsAny(l.Dir, "@\"'`$&|;<>()*?[]{}!#\\\t\n\r\x00")):
+	case ok && l.Dir == "":
+		return "it names no folder", how
+	case ok && strings.ContainsAny(l.Dir, "@\"'`$&|;<>()*?[]{}!#\\\t\n\r\x00"):
 		return "the folder has characters with a meaning elsewhere", how
 	case ok:
 		return checkPlain("", v)
 	case strings.Contains(v, "://"):
 		return "a base is no address", how
 	}
-	if why, _ := checkReference(v); why != "" {
-		return why, how
-	}
-	return "", ""
+	return checkReference(v)
 }

@@ -45,14 +45,19 @@ func checkArch(_, v string) (why, fix string) {
 
 var targetPattern = regexp.MustCompile(`^(x86_64|aarch64)-[a-z0-9_]+-linux-(musl|gnu)$`)
 
+const noTarget = "leave target out: it follows from arch and link"
+
 func checkTarget(_, v string) (why, fix string) {
 	if targetPattern.MatchString(v) {
 		return "", ""
 	}
-	known := []string{
+	fix = noTarget
+	if near := fault.Nearest(v, []string{
 		"x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl", "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu",
+	}); near != "" {
+		fix = fmt.Sprintf("write %q", near)
 	}
-	return "Lambda runs 64-bit Linux on x86_64 and arm64", write(fault.Nearest(v, known), known)
+	return "Lambda runs 64-bit Linux on x86_64 and arm64", fix
 }
 
 func checkRuntime(_, v string) (why, fix string) {
@@ -190,10 +195,16 @@ func checkFingerprint(_, v string) (why, fix string) {
 }
 
 func checkKeySource(_, v string) (why, fix string) {
-	if name, ok := strings.CutPrefix(v, "env:"); ok && !envPattern.MatchString(name) {
-		return "that is not the name of a variable", `write "env:NAME" or the path of a file`
+	const how = `write "env:NAME" or the path of a file`
+	name, env := strings.CutPrefix(v, "env:")
+	switch {
+	case secretValue(v), strings.ContainsFunc(v, unicode.IsControl):
+		return "it is a key and not the place of one", how
+	case env && !envPattern.MatchString(name):
+		return "that is not the name of a variable", how
+	default:
+		return checkPlain("", v)
 	}
-	return checkPlain("", v)
 }
 
 // Holes are the names that stand in {{…}} in image and tags.
@@ -207,7 +218,7 @@ func holeList() string { return "`{{" + strings.Join(Holes, "}}`, `{{") + "}}`" 
 func fill(v string) (filled, why, fix string) {
 	for _, m := range holePattern.FindAllStringSubmatch(v, -1) {
 		if !slices.Contains(Holes, m[1]) {
-			return "", fmt.Sprintf("nothing is called {{%s}}", m[1]), write(fault.Nearest(m[1], Holes), Holes)
+			return "", "the holes are " + strings.Join(Holes, ", "), meant(fault.Nearest(m[1], Holes))
 		}
 	}
 	filled = holePattern.ReplaceAllString(v, "x")
@@ -240,20 +251,32 @@ func checkTag(_, v string) (why, fix string) {
 }
 
 func checkReference(v string) (why, fix string) {
+	if why, fix := checkPlain("", v); why != "" {
+		return why, fix
+	}
 	if _, err := reference.ParseNormalizedNamed(v); err != nil {
-		return err.Error(), `write it as "registry.example.com/name:tag"`
+		return err.Error(), `write "registry.example.com/name:tag"`
 	}
 	return "", ""
 }
 
-// write suggests the nearest of choices, all of them when none is near.
-func write(nearest string, choices []string) string {
-	if nearest != "" {
-		return fmt.Sprintf("write %q", nearest)
-	}
+// choose says that v is none of the choices, and which it is most like.
+func choose(v string, choices []string) (why, fix string) {
 	quoted := make([]string, len(choices))
 	for i, c := range choices {
 		quoted[i] = fmt.Sprintf("%q", c)
 	}
-	return "write " + strings.Join(quoted, " or ")
+	if near := fault.Nearest(v, choices); near != "" {
+		fix = fmt.Sprintf("write %q", near)
+	}
+	last := len(quoted) - 1
+	return "there are " + strings.Join(quoted[:last], ", ") + " and " + quoted[last], fix
+}
+
+// meant asks for a nearest name, which may be "".
+func meant(name string) string {
+	if name == "" {
+		return ""
+	}
+	return "did you mean " + name + "?"
 }

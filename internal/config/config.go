@@ -117,6 +117,7 @@ func Load(in Input) (*Config, error) {
 	l.settings()
 	c := l.config()
 	l.agree(c)
+	l.exist(c)
 	if err := l.mistakes.Err(); err != nil {
 		return nil, err
 	}
@@ -143,11 +144,7 @@ func (c *Config) For(lambda string) Build {
 		Include:         c.list(lambda, "include"),
 		Smoke:           c.text(lambda, "smoke"),
 	}
-	arch := c.choose(lambda, "arch")
-	switch {
-	case b.Target != "" && arch.layer == byDefault:
-		b.Arch = []string{archOf(b.Target)}
-	case b.Target == "" && len(b.Arch) == 1:
+	if b.Target == "" && len(b.Arch) == 1 {
 		b.Target = b.TargetFor(b.Arch[0])
 	}
 	return b
@@ -173,21 +170,28 @@ func (c *Config) Origin(key string) Origin {
 	if at, ok := c.tables[key]; ok {
 		return at
 	}
-	parts := split(key)
-	if len(parts) > 2 && parts[0] == "lambda" {
+	switch parts := split(key); {
+	case len(parts) > 2 && parts[0] == "lambda":
 		return c.choose(parts[1], Key(parts[2:]...)).origin
+	case len(parts) > 1 && parts[0] == "build":
+		return c.choose("", Key(parts[1:]...)).origin
+	default:
+		return c.values[key].origin
 	}
-	return c.values[key].origin
 }
 
-// choose returns the value of a [build] key for one lambda: its own unless [build] has it from a higher layer.
+// choose returns the value of a key for one lambda, of [build] for the lambda "".
 func (c *Config) choose(lambda, key string) value {
-	common := c.values["build."+key]
-	own, ok := c.values["lambda."+Key(lambda)+"."+key]
-	if !ok || own.layer < common.layer {
-		return common
+	v := c.values["build."+key]
+	if own, ok := c.values[Key("lambda", lambda)+"."+key]; ok && own.layer >= v.layer {
+		v = own
 	}
-	return own
+	if key == "arch" && v.layer == byDefault {
+		if target := c.choose(lambda, "target"); target.texts != nil {
+			return value{texts: []string{archOf(target.texts[0])}, origin: target.origin}
+		}
+	}
+	return v
 }
 
 func (c *Config) text(lambda, key string) string { return first(c.choose(lambda, key)) }
@@ -200,8 +204,8 @@ func (c *Config) list(lambda, key string) []string {
 
 func (c *Config) pairs(lambda, key string) map[string]string {
 	m := map[string]string{}
-	for _, prefix := range []string{"build.", "lambda." + Key(lambda) + "."} {
-		for _, name := range children(c.values, prefix+key+".") {
+	for _, dir := range []string{"build", Key("lambda", lambda)} {
+		for _, name := range children(c.values, dir+"."+key+".") {
 			m[name] = first(c.choose(lambda, key+"."+Key(name)))
 		}
 	}

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"reflect"
-	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -12,7 +11,17 @@ import (
 
 // input is a project at /p with the given lpipe.toml.
 func input(file string) Input {
-	return Input{FS: fstest.MapFS{"p/lpipe.toml": {Data: []byte(file)}, "p/.git/HEAD": {}}, Dir: "/p", Env: map[string]string{}}
+	return Input{
+		FS: fstest.MapFS{
+			"p/lpipe.toml":         {Data: []byte(file)},
+			"p/.git/HEAD":          {},
+			"p/base/index.json":    {},
+			"p/certs/registry.pem": {},
+			"etc/ssh/more":         {},
+		},
+		Dir: "/p",
+		Env: map[string]string{},
+	}
 }
 
 func load(t *testing.T, in Input) *Config {
@@ -240,15 +249,169 @@ func TestAHigherLayerHidesALower(t *testing.T) {
 	}
 }
 
-func TestMistakes(t *testing.T) {
-	for _, c := range []struct{ file, want string }{
-		{"[build\n", `lpipe.toml:1:7: not valid TOML: expected ']' to close table name` + "\n[build"},
-	} {
-		in := input(c.file)
-		_, err := Load(in)
-		if got := strings.Join(mistakes(err), "\n"); got != c.want {
-			t.Errorf("%s\ngot:  %s\nwant: %s", c.file, got, c.want)
+func TestTheEnvironmentAndFlagsSetEveryBuildKey(t *testing.T) {
+	env := map[string]string{
+		"LPIPE_BASE": "oci-layout://base", "LPIPE_ARCH": "arm64, x86_64", "LPIPE_PROFILE": "dev",
+		"LPIPE_FEATURES": "a,b/c", "LPIPE_DEFAULT_FEATURES": "0", "LPIPE_RUSTFLAGS": "-C target-feature=+aes,+avx2",
+		"LPIPE_PACKAGES": "cmake", "LPIPE_TEST": "false", "LPIPE_NETWORK": "default", "LPIPE_LINK": "dynamic",
+		"LPIPE_RUNTIME": "provided.al2", "LPIPE_INCLUDE": "a/*,b", "LPIPE_SMOKE": "e.json",
+		"LPIPE_ENGINE": "docker", "LPIPE_PROGRESS": "plain", "LPIPE_TEST_PARTS": "require", "OTHER": "x",
+	}
+	var flags []Setting
+	for name, v := range env {
+		if row := rowOf(name); row != nil {
+			flags = append(flags, Setting{Key: row.name, Values: []string{v}, Flag: "--x"})
+		}
+	}
+	want := Build{
+		Base:      "oci-layout:///p/base",
+		Arch:      []string{"arm64", "x86_64"},
+		Profile:   "dev",
+		Features:  []string{"a", "b/c"},
+		Rustflags: []string{"-C", "target-feature=+aes,+avx2"},
+		Env:       map[string]string{},
+		TestEnv:   map[string]string{},
+		Packages:  []string{"cmake"},
+		Network:   "default",
+		Link:      "dynamic",
+		Runtime:   "provided.al2",
+		Include:   []string{"a/*", "b"},
+		Smoke:     "e.json",
+	}
+	for name, in := range map[string]Input{"environment": {Env: env}, "flags": {Settings: flags}} {
+		in.FS, in.Dir = input("").FS, "/p"
+		c := load(t, in)
+		if got := c.For("x"); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s:\ngot  %+v\nwant %+v", name, got, want)
+		}
+		if c.Engine != "docker" || c.Progress != "plain" {
+			t.Errorf("%s: got engine %q, progress %q", name, c.Engine, c.Progress)
 		}
 	}
 }
 
+func rowOf(env string) *key {
+	for i := range table {
+		if table[i].env() == env {
+			return &table[i]
+		}
+	}
+	return nil
+}
+
+func TestFlagsOfOtherShapes(t *testing.T) {
+	in := input("[build.env]\nA = 'file'\nB = 'file'\n[lambda.x.env]\nC = 'lambda'\n")
+	in.Settings = []Setting{
+		{Key: "build.env", Values: []string{"B=1=2", "C="}, Flag: "--env"},
+		{Key: "cache.from", Values: []string{"type=registry,ref=a/b", "c/d"}, Flag: "--cache-from"},
+		{Key: "push", Flag: "--push"},
+		{Key: "tags", Values: []string{"registry.example.com/{{name}}:{{version}}"}, Flag: "--tag"},
+		{Key: "build.test", Values: []string{"false"}, Flag: "--no-test"},
+	}
+	c := load(t, in)
+	if got, want := c.For("x").Env, (map[string]string{"A": "file", "B": "1=2", "C": ""}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got, want := c.Cache.From, []string{"type=registry,ref=a/b", "c/d"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if !c.Push || c.For("x").Test {
+		t.Errorf("push %v, test %v", c.Push, c.For("x").Test)
+	}
+	for key, want := range map[string]string{
+		"build.env.A": "lpipe.toml:2", "build.env.B": "--env", "lambda.x.env.C": "--env", "lambda.x.env.A": "lpipe.toml:2",
+		"lambda.x": "lpipe.toml:4", "push": "--push", "build.test": "--no-test", "build.link": "the default",
+	} {
+		if got := c.Origin(key).String(); got != want {
+			t.Errorf("origin of %s is %s, want %s", key, got, want)
+		}
+	}
+}
+
+func TestTargetAndArchFollowEachOther(t *testing.T) {
+	for _, c := range []struct{ file, arch, target, from string }{
+		{"arch = 'arm64'", "arm64", "aarch64-unknown-linux-musl", "lpipe.toml:2"},
+		{"arch = ['arm64']\nlink = 'dynamic'", "arm64", "aarch64-unknown-linux-gnu", "lpipe.toml:2"},
+		{"link = 'dynamic'", "x86_64", "x86_64-unknown-linux-gnu", "the default"},
+		{"target = 'aarch64-unknown-linux-gnu'", "arm64", "aarch64-unknown-linux-gnu", "lpipe.toml:2"},
+		{"target = 'x86_64-alpine-linux-musl'\narch = 'x86_64'", "x86_64", "x86_64-alpine-linux-musl", "lpipe.toml:3"},
+	} {
+		got := load(t, input("[build]\n"+c.file))
+		b := got.For("x")
+		if len(b.Arch) != 1 || b.Arch[0] != c.arch || b.Target != c.target || got.Origin("build.arch").String() != c.from {
+			t.Errorf("%s: got %v (%s) and %s", c.file, b.Arch, got.Origin("build.arch"), b.Target)
+		}
+	}
+}
+
+func TestNamesThatNeedQuotes(t *testing.T) {
+	c := load(t, input("[lambda.\"a.b\"]\nbin = 'ab'\n[lambda.\"a.b\".env]\nX = '1'\n[registry.'host.example.com:5000']\n"))
+	if c.Lambda["a.b"].Bin != "ab" || c.For("a.b").Env["X"] != "1" {
+		t.Errorf("got %+v, %+v", c.Lambda, c.For("a.b"))
+	}
+	if _, ok := c.Registry["host.example.com:5000"]; !ok || len(c.Registry) != 1 {
+		t.Errorf("got %+v", c.Registry)
+	}
+	if got := c.Origin(Key("lambda", "a.b", "env", "X")).String(); got != "lpipe.toml:4" {
+		t.Errorf("origin %s", got)
+	}
+}
+
+func TestWhereTheFileIsFound(t *testing.T) {
+	disk := fstest.MapFS{
+		"lpipe.toml":               {Data: []byte("engine = 'root'")},
+		"w/lpipe.toml":             {Data: []byte("engine = 'w'\n[ssh]\nkey = 'k'")},
+		"w/.git/HEAD":              {},
+		"w/a/b/x":                  {},
+		"w/sub/.git":               {},
+		"free/a/x":                 {},
+		"w/other.toml":             {Data: []byte("engine = 'other'")},
+		"elsewhere/conf/site.toml": {Data: []byte("engine = 'site'\n[ssh]\nkey = 'k'")},
+	}
+	for _, c := range []struct {
+		name, dir            string
+		env                  map[string]string
+		flags                []Setting
+		file, engine, origin string
+	}{
+		{"here", "/w", nil, nil, "/w/lpipe.toml", "w", "lpipe.toml:1"},
+		{"above", "/w/a/b", nil, nil, "/w/lpipe.toml", "w", "../../lpipe.toml:1"},
+		{"not beyond .git", "/w/sub", nil, nil, "", "", "the default"},
+		{"up to the root", "/free/a", nil, nil, "/lpipe.toml", "root", "../../lpipe.toml:1"},
+		{"named by the environment", "/w/a", map[string]string{"LPIPE_CONFIG": "../other.toml"}, nil, "/w/other.toml", "other", "../other.toml:1"},
+		{
+			"named by a flag", "/w", map[string]string{"LPIPE_CONFIG": "other.toml"},
+			[]Setting{{Key: "config", Values: []string{"/elsewhere/conf/site.toml"}, Flag: "--config"}},
+			"/elsewhere/conf/site.toml", "site", "/elsewhere/conf/site.toml:1",
+		},
+		{"a relative folder", "w/a", nil, nil, "w/lpipe.toml", "w", "../lpipe.toml:1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := load(t, Input{FS: disk, Dir: c.dir, Env: c.env, Settings: c.flags})
+			if got.File != c.file || got.Engine != c.engine || got.Origin("engine").String() != c.origin {
+				t.Errorf("got %q, %q, %q", got.File, got.Engine, got.Origin("engine"))
+			}
+		})
+	}
+}
+
+func TestPathsStartAtTheirSource(t *testing.T) {
+	in := input("[ssh]\nkey = 'keys/deploy'\n")
+	in.Dir = "/p/sub"
+	if got := load(t, in).SSH.Key; got != "/p/keys/deploy" {
+		t.Errorf("from the file: %s", got)
+	}
+	in.Settings = []Setting{{Key: "ssh.key", Values: []string{"keys/deploy"}, Flag: "--ssh"}}
+	if got := load(t, in).SSH.Key; got != "/p/sub/keys/deploy" {
+		t.Errorf("from a flag: %s", got)
+	}
+}
+
+func TestResultsAreCopies(t *testing.T) {
+	c := load(t, input("[build]\nfeatures = ['a']\n"))
+	c.For("x").Features[0] = "changed"
+	c.For("x").Arch[0] = "changed"
+	if b := load(t, input("[build]\nfeatures = ['a']\n")).For("x"); c.For("x").Features[0] != "a" || b.Arch[0] != "x86_64" {
+		t.Errorf("got %v, %v", c.For("x").Features, b.Arch)
+	}
+}

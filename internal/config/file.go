@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
@@ -179,15 +180,25 @@ func syntaxError(shown string, data []byte, err error) error {
 	}
 	row, column := d.Position()
 	f.What = fmt.Sprintf("%s:%d:%d: not valid TOML", shown, row, column)
-	f.Why = strings.TrimPrefix(d.Error(), "toml: ")
+	f.Why = clean(strings.TrimPrefix(d.Error(), "toml: "))
 	if lines := bytes.Split(data, []byte("\n")); row >= 1 && row <= len(lines) {
-		line := strings.TrimSpace(strings.ToValidUTF8(string(lines[row-1]), "?"))
-		name, _, _ := strings.Cut(line, "=")
-		if line != "" && !secretValue(line) && !secretName(strings.Trim(name, ` "'`)) {
+		line := clean(strings.TrimSpace(string(lines[row-1])))
+		// A line of a multi-line secret does not look like one itself.
+		if line != "" && !secretText(line) && !bytes.Contains(data, []byte("-----BEGIN")) {
 			f.Why += "\n" + line
 		}
 	}
 	return f
+}
+
+// clean makes text of the file fit for a terminal.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, cut(strings.ToValidUTF8(s, "?")))
 }
 
 // places turns offsets into origins.
@@ -336,7 +347,10 @@ func (l *loader) unknown(at Origin, full []string) {
 	name, dir := full[len(full)-1], full[:len(full)-1]
 	names := siblings(dir)
 	if dir := dir; len(dir) > 0 && dir[0] == "ci" {
-		names = append(siblings(dir[1:]), "cache-write")
+		names = siblings(dir[1:])
+		if len(dir) == 1 {
+			names = append(slices.DeleteFunc(names, func(n string) bool { return n == "ci" }), "cache-write")
+		}
 	}
 	in := "the top level"
 	if len(dir) > 0 {
@@ -348,7 +362,7 @@ func (l *loader) unknown(at Origin, full []string) {
 // suggest finds the key that was meant: the nearest of the same table, or one of that name elsewhere.
 func suggest(name, in string, names []string) string {
 	if near := fault.Nearest(name, names); near != "" {
-		return fmt.Sprintf("did you mean %s?", near)
+		return meant(near)
 	}
 	for _, k := range table {
 		if strings.HasSuffix(k.name, "."+name) && !strings.Contains(k.name, "*") {

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -31,8 +32,8 @@ func checkEnvName(_, name string) (why, fix string) {
 	return "", ""
 }
 
-const secretFix = "cargo's registry tokens and git credentials reach the fetch step alone, as CARGO_REGISTRIES_NAME_TOKEN in lpipe's own environment or by [ssh]; " +
-	"what the function needs to run belongs into its configuration on Lambda"
+const secretFix = "what cargo needs for fetching goes to the fetch step alone, as CARGO_REGISTRIES_NAME_TOKEN in lpipe's environment or by [ssh]; " +
+	"what the function needs belongs in its configuration on Lambda"
 
 func checkEnv(name, v string) (why, fix string) {
 	switch {
@@ -85,16 +86,28 @@ var secretPatterns = regexp.MustCompile(strings.Join([]string{
 	`://[^/\s:@]*:[^/\s@]+@`,
 }, "|"))
 
+var wordPattern = regexp.MustCompile(`[A-Za-z0-9_]+`)
+
+// secretText is true for a line of a file with the name or the value of a secret.
+func secretText(line string) bool {
+	return secretValue(line) || slices.ContainsFunc(wordPattern.FindAllString(line, -1), secretName)
+}
+
 func secretValue(v string) bool { return secretPatterns.MatchString(v) }
 
 // show quotes a value for a message: shortened, and not at all when it looks like a secret.
 func show(v string) string {
-	const most = 80
 	if secretValue(v) {
 		return "this value, which looks like a secret"
 	}
+	return fmt.Sprintf("%q", cut(v))
+}
+
+// cut shortens v to what fits beside the rest of a message.
+func cut(v string) string {
+	const most = 80
 	if r := []rune(v); len(r) > most {
-		v = string(r[:most]) + "…"
+		return string(r[:most]) + "…"
 	}
-	return fmt.Sprintf("%q", v)
+	return v
 }

@@ -19,11 +19,12 @@ type item struct {
 
 // set checks the items of one value, joins its paths to dir, and puts it. full is the key as it was written.
 func (l *loader) set(row *key, key string, full []string, items []item, v value, dir string) {
+	refused := false
 	for _, i := range items {
 		why, fix := row.refuse(full[len(full)-1], i.text)
 		switch {
 		case why == "" && row.kind == oneOrMore && slices.Contains(v.texts, i.text):
-			why = "it is there twice"
+			why = "it is listed twice"
 		case why == "":
 			v.texts = append(v.texts, l.join(row, i.text, dir))
 			continue
@@ -33,9 +34,13 @@ func (l *loader) set(row *key, key string, full []string, items []item, v value,
 			what = fmt.Sprintf("%s: %s cannot be set", i.at.exact(), Key(full...))
 		}
 		l.mistakes.Addf(what, why, fix)
+		refused = true
+	}
+	if refused {
+		v.texts = nil
 	}
 	if row.kind == oneOrMore && len(items) == 0 {
-		l.mistakes.Addf(v.origin.exact()+": "+Key(full...)+" is empty", "", write("", row.choices))
+		l.mistakes.Addf(v.origin.exact()+": "+Key(full...)+" is empty", "", "leave the key out")
 	}
 	if v.layer != byCI || l.ci != "" {
 		l.put(key, v)
@@ -48,7 +53,7 @@ func (k *key) refuse(name, v string) (why, fix string) {
 		why, fix = k.check(name, v)
 	}
 	if why == "" && k.choices != nil && !slices.Contains(k.choices, v) {
-		return "there is no such " + k.name[strings.LastIndex(k.name, ".")+1:], write(fault.Nearest(v, k.choices), k.choices)
+		return choose(v, k.choices)
 	}
 	return why, fix
 }
@@ -114,7 +119,7 @@ func (l *loader) environment() {
 		row, ok := rows[name]
 		// LPIPE_TEST_ is for the tests of lpipe itself.
 		if !ok && !strings.HasPrefix(name, "LPIPE_TEST_") {
-			l.mistakes.Addf("unknown variable "+name, "", suggestEnv(name, slices.Sorted(maps.Keys(rows))))
+			l.mistakes.Addf("unknown variable "+Key(name), "", suggestEnv(name, slices.Sorted(maps.Keys(rows))))
 		}
 		if row == nil || l.in.Env[name] == "" {
 			continue
@@ -124,8 +129,12 @@ func (l *loader) environment() {
 }
 
 func suggestEnv(name string, names []string) string {
-	if near := fault.Nearest(name, names); near != "" {
-		return "did you mean " + near + "?"
+	short := make([]string, len(names))
+	for i, n := range names {
+		short[i] = strings.TrimPrefix(n, "LPIPE_")
+	}
+	if near := fault.Nearest(strings.TrimPrefix(name, "LPIPE_"), short); near != "" {
+		return meant("LPIPE_" + near)
 	}
 	return "there are " + strings.Join(names, ", ")
 }

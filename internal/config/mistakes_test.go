@@ -1,0 +1,197 @@
+package config
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"lpipe/internal/fault"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// said returns err as lpipe prints it.
+func said(err error) string {
+	if err == nil {
+		return ""
+	}
+	var b strings.Builder
+	fault.Print(&b, err)
+	return b.String()
+}
+
+func TestMistakesInTheFile(t *testing.T) {
+	const golden = "testdata/mistakes.txtar"
+	archive, err := txtar.ParseFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+1 < len(archive.Files); i += 2 {
+		source, want := archive.Files[i], &archive.Files[i+1]
+		t.Run(strings.TrimSuffix(source.Name, ".toml"), func(t *testing.T) {
+			_, err := Load(input(string(source.Data)))
+			if err == nil {
+				t.Fatal("no mistake was found")
+			}
+			got := said(err)
+			if fault.Worst(err) != fault.Usage {
+				t.Errorf("the kind is %v", fault.Worst(err))
+			}
+			if *update {
+				want.Data = []byte(got)
+			}
+			if string(want.Data) != got {
+				t.Errorf("got:\n%swant:\n%s", got, want.Data)
+			}
+		})
+	}
+	if *update {
+		if err := os.WriteFile(golden, txtar.Format(archive), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAFileWithTenMistakesReportsTen(t *testing.T) {
+	archive, err := txtar.ParseFile("testdata/mistakes.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range archive.Files {
+		if f.Name != "ten-mistakes.toml" {
+			continue
+		}
+		_, err := Load(input(string(f.Data)))
+		if n := strings.Count(said(err), "lpipe: error: "); n != 10 {
+			t.Errorf("%d mistakes in:\n%s", n, said(err))
+		}
+		return
+	}
+	t.Error("ten-mistakes.toml is gone")
+}
+
+func TestMistakesElsewhere(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		env   map[string]string
+		flags []Setting
+		want  string
+	}{
+		{
+			name: "variable with a neighbour",
+			env:  map[string]string{"LPIPE_FEATURE": "x"},
+			want: `
+lpipe: error: unknown variable LPIPE_FEATURE
+lpipe: fix:   did you mean LPIPE_FEATURES?`,
+		},
+		{
+			name: "variable without a neighbour",
+			env:  map[string]string{"LPIPE_ZZZZZZ": ""},
+			want: `
+lpipe: error: unknown variable LPIPE_ZZZZZZ
+lpipe: fix:   there are LPIPE_ARCH, LPIPE_BASE, LPIPE_CONFIG, LPIPE_DEFAULT_FEATURES, LPIPE_ENGINE, LPIPE_FEATURES, LPIPE_INCLUDE, LPIPE_LINK, LPIPE_NETWORK, LPIPE_PACKAGES, LPIPE_PROFILE, LPIPE_PROGRESS, LPIPE_RUNTIME, LPIPE_RUSTFLAGS, LPIPE_SMOKE, LPIPE_TARGET, LPIPE_TEST`,
+		},
+		{
+			name: "values of variables",
+			env:  map[string]string{"LPIPE_ARCH": "x86_64,amd64", "LPIPE_TEST": "maybe", "LPIPE_LINK": "x"},
+			want: `
+lpipe: error: LPIPE_ARCH: build.arch cannot be "amd64"
+lpipe: why:   Lambda has another name for it
+lpipe: fix:   write "x86_64"
+lpipe: error: LPIPE_LINK: build.link cannot be "x"
+lpipe: why:   there are "static" and "dynamic"
+lpipe: error: LPIPE_TEST: build.test cannot be "maybe"
+lpipe: why:   it takes true or false`,
+		},
+		{
+			name: "a file that is not there",
+			env:  map[string]string{"LPIPE_CONFIG": "none.toml"},
+			want: `
+lpipe: error: LPIPE_CONFIG names "none.toml", which cannot be read
+lpipe: why:   file does not exist
+lpipe: fix:   give the path of an lpipe.toml, or leave it out to have it looked for`,
+		},
+		{
+			name:  "a file that is a folder",
+			flags: []Setting{{Key: "config", Values: []string{"base"}, Flag: "--config"}},
+			want: `
+lpipe: error: reading base
+lpipe: why:   it is not a regular file`,
+		},
+		{
+			name: "values of flags",
+			flags: []Setting{
+				{Key: "build.profile", Values: []string{"a b"}, Flag: "--profile"},
+				{Key: "build.runtime", Values: []string{"a", "b"}, Flag: "--runtime"},
+				{Key: "build.env", Values: []string{"A", "MY_PASSWORD=hunter2", "B-C=1"}, Flag: "--env"},
+				{Key: "build.arch", Flag: "--arch"},
+				{Key: "zebra", Values: []string{"x"}, Flag: "--zebra"},
+			},
+			want: `
+lpipe: error: --profile: build.profile cannot be "a b"
+lpipe: why:   a name has letters, digits, _, - and . only, and does not start with - or .
+lpipe: error: --runtime is given 2 times
+lpipe: why:   build.runtime takes one value
+lpipe: error: --env "A" has no value
+lpipe: fix:   write NAME=VALUE
+lpipe: error: --env: build.env.MY_PASSWORD cannot be set
+lpipe: why:   the name looks like that of a secret, and what a build sees stays in its layers and caches
+lpipe: fix:   ` + secretFix + `
+lpipe: error: --env: no key can be called build.env.B-C
+lpipe: why:   a variable has letters, digits and _ only, and does not start with a digit
+lpipe: error: --arch: build.arch is empty
+lpipe: fix:   leave the key out
+lpipe: error: --zebra sets unknown key zebra`,
+		},
+		{
+			name:  "a flag against the file",
+			flags: []Setting{{Key: "build.arch", Values: []string{"arm64"}, Flag: "--arch"}},
+			want: `
+lpipe: error: target x86_64-unknown-linux-gnu (lpipe.toml:2) contradicts arch arm64 (--arch)
+lpipe: why:   it is a target of x86_64
+lpipe: fix:   leave target out: it follows from arch and link`,
+		},
+		{
+			name:  "a secret as a value",
+			flags: []Setting{{Key: "ssh.key", Values: []string{"ghp_abcdefghijklmnopqrstuvwxyz0123456789"}, Flag: "--ssh"}},
+			want: `
+lpipe: error: --ssh: ssh.key cannot be this value, which looks like a secret
+lpipe: why:   it is a key and not the place of one
+lpipe: fix:   write "env:NAME" or the path of a file`,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := input("[build]\ntarget = 'x86_64-unknown-linux-gnu'\n")
+			in.Env, in.Settings = c.env, c.flags
+			_, err := Load(in)
+			if got := "\n" + said(err); got != c.want+"\n" {
+				t.Errorf("got:%swant:%s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestFilesThatCannotBeRead(t *testing.T) {
+	for _, c := range []struct{ name, data, want string }{
+		{"too large", strings.Repeat("#", maxFile+1), "lpipe: error: reading lpipe.toml\nlpipe: why:   it is larger than 1048576 bytes\n"},
+		{"binary", "a = '\x00'", "lpipe: error: lpipe.toml:1:6: not valid TOML\nlpipe: why:   literal strings cannot have control characters\n              a = '?'\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Load(Input{FS: fstest.MapFS{"lpipe.toml": {Data: []byte(c.data)}}, Dir: "."})
+			if got := said(err); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestCIMistakesCountOutsideOfCI(t *testing.T) {
+	_, err := Load(input("[ci.build]\narch = 'amd64'\n[ci]\npush = 'yes'\n"))
+	if n := strings.Count(said(err), "lpipe: error: "); n != 2 {
+		t.Errorf("%d mistakes in:\n%s", n, said(err))
+	}
+}
