@@ -181,12 +181,11 @@ func encrypted(t testing.TB, passphrase string) (openssh, legacy string) {
 func TestPassphraseOpensMangledKeys(t *testing.T) {
 	openssh, legacy := encrypted(t, "secret words")
 	for format, text := range map[string]string{"OpenSSH": openssh, "legacy": legacy} {
-		for how, mangle := range mangles {
-			if format == "legacy" && how == "newlines lost" {
-				continue // the headers and the key run into each other
-			}
+		// Not all: opening a key takes a third of a second. And where an old key's newlines are lost, its headers
+		// and body run into each other.
+		for _, how := range []string{"nothing", "base64 on one line", `literal \n`, "newlines turned to spaces", "indentation", "CRLF"} {
 			t.Run(format+"/"+how, func(t *testing.T) {
-				src, err := EnvKey("DEPLOY_KEY", mangle(text), "secret words")
+				src, err := EnvKey("DEPLOY_KEY", mangles[how](text), "secret words")
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -37,7 +37,9 @@ func attach(t testing.TB, p *Provider) session.Caller {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.Run(ctx, session.Dialer(testutil.TestStream(m.HandleConn)))
+		s.Run(ctx, session.Dialer(testutil.TestStream(func(_ context.Context, c net.Conn, meta map[string][]string) error {
+			return m.HandleConn(ctx, c, meta)
+		})))
 	}()
 	t.Cleanup(func() {
 		s.Close()
