@@ -1,0 +1,153 @@
+// Package cargo reads what cargo would read before it compiles: manifests, workspaces, the lock file, cargo's
+// configuration and the toolchain file.
+//
+// It is pure: an [io/fs.FS] in, values out. It never runs cargo, resolves no dependency and writes nothing; what
+// it cannot know for certain it leaves to cargo's own --locked in the build.
+//
+// A package is local when its source is a folder: the members of the workspace, path dependencies outside it, and
+// folders named by [patch], [replace] or the configuration's paths. The base is the closest folder that holds
+// every file the build may read; all paths of a [Workspace] are slash-separated and relative to it.
+package cargo
+
+import (
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// Workspace is a cargo project: one package or several that share a lock file.
+type Workspace struct {
+	FS   fs.FS  // as given to Load
+	Base string // the base, relative to FS
+	Root string // the folder with the lock file, relative to Base; "." when equal
+	Dir  string // the folder that Load was asked for, relative to Base
+
+	Manifest  *Manifest   // of Root
+	Packages  []*Package  // every local package, sorted by Dir
+	Foreign   []*Manifest // of workspaces other than this one, from which a local package inherits
+	Lock      *Lock
+	Config    Config
+	Toolchain *Toolchain // nil without a rust-toolchain file
+	// Strays are the folders that a glob of workspace.members matches and that hold no package.
+	Strays []string
+
+	Files *Files // reads the files of the base, each once
+}
+
+// Package is a local package.
+type Package struct {
+	Name, Version, Edition string
+
+	Dir      string // relative to Base
+	Member   bool   // of the workspace; false: a path dependency outside it, or patched in
+	Default  bool   // among the workspace's default members
+	Whole    bool   // foreign crates may depend on it, or a stub cannot stand for it: Why says which
+	Why      string // in words for the person who runs lpipe
+	Manifest *Manifest
+
+	Lib        *Target // nil without a library
+	Bins       []Target
+	Examples   []Target
+	Tests      []Target
+	Benches    []Target
+	ProcMacro  bool   // the library is a procedural macro
+	Build      string // the build script, relative to Dir; "" without one
+	DefaultRun string
+	Links      string
+
+	// Features are those of the manifest and those that optional dependencies imply, as cargo metadata lists them.
+	Features map[string][]string
+	Locals   []*Package // what it depends on directly, of every kind and for every platform, sorted by Dir
+
+	// Outside are existing files and folders beyond the package's folder that its sources name literally,
+	// relative to Base. Wide is set when they reach out in a way that cannot be read off them: it quotes the place.
+	Outside []string
+	Wide    string
+
+	root *Manifest // of the workspace it inherits from; nil without one
+}
+
+// Target is a library, binary, example, test or benchmark.
+type Target struct {
+	Name             string
+	Path             string // relative to the package's folder
+	RequiredFeatures []string
+}
+
+// Find returns the local package of that name, preferring members, or nil.
+func (w *Workspace) Find(name string) *Package {
+	var found *Package
+	for _, p := range w.Packages {
+		if p.Name == name && (found == nil || p.Member && !found.Member) {
+			found = p
+		}
+	}
+	return found
+}
+
+// Closure returns pkgs and the local packages they depend on, transitively, in the order of w.Packages.
+func (w *Workspace) Closure(pkgs []*Package) []*Package {
+	in := map[*Package]bool{}
+	var add func(p *Package)
+	add = func(p *Package) {
+		if !in[p] {
+			in[p] = true
+			for _, l := range p.Locals {
+				add(l)
+			}
+		}
+	}
+	for _, p := range pkgs {
+		add(p)
+	}
+	var all []*Package
+	for _, p := range w.Packages {
+		if in[p] {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// Owner returns the local package whose folder holds the file or folder name, the innermost when they nest, or nil.
+func (w *Workspace) Owner(name string) *Package {
+	var owner *Package
+	for _, p := range w.Packages {
+		if Within(p.Dir, name) && (owner == nil || len(p.Dir) > len(owner.Dir) || owner.Dir == ".") {
+			owner = p
+		}
+	}
+	return owner
+}
+
+// Within reports whether name is dir or lies below it; both are clean slash-separated relative paths.
+func Within(dir, name string) bool {
+	return dir == "." && name != ".." && !strings.HasPrefix(name, "../") || name == dir || strings.HasPrefix(name, dir+"/")
+}
+
+// rel returns name relative to dir, with leading ".." where it must; both are clean and relative to one root.
+func rel(dir, name string) string {
+	if dir == "." {
+		return name
+	}
+	up := ""
+	for !Within(dir, name) {
+		dir, up = path.Dir(dir), up+"../"
+	}
+	switch {
+	case dir == ".":
+	case name == dir:
+		name = ""
+	default:
+		name = name[len(dir)+1:]
+	}
+	return path.Clean(up + name)
+}
+
+// common returns the closest folder that holds both.
+func common(a, b string) string {
+	for !Within(a, b) {
+		a = path.Dir(a)
+	}
+	return a
+}

@@ -1,0 +1,191 @@
+package cargo
+
+import (
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Config is what lpipe must know of cargo's configuration files: those in .cargo folders from the workspace's
+// root up to the root of the repository. The one in the home folder is the person's, not the project's, and is
+// not read.
+type Config struct {
+	Paths []string // the files, relative to Base, the closest to the root first, included ones after those that name them
+
+	Rustflags       []string            // build.rustflags
+	TargetRustflags map[string][]string // target.<triple or cfg>.rustflags
+	Target          []string            // build.target
+	TargetDir       string              // build.target-dir, relative to Base; "" when unset or outside
+	Sources         map[string]ConfigSource
+	Registries      []string // names of [registries], sorted
+	Env             map[string]ConfigEnv
+	// Folders are those that hold dependencies (vendored sources, local registries), relative to Base.
+	Folders []string
+	// Extra are other files that strings of the configuration name (a linker script, a wrapper), relative to Base.
+	Extra []string
+
+	files []configFile
+}
+
+// ConfigSource is a [source.<name>] table.
+type ConfigSource struct{ ReplaceWith, Registry, Directory, LocalRegistry, Git string }
+
+// ConfigEnv is an entry of [env].
+type ConfigEnv struct {
+	Value           string
+	Force, Relative bool
+}
+
+type configFile struct {
+	name string
+	base string // the folder above .cargo, to which its paths are relative
+	doc  *document
+}
+
+// config reads the configuration that cargo would use in dir.
+func (l *loader) config(dir string) Config {
+	c := Config{TargetRustflags: map[string][]string{}, Sources: map[string]ConfigSource{}, Env: map[string]ConfigEnv{}}
+	for _, at := range l.upwards(dir) {
+		for _, name := range []string{"config", "config.toml"} { // the old name wins, as in cargo
+			if name = path.Join(at, ".cargo", name); l.isFile(name) {
+				l.configFile(&c, name, at)
+				break
+			}
+		}
+	}
+	for _, f := range c.files {
+		l.merge(&c, f)
+	}
+	slices.Sort(c.Registries)
+	c.Registries = slices.Compact(c.Registries)
+	return c
+}
+
+// upwards returns dir and the folders above it, up to the root of the repository, which has a .git. Without a
+// repository it is dir alone: what lies above is somebody else's.
+func (l *loader) upwards(dir string) []string {
+	var all []string
+	for at := dir; ; at = path.Dir(at) {
+		all = append(all, at)
+		if _, err := fs.Stat(l.fsys, path.Join(at, ".git")); err == nil {
+			return all
+		}
+		if at == "." || strings.HasPrefix(at, "..") {
+			return all[:1]
+		}
+	}
+}
+
+func (l *loader) configFile(c *Config, name, base string) {
+	if slices.ContainsFunc(c.files, func(f configFile) bool { return f.name == name }) {
+		return
+	}
+	data, err := fs.ReadFile(l.fsys, name)
+	if err != nil {
+		l.unreadable(name, err)
+		return
+	}
+	doc, err := parse(l.show(name), data, "")
+	if err != nil {
+		l.errs.Add(err)
+		return
+	}
+	c.Paths = append(c.Paths, name)
+	c.files = append(c.files, configFile{name, base, doc})
+	includes := asStrings(doc.get("include"))
+	for _, t := range asTables(doc.get("include")) {
+		includes = append(includes, asString(t["path"]))
+	}
+	for _, i := range includes {
+		if i = path.Join(path.Dir(name), i); l.isFile(i) {
+			l.configFile(c, i, base)
+		}
+	}
+}
+
+// merge adds one file; what is closer to the root was added before and wins, lists are joined.
+func (l *loader) merge(c *Config, f configFile) {
+	d := f.doc
+	c.Rustflags = append(words(d.get("build", "rustflags")), c.Rustflags...)
+	for name, t := range asTable(d.get("target")) {
+		if flags := words(get(asTable(t), "rustflags")); flags != nil {
+			c.TargetRustflags[name] = append(flags, c.TargetRustflags[name]...)
+		}
+	}
+	if c.Target == nil {
+		c.Target = asStrings(d.get("build", "target"))
+	}
+	if to := asString(d.get("build", "target-dir")); to != "" && c.TargetDir == "" && !path.IsAbs(to) {
+		c.TargetDir = path.Join(f.base, to)
+	}
+	for name, v := range asTable(d.get("source")) {
+		t := asTable(v)
+		if _, ok := c.Sources[name]; ok {
+			continue
+		}
+		s := ConfigSource{
+			asString(t["replace-with"]), asString(t["registry"]), asString(t["directory"]), asString(t["local-registry"]), asString(t["git"]),
+		}
+		c.Sources[name] = s
+		for _, folder := range []string{s.Directory, s.LocalRegistry} {
+			if folder == "" || path.IsAbs(folder) {
+				continue // an absolute one is the base image's
+			}
+			if folder = path.Join(f.base, folder); l.isDir(folder) {
+				c.Folders = append(c.Folders, folder)
+			} else {
+				l.report(d.at("source", name)+" names a folder that does not exist", "there is no "+l.show(folder), "run `cargo vendor`, or correct the path")
+			}
+		}
+	}
+	c.Registries = slices.AppendSeq(c.Registries, maps.Keys(asTable(d.get("registries"))))
+	for name, v := range asTable(d.get("env")) {
+		if _, ok := c.Env[name]; ok {
+			continue
+		}
+		e := ConfigEnv{Value: asString(v)}
+		if t := asTable(v); t != nil {
+			e = ConfigEnv{asString(t["value"]), asBool(t["force"]), asBool(t["relative"])}
+		}
+		c.Env[name] = e
+	}
+	l.extra(c, f, d.tree)
+}
+
+// extra finds files that the configuration names: a linker, a wrapper, a linker script inside a flag. They are
+// found by trying every word of every string, so that no key is forgotten.
+func (l *loader) extra(c *Config, f configFile, v any) {
+	switch v := v.(type) {
+	case table:
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			l.extra(c, f, v[k])
+		}
+	case []any:
+		for _, e := range v {
+			l.extra(c, f, e)
+		}
+	case string:
+		for _, w := range strings.FieldsFunc(v, func(r rune) bool { return strings.ContainsRune(" \t\n=,:", r) }) {
+			for _, w := range []string{w, strings.TrimLeft(w, "-TLI")} {
+				if w == "" || path.IsAbs(w) {
+					continue
+				}
+				for _, base := range []string{f.base, l.root.dir} {
+					if name := path.Join(base, w); l.isFile(name) && !slices.Contains(c.Extra, name) {
+						c.Extra = append(c.Extra, name)
+					}
+				}
+			}
+		}
+	}
+}
+
+// words reads flags: an array, or a string split at spaces.
+func words(v any) []string {
+	if s, ok := v.(string); ok {
+		return strings.Fields(s)
+	}
+	return asStrings(v)
+}

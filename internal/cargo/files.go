@@ -1,0 +1,114 @@
+package cargo
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"sync"
+)
+
+// Files reads the files of a base and remembers their digests, so that a file is read once however many contexts
+// hold it. It is safe for concurrent use.
+type Files struct {
+	fsys  fs.FS    // rooted at the base
+	sums  sync.Map // path -> *sum
+	lists sync.Map // folder -> *list
+}
+
+type sum struct {
+	once sync.Once
+	sum  [sha256.Size]byte
+	err  error
+}
+
+type list struct {
+	once    sync.Once
+	entries []fs.FileInfo
+	err     error
+}
+
+// NewFiles returns the files of fsys.
+func NewFiles(fsys fs.FS) *Files { return &Files{fsys: fsys} }
+
+// Sum returns the SHA-256 of the named file's content.
+func (f *Files) Sum(name string) ([sha256.Size]byte, error) {
+	v, _ := f.sums.LoadOrStore(name, new(sum))
+	s := v.(*sum)
+	s.once.Do(func() {
+		r, err := f.fsys.Open(name)
+		if err != nil {
+			s.err = err
+			return
+		}
+		defer r.Close()
+		h := sha256.New()
+		if _, s.err = io.Copy(h, r); s.err == nil {
+			h.Sum(s.sum[:0])
+		}
+	})
+	return s.sum, s.err
+}
+
+// Read returns the content of a small file and remembers its digest.
+func (f *Files) Read(name string) ([]byte, error) {
+	data, err := fs.ReadFile(f.fsys, name)
+	if err == nil {
+		v, _ := f.sums.LoadOrStore(name, new(sum))
+		s := v.(*sum)
+		s.once.Do(func() { s.sum = sha256.Sum256(data) })
+	}
+	return data, err
+}
+
+// Open opens the file for reading. The reader fails at the end when the content is not what Sum was told, so a
+// file that is edited meanwhile is never taken for what it was.
+func (f *Files) Open(name string) (io.ReadCloser, error) {
+	want, err := f.Sum(name)
+	if err != nil {
+		return nil, err
+	}
+	r, err := f.fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return &verifier{ReadCloser: r, name: name, want: want, hash: sha256.New()}, nil
+}
+
+// List returns what is in a folder, sorted by name, links not followed. It is read once.
+func (f *Files) List(dir string) ([]fs.FileInfo, error) {
+	v, _ := f.lists.LoadOrStore(dir, new(list))
+	l := v.(*list)
+	l.once.Do(func() {
+		entries, err := fs.ReadDir(f.fsys, dir)
+		l.err = err
+		for _, e := range entries {
+			info, err := e.Info()
+			if err != nil {
+				continue // removed meanwhile
+			}
+			l.entries = append(l.entries, info)
+		}
+	})
+	return l.entries, l.err
+}
+
+// FS returns the file system that is rooted at the base.
+func (f *Files) FS() fs.FS { return f.fsys }
+
+type verifier struct {
+	io.ReadCloser
+	name string
+	want [sha256.Size]byte
+	hash hash.Hash
+}
+
+func (v *verifier) Read(b []byte) (int, error) {
+	n, err := v.ReadCloser.Read(b)
+	v.hash.Write(b[:n])
+	if err == io.EOF && [sha256.Size]byte(v.hash.Sum(nil)) != v.want {
+		return n, fmt.Errorf("%s was changed during the build: run it again", v.name)
+	}
+	return n, err
+}

@@ -1,0 +1,142 @@
+package cargo
+
+import (
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+)
+
+// members returns the folders of the workspace's packages: the patterns of workspace.members without what
+// exclude names, and the path dependencies of those that lie in the workspace's folder, transitively. A project
+// without [workspace] has the one package.
+func (l *loader) members(w *Workspace) []string {
+	if l.root.Workspace() == nil {
+		return []string{l.root.dir}
+	}
+	var members []string
+	listed, strays := l.expand("members")
+	w.Strays = strays
+	for _, dir := range listed {
+		members = l.addMember(members, dir, false)
+	}
+	if l.root.Package() != nil {
+		members = l.addMember(members, l.root.dir, false)
+	}
+	return members
+}
+
+func (l *loader) addMember(members []string, dir string, dependency bool) []string {
+	m := l.checked(l.manifest(dir))
+	switch {
+	case m == nil || slices.Contains(members, dir):
+		return members // a missing one is reported where it is named
+	case dependency && !Within(l.root.dir, dir) && l.findRoot(m) != l.root:
+		return members
+	case l.root.excludes(dir) || m.Package() == nil:
+		return members
+	}
+	members = append(members, dir)
+	for _, d := range m.Dependencies() {
+		if to, ok := l.folder(m, d); ok {
+			members = l.addMember(members, to, true)
+		}
+	}
+	return members
+}
+
+// expand returns the folders with a package that the patterns of workspace.<key> name, and the others.
+func (l *loader) expand(key string) (packages, strays []string) {
+	for _, pattern := range asStrings(l.root.Workspace()[key]) {
+		at := path.Join(l.root.dir, pattern)
+		if !strings.ContainsAny(pattern, "*?[") {
+			if l.manifest(at) == nil && key == "members" {
+				l.report(l.root.At("workspace", key)+" names "+quote(pattern)+", which is no package", "there is no readable Cargo.toml in that folder", "correct or remove the entry")
+			}
+			packages = append(packages, at)
+			continue
+		}
+		for _, dir := range glob(l.fsys, at) {
+			switch {
+			case l.isFile(path.Join(dir, "Cargo.toml")):
+				packages = append(packages, dir)
+			case !slices.Contains(strays, dir):
+				strays = append(strays, dir)
+			}
+		}
+	}
+	return packages, strays
+}
+
+// defaults returns the folders of the packages that cargo builds at the root without -p.
+func (l *loader) defaults(members []string) []string {
+	if _, ok := l.root.Workspace()["default-members"]; ok {
+		packages, _ := l.expand("default-members")
+		for _, dir := range packages {
+			if !slices.Contains(members, dir) && !l.root.excludes(dir) {
+				l.report(l.root.At("workspace", "default-members")+" names "+quote(rel(l.root.dir, dir))+", which is no member", "", "correct or remove the entry")
+			}
+		}
+		return packages
+	}
+	if l.root.Package() != nil {
+		return []string{l.root.dir}
+	}
+	return members
+}
+
+// glob returns the folders that match the pattern, sorted. "**" matches any number of folders; a star matches
+// names with a leading dot too, as in cargo.
+func glob(fsys fs.FS, pattern string) []string {
+	found := map[string]bool{}
+	var walk func(dir string, parts []string)
+	walk = func(dir string, parts []string) {
+		if len(parts) == 0 {
+			found[dir] = true
+			return
+		}
+		part, rest := strings.ReplaceAll(parts[0], "[!", "[^"), parts[1:]
+		if !strings.ContainsAny(part, "*?[") {
+			if info, err := fs.Stat(fsys, path.Join(dir, part)); err == nil && info.IsDir() {
+				walk(path.Join(dir, part), rest)
+			}
+			return
+		}
+		entries, _ := fs.ReadDir(fsys, dir)
+		if part == "**" {
+			walk(dir, rest)
+		}
+		for _, e := range entries {
+			name := path.Join(dir, e.Name())
+			if !isFolder(fsys, name, e) {
+				continue
+			}
+			if part == "**" {
+				walk(name, parts)
+			} else if ok, _ := path.Match(part, e.Name()); ok {
+				walk(name, rest)
+			}
+		}
+	}
+	if !path.IsAbs(pattern) {
+		walk(".", strings.Split(pattern, "/"))
+	}
+	var all []string
+	for dir := range found {
+		all = append(all, dir)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// isFolder follows a symbolic link, but not into a folder above it, which would never end.
+func isFolder(fsys fs.FS, name string, e fs.DirEntry) bool {
+	if e.Type()&fs.ModeSymlink == 0 {
+		return e.IsDir()
+	}
+	if to, err := fs.ReadLink(fsys, name); err == nil && Within(path.Join(path.Dir(name), to), name) {
+		return false
+	}
+	info, err := fs.Stat(fsys, name)
+	return err == nil && info.IsDir()
+}

@@ -1,0 +1,3 @@
+package cargo
+
+func (l *loader) outside(w *Workspace, hold func(string)) {}

@@ -1,0 +1,196 @@
+package skeleton
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"lpipe/internal/cargo"
+	"lpipe/internal/fault"
+)
+
+// folder adds what is in a folder, without the folders of other local packages: those are added or stubbed by
+// themselves.
+func (m *maker) folder(dir string) {
+	m.list(dir, func(name string, info fs.FileInfo) {
+		switch {
+		case m.owned[name] != nil || slices.Contains(m.ws.Strays, name) || m.ignore.skip(name, info):
+		case info.IsDir():
+			m.folder(name)
+		default:
+			m.file(name, info)
+		}
+	})
+}
+
+// exact adds a folder with nothing left out: cargo compares vendored sources with a list.
+func (m *maker) exact(dir string) {
+	m.list(dir, func(name string, info fs.FileInfo) {
+		if info.IsDir() {
+			m.exact(name)
+		} else {
+			m.file(name, info)
+		}
+	})
+}
+
+func (m *maker) list(dir string, fn func(string, fs.FileInfo)) {
+	entries, err := m.ws.Files.List(dir)
+	if err != nil {
+		m.bad = append(m.bad, unreadable(dir, err))
+	}
+	for _, info := range entries {
+		name := path.Join(dir, info.Name())
+		if !utf8.ValidString(info.Name()) {
+			if !m.ignore.skip(name, info) {
+				m.problem(name, "its name is not valid UTF-8", "rename them")
+			}
+			continue
+		}
+		fn(name, info)
+	}
+}
+
+// file adds a file or a link.
+func (m *maker) file(name string, info fs.FileInfo) {
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		e := &entry{path: name, mode: 0o644, size: info.Size()}
+		if mode&0o100 != 0 {
+			e.mode = 0o755
+		}
+		m.tree.add(e)
+	case mode&fs.ModeSymlink != 0:
+		m.symlink(name)
+	default:
+		m.problem(name, kind(mode)+" cannot be part of a build", "remove them, or exclude them in .lpipeignore")
+	}
+}
+
+func kind(mode fs.FileMode) string {
+	switch {
+	case mode&fs.ModeNamedPipe != 0:
+		return "a named pipe"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	default:
+		return "a device"
+	}
+}
+
+// symlink adds a link as it is, and what it points to.
+func (m *maker) symlink(name string) {
+	const fix = "replace the links by what they point to, or exclude them in .lpipeignore"
+	to, err := fs.ReadLink(m.ws.Files.FS(), name)
+	if err != nil {
+		m.bad = append(m.bad, unreadable(name, err))
+		return
+	}
+	target := path.Join(path.Dir(name), to)
+	if path.IsAbs(to) || !cargo.Within(".", target) {
+		m.problem(name, fmt.Sprintf("a link to %s, outside the project", shown(to)), fix)
+		return
+	}
+	m.tree.add(&entry{path: name, mode: fs.ModeSymlink | 0o777, link: to})
+	m.outside(target)
+}
+
+// outside adds a file or folder that something in the context points to.
+func (m *maker) outside(name string) {
+	if m.done[name] || m.tree.entries[name] != nil {
+		return
+	}
+	m.done[name] = true
+	info, err := fs.Lstat(m.ws.Files.FS(), name)
+	switch {
+	case err != nil || m.ignore.skip(name, info): // a dangling link is sent as it is
+	case !info.IsDir():
+		m.file(name, info)
+	case m.owned[name] == nil || m.real[m.owned[name]]:
+		m.folder(name)
+	}
+}
+
+// strays adds the files beyond the closure's packages that they may read: those they name, and those below the
+// workspace's root that belong to no package. Of the latter, documents and the folders of other tools are left
+// out, unless a package reaches out in a way that cannot be followed.
+func (m *maker) strays() {
+	wide := false
+	for _, p := range m.ws.Packages {
+		if m.real[p] {
+			wide = wide || p.Wide != ""
+			for _, out := range p.Outside {
+				m.outside(out)
+			}
+		}
+	}
+	if root := m.owned[m.ws.Root]; root != nil && m.real[root] {
+		return // they are a part of that package
+	}
+	m.stray(m.ws.Root, wide)
+}
+
+func (m *maker) stray(dir string, wide bool) {
+	root := m.owned[m.ws.Root]
+	m.list(dir, func(name string, info fs.FileInfo) {
+		top := path.Base(name)
+		switch _, taken := m.tree.entries[name]; {
+		case m.owned[name] != nil || slices.Contains(m.ws.Strays, name) || m.ignore.skip(name, info):
+		case dir == m.ws.Root && !wide && inert(top):
+		case dir == m.ws.Root && root != nil && slices.Contains(ownSources, top):
+		case info.IsDir():
+			m.stray(name, wide)
+		case !taken:
+			m.file(name, info)
+		}
+	})
+}
+
+// ownSources are the parts of a root package that are only its own.
+var ownSources = []string{"Cargo.toml", "build.rs", "lib.rs", "src", "tests", "benches", "examples"}
+
+// inert reports that a file or folder at the workspace's root is read by people and other tools, not by builds: a
+// change of it builds nothing again.
+func inert(name string) bool {
+	if slices.Contains(inertNames, strings.ToLower(name)) {
+		return true
+	}
+	for _, prefix := range []string{"license", "copying", "readme", "changelog", "contributing", "dockerfile", "docker-compose"} {
+		if strings.HasPrefix(strings.ToLower(name), prefix) {
+			return true
+		}
+	}
+	return path.Ext(name) == ".md"
+}
+
+var inertNames = []string{
+	".gitignore", ".gitattributes", ".gitmodules", ".gitlab-ci.yml", ".editorconfig", ".dockerignore", ".lpipeignore", "lpipe.toml",
+	"makefile", "justfile", "codeowners", "rustfmt.toml", ".rustfmt.toml", "deny.toml", "renovate.json",
+	".github", ".gitlab", ".circleci", ".buildkite", ".idea", ".vscode", ".zed", "node_modules", ".venv", "venv",
+	".terraform", "cdk.out", ".aws-sam", ".serverless", ".direnv", "docs", "target", "cargo.lock",
+}
+
+func tooLarge(t *Tree, limit int64) error {
+	why := fmt.Sprintf("the files to send are %s, the limit is %s; the largest folders:", size(t.Size()), size(limit))
+	for _, f := range t.Largest(8) {
+		why += fmt.Sprintf("\n%9s  %s", size(f.Size), shown(f.Path))
+	}
+	return &fault.Error{
+		Kind: fault.Usage, What: "the project is too large to send to the build", Why: why,
+		Fix: "exclude what the build does not read in .lpipeignore",
+	}
+}
+
+func size(n int64) string {
+	switch {
+	case n >= 10<<30:
+		return fmt.Sprintf("%d GiB", n>>30)
+	case n >= 10<<20:
+		return fmt.Sprintf("%d MiB", n>>20)
+	default:
+		return fmt.Sprintf("%d KiB", (n+1023)>>10)
+	}
+}

@@ -1,0 +1,131 @@
+package skeleton
+
+import (
+	"bytes"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/moby/patternmatcher"
+	"github.com/moby/patternmatcher/ignorefile"
+
+	"lpipe/internal/cargo"
+	"lpipe/internal/fault"
+)
+
+// ignore decides what never enters a context: version control, secrets in .env and cargo's credentials, folders
+// that cargo compiled into, and what .lpipeignore or else .dockerignore excludes, at the base and at the
+// workspace's root. .gitignore is not read: repositories list Cargo.lock and generated sources there.
+type ignore struct {
+	ws    *cargo.Workspace
+	files []ignoreFile
+}
+
+type ignoreFile struct {
+	name, dir string
+	patterns  *patternmatcher.PatternMatcher
+}
+
+func readIgnore(ws *cargo.Workspace) (*ignore, error) {
+	g := &ignore{ws: ws}
+	var errs fault.List
+	dirs := []string{"."}
+	if ws.Root != "." {
+		dirs = append(dirs, ws.Root)
+	}
+	for _, dir := range dirs {
+		for _, name := range []string{".lpipeignore", ".dockerignore"} {
+			name = path.Join(dir, name)
+			data, err := ws.Files.Read(name)
+			if err != nil {
+				continue
+			}
+			lines, err := ignorefile.ReadAll(bytes.NewReader(data))
+			if err == nil {
+				var patterns *patternmatcher.PatternMatcher
+				if patterns, err = patternmatcher.New(lines); err == nil {
+					g.files = append(g.files, ignoreFile{name, dir, patterns})
+				}
+			}
+			if err != nil {
+				errs.Addf("cannot read the patterns of "+name, err.Error(), "correct the pattern: its syntax is that of .dockerignore")
+			}
+			break
+		}
+	}
+	return g, errs.Err()
+}
+
+// names returns the ignore files for a message.
+func (g *ignore) names() string {
+	var all []string
+	for _, f := range g.files {
+		all = append(all, f.name)
+	}
+	return strings.Join(all, " or ")
+}
+
+// match reports that an ignore file excludes name.
+func (g *ignore) match(name string) bool {
+	for _, f := range g.files {
+		in := name
+		if f.dir != "." {
+			var ok bool
+			if in, ok = strings.CutPrefix(name, f.dir+"/"); !ok {
+				continue
+			}
+		}
+		if ok, err := f.patterns.MatchesOrParentMatches(in); err == nil && ok {
+			return true
+		}
+	}
+	return false
+}
+
+// skip reports that name does not enter the context, and neither does what is below it.
+func (g *ignore) skip(name string, info fs.FileInfo) bool {
+	base := path.Base(name)
+	switch {
+	case base == ".git", strings.HasPrefix(base, ".env"):
+		return true
+	case strings.HasPrefix(base, "credentials") && path.Base(path.Dir(name)) == ".cargo":
+		return true
+	}
+	if info.IsDir() && g.compiled(name) {
+		return true
+	}
+	if info.IsDir() && g.exceptions() {
+		return false // a file in it may be taken back by a pattern with "!"
+	}
+	return g.match(name)
+}
+
+func (g *ignore) exceptions() bool {
+	for _, f := range g.files {
+		if f.patterns.Exclusions() {
+			return true
+		}
+	}
+	return false
+}
+
+// compiled reports that cargo writes into this folder: the workspace's target folder, or one with cargo's mark.
+// A folder of sources that happens to be called target has none.
+func (g *ignore) compiled(dir string) bool {
+	if dir == path.Join(g.ws.Root, "target") || dir == g.ws.Config.TargetDir {
+		return true
+	}
+	entries, _ := g.ws.Files.List(dir)
+	for _, e := range entries {
+		switch e.Name() {
+		case ".rustc_info.json":
+			return true
+		case "CACHEDIR.TAG":
+			data, _ := g.ws.Files.Read(path.Join(dir, e.Name()))
+			if bytes.Contains(data, []byte("created by cargo")) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,281 @@
+// Package skeleton makes the contexts that a build sends: what the dependencies depend on and nothing else, and
+// for each lambda that same skeleton with its own sources laid over it.
+//
+// It works on the host, in memory, from a [cargo.Workspace]; it never compiles, connects or writes. A [Tree] is a
+// pure function of the project's content: two machines, two checkouts and two umasks give equal trees.
+//
+// A stub stands for a local package: a manifest with the dependencies and features of the real one, an empty
+// library and, where build-dependencies must be compiled, an empty build script. Its version is [StubVersion],
+// which is part of the hash by which cargo names what it compiled; so the real package can never pick up what was
+// compiled from its stub, whatever the times of the files say. A package for which no stub can stand is whole: it
+// is in every context as it is, and a [Note] says why.
+//
+// The closure of packages is the skeleton with their folders, and those of the local packages they depend on, as
+// they are. A folder is taken without the folders of other local packages in it, and without what [ignore] names.
+package skeleton
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+
+	"lpipe/internal/cargo"
+	"lpipe/internal/fault"
+)
+
+// StubVersion is the version of every stub. No release can have it: a pre-release of 0.0.0 matches no usual
+// requirement.
+const StubVersion = "0.0.0-skel"
+
+// DefaultLimit is the largest context that is sent unless [Options] says otherwise, in bytes. A project's sources
+// are rarely a tenth of it; more is nearly always a data set or a build folder that came along.
+const DefaultLimit = 512 << 20
+
+// Options change how a closure is made; the zero value is the default.
+type Options struct {
+	Limit int64 // the largest size of the context in bytes; 0 means DefaultLimit
+}
+
+// Note is something a person should know about a context, for the report.
+type Note struct{ Package, Text string }
+
+// Make returns the skeleton, the context of the stages that fetch and compile the dependencies. Its errors are
+// usage faults, all of them at once.
+func Make(ws *cargo.Workspace) (*Tree, []Note, error) {
+	m := newMaker(ws, Options{})
+	return m.make(nil)
+}
+
+// Closure returns the context in which pkgs are compiled: the skeleton with their folders and those of the local
+// packages they depend on laid over it. Its errors are usage faults, all of them at once.
+func Closure(ws *cargo.Workspace, pkgs []*cargo.Package, o Options) (*Tree, []Note, error) {
+	m := newMaker(ws, o)
+	return m.make(pkgs)
+}
+
+// maker makes one context.
+type maker struct {
+	ws      *cargo.Workspace
+	limit   int64
+	closure bool // not the bare skeleton
+	tree    *Tree
+	notes   []Note
+	real    map[*cargo.Package]bool
+	owned   map[string]*cargo.Package // by folder
+	ignore  *ignore
+	bad     []problem
+	done    map[string]bool // outside files and folders that were added
+}
+
+func newMaker(ws *cargo.Workspace, o Options) *maker {
+	m := &maker{
+		ws: ws, limit: cmp.Or(o.Limit, DefaultLimit), tree: newTree(ws.Files),
+		real: map[*cargo.Package]bool{}, owned: map[string]*cargo.Package{}, done: map[string]bool{},
+	}
+	for _, p := range ws.Packages {
+		m.owned[p.Dir] = p
+	}
+	return m
+}
+
+func (m *maker) make(pkgs []*cargo.Package) (*Tree, []Note, error) {
+	m.closure = pkgs != nil
+	var err error
+	if m.ignore, err = readIgnore(m.ws); err != nil {
+		return nil, nil, err
+	}
+	m.choose(pkgs)
+	for _, p := range m.ws.Packages {
+		if m.real[p] {
+			m.folder(p.Dir)
+		} else if err := m.stub(p); err != nil {
+			return nil, nil, err
+		}
+	}
+	if m.closure {
+		m.strays()
+	}
+	if err := m.shared(); err != nil {
+		return nil, nil, err
+	}
+	m.requireSources()
+	if err := m.faults(); err != nil {
+		return nil, nil, err
+	}
+	if m.tree.Size() > m.limit {
+		return nil, nil, tooLarge(m.tree, m.limit)
+	}
+	m.bad = append(m.bad, m.tree.hash()...)
+	return m.tree, m.notes, m.faults()
+}
+
+// choose decides which packages are copied as they are.
+func (m *maker) choose(pkgs []*cargo.Package) {
+	for _, p := range m.ws.Packages {
+		if p.Whole {
+			pkgs = append(slices.Clip(pkgs), p)
+			m.note(p, "copied whole: "+p.Why)
+		}
+	}
+	// Packages may name files of other packages, which then join, and may name more.
+	for n := -1; n != len(pkgs); {
+		n = len(pkgs)
+		pkgs = m.ws.Closure(pkgs)
+		for _, p := range pkgs {
+			if p.Wide != "" {
+				m.note(p, "its context is the whole workspace: "+p.Wide)
+				pkgs = m.ws.Packages
+			}
+			for _, out := range p.Outside {
+				for _, other := range m.ws.Packages {
+					if cargo.Within(out, other.Dir) || slices.Contains(m.stubbed(other), out) {
+						pkgs = append(slices.Clip(pkgs), other)
+					}
+				}
+			}
+		}
+		pkgs = m.ws.Closure(pkgs)
+	}
+	for _, p := range pkgs {
+		m.real[p] = true
+	}
+}
+
+// stubbed returns the files that a stub of p would replace.
+func (m *maker) stubbed(p *cargo.Package) []string {
+	return []string{path.Join(p.Dir, "Cargo.toml"), path.Join(p.Dir, "lib.rs"), path.Join(p.Dir, "build.rs")}
+}
+
+func (m *maker) note(p *cargo.Package, text string) {
+	n := Note{p.Name, text}
+	if !slices.Contains(m.notes, n) {
+		m.notes = append(m.notes, n)
+	}
+}
+
+func (m *maker) stub(p *cargo.Package) error {
+	manifest, err := m.stubManifest(p)
+	if err != nil {
+		return err
+	}
+	m.tree.write(path.Join(p.Dir, "Cargo.toml"), manifest)
+	m.tree.write(path.Join(p.Dir, "lib.rs"), []byte(stubLib))
+	if hasStubScript(p) {
+		m.tree.write(path.Join(p.Dir, "build.rs"), []byte(stubScript))
+	}
+	return nil
+}
+
+// shared adds what belongs to no package: the root's manifest, the lock file, and the configuration.
+func (m *maker) shared() error {
+	ws := m.ws
+	manifest, err := m.rootManifest()
+	if err != nil {
+		return err
+	}
+	m.tree.write(ws.Manifest.Path, manifest)
+	for _, f := range ws.Foreign {
+		if _, ok := m.tree.entries[f.Path]; ok {
+			continue // a local package as well
+		}
+		if manifest, err = foreignManifest(f); err != nil {
+			return err
+		}
+		m.tree.write(f.Path, manifest)
+	}
+	lock, err := m.lock()
+	if err != nil {
+		return err
+	}
+	m.tree.write(ws.Lock.Path, lock)
+	for _, name := range ws.Config.Paths {
+		if err := m.config(name); err != nil {
+			return err
+		}
+	}
+	for _, name := range ws.Config.Extra {
+		m.outside(name)
+	}
+	for _, name := range ws.Config.Folders {
+		m.exact(name)
+	}
+	if t := ws.Toolchain; t != nil {
+		m.tree.write(t.Path, t.Data)
+	}
+	return nil
+}
+
+// requireSources reports sources of the chosen packages that an ignore file keeps out of the context.
+func (m *maker) requireSources() {
+	for _, p := range m.ws.Packages {
+		if !m.real[p] {
+			continue
+		}
+		for _, t := range sources(p) {
+			name := path.Join(p.Dir, t)
+			if e := m.tree.entries[name]; e == nil && m.ignore.match(name) {
+				m.problem(name, "needed to compile "+p.Name+", but "+m.ignore.names()+" excludes it", "remove the pattern from "+m.ignore.names())
+			}
+		}
+	}
+}
+
+func sources(p *cargo.Package) []string {
+	var all []string
+	if p.Lib != nil {
+		all = append(all, p.Lib.Path)
+	}
+	for _, b := range p.Bins {
+		all = append(all, b.Path)
+	}
+	if p.Build != "" {
+		all = append(all, p.Build)
+	}
+	return all
+}
+
+// problem is a file that cannot be part of a context.
+type problem struct{ name, why, fix string }
+
+func (m *maker) problem(name, why, fix string) {
+	m.bad = append(m.bad, problem{name, why, fix})
+}
+
+// faults returns the problems found so far, one fault for each fix.
+func (m *maker) faults() error {
+	byFix := map[string][]problem{}
+	for _, p := range m.bad {
+		if !slices.Contains(byFix[p.fix], p) {
+			byFix[p.fix] = append(byFix[p.fix], p)
+		}
+	}
+	var errs fault.List
+	for _, fix := range slices.Sorted(maps.Keys(byFix)) {
+		all := byFix[fix]
+		slices.SortFunc(all, func(a, b problem) int { return cmp.Compare(a.name, b.name) })
+		what := fmt.Sprintf("%d files of the project cannot be sent to the build", len(all))
+		if len(all) == 1 {
+			what = "a file of the project cannot be sent to the build"
+		}
+		why := ""
+		for i, p := range all {
+			if i == 20 {
+				why += fmt.Sprintf("and %d more\n", len(all)-i)
+				break
+			}
+			why += fmt.Sprintf("%s: %s\n", shown(p.name), p.why)
+		}
+		errs.Addf(what, why, fix)
+	}
+	return errs.Err()
+}
+
+// shown escapes a name that could spoil a terminal.
+func shown(name string) string {
+	if q := fmt.Sprintf("%q", name); len(q) != len(name)+2 {
+		return q
+	}
+	return name
+}

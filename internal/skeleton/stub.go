@@ -1,0 +1,189 @@
+package skeleton
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"lpipe/internal/cargo"
+)
+
+// The comment is what -Dmissing_docs asks for, the attribute calms flags such as -Dwarnings.
+const (
+	stubLib    = "//! stub\n#![allow(warnings, unused_crate_dependencies)]\n"
+	stubScript = "fn main() {}\n"
+)
+
+type table = map[string]any
+
+// stubManifest returns the manifest of p's stub: all that decides which dependencies are compiled, with which
+// features and how, and nothing else.
+func (m *maker) stubManifest(p *cargo.Package) ([]byte, error) {
+	src := p.Manifest
+	from := src.Package()
+	pkg := table{
+		"name": p.Name, "version": StubVersion, "build": false,
+		"autobins": false, "autoexamples": false, "autotests": false, "autobenches": false,
+	}
+	keep(pkg, from, "edition", "workspace", "resolver")
+	if hasStubScript(p) {
+		pkg["build"] = "build.rs"
+	}
+	lib := table{"path": "lib.rs", "doctest": false}
+	if p.Lib != nil {
+		from, _ := src.Tree["lib"].(table)
+		keep(lib, from, "name", "crate-type")
+	} else {
+		// Not the package's name: a binary may be called as one of the crates it depends on.
+		lib["name"] = "stub_of_" + strings.ReplaceAll(p.Name, "-", "_")
+	}
+	if p.ProcMacro {
+		lib["proc-macro"] = true
+		delete(lib, "crate-type")
+	}
+	if m.closure {
+		lib["test"] = false // or an edit of a library links the harness of every stub that depends on it
+	}
+	out := table{"package": pkg, "lib": lib}
+	keep(out, src.Tree, "cargo-features", "features")
+	dependencyTables(out, src.Tree)
+	targets := table{}
+	all, _ := src.Tree["target"].(table)
+	for name, v := range all {
+		t, _ := v.(table)
+		kept := table{}
+		if dependencyTables(kept, t); len(kept) > 0 {
+			targets[name] = kept
+		}
+	}
+	if len(targets) > 0 {
+		out["target"] = targets
+	}
+	if src == m.ws.Manifest {
+		m.rootKeys(out)
+	}
+	return encode(out)
+}
+
+// hasStubScript reports that p's build-dependencies are compiled, which takes a script to depend on them.
+func hasStubScript(p *cargo.Package) bool {
+	return p.Build != "" && slices.ContainsFunc(p.Manifest.Dependencies(), func(d cargo.Dependency) bool { return d.Kind == "build-dependencies" })
+}
+
+// rootManifest returns the manifest at the workspace's root. Where the real one is used, only requirements on
+// packages that are stubs here are relaxed.
+func (m *maker) rootManifest() ([]byte, error) {
+	src := m.ws.Manifest
+	root := m.owned[m.ws.Root]
+	switch {
+	case root != nil && !m.real[root]:
+		return m.stubManifest(root)
+	case root == nil && !m.full():
+		out := table{}
+		keep(out, src.Tree, "cargo-features")
+		m.rootKeys(out)
+		return encode(out)
+	}
+	relaxed := map[string]string{}
+	deps, _ := src.Workspace()["dependencies"].(table)
+	for name, v := range deps {
+		spec, _ := v.(table)
+		to, ok := spec["path"].(string)
+		if p := m.owned[path.Join(m.ws.Root, to)]; ok && p != nil && !m.real[p] {
+			relaxed["workspace.dependencies."+name+".version"] = "=" + StubVersion
+		}
+	}
+	return src.ReplaceStrings(relaxed), nil
+}
+
+// full reports that real packages may inherit from the workspace, so that it cannot be reduced.
+func (m *maker) full() bool {
+	return slices.ContainsFunc(m.ws.Packages, func(p *cargo.Package) bool { return m.real[p] })
+}
+
+// rootKeys adds what only the root's manifest has.
+func (m *maker) rootKeys(out table) {
+	src := m.ws.Manifest.Tree
+	keep(out, src, "profile", "patch", "replace")
+	if ws := m.ws.Manifest.Workspace(); ws != nil {
+		if m.full() {
+			ws = maps.Clone(ws)
+			relax(ws)
+			out["workspace"] = ws
+		} else {
+			out["workspace"] = reduced(ws)
+		}
+	}
+}
+
+// reduced returns a [workspace] with what stubs take from it.
+func reduced(ws table) table {
+	out := table{}
+	keep(out, ws, "members", "exclude", "default-members", "resolver", "dependencies")
+	relax(out)
+	if pkg, _ := ws["package"].(table); pkg["edition"] != nil {
+		out["package"] = table{"edition": pkg["edition"]}
+	}
+	return out
+}
+
+// relax removes the versions of path dependencies from workspace.dependencies.
+func relax(ws table) {
+	if deps, ok := ws["dependencies"].(table); ok {
+		ws["dependencies"] = unversioned(deps)
+	}
+}
+
+// foreignManifest returns the manifest of another workspace, from which packages of this one inherit, without its
+// package.
+func foreignManifest(f *cargo.Manifest) ([]byte, error) {
+	ws := maps.Clone(f.Workspace())
+	relax(ws)
+	return encode(table{"workspace": ws})
+}
+
+func dependencyTables(out, from table) {
+	for _, key := range []string{"dependencies", "dev-dependencies", "dev_dependencies", "build-dependencies", "build_dependencies"} {
+		if deps, ok := from[key].(table); ok {
+			out[key] = unversioned(deps)
+		}
+	}
+}
+
+// unversioned returns the dependencies, those with a path without the version and registry they have once
+// published: the stub's version would not match.
+func unversioned(deps table) table {
+	out := table{}
+	for name, v := range deps {
+		if spec, ok := v.(table); ok && spec["path"] != nil {
+			spec = maps.Clone(spec)
+			for _, key := range []string{"version", "registry", "registry-index"} {
+				delete(spec, key)
+			}
+			v = spec
+		}
+		out[name] = v
+	}
+	return out
+}
+
+func keep(out, from table, keys ...string) {
+	for _, k := range keys {
+		if v, ok := from[k]; ok {
+			out[k] = v
+		}
+	}
+}
+
+// encode writes TOML with sorted keys.
+func encode(t table) ([]byte, error) {
+	data, err := toml.Marshal(t)
+	if err != nil {
+		return nil, fmt.Errorf("writing a manifest: %w", err)
+	}
+	return data, nil
+}

@@ -1,0 +1,294 @@
+package skeleton
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/tonistiigi/fsutil"
+	"github.com/tonistiigi/fsutil/types"
+
+	"lpipe/internal/cargo"
+)
+
+// baseSecond is the time of every file: 2001-09-09 01:46:40 UTC. It lies in the past, so that cargo never takes a
+// source for newer than what was compiled from it; the nanoseconds are taken from the content. BuildKit's receiver
+// compares size, time and mode alone, so a changed file must have another time, and an unchanged one the same on
+// every machine.
+const baseSecond = 1_000_000_000
+
+// Tree is a set of files with times that follow from their content. It is an [fsutil.FS], which BuildKit can be
+// sent from. It does not change once made and is safe for concurrent use.
+type Tree struct {
+	files   *cargo.Files
+	entries map[string]*entry
+	order   []*entry // as sent
+}
+
+var _ fsutil.FS = (*Tree)(nil)
+
+type entry struct {
+	path string
+	mode fs.FileMode // 0644 or 0755, or that of a folder or link
+	size int64
+	data []byte // the content of a file that is made here
+	made bool
+	link string
+	sum  [sha256.Size]byte
+}
+
+func newTree(files *cargo.Files) *Tree { return &Tree{files: files, entries: map[string]*entry{}} }
+
+// write adds a file that is made here, or replaces one.
+func (t *Tree) write(name string, data []byte) {
+	t.add(&entry{path: name, mode: 0o644, size: int64(len(data)), data: data, made: true})
+}
+
+// add adds an entry and the folders above it. A folder takes the place of a link, as a package that is reached
+// through a link is sent in full.
+func (t *Tree) add(e *entry) {
+	if old := t.entries[e.path]; old != nil && old.mode.IsDir() {
+		return
+	}
+	t.entries[e.path] = e
+	t.order = nil
+	for dir := path.Dir(e.path); dir != "."; dir = path.Dir(dir) {
+		if old := t.entries[dir]; old != nil && old.mode.IsDir() {
+			return
+		}
+		t.entries[dir] = &entry{path: dir, mode: fs.ModeDir | 0o755}
+	}
+}
+
+// Paths returns all files and links, sorted.
+func (t *Tree) Paths() []string {
+	var all []string
+	for _, e := range t.entries {
+		if !e.mode.IsDir() {
+			all = append(all, e.path)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// ReadFile returns a file's content; of a link, it is where it points to.
+func (t *Tree) ReadFile(name string) ([]byte, error) {
+	e := t.entries[name]
+	if e != nil && e.mode&fs.ModeSymlink != 0 {
+		return []byte(e.link), nil
+	}
+	r, err := t.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(r)
+}
+
+// Size returns the sum of the sizes of all files in bytes.
+func (t *Tree) Size() int64 {
+	var n int64
+	for _, e := range t.entries {
+		n += e.size
+	}
+	return n
+}
+
+// Folder is a folder and the size in bytes of all files below it.
+type Folder struct {
+	Path string
+	Size int64
+}
+
+// Largest returns up to n of the largest folders. One whose weight is all in one folder below it gives way to
+// that one.
+func (t *Tree) Largest(n int) []Folder {
+	sizes := map[string]int64{}
+	for _, e := range t.entries {
+		for dir := path.Dir(e.path); !e.mode.IsDir() && dir != "."; dir = path.Dir(dir) {
+			sizes[dir] += e.size
+		}
+		if !e.mode.IsDir() && path.Dir(e.path) == "." {
+			sizes[e.path] += e.size // a file at the top stands for itself
+		}
+	}
+	child := map[string]int64{}
+	for dir, size := range sizes {
+		child[path.Dir(dir)] = max(child[path.Dir(dir)], size)
+	}
+	var all []Folder
+	for dir, size := range sizes {
+		if size > 0 && child[dir] < size-size/10 {
+			all = append(all, Folder{dir, size})
+		}
+	}
+	slices.SortFunc(all, func(a, b Folder) int {
+		if a.Size != b.Size {
+			return int(min(max(b.Size-a.Size, -1), 1))
+		}
+		return strings.Compare(a.Path, b.Path)
+	})
+	return all[:min(n, len(all))]
+}
+
+// Digest returns a hash of all that is sent: paths, modes, links and contents.
+func (t *Tree) Digest() string {
+	h := sha256.New()
+	for _, e := range t.sorted() {
+		fmt.Fprintf(h, "%q %o %q %x\n", e.path, e.mode, e.link, e.sum)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// hash reads every file once, several at a time, and returns those that cannot be read.
+func (t *Tree) hash() []problem {
+	var (
+		work = make(chan *entry)
+		wait sync.WaitGroup
+		mu   sync.Mutex
+		bad  []problem
+	)
+	for range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for e := range work {
+				var err error
+				if e.made {
+					e.sum = sha256.Sum256(e.data)
+				} else {
+					e.sum, err = t.files.Sum(e.path)
+				}
+				if err != nil {
+					mu.Lock()
+					bad = append(bad, unreadable(e.path, err))
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for _, e := range t.sorted() {
+		if e.mode.IsRegular() {
+			work <- e
+		}
+	}
+	close(work)
+	wait.Wait()
+	return bad
+}
+
+func unreadable(name string, err error) problem {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return problem{name, err.Error(), "make them readable for the user who runs lpipe, or exclude them in .lpipeignore"}
+}
+
+// sorted returns the entries as BuildKit wants them: by path, a folder's content right after it.
+func (t *Tree) sorted() []*entry {
+	if t.order == nil {
+		for _, e := range t.entries {
+			t.order = append(t.order, e)
+		}
+		slices.SortFunc(t.order, func(a, b *entry) int { return fsutil.ComparePath(a.path, b.path) })
+	}
+	return t.order
+}
+
+// time returns nanoseconds since 1970. Folders and links have the base second itself: what they hold is compared
+// by name.
+func (e *entry) time() int64 {
+	nanos := int64(0)
+	if e.mode.IsRegular() {
+		nanos = int64(binary.BigEndian.Uint64(e.sum[:8]) % 1_000_000_000)
+	}
+	return (baseSecond+generated(e.path))*1_000_000_000 + nanos
+}
+
+// generated returns the seconds by which a file that autotools generate is newer than its sources. They are
+// committed, and the Makefile compares times: with all files of one second it would try to make them again, with
+// tools that the image does not have.
+func generated(name string) int64 {
+	switch path.Base(name) {
+	case "aclocal.m4":
+		return 1
+	case "configure", "Makefile.in", "config.h.in":
+		return 2
+	default:
+		return 0
+	}
+}
+
+// Walk calls fn for the entries at and below target, in the order in which BuildKit receives them. Their
+// [fs.FileInfo] carries a [types.Stat] with owner 0.
+func (t *Tree) Walk(ctx context.Context, target string, fn fs.WalkDirFunc) error {
+	target = strings.TrimPrefix(path.Clean("/"+target), "/")
+	if target == "" {
+		target = "."
+	}
+	skip := ""
+	for _, e := range t.sorted() {
+		if !cargo.Within(target, e.path) || skip != "" && cargo.Within(skip, e.path) {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := fn(e.path, &fsutil.DirEntryInfo{Stat: e.stat()}, nil)
+		switch {
+		case errors.Is(err, fs.SkipAll):
+			return nil
+		case errors.Is(err, fs.SkipDir) && e.mode.IsDir():
+			skip = e.path
+		case errors.Is(err, fs.SkipDir):
+			skip = path.Dir(e.path)
+			if skip == "." {
+				return nil
+			}
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *entry) stat() *types.Stat {
+	s := &types.Stat{Path: e.path, Mode: uint32(e.mode), ModTime: e.time(), Linkname: e.link}
+	if e.mode.IsRegular() {
+		s.Size = e.size
+	}
+	return s
+}
+
+// Open opens a file. A file that has changed since the tree was made fails while it is read: fsutil sends one that
+// cannot be opened as empty, so nothing fails before.
+func (t *Tree) Open(name string) (io.ReadCloser, error) {
+	e := t.entries[path.Clean(name)]
+	if e == nil || !e.mode.IsRegular() {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	if e.made {
+		return io.NopCloser(bytes.NewReader(e.data)), nil
+	}
+	r, err := t.files.Open(e.path)
+	if err != nil {
+		return failing{fmt.Errorf("reading %s: %w", name, err)}, nil
+	}
+	return r, nil
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+func (failing) Close() error               { return nil }
