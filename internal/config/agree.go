@@ -68,11 +68,7 @@ func (l *loader) needs(c *Config, key, file string) {
 	}
 }
 
-// readable reports whether a path of the config is there. One that the FS does not cover counts as there.
 func (l *loader) readable(name string) bool {
-	if path.IsAbs(name) && !path.IsAbs(l.in.Dir) {
-		return true
-	}
 	_, err := fs.Stat(l.in.FS, inFS(name))
 	return err == nil
 }

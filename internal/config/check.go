@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/distribution/reference"
 
+	"lpipe/cache"
 	"lpipe/internal/fault"
 )
 
@@ -205,6 +207,39 @@ func checkKeySource(_, v string) (why, fix string) {
 	default:
 		return checkPlain("", v)
 	}
+}
+
+func checkCache(parse func(string) (cache.Entry, error)) check {
+	return func(_, v string) (why, fix string) {
+		var whys, fixes []string
+		_, err := parse(v)
+		for _, err := range parts(err) {
+			why := err.Error()
+			if e := (*cache.Error)(nil); errors.As(err, &e) {
+				why = strings.TrimPrefix(e.Option+": "+e.What, ": ")
+				if e.Fix != "" {
+					fixes = append(fixes, e.Fix)
+				}
+			}
+			whys = append(whys, why)
+		}
+		return strings.Join(whys, "\n"), strings.Join(fixes, "\n")
+	}
+}
+
+// parts returns the errors that err joins, err itself when it joins none.
+func parts(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, e := range joined.Unwrap() {
+			all = append(all, parts(e)...)
+		}
+		return all
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
 }
 
 // Holes are the names that stand in {{…}} in image and tags.

@@ -14,14 +14,15 @@ package config
 import (
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
 	"lpipe/internal/fault"
 )
 
-// Config is all settings of one run. Paths in it are joined to the folder of lpipe.toml, or to [Input.Dir] when
-// a flag or the environment gave them.
+// Config is all settings of one run. Paths in it are absolute: those of lpipe.toml start at its folder, those of
+// flags and the environment at the current one.
 type Config struct {
 	File    string   // lpipe.toml as found, "" when there is none
 	CI      string   // the CI system of [DetectCI], "" on a laptop
@@ -89,7 +90,7 @@ type SSH struct {
 	KnownHosts   []string          // paths of files beside the pinned keys
 }
 
-// Cache is where cached layers are read from and written to, in buildx's syntax.
+// Cache is where cached layers are read from and written to, for [cache.ParseImport] and [cache.ParseExport].
 type Cache struct{ From, To []string }
 
 // Setting is one flag as the person gave it.
@@ -103,6 +104,7 @@ type Setting struct {
 type Input struct {
 	FS       fs.FS             // the whole disk: [os.DirFS] of "/"
 	Dir      string            // slash-separated folder to look for lpipe.toml from
+	Cwd      string            // the current folder, also slash-separated; "" means Dir
 	Env      map[string]string // the environment of lpipe
 	Settings []Setting
 }
@@ -110,6 +112,10 @@ type Input struct {
 // Load finds lpipe.toml in in.Dir or in its parents, up to the one that holds .git, and lays the environment and
 // the flags over it. The error joins every mistake found, each a [fault.Error] of kind [fault.Usage].
 func Load(in Input) (*Config, error) {
+	if in.Cwd == "" {
+		in.Cwd = in.Dir
+	}
+	in.Dir, in.Cwd = path.Join("/", in.Dir), path.Join("/", in.Cwd)
 	l := &loader{in: in, ci: DetectCI(in.Env), values: map[string]value{}, tables: map[string]Origin{}}
 	l.defaults()
 	l.file()

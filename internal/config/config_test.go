@@ -384,7 +384,7 @@ func TestWhereTheFileIsFound(t *testing.T) {
 			[]Setting{{Key: "config", Values: []string{"/elsewhere/conf/site.toml"}, Flag: "--config"}},
 			"/elsewhere/conf/site.toml", "site", "/elsewhere/conf/site.toml:1",
 		},
-		{"a relative folder", "w/a", nil, nil, "w/lpipe.toml", "w", "../lpipe.toml:1"},
+		{"without the first slash", "w/a", nil, nil, "/w/lpipe.toml", "w", "../lpipe.toml:1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := load(t, Input{FS: disk, Dir: c.dir, Env: c.env, Settings: c.flags})
@@ -404,6 +404,23 @@ func TestPathsStartAtTheirSource(t *testing.T) {
 	in.Settings = []Setting{{Key: "ssh.key", Values: []string{"keys/deploy"}, Flag: "--ssh"}}
 	if got := load(t, in).SSH.Key; got != "/p/sub/keys/deploy" {
 		t.Errorf("from a flag: %s", got)
+	}
+	in.Cwd = "/elsewhere"
+	c := load(t, in)
+	if got := c.SSH.Key; got != "/elsewhere/keys/deploy" {
+		t.Errorf("from a flag in another folder: %s", got)
+	}
+	in.Settings = nil
+	if got := load(t, in).Origin("ssh.key").String(); got != "../p/lpipe.toml:2" {
+		t.Errorf("the file seen from another folder: %s", got)
+	}
+	in = input("[cache]\nfrom = ['type=local,src=cache', 'type=registry,ref=a/b']\nto = ['type=local,mode=max,dest=/var/cache/x']\n")
+	cached := load(t, in).Cache
+	if want := (Cache{
+		From: []string{"type=local,src=/p/cache", "type=registry,ref=a/b"},
+		To:   []string{"type=local,dest=/var/cache/x,mode=max"},
+	}); !reflect.DeepEqual(cached, want) {
+		t.Errorf("caches: %+v", cached)
 	}
 }
 

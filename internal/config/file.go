@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
@@ -35,15 +36,12 @@ func (l *loader) file() {
 	if name == "" {
 		return
 	}
-	data, err := read(l.in.FS, name)
+	data, err := read(l.in.FS, inFS(name))
 	if err != nil {
 		l.mistakes.Add(&fault.Error{Kind: fault.Usage, What: "reading " + shown, Err: err})
 		return
 	}
 	l.path = name
-	if strings.HasPrefix(l.in.Dir, "/") {
-		l.path = "/" + name
-	}
 	root, err := parse(shown, data)
 	if err != nil {
 		l.mistakes.Add(err)
@@ -52,7 +50,7 @@ func (l *loader) file() {
 	l.walk(root, nil)
 }
 
-// find returns lpipe.toml as a path in the FS and as the person knows it; both empty when there is none.
+// find returns the path of lpipe.toml, and that as the person would write it; both empty when there is none.
 func (l *loader) find() (name, shown string, err error) {
 	given, at := l.in.Env["LPIPE_CONFIG"], Origin{Env: "LPIPE_CONFIG"}
 	for _, s := range l.in.Settings {
@@ -61,8 +59,8 @@ func (l *loader) find() (name, shown string, err error) {
 		}
 	}
 	if given != "" {
-		name = inFS(l.resolve(given, l.in.Dir))
-		if _, err := fs.Stat(l.in.FS, name); err != nil {
+		name = l.resolve(given, l.in.Cwd)
+		if _, err := fs.Stat(l.in.FS, inFS(name)); err != nil {
 			return "", "", &fault.Error{
 				Kind: fault.Usage,
 				What: fmt.Sprintf("%s names %s, which cannot be read", at, show(given)), Err: cause(err),
@@ -71,27 +69,27 @@ func (l *loader) find() (name, shown string, err error) {
 		}
 		return name, given, nil
 	}
-	up := ""
-	for dir := inFS(l.in.Dir); ; dir = path.Dir(dir) {
+	for dir := l.in.Dir; ; dir = path.Dir(dir) {
 		name := path.Join(dir, fileName)
-		_, err := fs.Stat(l.in.FS, name)
+		shown := name
+		if rel, err := filepath.Rel(l.in.Cwd, name); err == nil {
+			shown = filepath.ToSlash(rel)
+		}
+		_, err := fs.Stat(l.in.FS, inFS(name))
 		if err == nil {
-			return name, up + fileName, nil
+			return name, shown, nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			return "", "", &fault.Error{Kind: fault.Usage, What: "looking for " + up + fileName, Err: cause(err)}
+			return "", "", &fault.Error{Kind: fault.Usage, What: "looking for " + shown, Err: cause(err)}
 		}
-		if _, err := fs.Stat(l.in.FS, path.Join(dir, ".git")); err == nil || dir == "." {
+		if _, err := fs.Stat(l.in.FS, inFS(path.Join(dir, ".git"))); err == nil || dir == "/" {
 			return "", "", nil
 		}
-		up += "../"
 	}
 }
 
-// inFS turns a slash-separated path into the form that [fs.FS] takes.
-func inFS(name string) string {
-	return path.Join(".", strings.TrimLeft(path.Clean(name), "/"))
-}
+// inFS turns an absolute path into the form that [fs.FS] takes.
+func inFS(name string) string { return path.Join(".", strings.TrimPrefix(name, "/")) }
 
 // cause leaves the path out of an error that names it already.
 func cause(err error) error {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"lpipe/cache"
 )
 
 // kind is the shape of a value in lpipe.toml.
@@ -28,21 +30,22 @@ type key struct {
 	derived string   // in words, a default that depends on others
 	choices []string // all valid values, where they can be counted
 	check   check
-	path    bool   // relative to the source of the value
+	paths   paths
+	private bool   // the value is not for messages
 	sep     string // between the items of a list in the environment and in a flag; "" where an item may hold any character
 	meaning string
 }
 
 var buildKeys = []key{
-	{name: "base", initial: []string{"docker.io/library/rust:1-bookworm"}, check: checkBase, path: true, meaning: "the image that everything is compiled in: a reference, or oci-layout://DIR[:TAG][@DIGEST]"},
+	{name: "base", initial: []string{"docker.io/library/rust:1-bookworm"}, check: checkBase, paths: basePath, meaning: "the image that everything is compiled in: a reference, or oci-layout://DIR[:TAG][@DIGEST]"},
 	{name: "arch", kind: oneOrMore, initial: []string{"x86_64"}, choices: arches, check: checkArch, sep: ",", meaning: "the architecture as Lambda names it, or both"},
 	{name: "target", derived: "`ARCH-unknown-linux-musl`, or `-gnu` when link is dynamic", check: checkTarget, meaning: "the Rust target"},
 	{name: "profile", initial: []string{"release"}, check: checkProfile, meaning: "the cargo profile"},
 	{name: "features", kind: list, check: checkFeature, sep: ",", meaning: "cargo features"},
 	{name: "default-features", kind: toggle, initial: []string{"true"}, meaning: "whether the default features are on"},
 	{name: "rustflags", kind: list, check: checkPlain, sep: " ", meaning: "flags for rustc"},
-	{name: "env.*", check: checkEnv, meaning: "environment of the build and the tests; no secrets"},
-	{name: "test-env.*", check: checkEnv, meaning: "environment of the tests alone; no secrets"},
+	{name: "env.*", check: checkEnv, private: true, meaning: "environment of the build and the tests; no secrets"},
+	{name: "test-env.*", check: checkEnv, private: true, meaning: "environment of the tests alone; no secrets"},
 	{name: "packages", kind: list, check: checkSystemPackage, sep: ",", meaning: "packages of the base's distribution to install, as `NAME` or `NAME=VERSION`"},
 	{name: "test", kind: toggle, initial: []string{"true"}, meaning: "whether the tests must pass before there is a zip"},
 	{name: "network", initial: []string{"none"}, choices: []string{"none", "default"}, meaning: "what build scripts and tests can reach"},
@@ -70,18 +73,18 @@ var table = slices.Concat(
 	}),
 	under("lambda.*.", overrides(buildKeys)),
 	[]key{
-		{name: "registry.*.ca", check: checkPlain, path: true, meaning: "certificate of the registry's authority, a PEM file"},
+		{name: "registry.*.ca", check: checkPlain, paths: filePath, meaning: "certificate of the registry's authority, a PEM file"},
 		{name: "registry.*.mirrors", kind: list, check: checkMirror, meaning: "hosts to ask first"},
-		{name: "registry.*.http", kind: toggle, initial: nil, derived: "`false`", meaning: "whether the registry speaks plain HTTP"},
+		{name: "registry.*.http", kind: toggle, derived: "`false`", meaning: "whether the registry speaks plain HTTP"},
 		{name: "ssh.hosts", kind: list, derived: "the pinned hosts that Cargo.lock names", check: checkHost, meaning: "pinned hosts the build may log in to"},
 		{name: "ssh.repositories", kind: list, check: checkRepository, meaning: "repositories allowed beside those that Cargo.lock names"},
 		{name: "ssh.keys", kind: list, derived: "all that the agent has", check: checkFingerprint, meaning: "fingerprints of the identities to use"},
-		{name: "ssh.deploy-keys.*", check: checkKeySource, path: true, meaning: "the key of one repository: `env:NAME` or a file"},
-		{name: "ssh.key", derived: "the agent", check: checkKeySource, path: true, meaning: "the key: `env:NAME` or a file"},
+		{name: "ssh.deploy-keys.*", check: checkKeySource, paths: keyPath, meaning: "the key of one repository: `env:NAME` or a file"},
+		{name: "ssh.key", derived: "the agent", check: checkKeySource, paths: keyPath, meaning: "the key: `env:NAME` or a file"},
 		{name: "ssh.mode", initial: []string{"strict"}, choices: []string{"strict", "userauth"}, meaning: "userauth signs logins that are not bound to a host key"},
-		{name: "ssh.known-hosts", kind: list, check: checkPlain, path: true, meaning: "files of host keys beside the built-in ones"},
-		{name: "cache.from", kind: list, check: checkPlain, meaning: "caches to read, as for `docker buildx build --cache-from`"},
-		{name: "cache.to", kind: list, check: checkPlain, meaning: "caches to write, as for `docker buildx build --cache-to`"},
+		{name: "ssh.known-hosts", kind: list, check: checkPlain, paths: filePath, meaning: "files of host keys beside the built-in ones"},
+		{name: "cache.from", kind: list, check: checkCache(cache.ParseImport), private: true, paths: cachePath(cache.ParseImport, "src"), meaning: "caches to read, as for `docker buildx build --cache-from`"},
+		{name: "cache.to", kind: list, check: checkCache(cache.ParseExport), private: true, paths: cachePath(cache.ParseExport, "dest"), meaning: "caches to write, as for `docker buildx build --cache-to`"},
 		{name: "ci.cache-write", derived: "every branch", check: checkPlain, meaning: "the branch whose builds may write the cache"},
 	},
 )
@@ -151,6 +154,10 @@ func Reference() string {
 		in, name := "", k.name
 		if i := strings.LastIndex(strings.TrimSuffix(name, ".*"), "."); i >= 0 {
 			in, name = name[:i], name[i+1:]
+		}
+		if in == "ci" && section != "ci" {
+			b.WriteString("\nIn CI the table `[ci]` is laid over the rest of the file: it may hold any key above, as in `push = true` or\n" +
+				"`build.profile = \"ci\"`, and one of its own.\n")
 		}
 		if in != section {
 			section = in

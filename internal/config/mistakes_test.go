@@ -2,6 +2,7 @@ package config
 
 import (
 	"flag"
+	"io/fs"
 	"os"
 	"strings"
 	"testing"
@@ -138,7 +139,7 @@ lpipe: error: --runtime is given 2 times
 lpipe: why:   build.runtime takes one value
 lpipe: error: --env "A" has no value
 lpipe: fix:   write NAME=VALUE
-lpipe: error: --env: build.env.MY_PASSWORD cannot be set
+lpipe: error: --env: build.env.MY_PASSWORD is refused
 lpipe: why:   the name looks like that of a secret, and what a build sees stays in its layers and caches
 lpipe: fix:   ` + secretFix + `
 lpipe: error: --env: no key can be called build.env.B-C
@@ -154,6 +155,17 @@ lpipe: error: --zebra sets unknown key zebra`,
 lpipe: error: target x86_64-unknown-linux-gnu (lpipe.toml:2) contradicts arch arm64 (--arch)
 lpipe: why:   it is a target of x86_64
 lpipe: fix:   leave target out: it follows from arch and link`,
+		},
+		{
+			name: "two flags for one key",
+			flags: []Setting{
+				{Key: "build.arch", Values: []string{"x86_64"}, Flag: "--arch"},
+				{Key: "build.arch", Values: []string{"x86_64"}, Flag: "--platform"},
+			},
+			want: `
+lpipe: error: --arch and --platform cannot stand together
+lpipe: why:   both set build.arch
+lpipe: fix:   give one of them`,
 		},
 		{
 			name:  "a secret as a value",
@@ -175,7 +187,38 @@ lpipe: fix:   write "env:NAME" or the path of a file`,
 	}
 }
 
-func TestFilesThatCannotBeRead(t *testing.T) {
+// denied is a disk on which one file may be seen and not opened, and another not even seen.
+type denied struct{ fstest.MapFS }
+
+func (d denied) Open(name string) (fs.File, error) {
+	if name == "secret/lpipe.toml" {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
+	return d.MapFS.Open(name)
+}
+
+func (d denied) Stat(name string) (fs.FileInfo, error) {
+	if name == "closed/lpipe.toml" {
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrPermission}
+	}
+	return d.MapFS.Stat(name)
+}
+
+func TestFilesThatMayNotBeRead(t *testing.T) {
+	disk := denied{fstest.MapFS{"secret/lpipe.toml": {}, "closed/x": {}, "folder/lpipe.toml/x": {}}}
+	for dir, want := range map[string]string{
+		"/secret": "lpipe: error: reading lpipe.toml\nlpipe: why:   permission denied\n",
+		"/closed": "lpipe: error: looking for lpipe.toml\nlpipe: why:   permission denied\n",
+		"/folder": "lpipe: error: reading lpipe.toml\nlpipe: why:   it is not a regular file\n",
+	} {
+		_, err := Load(Input{FS: disk, Dir: dir})
+		if got := said(err); got != want {
+			t.Errorf("%s: got %q, want %q", dir, got, want)
+		}
+	}
+}
+
+func TestFilesThatAreNotText(t *testing.T) {
 	for _, c := range []struct{ name, data, want string }{
 		{"too large", strings.Repeat("#", maxFile+1), "lpipe: error: reading lpipe.toml\nlpipe: why:   it is larger than 1048576 bytes\n"},
 		{"binary", "a = '\x00'", "lpipe: error: lpipe.toml:1:6: not valid TOML\nlpipe: why:   literal strings cannot have control characters\n              a = '?'\n"},

@@ -30,8 +30,8 @@ func (l *loader) set(row *key, key string, full []string, items []item, v value,
 			continue
 		}
 		what := fmt.Sprintf("%s: %s cannot be %s", i.at.exact(), Key(full...), show(i.text))
-		if strings.HasSuffix(row.name, "env.*") {
-			what = fmt.Sprintf("%s: %s cannot be set", i.at.exact(), Key(full...))
+		if row.private {
+			what = fmt.Sprintf("%s: %s is refused", i.at.exact(), Key(full...))
 		}
 		l.mistakes.Addf(what, why, fix)
 		refused = true
@@ -58,22 +58,15 @@ func (k *key) refuse(name, v string) (why, fix string) {
 	return why, fix
 }
 
-// join makes a path of the given value independent of where lpipe runs.
+// join makes the paths in a checked value absolute.
 func (l *loader) join(row *key, v, dir string) string {
-	if !row.path || strings.HasPrefix(v, "env:") {
+	if row.paths == nil {
 		return v
 	}
-	if row.name == "build.base" || row.name == "lambda.*.base" {
-		layout, ok := ParseLayout(v)
-		if !ok {
-			return v
-		}
-		layout.Dir = l.resolve(layout.Dir, dir)
-		return layout.String()
-	}
-	return l.resolve(v, dir)
+	return row.paths(v, func(name string) string { return l.resolve(name, dir) })
 }
 
+// resolve makes a path that starts at dir, or at ~, absolute.
 func (l *loader) resolve(name, dir string) string {
 	if rest, ok := strings.CutPrefix(name, "~/"); ok && l.in.Env["HOME"] != "" {
 		return path.Join(l.in.Env["HOME"], rest)
@@ -141,7 +134,12 @@ func suggestEnv(name string, names []string) string {
 
 // settings reads the flags.
 func (l *loader) settings() {
+	by := map[string]string{}
 	for _, s := range l.in.Settings {
+		if other, ok := by[s.Key]; ok && other != s.Flag {
+			l.mistakes.Addf(fmt.Sprintf("%s and %s cannot stand together", other, s.Flag), "both set "+s.Key, "give one of them")
+		}
+		by[s.Key] = s.Flag
 		if s.Key == "config" {
 			continue
 		}
@@ -164,7 +162,7 @@ func (l *loader) settings() {
 			path := append(slices.Clone(full), name)
 			pattern, row := match(path)
 			l.named(pattern, v.origin, path)
-			l.set(row, Key(path...), path, []item{{text, v.origin}}, v, l.in.Dir)
+			l.set(row, Key(path...), path, []item{{text, v.origin}}, v, l.in.Cwd)
 		}
 	}
 }
@@ -204,5 +202,5 @@ func (l *loader) given(row *key, key string, texts []string, v value) {
 			}
 		}
 	}
-	l.set(row, key, full, items, v, l.in.Dir)
+	l.set(row, key, full, items, v, l.in.Cwd)
 }
