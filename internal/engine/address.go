@@ -112,7 +112,7 @@ func unreachable(c Choice, err error) error {
 		Fix:  "correct the address, or use another engine with --engine",
 	}
 	if errors.Is(err, errSilent) {
-		e.Why = fmt.Sprintf("no answer within %s", answerTimeout)
+		e.Why = "no answer in time"
 		e.Fix = "see whether buildkitd runs there and a firewall lets you through"
 	}
 	// What a connecting program such as ssh or docker printed is the best explanation there is.

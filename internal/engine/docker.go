@@ -28,7 +28,7 @@ func openDocker(ctx context.Context, _ Options, c Choice) (*Engine, error) {
 	defer cancel()
 	if _, err := d.Ping(pingCtx); err != nil {
 		d.Close()
-		if pingCtx.Err() != nil && ctx.Err() == nil {
+		if errors.Is(pingCtx.Err(), context.DeadlineExceeded) {
 			err = errSilent
 		}
 		return nil, dockerFault(c, err)
@@ -111,7 +111,7 @@ func dockerFault(c Choice, err error) error {
 	}
 	switch text := err.Error(); {
 	case errors.Is(err, errSilent):
-		e.Why = fmt.Sprintf("no answer within %s", answerTimeout)
+		e.Why = "no answer in time"
 	case strings.Contains(text, "permission denied"):
 		e.Why = "you may not use its socket (permission denied)"
 		e.Fix = `join the group of the socket ("sudo usermod -aG docker $USER", then log in again), or run as root`

@@ -59,10 +59,10 @@ func openEmbedded(ctx context.Context, o Options, c Choice) (*Engine, error) {
 		switch {
 		case err == nil:
 			return e, nil
-		case ctx.Err() != nil:
-			return nil, &fault.Error{Kind: fault.Cancelled, What: "starting the embedded engine was interrupted", Err: context.Cause(ctx)}
 		case errors.Is(err, errSilent):
 			return nil, d.silent()
+		case ctx.Err() != nil:
+			return nil, &fault.Error{Kind: fault.Cancelled, What: "starting the embedded engine was interrupted", Err: context.Cause(ctx)}
 		}
 		// Nobody listens, or a daemon is just leaving.
 		if child == nil || child.exited() {
@@ -171,7 +171,7 @@ func (d *embedded) silent() error {
 	e := &fault.Error{
 		Kind: fault.Engine,
 		What: "the embedded engine does not answer",
-		Why:  fmt.Sprintf("no answer on %s within %s", d.config.Socket, answerTimeout),
+		Why:  "it accepts connections on " + d.config.Socket + " and then says nothing",
 		Fix:  "look at " + d.logFile,
 	}
 	if p, ok := daemon.Running(d.config.Root); ok {

@@ -103,7 +103,7 @@ func ready(ctx context.Context, c Choice, cl *client.Client) (*Engine, error) {
 	defer cancel()
 	workers, err := cl.ListWorkers(answer)
 	if err != nil {
-		if answer.Err() != nil && ctx.Err() == nil {
+		if errors.Is(answer.Err(), context.DeadlineExceeded) { // ours, or that of the caller
 			return nil, errSilent
 		}
 		return nil, err

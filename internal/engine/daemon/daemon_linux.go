@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"path/filepath"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -59,17 +56,19 @@ func Run(ctx context.Context, c Config) error {
 	if reset != "" {
 		notice("the build cache starts empty: %s", reset)
 	}
-	ctx, stop := context.WithCancel(ctx)
+	// Builds that are running when ctx ends need BuildKit to the last.
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	controller, err := newController(ctx, c)
+	controller, err := newController(working, c)
 	if err != nil {
 		return err
 	}
 	defer controller.Close()
 
+	var calls usage
 	server := grpc.NewServer(
-		grpc.UnaryInterceptor(grpcerrors.UnaryServerInterceptor),
-		grpc.StreamInterceptor(grpcerrors.StreamServerInterceptor),
+		grpc.ChainUnaryInterceptor(calls.unary, grpcerrors.UnaryServerInterceptor),
+		grpc.ChainStreamInterceptor(calls.stream, grpcerrors.StreamServerInterceptor),
 		grpc.MaxRecvMsgSize(defaults.DefaultMaxRecvMsgSize),
 		grpc.MaxSendMsgSize(defaults.DefaultMaxSendMsgSize),
 	)
@@ -77,81 +76,13 @@ func Run(ctx context.Context, c Config) error {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(socket) }()
 	socket.waitUnused(ctx, c.Idle)
+	// New clients find no socket and start another daemon, which waits for the lock. The connections of the
+	// present ones must stay usable, as a running build makes more calls: gRPC's own graceful stop forbids that.
+	socket.unlink()
+	calls.waitIdle()
 	stop()
 	server.GracefulStop()
 	return <-served
-}
-
-// clients is a listener that knows how many of its connections are open and when the last one closed.
-type clients struct {
-	*net.UnixListener
-	path string
-	open atomic.Int64
-	last atomic.Int64 // unix nanoseconds
-}
-
-func listen(path string) (*clients, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("making the socket's folder: %w", err)
-	}
-	// Whoever made it is gone: the lock is ours.
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("removing a stale socket: %w", err)
-	}
-	defer syscall.Umask(syscall.Umask(0o177))
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		return nil, fmt.Errorf("listening: %w", err)
-	}
-	c := &clients{UnixListener: l, path: path}
-	c.last.Store(time.Now().UnixNano())
-	return c, nil
-}
-
-func (c *clients) Accept() (net.Conn, error) {
-	conn, err := c.UnixListener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	c.open.Add(1)
-	return &connection{Conn: conn, clients: c}, nil
-}
-
-type connection struct {
-	net.Conn
-	clients *clients
-	closed  atomic.Bool
-}
-
-func (c *connection) Close() error {
-	if c.closed.CompareAndSwap(false, true) {
-		c.clients.last.Store(time.Now().UnixNano())
-		c.clients.open.Add(-1)
-	}
-	return c.Conn.Close()
-}
-
-// waitUnused returns when ctx ends, when nobody has been connected for idle, or when the socket's file is gone,
-// so that no client can find it any more.
-func (c *clients) waitUnused(ctx context.Context, idle time.Duration) {
-	if idle <= 0 {
-		idle = DefaultIdle
-	}
-	tick := time.NewTicker(min(time.Second, idle))
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if _, err := os.Lstat(c.path); errors.Is(err, os.ErrNotExist) {
-			return
-		}
-		if c.open.Load() == 0 && time.Since(time.Unix(0, c.last.Load())) >= idle {
-			return
-		}
-	}
 }
 
 func notice(format string, args ...any) {

@@ -112,6 +112,11 @@ func Step(script string, opts ...llb.RunOption) llb.ExecState {
 
 // Solve builds state with the busybox tree root and returns the content of the file it names.
 func Solve(ctx context.Context, c *client.Client, root string, state llb.State, file string, opt client.SolveOpt) ([]byte, error) {
+	return SolveStatus(ctx, c, root, state, file, opt, nil)
+}
+
+// SolveStatus is [Solve] with a channel for the progress, which is closed at the end.
+func SolveStatus(ctx context.Context, c *client.Client, root string, state llb.State, file string, opt client.SolveOpt, status chan *client.SolveStatus) ([]byte, error) {
 	mount, err := fsutil.NewFS(root)
 	if err != nil {
 		return nil, err
@@ -141,7 +146,7 @@ func Solve(ctx context.Context, c *client.Client, root string, state llb.State, 
 		}
 		content, err = ref.ReadFile(ctx, gateway.ReadRequest{Filename: file})
 		return res, err
-	}, nil)
+	}, status)
 	return content, err
 }
 
@@ -192,10 +197,6 @@ func (s suite) dockerfile(t *testing.T) {
 }
 
 func (s suite) failingStep(t *testing.T) {
-	def, err := Step("echo goodbye; exit 7").Root().Marshal(t.Context())
-	must(t, err)
-	tree, err := fsutil.NewFS(s.root)
-	must(t, err)
 	status := make(chan *client.SolveStatus)
 	var output strings.Builder
 	read := make(chan struct{})
@@ -207,7 +208,7 @@ func (s suite) failingStep(t *testing.T) {
 			}
 		}
 	}()
-	_, err = s.client.Solve(t.Context(), def, client.SolveOpt{LocalMounts: map[string]fsutil.FS{"busybox": tree}}, status)
+	_, err := SolveStatus(t.Context(), s.client, s.root, Step("echo goodbye; exit 7").Root(), "", client.SolveOpt{}, status)
 	<-read
 	var exit *gatewaypb.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode != 7 {
@@ -297,10 +298,6 @@ func (s suite) cancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	name := time.Now().String()
-	def, err := Step("echo sleeping; sleep 1000 # " + name).Root().Marshal(ctx)
-	must(t, err)
-	tree, err := fsutil.NewFS(s.root)
-	must(t, err)
 	status := make(chan *client.SolveStatus)
 	var cancelled time.Time
 	go func() {
@@ -313,7 +310,7 @@ func (s suite) cancel(t *testing.T) {
 			}
 		}
 	}()
-	_, err = s.client.Solve(ctx, def, client.SolveOpt{LocalMounts: map[string]fsutil.FS{"busybox": tree}}, status)
+	_, err := SolveStatus(ctx, s.client, s.root, Step("echo sleeping; sleep 1000 # "+name).Root(), "", client.SolveOpt{}, status)
 	if err == nil || ctx.Err() == nil {
 		t.Fatalf("the step was not cancelled: %v", err)
 	}

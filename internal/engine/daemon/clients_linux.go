@@ -1,0 +1,126 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"google.golang.org/grpc"
+)
+
+// clients is the daemon's socket. It knows whether anybody is connected.
+type clients struct {
+	*net.UnixListener
+	path string
+	usage
+}
+
+func listen(path string) (*clients, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("making the socket's folder: %w", err)
+	}
+	// Whoever made it is gone: the lock is ours.
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("removing a stale socket: %w", err)
+	}
+	defer syscall.Umask(syscall.Umask(0o177))
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("listening: %w", err)
+	}
+	l.SetUnlinkOnClose(false)
+	c := &clients{UnixListener: l, path: path}
+	c.touch()
+	return c, nil
+}
+
+func (c *clients) unlink() { _ = os.Remove(c.path) }
+
+func (c *clients) Accept() (net.Conn, error) {
+	conn, err := c.UnixListener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	c.began()
+	return &connection{Conn: conn, usage: &c.usage}, nil
+}
+
+type connection struct {
+	net.Conn
+	*usage
+	closed atomic.Bool
+}
+
+func (c *connection) Close() error {
+	if c.closed.CompareAndSwap(false, true) {
+		c.ended()
+	}
+	return c.Conn.Close()
+}
+
+// waitUnused returns when ctx ends, when nobody has been connected for idle, or when the socket's file is gone,
+// so that no client can find it any more.
+func (c *clients) waitUnused(ctx context.Context, idle time.Duration) {
+	if idle <= 0 {
+		idle = DefaultIdle
+	}
+	tick := time.NewTicker(min(time.Second, idle))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if _, err := os.Lstat(c.path); errors.Is(err, os.ErrNotExist) || c.unusedFor(idle) {
+			return
+		}
+	}
+}
+
+// usage counts what is going on, and remembers when the last of it ended.
+type usage struct {
+	count atomic.Int64
+	last  atomic.Int64 // unix nanoseconds
+}
+
+func (u *usage) began() { u.count.Add(1) }
+
+func (u *usage) ended() {
+	u.touch()
+	u.count.Add(-1)
+}
+
+func (u *usage) touch() { u.last.Store(time.Now().UnixNano()) }
+
+func (u *usage) unusedFor(d time.Duration) bool {
+	return u.count.Load() == 0 && time.Since(time.Unix(0, u.last.Load())) >= d
+}
+
+func (u *usage) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	u.began()
+	defer u.ended()
+	return handle(ctx, req)
+}
+
+func (u *usage) stream(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	u.began()
+	defer u.ended()
+	return handle(srv, s)
+}
+
+// breath is how long a client may take between the calls of one build.
+const breath = 500 * time.Millisecond
+
+// waitIdle returns when no call has been running for a breath. A build is at least one call from end to end.
+func (u *usage) waitIdle() {
+	for !u.unusedFor(breath) {
+		time.Sleep(lockPoll)
+	}
+}
