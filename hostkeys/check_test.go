@@ -135,7 +135,8 @@ func TestAMismatchNamesHostFingerprintsPinAndWhatToDo(t *testing.T) {
 		want, not  []string
 	}{
 		{
-			"github.com", "", []string{
+			"github.com", "",
+			[]string{
 				"github.com", "the server showed ssh-ed25519 " + ssh.FingerprintSHA256(shown),
 				"ssh-ed25519 SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU (built-in known_hosts:", "lpipe hostkeys update",
 			},
@@ -147,8 +148,11 @@ func TestAMismatchNamesHostFingerprintsPinAndWhatToDo(t *testing.T) {
 		{
 			"git.corp:2222", "\n\n" + line("git.corp:2222", rsaKey().PublicKey()), []string{
 				"[git.corp]:2222", ssh.FingerprintSHA256(shown), ssh.FingerprintSHA256(rsaKey().PublicKey()), "(user:3)",
-				"change the line at user:3", "lpipe hostkeys update",
+				"only then change the pin", "lpipe hostkeys update",
 			}, nil,
+		},
+		{
+			"gitlab.com", "", []string{"SHA256:eUXGGm1YGsMAS7vkcx6JOJdOGHPem5gQp4taiCfCLB8", "install a newer lpipe", "lpipe hostkeys update"}, nil,
 		},
 		{
 			"notgithub.com", line("notgithub.com", rsaKey().PublicKey()), []string{"ask whoever runs the host"}, nil,

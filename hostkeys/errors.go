@@ -56,8 +56,11 @@ func (e *MismatchError) Fix() string {
 	if slices.ContainsFunc(GitHub, func(host string) bool { return display(host) == e.Host }) {
 		return "compare the pins with the keys that GitHub publishes: lpipe hostkeys update"
 	}
-	return "ask whoever runs the host whether its key has changed, and only then change the line at " + e.Pins[0].position() +
-		" (for GitHub: lpipe hostkeys update)"
+	if slices.ContainsFunc(e.Pins, func(pin Pin) bool { return pin.builtin }) {
+		return "compare with what the host's operator publishes; if the key has changed, install a newer lpipe or add the new key " +
+			"to your known_hosts file (lpipe hostkeys update does it for GitHub)"
+	}
+	return "ask whoever runs the host whether its key has changed, and only then change the pin (lpipe hostkeys update does it for GitHub)"
 }
 
 func (e *MismatchError) Error() string { return sentences(e) }
@@ -110,13 +113,13 @@ func (e *CertificateError) Error() string { return sentences(e) }
 // Unwrap returns the cause.
 func (e *CertificateError) Unwrap() error { return e.Err }
 
-func sentences(e interface {
+type explained interface {
 	What() string
 	Why() string
 	Fix() string
-}) string {
-	return e.What() + ": " + e.Why() + "; " + e.Fix()
 }
+
+func sentences(e explained) string { return e.What() + ": " + e.Why() + "; " + e.Fix() }
 
 // describe returns type and fingerprint of a key; of a certificate, those of the key in it and of the signer.
 func describe(key ssh.PublicKey) string {

@@ -57,12 +57,12 @@ func TestLinesMatchHostsAsOpenSSHReadsThem(t *testing.T) {
 }
 
 func TestAStringThatIsNoHostIsNeverPinned(t *testing.T) {
-	pins := with(t, new(Pins), "* "+keyText(ed25519Key().PublicKey())+"\n")
+	pins := with(t, new(Pins), "*,[*]:0,[*]:65536,[*]:ssh "+keyText(ed25519Key().PublicKey())+"\n")
 	if len(pins.Lookup("any.host")) != 1 {
 		t.Fatal("the wildcard does not match")
 	}
 	for _, host := range []string{
-		"", "*", "a,b", "!a", "a b", "a\nb", "|1|x|y", "@revoked", "#a", "-oProxyCommand=x", "a:0", "a:65536", "a:ssh", "a:", ":22",
+		"", "*", "a,b", "!a", "a b", "a\nb", "|1|x|y", "@revoked", "#a", "-v", "a:0", "a:65536", "a:ssh", "a:", ":22",
 		"::g", "fe80::1%eth0", "git@host", "[a", "ä",
 	} {
 		if got := pins.Lookup(host); got != nil {
