@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
@@ -62,7 +63,7 @@ func checkWords(t *testing.T, err error) {
 func checkValues(t *testing.T, c *Config) {
 	for key, v := range c.values {
 		for _, text := range v.texts {
-			if strings.ContainsAny(text, "\n\r\x00") {
+			if strings.ContainsAny(text, "\n\r\x00") || !utf8.ValidString(text) {
 				t.Fatalf("%s = %q", key, text)
 			}
 		}

@@ -145,7 +145,7 @@ lpipe: fix:   ` + secretFix + `
 lpipe: error: --env: no key can be called build.env.B-C
 lpipe: why:   a variable has letters, digits and _ only, and does not start with a digit
 lpipe: error: --arch: build.arch is empty
-lpipe: fix:   leave the key out
+lpipe: fix:   leave it out
 lpipe: error: --zebra sets unknown key zebra`,
 		},
 		{

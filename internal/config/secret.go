@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 var envPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -41,8 +42,8 @@ func checkEnv(name, v string) (why, fix string) {
 		return "the name looks like that of a secret, and what a build sees stays in its layers and caches", secretFix
 	case secretValue(v):
 		return "the value looks like a secret, and what a build sees stays in its layers and caches", secretFix
-	case strings.ContainsAny(v, "\x00\r\n"):
-		return "the value holds a line break or NUL", ""
+	case strings.ContainsAny(v, "\x00\r\n"), !utf8.ValidString(v):
+		return "the value holds a line break or NUL, or is not UTF-8", ""
 	default:
 		return "", ""
 	}

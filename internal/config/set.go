@@ -40,7 +40,7 @@ func (l *loader) set(row *key, key string, full []string, items []item, v value,
 		v.texts = nil
 	}
 	if row.kind == oneOrMore && len(items) == 0 {
-		l.mistakes.Addf(v.origin.exact()+": "+Key(full...)+" is empty", "", "leave the key out")
+		l.mistakes.Addf(v.origin.exact()+": "+Key(full...)+" is empty", "", "leave it out")
 	}
 	if v.layer != byCI || l.ci != "" {
 		l.put(key, v)

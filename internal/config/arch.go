@@ -1,0 +1,66 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"lpipe/internal/fault"
+)
+
+var (
+	arches = []string{"x86_64", "arm64"}
+	// rustArch maps Lambda's names to those in Rust targets.
+	rustArch = map[string]string{"x86_64": "x86_64", "arm64": "aarch64"}
+	// aliases are the names that other tools have for the two.
+	aliases = map[string]string{
+		"amd64": "x86_64", "x64": "x86_64", "x86-64": "x86_64", "linux/amd64": "x86_64",
+		"aarch64": "arm64", "arm64v8": "arm64", "linux/arm64": "arm64", "graviton": "arm64",
+	}
+)
+
+// archOf returns Lambda's name for the architecture of a checked Rust target.
+func archOf(target string) string {
+	if strings.HasPrefix(target, "aarch64-") {
+		return "arm64"
+	}
+	return "x86_64"
+}
+
+func checkArch(_, v string) (why, fix string) {
+	if arch, ok := aliases[strings.ToLower(v)]; ok {
+		return "Lambda has another name for it", fmt.Sprintf("write %q", arch)
+	}
+	return "", ""
+}
+
+var targetPattern = regexp.MustCompile(`^(x86_64|aarch64)-[a-z0-9_]+-linux-(musl|gnu)$`)
+
+const noTarget = "leave target out: it follows from arch and link"
+
+func checkTarget(_, v string) (why, fix string) {
+	if targetPattern.MatchString(v) {
+		return "", ""
+	}
+	fix = noTarget
+	if near := fault.Nearest(v, []string{
+		"x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl", "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu",
+	}); near != "" {
+		fix = fmt.Sprintf("write %q", near)
+	}
+	return "Lambda runs 64-bit Linux on x86_64 and arm64", fix
+}
+
+func checkRuntime(_, v string) (why, fix string) {
+	const now = `write "provided.al2023"`
+	switch {
+	// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+	case v == "provided" || v == "go1.x":
+		return "AWS retired it on 2024-01-08", now
+	case strings.HasPrefix(v, "nodejs"), strings.HasPrefix(v, "python"), strings.HasPrefix(v, "java"),
+		strings.HasPrefix(v, "dotnet"), strings.HasPrefix(v, "ruby"):
+		return "a program in Rust runs on a custom runtime", now
+	default:
+		return "", ""
+	}
+}

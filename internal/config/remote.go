@@ -1,0 +1,97 @@
+package config
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"lpipe/cache"
+)
+
+var (
+	hostPattern       = regexp.MustCompile(`^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?)(:[0-9]{1,5})?$`)
+	repositoryPattern = regexp.MustCompile(`^[a-zA-Z0-9_~][a-zA-Z0-9_.~:-]*(/[a-zA-Z0-9_.~-]+)+$`)
+	// fingerprintPattern is what ssh-keygen -l prints: 32 bytes in base64 without padding.
+	fingerprintPattern = regexp.MustCompile(`^SHA256:[A-Za-z0-9+/]{43}$`)
+)
+
+func checkHost(_, v string) (why, fix string) {
+	switch {
+	case strings.Contains(v, "://"), strings.Contains(v, "@"):
+		return "it is more than a host", "write the host, with :PORT where it has one"
+	case !hostPattern.MatchString(v):
+		return "it is not a host", "write the host, with :PORT where it has one"
+	default:
+		return "", ""
+	}
+}
+
+func checkMirror(_, v string) (why, fix string) {
+	host, dir, _ := strings.Cut(v, "/")
+	if !hostPattern.MatchString(host) || strings.ContainsFunc(dir, func(r rune) bool { return r != '/' && notBare(r) && r != '.' }) {
+		return "it is not a host with an optional path", `write "mirror.example.com" or "mirror.example.com/path"; plain HTTP is http = true in its own [registry."HOST"]`
+	}
+	return "", ""
+}
+
+func checkRepository(_, v string) (why, fix string) {
+	if !repositoryPattern.MatchString(v) || slices.Contains(strings.Split(v, "/"), "..") {
+		return "it is not the name of a repository", `write "org/repo" or "host/org/repo"`
+	}
+	return "", ""
+}
+
+func checkFingerprint(_, v string) (why, fix string) {
+	if !fingerprintPattern.MatchString(v) {
+		return "it is not a SHA256 fingerprint", "copy one from ssh-add -l"
+	}
+	return "", ""
+}
+
+func checkKeySource(_, v string) (why, fix string) {
+	const how = `write "env:NAME" or the path of a file`
+	name, env := strings.CutPrefix(v, "env:")
+	switch {
+	case secretValue(v), strings.ContainsFunc(v, unicode.IsControl):
+		return "it is a key and not the place of one", how
+	case env && !envPattern.MatchString(name):
+		return "that is not the name of a variable", how
+	default:
+		return checkPlain("", v)
+	}
+}
+
+func checkCache(parse func(string) (cache.Entry, error)) check {
+	return func(_, v string) (why, fix string) {
+		var whys, fixes []string
+		_, err := parse(v)
+		for _, err := range parts(err) {
+			why := err.Error()
+			if e := (*cache.Error)(nil); errors.As(err, &e) {
+				why = strings.TrimPrefix(e.Option+": "+e.What, ": ")
+				if e.Fix != "" {
+					fixes = append(fixes, e.Fix)
+				}
+			}
+			whys = append(whys, why)
+		}
+		return strings.Join(whys, "\n"), strings.Join(fixes, "\n")
+	}
+}
+
+// parts returns the errors that err joins, err itself when it joins none.
+func parts(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, e := range joined.Unwrap() {
+			all = append(all, parts(e)...)
+		}
+		return all
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
+}
