@@ -86,9 +86,7 @@ type List struct{ errs []error }
 
 // Add appends err; nil adds nothing. A joined error is added as its parts.
 func (l *List) Add(err error) {
-	if err != nil {
-		l.errs = append(l.errs, flatten(err)...)
-	}
+	l.errs = append(l.errs, Parts(err)...)
 }
 
 // Addf appends a [Usage] error made of the three sentences; fix may be empty.
@@ -104,14 +102,18 @@ func (l *List) Err() error {
 	return errors.Join(l.errs...)
 }
 
-func flatten(err error) []error {
+// Parts returns the errors that err joins, at any depth; err itself when it joins none; nothing for nil.
+func Parts(err error) []error {
+	if err == nil {
+		return nil
+	}
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}
 	var all []error
 	for _, e := range joined.Unwrap() {
-		all = append(all, flatten(e)...)
+		all = append(all, Parts(e)...)
 	}
 	return all
 }
@@ -120,7 +122,7 @@ func flatten(err error) []error {
 // errors: the one whose remedy comes first, so a wrong config outranks a failed test.
 func Worst(err error) Kind {
 	worst := Build
-	for _, e := range flatten(err) {
+	for _, e := range Parts(err) {
 		var f *Error
 		if errors.As(e, &f) {
 			worst = max(worst, f.Kind)
@@ -137,7 +139,7 @@ func Worst(err error) Kind {
 //
 // Several lines in one sentence are indented under the first.
 func Print(w io.Writer, err error) {
-	for _, e := range flatten(err) {
+	for _, e := range Parts(err) {
 		var f *Error
 		if !errors.As(e, &f) {
 			line(w, "error: ", e.Error())

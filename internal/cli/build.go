@@ -1,0 +1,216 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	"github.com/spf13/cobra"
+
+	"lpipe/cache"
+	"lpipe/internal/cargo"
+	"lpipe/internal/dockerfile"
+	"lpipe/internal/fault"
+	"lpipe/internal/plan"
+	"lpipe/internal/progress"
+	"lpipe/internal/report"
+	"lpipe/internal/skeleton"
+	"lpipe/internal/solve"
+)
+
+func (a *app) buildCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "build [NAME|PATH ...]",
+		Short: "Build lambdas: target/lambda/NAME/bootstrap and bootstrap.zip",
+		Long: `Build the lambdas named, or all of the workspace, and run their tests in the image. For each one whose tests
+pass, target/lambda/NAME/ in the workspace root gets the program and the zip that Lambda takes; the path of the zip
+is printed. A failure leaves the files of an earlier build untouched.`,
+	}
+	return a.runCommand(cmd, dockerfile.StageLambda)
+}
+
+func (a *app) testCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "test [NAME|PATH ...]",
+		Short: "Run the tests of lambdas, in the image",
+		Long:  "Run the tests of the lambdas named, or of all, with the steps and the cache of lpipe build. Writes no file.",
+	}
+	return a.runCommand(cmd, dockerfile.StageTest)
+}
+
+// runCommand makes cmd solve one stage for the lambdas it is given.
+func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
+	settings := settingFlags(cmd.Flags())
+	asJSON := cmd.Flags().Bool("json", false, "print one JSON object in place of paths")
+	noCache := cmd.Flags().Bool("no-cache", false, "run every step again")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		start := time.Now()
+		p, err := a.open(args, settings())
+		if err != nil {
+			return err
+		}
+		r := &run{app: a, project: p, stage: stage, noCache: *noCache}
+		err = r.do(cmd.Context())
+		if r.summary == nil {
+			return err
+		}
+		r.summary.Seconds = time.Since(start).Seconds()
+		if *asJSON {
+			if jsonErr := report.JSON(a.Out, *r.summary); err == nil {
+				err = jsonErr
+			}
+			return err
+		}
+		report.Text(a.Err, *r.summary)
+		for _, l := range r.summary.Lambdas {
+			if l.Zip != "" {
+				fmt.Fprintln(a.Out, l.Zip)
+			}
+		}
+		return err
+	}
+	return cmd
+}
+
+// run is one build or test.
+type run struct {
+	*app
+	*project
+	stage   string
+	noCache bool
+	summary *report.Summary // set once there is something to report
+}
+
+func (r *run) do(ctx context.Context) error {
+	request, err := r.request()
+	if err != nil {
+		return err
+	}
+	eng, err := r.engine(ctx, r.cfg)
+	if err != nil {
+		return err
+	}
+	defer eng.Close()
+
+	display, err := progress.Start(ctx, progress.Options{Out: r.Err, Mode: r.cfg.Progress, Rename: dockerfile.Title})
+	if err != nil {
+		return err
+	}
+	result, err := solve.Run(ctx, eng.Client(), *request, display)
+	display.Wait()
+	if err != nil {
+		return err
+	}
+
+	r.summary = &report.Summary{Engine: string(eng.Description().Kind), Notes: r.plan.Notes}
+	r.summary.Steps, r.summary.Cached = display.Count()
+	if result.CacheErr != nil {
+		r.summary.CacheExportFailed = true
+		r.summary.Warnings = append(r.summary.Warnings, "the cache was not exported: "+result.CacheErr.Error())
+	}
+	var l fault.List
+	seen := map[error]bool{}
+	for i, lambda := range r.plan.Lambdas() {
+		out, warnings, err := r.deliver(lambda, result.Outcomes[i])
+		if err != nil {
+			out.Error = err.Error()
+			if !seen[err] {
+				seen[err] = true
+				l.Add(err)
+			}
+		}
+		r.summary.Lambdas = append(r.summary.Lambdas, out)
+		r.summary.Warnings = append(r.summary.Warnings, warnings...)
+	}
+	return l.Err()
+}
+
+// request renders and lays out everything that the engine is to solve. Nothing has been contacted yet.
+func (r *run) request() (*solve.Request, error) {
+	ws := r.plan.Workspace
+	skel, notes, err := skeleton.Make(ws)
+	if err != nil {
+		return nil, err
+	}
+	r.note(notes)
+	request := &solve.Request{SharedKey: r.sharedKey(), NoCache: r.noCache}
+	var l fault.List
+	rendered := map[*plan.Lambda]*solve.Job{}
+	for _, v := range r.plan.Variants {
+		text, err := dockerfile.Render(v)
+		l.Add(err)
+		base, err := baseLayout(v)
+		l.Add(err)
+		for _, lambda := range v.Lambdas {
+			rendered[lambda] = &solve.Job{Label: lambda.Label(), Dockerfile: text, Base: base, Stage: r.stage, Kind: lambda.Kind, Bin: lambda.Bin, Skeleton: skel}
+		}
+	}
+	closures := map[string]*skeleton.Tree{}
+	for _, lambda := range r.plan.Lambdas() {
+		job := rendered[lambda]
+		if r.stage == dockerfile.StageLambda && !lambda.Build.Test {
+			job.Stage = dockerfile.StageBootstrap
+		}
+		if closures[lambda.Package.Dir] == nil {
+			tree, notes, err := skeleton.Closure(ws, []*cargo.Package{lambda.Package}, skeleton.Options{})
+			if err != nil {
+				l.Add(err)
+				continue
+			}
+			r.note(notes)
+			closures[lambda.Package.Dir] = tree
+		}
+		job.Closure = closures[lambda.Package.Dir]
+		request.Jobs = append(request.Jobs, job)
+	}
+	request.CacheFrom, err = r.cacheEntries("cache.from", r.cfg.Cache.From, cache.ParseImport)
+	l.Add(err)
+	request.CacheTo, err = r.cacheEntries("cache.to", r.cfg.Cache.To, func(option string) (cache.Entry, error) {
+		e, err := cache.ParseExport(option)
+		return cache.Defaults(e), err
+	})
+	l.Add(err)
+	return request, l.Err()
+}
+
+func (r *run) note(notes []skeleton.Note) {
+	for _, n := range notes {
+		r.plan.Notes = append(r.plan.Notes, n.Package+": "+n.Text)
+	}
+}
+
+// cacheEntries parses the options of one key, and adds what the engine cannot see of the environment.
+func (r *run) cacheEntries(key string, options []string, parse func(string) (cache.Entry, error)) ([]client.CacheOptionsEntry, error) {
+	var entries []client.CacheOptionsEntry
+	var l fault.List
+	for _, option := range options {
+		e, err := parse(option)
+		if err == nil {
+			e, err = e.FromEnvironment(func(name string) (string, bool) { v, ok := r.env[name]; return v, ok })
+		}
+		for _, part := range fault.Parts(err) {
+			f := &fault.Error{Kind: fault.Usage, What: "reading a cache option from " + r.cfg.Origin(key).String(), Err: part}
+			var mistake *cache.Error
+			if errors.As(part, &mistake) {
+				f.Why, f.Fix = mistake.Option+": "+mistake.What, mistake.Fix
+			}
+			l.Add(f)
+		}
+		for _, w := range e.Warnings() {
+			r.plan.Notes = append(r.plan.Notes, w)
+		}
+		entries = append(entries, client.CacheOptionsEntry{Type: e.Type, Attrs: e.Attrs})
+	}
+	return entries, l.Err()
+}
+
+// sharedKey keeps the contexts of this user and workspace apart from all others on the engine.
+func (r *run) sharedKey() string {
+	host, _ := os.Hostname()
+	return fmt.Sprintf("lpipe-%x", sha256.Sum256([]byte(strconv.Itoa(os.Getuid())+"\x00"+host+"\x00"+r.dir)))[:38]
+}

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"lpipe/internal/config"
+	"lpipe/internal/engine"
+	"lpipe/internal/engine/daemon"
+	"lpipe/internal/fault"
+)
+
+// engine connects to the engine that the configuration picks.
+func (a *app) engine(ctx context.Context, cfg *config.Config) (*engine.Engine, error) {
+	o, err := a.engineOptions(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return engine.Open(ctx, o)
+}
+
+func (a *app) engineOptions(cfg *config.Config) (engine.Options, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return engine.Options{}, fmt.Errorf("finding the lpipe program: %w", err)
+	}
+	o := engine.Options{
+		Engine: cfg.Engine, Builder: cfg.Builder, Getenv: a.getenv,
+		Log:           func(line string) { fmt.Fprintln(a.Err, "lpipe: "+line) },
+		Registries:    map[string]engine.Registry{},
+		DaemonCommand: []string{self, "engine", "run"},
+	}
+	for host, r := range cfg.Registry {
+		o.Registries[host] = engine.Registry{CA: files(r.CA), Mirrors: r.Mirrors, HTTP: r.HTTP}
+	}
+	return o, nil
+}
+
+func (a *app) engineCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "engine status|stop",
+		Short: "Look at or end the embedded BuildKit",
+		Long: `lpipe brings its own BuildKit: it starts with the first build, serves all builds of this user, and leaves when
+it has been idle. "status" tells whether it runs and where its log is, "stop" ends it once its builds are done.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(
+		&cobra.Command{
+			Use: "status", Short: "Tell whether the embedded BuildKit runs", Args: cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error { return a.engineStatus(cmd.Context()) },
+		},
+		&cobra.Command{
+			Use: "stop", Short: "End the embedded BuildKit once its builds are done", Args: cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error { return a.engineStop(cmd.Context()) },
+		},
+		&cobra.Command{
+			Use: "run CONFIG", Hidden: true, Args: cobra.ExactArgs(1),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				c, err := daemon.Load(args[0])
+				if err != nil {
+					return err
+				}
+				return daemon.Run(cmd.Context(), c)
+			},
+		})
+	return cmd
+}
+
+func (a *app) engineStatus(ctx context.Context) error {
+	o, err := a.engineOptions(&config.Config{})
+	if err != nil {
+		return err
+	}
+	s, err := engine.Status(ctx, o)
+	if err != nil {
+		return err
+	}
+	if !s.Running {
+		fmt.Fprintf(a.Out, "not running\nstate: %s\nlog:   %s\n", s.Root, s.Log)
+		return nil
+	}
+	fmt.Fprintf(a.Out, "running, process %d\nstate: %s\nlog:   %s\n", s.Process.PID, s.Root, s.Log)
+	return nil
+}
+
+// stopTimeout is how long "engine stop" waits for running builds.
+const stopTimeout = time.Minute
+
+func (a *app) engineStop(ctx context.Context) error {
+	o, err := a.engineOptions(&config.Config{})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	stopped, err := engine.Stop(ctx, o)
+	if err != nil {
+		return &fault.Error{Kind: fault.Engine, What: "the engine did not stop", Err: err}
+	}
+	if stopped {
+		fmt.Fprintln(a.Out, "stopped")
+	} else {
+		fmt.Fprintln(a.Out, "not running")
+	}
+	return nil
+}
+
+// files is a list of the one file, empty when there is none.
+func files(name string) []string {
+	if name == "" {
+		return nil
+	}
+	return []string{name}
+}

@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+
+	"github.com/moby/patternmatcher"
+
+	"lpipe/internal/artifact"
+	"lpipe/internal/fault"
+	"lpipe/internal/plan"
+)
+
+// included reads the files that the lambda's include globs name, relative to its package. A glob that matches
+// nothing is a mistake, and so is anything but a regular file: a link could lead out of the project.
+func (r *run) included(l *plan.Lambda) ([]artifact.Entry, error) {
+	if len(l.Build.Include) == 0 {
+		return nil, nil
+	}
+	at := r.cfg.Origin("lambda." + l.Name + ".include").String()
+	ws := r.plan.Workspace
+	dir := path.Join(ws.Base, l.Package.Dir)
+	var entries []artifact.Entry
+	var mistakes fault.List
+	for _, glob := range l.Build.Include {
+		matcher, err := patternmatcher.New([]string{glob})
+		if err != nil {
+			mistakes.Addf(fmt.Sprintf("%s: the include %q is no pattern", at, glob), err.Error(), "")
+			continue
+		}
+		found := false
+		err = fs.WalkDir(ws.FS, dir, func(name string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			inside := name[min(len(name), len(dir)+1):]
+			if d.IsDir() && (inside == "target" || d.Name() == ".git") {
+				return fs.SkipDir
+			}
+			ok, err := matcher.MatchesOrParentMatches(inside)
+			if err != nil || !ok || d.IsDir() {
+				return err
+			}
+			found = true
+			if !d.Type().IsRegular() {
+				mistakes.Addf(fmt.Sprintf("cannot include %s", inside), "it is not a regular file", "include the file that it leads to, from inside the project")
+				return nil
+			}
+			data, err := fs.ReadFile(ws.FS, name)
+			info, infoErr := d.Info()
+			if err != nil || infoErr != nil {
+				return fmt.Errorf("reading %s: %w", inside, err)
+			}
+			entries = append(entries, artifact.Entry{Name: inside, Data: data, Executable: info.Mode()&0o100 != 0})
+			return nil
+		})
+		mistakes.Add(err)
+		if !found && err == nil {
+			mistakes.Addf(fmt.Sprintf("%s: the include %q matches no file", at, glob), "it is relative to "+l.Package.Dir, "")
+		}
+	}
+	return entries, mistakes.Err()
+}

@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	digest "github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"lpipe/internal/config"
+	"lpipe/internal/fault"
+	"lpipe/internal/plan"
+	"lpipe/internal/solve"
+)
+
+// baseLayout finds the image in the OCI layout that the variant is based on; nil when its base is a reference.
+func baseLayout(v *plan.Variant) (*solve.Layout, error) {
+	l, ok := config.ParseLayout(v.Base)
+	if !ok {
+		return nil, nil
+	}
+	refuse := func(why string) error {
+		return &fault.Error{
+			Kind: fault.Usage, What: fmt.Sprintf("cannot use the base image %s", v.Base), Why: why,
+			Fix: "name the folder of an OCI image layout, with a tag or a digest when it holds several images: oci-layout://DIR:TAG",
+		}
+	}
+	dir, err := filepath.Abs(l.Dir)
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(filepath.Join(dir, ocispecs.ImageIndexFile))
+	if err != nil {
+		return nil, refuse(err.Error())
+	}
+	var index ocispecs.Index
+	if err := json.Unmarshal(data, &index); err != nil {
+		return nil, refuse("reading index.json: " + err.Error())
+	}
+	var found []digest.Digest
+	for _, m := range index.Manifests {
+		if (l.Tag == "" || m.Annotations[ocispecs.AnnotationRefName] == l.Tag) && (l.Digest == "" || m.Digest.String() == l.Digest) {
+			found = append(found, m.Digest)
+		}
+	}
+	if len(found) != 1 {
+		return nil, refuse(fmt.Sprintf("%d images in it fit", len(found)))
+	}
+	return &solve.Layout{Dir: dir, Digest: found[0]}, nil
+}

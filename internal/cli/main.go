@@ -1,0 +1,153 @@
+// Package cli is lpipe's command line: the verbs, their help, and the wiring of the other packages.
+//
+// Results go to standard output, one path a line or JSON; everything else goes to standard error. Each verb is a
+// file. [Main] is the whole program but for os.Exit.
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+
+	"lpipe/internal/fault"
+)
+
+// Streams are the standard streams of the process.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+}
+
+// app is what every verb needs of the process it runs in.
+type app struct {
+	Streams
+	env map[string]string
+}
+
+func (a *app) getenv(name string) string { return a.env[name] }
+
+// Main runs lpipe with the arguments after the program's name and returns the exit status. The first interrupt
+// cancels the run, which ends with status 130 and no partial file; the second ends the process at once.
+func Main(args []string, s Streams, environ []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+
+	// BuildKit's client libraries log to the process's logger; what matters of it comes back as errors.
+	logrus.SetOutput(io.Discard)
+	a := &app{Streams: s, env: map[string]string{}}
+	for _, pair := range environ {
+		name, value, _ := strings.Cut(pair, "=")
+		a.env[name] = value
+	}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(s.In)
+	root.SetOut(s.Out)
+	root.SetErr(s.Err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	if ctx.Err() != nil && !errors.As(err, new(*fault.Error)) {
+		err = &fault.Error{Kind: fault.Cancelled, What: "cancelled", Err: err}
+	}
+	fault.Print(s.Err, err)
+	return fault.Worst(err).ExitCode()
+}
+
+// root is the command tree.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "lpipe",
+		Short:         "Build AWS Lambda functions written in Rust, in containers",
+		Long:          help,
+		SilenceErrors: true, // printed by Main, as what, why and fix
+		SilenceUsage:  true, // a failed build is no reason to explain the flags
+		Args:          a.unknownVerb,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(flagError)
+	root.CompletionOptions.DisableDescriptions = true
+	root.SetHelpTemplate("{{with or .Long .Short}}{{. | trimTrailingWhitespaces}}\n{{end}}{{if .HasAvailableLocalFlags}}\nFlags:\n{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}\n{{end}}")
+	root.AddCommand(
+		a.buildCommand(),
+		a.testCommand(),
+		a.renderCommand(),
+		a.engineCommand(),
+		a.versionCommand(),
+	)
+	for _, cmd := range root.Commands() {
+		if cmd.Long == "" {
+			cmd.Long = cmd.Short
+		}
+		cmd.Long = "Usage: " + cmd.UseLine() + "\n\n" + cmd.Long
+	}
+	return root
+}
+
+const help = `lpipe builds AWS Lambda functions written in Rust, in containers, with BuildKit.
+
+Usage:
+  lpipe build  [NAME|PATH ...]  build lambdas: target/lambda/NAME/bootstrap and bootstrap.zip
+  lpipe test   [NAME|PATH ...]  run only the tests, in the image
+  lpipe render [NAME]           print the Dockerfile that would be solved
+  lpipe engine status|stop      the embedded BuildKit
+  lpipe version
+
+A cargo package or workspace builds as it is; lpipe.toml changes what needs changing. Paths of the zips go to
+standard output, one a line, so this deploys:
+
+  aws lambda update-function-code --function-name echo --zip-file fileb://$(lpipe build echo)
+
+Flags win over the environment (LPIPE_ARCH, LPIPE_PROFILE, ...), the environment over lpipe.toml.
+
+Exit status:
+  0    done
+  1    the build failed
+  2    wrong usage or configuration
+  3    no usable engine
+  4    the program would not run on Lambda
+  5    tests failed
+  6    the image was not pushed or exported; the zip exists
+  102  no space left
+  130  cancelled
+
+"lpipe help VERB" lists the flags of a verb.
+`
+
+func (a *app) unknownVerb(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var known []string
+	for _, c := range cmd.Commands() {
+		known = append(known, c.Name())
+	}
+	f := &fault.Error{Kind: fault.Usage, What: "there is no verb \"" + args[0] + "\"", Fix: "lpipe help lists the verbs"}
+	if near := fault.Nearest(args[0], known); near != "" {
+		f.Fix = "did you mean \"lpipe " + near + "\"?"
+	}
+	return f
+}
+
+func flagError(cmd *cobra.Command, err error) error {
+	f := &fault.Error{Kind: fault.Usage, What: err.Error(), Fix: cmd.CommandPath() + " --help lists the flags"}
+	if _, name, ok := strings.Cut(err.Error(), "unknown flag: --"); ok {
+		var known []string
+		for _, flag := range flagNames(cmd) {
+			known = append(known, flag)
+		}
+		if near := fault.Nearest(name, known); near != "" {
+			f.Fix = "did you mean --" + near + "?"
+		}
+	}
+	return f
+}

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"lpipe/internal/dockerfile"
+	"lpipe/internal/fault"
+	"lpipe/internal/solve"
+)
+
+func (a *app) renderCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "render [NAME|PATH ...]",
+		Short: "Print the Dockerfile that would be solved",
+		Long: `Print the Dockerfile that "lpipe build" would solve, byte for byte. With --contexts, print its other inputs
+instead: each named context with its files, the build arguments, and the stage.`,
+	}
+	settings := settingFlags(cmd.Flags())
+	contexts := cmd.Flags().Bool("contexts", false, "list the other inputs of the build")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		p, err := a.open(args, settings())
+		if err != nil {
+			return err
+		}
+		r := &run{app: a, project: p, stage: dockerfile.StageLambda}
+		request, err := r.request()
+		if err != nil {
+			return err
+		}
+		if *contexts {
+			return a.listContexts(request.Jobs)
+		}
+		if n := len(p.plan.Variants); n > 1 {
+			return &fault.Error{
+				Kind: fault.Usage, What: fmt.Sprintf("the lambdas need %d different Dockerfiles", n),
+				Why: "they differ in settings that the Dockerfile holds", Fix: "name one lambda: lpipe render " + p.plan.Lambdas()[0].Name,
+			}
+		}
+		_, err = a.Out.Write(request.Jobs[0].Dockerfile)
+		return err
+	}
+	return cmd
+}
+
+func (a *app) listContexts(jobs []*solve.Job) error {
+	for _, j := range jobs {
+		fmt.Fprintf(a.Out, "lambda %s\n  target %s\n  build-arg %s=%s\n  build-arg %s=%s\n",
+			j.Label, j.Stage, dockerfile.ArgKind, j.Kind, dockerfile.ArgBin, j.Bin)
+		if j.Base != nil {
+			fmt.Fprintf(a.Out, "  context %s=oci-layout://%s@%s\n", dockerfile.BaseContext, j.Base.Dir, j.Base.Digest)
+		}
+		for name, tree := range map[string]solve.Context{dockerfile.Skeleton: j.Skeleton, dockerfile.Closure: j.Closure} {
+			fmt.Fprintf(a.Out, "  context %s\n", name)
+			for _, p := range tree.Paths() {
+				fmt.Fprintf(a.Out, "    %s\n", p)
+			}
+		}
+	}
+	return nil
+}

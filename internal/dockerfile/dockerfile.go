@@ -1,0 +1,190 @@
+// Package dockerfile renders Dockerfile.tmpl for one variant of a build.
+//
+// Rendering is pure and its text depends on nothing of the host: a laptop and a CI job get equal bytes, and so
+// equal cache keys. Each value that reaches a command is quoted, so no value can change the structure; values
+// that cannot be quoted (a newline, NUL) are refused.
+package dockerfile
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"text/template"
+
+	"lpipe"
+	"lpipe/internal/config"
+	"lpipe/internal/fault"
+	"lpipe/internal/plan"
+)
+
+// Contexts are the names of the two inputs a rendered Dockerfile reads besides its base image.
+const (
+	Skeleton = "skeleton" // the dependency context, see package skeleton
+	Closure  = "closure"  // the lambda's sources laid over the skeleton
+)
+
+// Stages of the Dockerfile. Deps, test, bootstrap and lambda are solved by name.
+const (
+	StageToolchain = "toolchain" // the base image with packages and targets
+	StageFetch     = "fetch"     // the crates of Cargo.lock
+	StageDeps      = "deps"      // every dependency, compiled
+	StageBuild     = "build"     // the program, compiled
+	StageTest      = "test"      // the tests; /out/tests.json
+	StageBootstrap = "bootstrap" // the program, without the tests
+	StageLambda    = "lambda"    // the program, after the tests
+)
+
+// Args are the build arguments that say which program of the closure to build.
+const (
+	ArgKind = "LAMBDA_KIND" // "bin" or "example"
+	ArgBin  = "LAMBDA_BIN"  // the cargo target's name
+)
+
+// FileReceipt, FileBootstrap and FileTests are what the last stage holds.
+const (
+	FileBootstrap = "bootstrap"
+	FileReceipt   = "receipt.json"
+	FileTests     = "tests.json"
+)
+
+// ExitTests is the exit status of the test step when the tests compiled and one of them failed.
+const ExitTests = 5
+
+// Source is where the workspace is seen inside the build.
+const Source = "/src"
+
+// BaseContext is the name that FROM gives the base image when it is an OCI layout, which comes as a context.
+const BaseContext = "base"
+
+// view is a variant as the template reads it.
+type view struct{ *plan.Variant }
+
+// Base is what FROM names.
+func (v view) Base() string {
+	if _, ok := config.ParseLayout(v.Variant.Base); ok {
+		return BaseContext
+	}
+	return v.Variant.Base
+}
+
+// Root is the workspace root inside the build.
+func (v view) Root() string { return path.Join(Source, v.Dir) }
+
+// Network is the flag that cuts a step off from the network.
+func (v view) Network() string {
+	if v.AllowNetwork {
+		return ""
+	}
+	return "--network=none "
+}
+
+// Args are the flags that every cargo command which compiles gets; equal flags keep the compiled dependencies
+// fresh from one stage to the next.
+func (v view) Args() string {
+	args := " --profile " + quote(v.Profile)
+	if v.NoDefaultFeatures {
+		args += " --no-default-features"
+	}
+	if len(v.Features) > 0 {
+		args += " --features " + quote(strings.Join(v.Features, ","))
+	}
+	return args
+}
+
+var parsed = template.Must(template.New("Dockerfile").Option("missingkey=error").Funcs(template.FuncMap{
+	"sh":  quote,
+	"env": quoteEnv,
+}).Parse(lpipe.Dockerfile))
+
+// Render returns the Dockerfile for v. It fails with a [fault.Usage] error that names every value which cannot
+// be written into a Dockerfile.
+func Render(variant *plan.Variant) ([]byte, error) {
+	v := view{variant}
+	if err := check(v); err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	if err := parsed.Execute(&b, v); err != nil {
+		return nil, fmt.Errorf("rendering the Dockerfile: %w", err)
+	}
+	return []byte(b.String()), nil
+}
+
+// base is what FROM accepts as one word that nothing expands: a reference or a context's name.
+var base = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/:@-]*$`)
+
+// variable is a name that the shell and Dockerfile ENV both accept.
+var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+func check(v view) error {
+	var l fault.List
+	refuse := func(what, value, why string) {
+		l.Addf(fmt.Sprintf("%s %q cannot be used", what, value), why, "")
+	}
+	if !base.MatchString(v.Base()) {
+		refuse("the base image", v.Variant.Base, "it is not an image reference")
+	}
+	words := func(what string, values ...string) {
+		for _, value := range values {
+			switch {
+			case strings.ContainsAny(value, "\n\r\x00"):
+				refuse(what, value, "it contains a line break or a NUL byte")
+			case strings.HasPrefix(value, "-"):
+				refuse(what, value, "it would be read as an option")
+			}
+		}
+	}
+	words("the package", v.Packages...)
+	words("the toolchain", append([]string{v.Channel}, v.Components...)...)
+	words("the folder", v.Dir)
+	words("the target", v.Target)
+	words("the profile", v.Profile)
+	words("the feature", v.Features...)
+	for _, e := range slices.Concat(v.Env, v.TestEnv) {
+		if !variable.MatchString(e.Name) {
+			refuse("the variable", e.Name, "a name has letters, digits and underscores only")
+		}
+		if strings.ContainsAny(e.Value, "\n\r\x00") {
+			refuse("the variable", e.Name, "its value contains a line break or a NUL byte")
+		}
+	}
+	return l.Err()
+}
+
+var plain = regexp.MustCompile(`^[A-Za-z0-9_./:=,@%+-]+$`)
+
+// quote makes one shell word of s.
+func quote(s string) string {
+	if plain.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// quoteEnv makes one word of s for a Dockerfile ENV instruction, in which nothing is expanded.
+func quoteEnv(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`).Replace(s) + `"`
+}
+
+// step is BuildKit's name for the one RUN of a stage.
+var step = regexp.MustCompile(`^\[([a-z]+) \d+/\d+\] RUN `)
+
+// titles say what the RUN of each stage does.
+var titles = map[string]string{
+	StageToolchain: "prepare packages and Rust targets",
+	StageFetch:     "download the dependencies",
+	StageDeps:      "compile the dependencies",
+	StageBuild:     "compile the lambda",
+	StageTest:      "run the tests",
+}
+
+// Title returns the name under which a step is shown: "[deps] compile the dependencies" for the RUN of a stage,
+// whose text would fill the screen, and the name unchanged for every other step.
+func Title(name string) string {
+	if m := step.FindStringSubmatch(name); m != nil && titles[m[1]] != "" {
+		return "[" + m[1] + "] " + titles[m[1]]
+	}
+	return name
+}

@@ -1,0 +1,155 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"lpipe/internal/cargo"
+	"lpipe/internal/config"
+	"lpipe/internal/fault"
+)
+
+// Env is one environment variable of the build.
+type Env struct{ Name, Value string }
+
+// Variant is all that the rendered Dockerfile depends on. Lambdas of one variant share its text, and so every
+// step but their own. Lists are in an order that depends on the project alone.
+type Variant struct {
+	Base              string   // image reference, or an oci-layout:// folder
+	Packages          []string // operating system packages for the toolchain
+	Channel           string   // of rust-toolchain.toml; "" leaves the toolchain of the base image
+	Components        []string // of rust-toolchain.toml
+	Dir               string   // the workspace root, relative to the workspace's Base
+	Target            string   // Rust target triple of the programs
+	Profile           string   // cargo profile
+	Features          []string // "package/feature"
+	NoDefaultFeatures bool
+	Env               []Env // while compiling and testing
+	TestEnv           []Env // while the tests run
+	AllowNetwork      bool  // build scripts and tests may use the network
+
+	Lambdas []*Lambda
+}
+
+// Machine is the architecture as uname -m says it.
+func (v *Variant) Machine() string {
+	machine, _, _ := strings.Cut(v.Target, "-")
+	return machine
+}
+
+// System is the part of the target triple that does not name the architecture. The tests run on the machine
+// that builds, whichever that is, with the same system: "unknown-linux-musl".
+func (v *Variant) System() string {
+	_, system, _ := strings.Cut(v.Target, "-")
+	return system
+}
+
+func newVariant(ws *cargo.Workspace, l *Lambda, f features) *Variant {
+	b := l.Build
+	v := &Variant{
+		Base:              b.Base,
+		Packages:          slices.Clone(b.Packages),
+		Dir:               ws.Root,
+		Target:            b.TargetFor(l.Arch),
+		Profile:           b.Profile,
+		Features:          f.of(b),
+		NoDefaultFeatures: !b.DefaultFeatures,
+		Env:               list(b.Env),
+		TestEnv:           list(b.TestEnv),
+		AllowNetwork:      b.Network == "default",
+	}
+	if t := ws.Toolchain; t != nil {
+		v.Channel, v.Components = t.Channel, t.Components
+	}
+	if flags := rustflags(ws, b, v.Target); len(flags) > 0 {
+		name := "CARGO_TARGET_" + strings.ToUpper(strings.ReplaceAll(v.Target, "-", "_")) + "_RUSTFLAGS"
+		v.Env = append(v.Env, Env{name, strings.Join(flags, " ")})
+	}
+	return v
+}
+
+// rustflags are the flags for the target, or none when cargo finds all of them by itself. A flag given for a
+// target hides the [build] rustflags of .cargo/config.toml, so these are repeated, unless a [target] table there
+// already hides them.
+func rustflags(ws *cargo.Workspace, b config.Build, target string) []string {
+	flags := slices.Clone(b.Rustflags)
+	if b.Link == "static" && strings.HasSuffix(target, "-gnu") {
+		flags = append(flags, "-Ctarget-feature=+crt-static")
+	}
+	if len(flags) == 0 {
+		return nil
+	}
+	for table := range ws.Config.TargetRustflags {
+		if table == target || strings.HasPrefix(table, "cfg(") {
+			return flags
+		}
+	}
+	return slices.Concat(ws.Config.Rustflags, flags)
+}
+
+func list(m map[string]string) []Env {
+	var env []Env
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		env = append(env, Env{name, m[name]})
+	}
+	return env
+}
+
+// features are those that the lambdas of a workspace ask for, by whether default features are on: lambdas that
+// differ in that cannot share compiled dependencies.
+type features map[bool][]string
+
+func (f features) of(b config.Build) []string { return f[b.DefaultFeatures] }
+
+// unite collects the features of all lambdas as "package/feature". Turning off default features is per
+// workspace in cargo, so the other packages' defaults are turned on again by name.
+func unite(cfg *config.Config, ws *cargo.Workspace, all []*Lambda) (features, error) {
+	f := features{}
+	var l fault.List
+	without := map[*cargo.Package]bool{}
+	for _, lambda := range all {
+		if !lambda.Build.DefaultFeatures {
+			without[lambda.Package] = true
+		}
+		for _, name := range lambda.Build.Features {
+			switch {
+			case strings.Contains(name, "/"):
+				f.add(lambda, name)
+			case has(lambda.Package, name):
+				f.add(lambda, lambda.Package.Name+"/"+name)
+			default:
+				// A feature of [build] is for the lambdas that have it; one that none has is a mistake.
+				at := cfg.Origin(config.Key("lambda", lambda.Name, "features"))
+				if at == cfg.Origin("build.features") && slices.ContainsFunc(all, func(o *Lambda) bool { return has(o.Package, name) }) {
+					continue
+				}
+				l.Addf(fmt.Sprintf("the package %q has no feature %q", lambda.Package.Name, name),
+					fmt.Sprintf("%s asks for it, for the lambda %q", at, lambda.Name),
+					suggest(name, slices.Sorted(maps.Keys(lambda.Package.Features))))
+			}
+		}
+	}
+	if len(without) > 0 {
+		for _, pkg := range ws.Packages {
+			if _, ok := pkg.Features["default"]; ok && pkg.Member && !without[pkg] {
+				f[false] = append(f[false], pkg.Name+"/default")
+			}
+		}
+	}
+	for on := range f {
+		slices.Sort(f[on])
+		f[on] = slices.Compact(f[on])
+	}
+	return f, l.Err()
+}
+
+func (f features) add(l *Lambda, name string) {
+	f[l.Build.DefaultFeatures] = append(f[l.Build.DefaultFeatures], name)
+}
+
+func has(pkg *cargo.Package, feature string) bool {
+	_, ok := pkg.Features[feature]
+	return ok
+}

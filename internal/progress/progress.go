@@ -1,0 +1,238 @@
+// Package progress shows all solves of one run in one display, and remembers what a report needs of them: how
+// many steps there were, how many were cached, and the last words of each.
+//
+// It draws with BuildKit's progressui, so the modes are its modes. It decides nothing about the build.
+package progress
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/util/progress/progressui"
+	digest "github.com/opencontainers/go-digest"
+	"golang.org/x/term"
+)
+
+// Modes are the displays that --progress chooses from: auto is tty on a terminal and plain elsewhere; quiet
+// shows nothing; rawjson is BuildKit's status stream, one JSON object a line.
+var Modes = []string{"auto", "plain", "tty", "quiet", "rawjson"}
+
+// silence is how long an engine may say nothing before a line says that lpipe is still waiting.
+const silence = 15 * time.Second
+
+// tail is how many bytes of a step's output are kept for the report of a failure. Compilers put the first
+// error first, so a long output loses its end only beyond this.
+const tail = 1 << 20
+
+// Options of a display.
+type Options struct {
+	Out  io.Writer // standard error; a terminal when it is an *os.File of one
+	Mode string    // one of [Modes]
+	// Rename returns the name to show for a step, from BuildKit's name for it.
+	Rename func(name string) string
+}
+
+// Display shows the steps of one run. It is ready after [Start] and must be ended with Wait.
+type Display struct {
+	in   chan *client.SolveStatus
+	done chan struct{}
+
+	showsLogs bool
+	rename    func(string) string
+
+	mu     sync.Mutex
+	owners map[digest.Digest]map[string]bool
+	labels map[string]bool
+	steps  map[digest.Digest]*step
+}
+
+type step struct {
+	raw, name string // BuildKit's name, and the one shown
+	cached    bool
+	completed bool
+	started   bool
+	log       []byte
+}
+
+// Start opens the display. Pass Status to exactly one client call, which closes it.
+func Start(ctx context.Context, o Options) (*Display, error) {
+	mode, out := progressui.DisplayMode(o.Mode), o.Out
+	if mode == progressui.AutoMode {
+		mode = progressui.PlainMode
+		if f, ok := o.Out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+			mode = progressui.TtyMode
+		}
+	}
+	ui, err := progressui.NewDisplay(out, mode)
+	if mode == progressui.TtyMode && err != nil || mode == progressui.PlainMode {
+		// A terminal that cannot be drawn on gets lines: a display never fails a build.
+		mode, out = progressui.PlainMode, &lineWriter{w: o.Out}
+		ui, err = progressui.NewDisplay(out, mode)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the progress display: %w", err)
+	}
+	d := &Display{
+		in:        make(chan *client.SolveStatus),
+		done:      make(chan struct{}),
+		rename:    o.Rename,
+		showsLogs: mode == progressui.PlainMode || mode == progressui.TtyMode,
+		owners:    map[digest.Digest]map[string]bool{},
+		labels:    map[string]bool{},
+		steps:     map[digest.Digest]*step{},
+	}
+	heartbeat := io.Discard
+	if mode == progressui.PlainMode {
+		heartbeat = out
+	}
+	go d.run(context.WithoutCancel(ctx), ui, heartbeat)
+	return d, nil
+}
+
+// Status is the channel to hand to the BuildKit client.
+func (d *Display) Status() chan *client.SolveStatus { return d.in }
+
+// Wait returns when the channel was closed and everything is drawn.
+func (d *Display) Wait() { <-d.done }
+
+// ShowsLogs reports whether the output of a failed step is on the display when Wait returns.
+func (d *Display) ShowsLogs() bool { return d.showsLogs }
+
+// Own says that the steps are part of building the lambda called label. A step that only one of several
+// lambdas has is shown with its label.
+func (d *Display) Own(label string, steps []digest.Digest) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.labels[label] = true
+	for _, s := range steps {
+		if d.owners[s] == nil {
+			d.owners[s] = map[string]bool{}
+		}
+		d.owners[s][label] = true
+	}
+}
+
+// Count returns how many steps ran or were found in the cache, and how many of them were found. Sending a
+// context is no step: it is looked at each time.
+func (d *Display) Count() (steps, cached int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for dgst, s := range d.steps {
+		if d.owners[dgst] == nil || !s.completed || strings.HasPrefix(s.raw, "[context") {
+			continue
+		}
+		steps++
+		if s.cached {
+			cached++
+		}
+	}
+	return steps, cached
+}
+
+// Log returns the output of a step, and the name it is shown by.
+func (d *Display) Log(dgst digest.Digest) (name, log string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s := d.steps[dgst]; s != nil {
+		return s.name, string(s.log)
+	}
+	return "", ""
+}
+
+func (d *Display) run(ctx context.Context, ui progressui.Display, heartbeat io.Writer) {
+	defer close(d.done)
+	drawn := make(chan *client.SolveStatus)
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		_, _ = ui.UpdateFrom(ctx, drawn)
+		for range drawn { // a display that gave up must not block the build
+		}
+	}()
+	last, said := time.Now(), time.Now()
+	tick := time.NewTicker(silence / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case status, ok := <-d.in:
+			if !ok {
+				close(drawn)
+				<-finished
+				return
+			}
+			last = time.Now()
+			d.observe(status)
+			drawn <- status
+		case <-tick.C:
+			if time.Since(last) >= silence && time.Since(said) >= silence {
+				said = time.Now()
+				fmt.Fprintf(heartbeat, "lpipe: no word from the engine for %s%s\n", time.Since(last).Round(time.Second), d.running())
+			}
+		}
+	}
+}
+
+// observe remembers the status and renames its steps.
+func (d *Display) observe(status *client.SolveStatus) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, v := range status.Vertexes {
+		s := d.step(v.Digest)
+		s.cached = s.cached || v.Cached
+		s.started = s.started || v.Started != nil
+		s.completed = s.completed || v.Completed != nil
+		name := v.Name
+		if d.rename != nil {
+			name = d.rename(name)
+		}
+		if owners := d.owners[v.Digest]; len(owners) == 1 && len(d.labels) > 1 {
+			for label := range owners {
+				name = label + " " + name
+			}
+		}
+		s.raw, s.name, v.Name = v.Name, name, name
+	}
+	for _, l := range status.Logs {
+		s := d.step(l.Vertex)
+		if room := tail - len(s.log); room > 0 {
+			s.log = append(s.log, l.Data[:min(room, len(l.Data))]...)
+		}
+	}
+}
+
+func (d *Display) step(dgst digest.Digest) *step {
+	if d.steps[dgst] == nil {
+		d.steps[dgst] = &step{}
+	}
+	return d.steps[dgst]
+}
+
+// running names a step that is under way.
+func (d *Display) running() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, s := range d.steps {
+		if s.started && !s.completed {
+			return "; running " + s.name
+		}
+	}
+	return ""
+}
+
+// lineWriter lets the display and the heartbeat write in turn.
+type lineWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lineWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}

@@ -1,0 +1,123 @@
+// Package report is what a run tells at its end: as text for a person, and as JSON for a program.
+//
+// The JSON is versioned: within one [Version] fields are only added.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Version is the version of the JSON's shape.
+const Version = 1
+
+// Summary is what one run did.
+type Summary struct {
+	Version  int      `json:"version"`
+	Engine   string   `json:"engine"`
+	Steps    int      `json:"steps"`       // of the build, shared ones once
+	Cached   int      `json:"stepsCached"` // of Steps, those that did not run
+	Seconds  float64  `json:"seconds"`     // wall time of the run
+	Lambdas  []Lambda `json:"lambdas"`
+	Notes    []string `json:"notes,omitempty"`    // decisions of lpipe that the user may want to know of
+	Warnings []string `json:"warnings,omitempty"` // what may go wrong later
+	// CacheExportFailed is set when everything was built and the cache could not be written.
+	CacheExportFailed bool `json:"cacheExportFailed,omitempty"`
+}
+
+// Lambda is what became of one lambda.
+type Lambda struct {
+	Name    string `json:"name"`
+	Arch    string `json:"arch"`
+	Target  string `json:"target"`
+	Base    string `json:"base"` // the base image, with the digest that was used when it is known
+	Network bool   `json:"network,omitempty"`
+
+	Error string `json:"error,omitempty"` // why there is no result; the fields below are unset then
+
+	Package        string `json:"package,omitempty"`
+	PackageVersion string `json:"packageVersion,omitempty"`
+	Bootstrap      string `json:"bootstrap,omitempty"` // path of the program
+	Zip            string `json:"zip,omitempty"`       // path of the zip
+	Size           int64  `json:"size,omitempty"`      // of the program, in bytes
+	ZipSize        int64  `json:"zipSize,omitempty"`   // in bytes
+	SHA256         string `json:"sha256,omitempty"`    // of the zip, in hex
+	CodeSHA256     string `json:"codeSha256,omitempty"`
+	Tests          *Tests `json:"tests,omitempty"` // absent when they were not run
+}
+
+// Tests counts the tests behind a result, whether they ran now or their step was cached.
+type Tests struct {
+	Passed  int `json:"passed"`
+	Failed  int `json:"failed"`
+	Ignored int `json:"ignored"`
+}
+
+// JSON writes the summary as one line.
+func JSON(w io.Writer, s Summary) error {
+	s.Version = Version
+	return json.NewEncoder(w).Encode(s)
+}
+
+// Text writes the summary for a person.
+func Text(w io.Writer, s Summary) {
+	for _, l := range s.Lambdas {
+		if l.Error != "" {
+			fmt.Fprintf(w, "%s: no result: %s\n", l.Name, firstLine(l.Error))
+			continue
+		}
+		fmt.Fprintf(w, "%s  %s  %s\n", l.Name, l.Target, tests(l.Tests))
+		if l.Network {
+			fmt.Fprintln(w, "  WARNING: its build scripts and tests could use the network")
+		}
+		if l.Zip == "" {
+			continue
+		}
+		fmt.Fprintf(w, "  bootstrap   %s, zip %s\n", Size(l.Size), Size(l.ZipSize))
+		fmt.Fprintf(w, "  sha256      %s\n", l.SHA256)
+		fmt.Fprintf(w, "  CodeSha256  %s\n", l.CodeSHA256)
+	}
+	for _, n := range s.Notes {
+		fmt.Fprintf(w, "note: %s\n", n)
+	}
+	for _, n := range s.Warnings {
+		fmt.Fprintf(w, "warning: %s\n", n)
+	}
+	took := time.Duration(s.Seconds * float64(time.Second))
+	fmt.Fprintf(w, "%d steps, %d cached, %s\n", s.Steps, s.Cached, took.Round(10*time.Millisecond))
+}
+
+func tests(t *Tests) string {
+	if t == nil {
+		return "TESTS NOT RUN (--no-test)"
+	}
+	text := fmt.Sprintf("%d tests passed", t.Passed)
+	if t.Passed == 1 {
+		text = "1 test passed"
+	}
+	if t.Ignored > 0 {
+		text += fmt.Sprintf(", %d ignored", t.Ignored)
+	}
+	return text
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+// Size writes a number of bytes for a person, in units of 1024.
+func Size(n int64) string {
+	const unit = 1024
+	switch {
+	case n < unit:
+		return fmt.Sprintf("%d B", n)
+	case n < unit*unit:
+		return fmt.Sprintf("%.0f KiB", float64(n)/unit)
+	default:
+		return fmt.Sprintf("%.1f MiB", float64(n)/unit/unit)
+	}
+}

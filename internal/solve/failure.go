@@ -1,0 +1,152 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
+	"github.com/moby/buildkit/solver/errdefs"
+	digest "github.com/opencontainers/go-digest"
+
+	"lpipe/internal/dockerfile"
+	"lpipe/internal/fault"
+	"lpipe/internal/progress"
+)
+
+// explain turns the raw errors of the outcomes into faults. Jobs that failed in one shared step share one
+// fault, which names all of them.
+func explain(jobs []*Job, outcomes []Outcome, d *progress.Display) {
+	labels := map[digest.Digest][]string{}
+	for i, o := range outcomes {
+		if dgst := failedStep(o.Err); dgst != "" {
+			labels[dgst] = append(labels[dgst], jobs[i].Label)
+		}
+	}
+	known := map[digest.Digest]error{}
+	for i := range outcomes {
+		err := outcomes[i].Err
+		if err == nil {
+			continue
+		}
+		dgst := failedStep(err)
+		if dgst == "" {
+			outcomes[i].Err = unexplained(jobs[i].Label, err)
+			continue
+		}
+		if known[dgst] == nil {
+			known[dgst] = stepFault(err, strings.Join(labels[dgst], ", "), dgst, d)
+		}
+		outcomes[i].Err = known[dgst]
+	}
+}
+
+func failedStep(err error) digest.Digest {
+	var vertex *errdefs.VertexError
+	if errors.As(err, &vertex) {
+		return digest.Digest(vertex.Digest)
+	}
+	return ""
+}
+
+// stageOf finds the stage in a step's name: "[deps] …" or "[deps 1/1] …".
+var stageOf = regexp.MustCompile(`\[([a-z]+)[ \]]`)
+
+// stepFault is the fault for a step that failed; labels are the lambdas that need it.
+func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display) error {
+	name, log := d.Log(dgst)
+	f := &fault.Error{Kind: fault.Build, Err: err, Why: err.Error()}
+	var exit *gatewaypb.ExitError
+	if !errors.As(err, &exit) {
+		f.What = fmt.Sprintf("the step %q of %s failed", name, labels)
+		return f
+	}
+	f.Why = fmt.Sprintf("the step %q ended with exit status %d; its output is above", name, exit.ExitCode)
+	if !d.ShowsLogs() {
+		f.Output = log
+	}
+	stage := ""
+	if m := stageOf.FindStringSubmatch(name); m != nil {
+		stage = m[1]
+	}
+	switch {
+	case stage == dockerfile.StageTest && exit.ExitCode == dockerfile.ExitTests:
+		f.Kind = fault.Tests
+		f.What = fmt.Sprintf("the tests of %s failed", labels)
+		f.Why = "cargo test found failures; its output is above"
+	case stage == dockerfile.StageTest:
+		f.What = fmt.Sprintf("the tests of %s do not compile", labels)
+	case stage == dockerfile.StageBuild:
+		f.What = fmt.Sprintf("%s does not compile", labels)
+	case stage == dockerfile.StageDeps:
+		f.What = fmt.Sprintf("the dependencies of %s do not compile", labels)
+	case stage == dockerfile.StageFetch:
+		f.What = fmt.Sprintf("the dependencies of %s could not be downloaded", labels)
+	case stage == dockerfile.StageToolchain:
+		f.What = fmt.Sprintf("the toolchain for %s could not be prepared", labels)
+	default:
+		f.What = fmt.Sprintf("building %s failed", labels)
+	}
+	for _, h := range hints {
+		if strings.Contains(log, h.text) && (h.stage == "" || h.stage == stage) {
+			f.Fix = h.fix
+			break
+		}
+	}
+	if exit.ExitCode == 137 {
+		f.Why = fmt.Sprintf("the step %q was killed: most often the engine's machine ran out of memory", name)
+		f.Fix = "give the engine more memory, or set CARGO_BUILD_JOBS to a small number in [build.env]"
+	}
+	return f
+}
+
+// hints are texts of other programs that have one well-known remedy.
+var hints = []struct{ stage, text, fix string }{
+	{dockerfile.StageFetch, "--locked was passed", "run \"cargo update --workspace\" and commit Cargo.lock"},
+	{dockerfile.StageFetch, "cannot update the lock file", "run \"cargo update --workspace\" and commit Cargo.lock"},
+	{dockerfile.StageFetch, "Could not resolve host", "check that the engine's machine reaches the registry"},
+	{"", "Temporary failure in name resolution", "compile steps have no network; if the build must download, set network = \"default\" in lpipe.toml"},
+	{"", "No space left on device", "free space on the engine's disk: lpipe cache prune"},
+}
+
+// unexplained is the fault for an error that no step is responsible for, such as a base image that cannot be
+// resolved.
+func unexplained(label string, err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return err
+	}
+	f = &fault.Error{Kind: fault.Build, What: "building " + label + " failed", Err: err}
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "load metadata for") || strings.Contains(text, "failed to resolve source metadata"):
+		f.What = "the base image of " + label + " could not be read"
+		f.Fix = "check [build] base in lpipe.toml, and that the engine reaches its registry; [registry.\"HOST\"] sets a CA, mirrors or plain HTTP"
+	case gone(err):
+		return engineError(err)
+	}
+	return f
+}
+
+func gone(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "Unavailable") || strings.Contains(text, "transport is closing") ||
+		strings.Contains(text, "error reading from server: EOF") || strings.Contains(text, "connection refused")
+}
+
+// engineError says in one sentence that the engine went away or refused the run.
+func engineError(err error) error {
+	if gone(err) {
+		return &fault.Error{
+			Kind: fault.Engine, What: "the engine went away during the build", Err: err,
+			Fix: "run the command again; when it happens again, look at the engine's log (lpipe engine status) and at its machine's memory",
+		}
+	}
+	return &fault.Error{Kind: fault.Engine, What: "the engine could not run the build", Err: err}
+}
+
+func cancelled(ctx context.Context) error {
+	return &fault.Error{Kind: fault.Cancelled, What: "cancelled", Err: context.Cause(ctx)}
+}

@@ -1,0 +1,113 @@
+package solve
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+
+	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/client/llb/sourceresolver"
+	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/moby/buildkit/frontend/dockerui"
+	"github.com/moby/buildkit/frontend/gateway/client"
+	digest "github.com/opencontainers/go-digest"
+
+	"lpipe/internal/dockerfile"
+)
+
+// frontend turns rendered Dockerfiles into LLB in this process: every engine gets the same frontend, none is
+// pulled, and a "# syntax=" line means nothing.
+type frontend struct {
+	gateway client.Client
+	images  *images
+	opts    map[string]string
+}
+
+// convert returns the state of one stage of the job's Dockerfile.
+func (f *frontend) convert(ctx context.Context, j *Job, stage string) (*llb.Definition, llb.State, error) {
+	opts := maps.Clone(f.opts)
+	opts["target"] = stage
+	opts["build-arg:"+dockerfile.ArgKind] = j.Kind
+	opts["build-arg:"+dockerfile.ArgBin] = j.Bin
+	// An empty main context: without one the frontend would ask the session for a .dockerignore.
+	inputs := map[string]llb.State{"context": llb.Scratch()}
+	for name, mount := range map[string]string{dockerfile.Skeleton: j.skeletonMount, dockerfile.Closure: j.closureMount} {
+		opts["context:"+name] = "input:" + name
+		inputs[name] = llb.Local(mount,
+			llb.SessionID(f.gateway.BuildOpts().SessionID),
+			llb.SharedKeyHint(mount),
+			llb.WithCustomName("[context] "+mount))
+	}
+	if j.Base != nil {
+		opts["context:"+dockerfile.BaseContext] = "oci-layout://" + j.baseStore + "@" + j.Base.Digest.String()
+	}
+	ui, err := dockerui.NewClient(&inputClient{Client: f.gateway, images: f.images, opts: opts, inputs: inputs})
+	if err != nil {
+		return nil, llb.State{}, fmt.Errorf("preparing the Dockerfile frontend: %w", err)
+	}
+	result, err := dockerfile2llb.Dockerfile2LLB(ctx, j.Dockerfile, dockerfile2llb.ConvertOpt{
+		Config:       ui.Config,
+		Client:       ui,
+		SourceMap:    llb.NewSourceMap(nil, "Dockerfile", "Dockerfile", j.Dockerfile),
+		MetaResolver: &inputClient{Client: f.gateway, images: f.images},
+	})
+	if err != nil {
+		return nil, llb.State{}, err
+	}
+	def, err := result.State.Marshal(ctx)
+	if err != nil {
+		return nil, llb.State{}, fmt.Errorf("writing the build graph: %w", err)
+	}
+	return def, result.State, nil
+}
+
+// inputClient is the gateway client with one job's options and contexts in place of the session's.
+type inputClient struct {
+	client.Client
+	images *images
+	opts   map[string]string
+	inputs map[string]llb.State
+}
+
+func (c *inputClient) BuildOpts() client.BuildOpts {
+	o := c.Client.BuildOpts()
+	if c.opts != nil {
+		o.Opts = c.opts
+	}
+	return o
+}
+
+func (c *inputClient) Inputs(context.Context) (map[string]llb.State, error) { return c.inputs, nil }
+
+func (c *inputClient) ResolveImageConfig(ctx context.Context, ref string, o sourceresolver.Opt) (string, digest.Digest, []byte, error) {
+	return c.images.resolve(ctx, c.Client, ref, o)
+}
+
+// images resolves each base image once a run, whichever job asks first.
+type images struct {
+	mu    sync.Mutex
+	known map[string]func() (image, error)
+}
+
+type image struct {
+	ref    string
+	digest digest.Digest
+	config []byte
+}
+
+func (i *images) resolve(ctx context.Context, c client.Client, ref string, o sourceresolver.Opt) (string, digest.Digest, []byte, error) {
+	key := fmt.Sprintf("%s %+v", ref, o.ImageOpt)
+	i.mu.Lock()
+	get, ok := i.known[key]
+	if !ok {
+		get = sync.OnceValues(func() (image, error) {
+			ref, dgst, config, err := c.ResolveImageConfig(ctx, ref, o)
+			return image{ref, dgst, config}, err
+		})
+		i.known[key] = get
+	}
+	i.mu.Unlock()
+	img, err := get()
+	return img.ref, img.digest, img.config, err
+}

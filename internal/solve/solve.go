@@ -1,0 +1,244 @@
+// Package solve runs the rendered Dockerfiles on an engine and reads the programs back.
+//
+// All lambdas of a run are solved in one session: shared steps run once, and one that fails leaves the others
+// alone. Whatever happened, what did succeed is exported to the cache, so a failing test never costs the next
+// run its compiled dependencies. Nothing is written to disk here.
+package solve
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/containerd/containerd/v2/core/content"
+	contentlocal "github.com/containerd/containerd/v2/plugins/content/local"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/client/llb"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/session"
+	digest "github.com/opencontainers/go-digest"
+	"github.com/tonistiigi/fsutil"
+	"golang.org/x/sync/errgroup"
+
+	"lpipe/internal/dockerfile"
+	"lpipe/internal/progress"
+)
+
+// parallel bounds how many lambdas are prepared and read back at a time. The engine bounds what it runs.
+const parallel = 16
+
+// Job is one lambda to build.
+type Job struct {
+	Label      string  // how the lambda is named in progress and errors
+	Dockerfile []byte  // of package dockerfile
+	Stage      string  // the stage to build: dockerfile.StageLambda, StageBootstrap or StageTest
+	Kind, Bin  string  // the program, as the Dockerfile's arguments
+	Skeleton   Context // one value for all jobs that share it
+	Closure    Context
+	Base       *Layout // the base image when it is an OCI layout
+
+	skeletonMount, closureMount, baseStore string
+}
+
+// Context is a tree of files for the build.
+type Context interface {
+	fsutil.FS
+	Paths() []string // of all files, sorted
+}
+
+// Layout is an OCI image layout on this machine.
+type Layout struct {
+	Dir    string
+	Digest digest.Digest // of the image's manifest or index
+}
+
+// Request is one run.
+type Request struct {
+	Jobs      []*Job
+	SharedKey string // tells this user and workspace from others, so their contexts never mix
+	CacheFrom []client.CacheOptionsEntry
+	CacheTo   []client.CacheOptionsEntry
+	NoCache   bool
+	Session   []session.Attachable // credentials and the SSH agent
+}
+
+// Outcome is what became of one job.
+type Outcome struct {
+	Files map[string][]byte // what the stage holds, by name; nil when Err is set
+	Err   error
+}
+
+// Result is what became of a run.
+type Result struct {
+	Outcomes []Outcome // in the order of the jobs
+	// CacheErr is set when everything was built and the cache could not be exported.
+	CacheErr error
+}
+
+// Run solves the jobs with c and shows them on d, whose channel it closes. The error is about the run as a
+// whole: the engine is gone or ctx was cancelled. Failures of single jobs are in their outcomes.
+func Run(ctx context.Context, c *client.Client, r Request, d *progress.Display) (*Result, error) {
+	mounts, stores, err := contexts(r.Jobs)
+	if err != nil {
+		close(d.Status())
+		return nil, err
+	}
+	opt := client.SolveOpt{
+		LocalMounts:   mounts,
+		OCIStores:     stores,
+		SharedKey:     r.SharedKey,
+		FrontendAttrs: map[string]string{},
+		CacheImports:  r.CacheFrom,
+		CacheExports:  r.CacheTo,
+		Session:       r.Session,
+		// A run is not kept in the engine's history: nothing of lpipe reads it, and writing it costs more than a
+		// build in which nothing changed.
+		Internal: true,
+	}
+	result := &Result{Outcomes: make([]Outcome, len(r.Jobs))}
+	built := false
+	_, err = c.Build(ctx, opt, "lpipe", func(ctx context.Context, g gateway.Client) (*gateway.Result, error) {
+		f := &frontend{gateway: g, images: &images{known: map[string]func() (image, error){}}, opts: g.BuildOpts().Opts}
+		if r.NoCache {
+			f.opts["no-cache"] = ""
+		}
+		refs, err := solveAll(ctx, f, r, d, result)
+		built = err == nil
+		return refs, err
+	}, d.Status())
+	switch {
+	case ctx.Err() != nil:
+		return nil, cancelled(ctx)
+	case err != nil && built && len(r.CacheTo) > 0:
+		result.CacheErr = err
+	case err != nil:
+		return nil, engineError(err)
+	}
+	return result, nil
+}
+
+// solveAll solves every job and fills in result. It returns the result whose layers the cache export takes.
+func solveAll(ctx context.Context, f *frontend, r Request, d *progress.Display, result *Result) (*gateway.Result, error) {
+	states := make([]llb.State, len(r.Jobs))
+	eg, egctx := errgroup.WithContext(ctx)
+	eg.SetLimit(parallel)
+	for i, j := range r.Jobs {
+		eg.Go(func() error {
+			files, state, err := one(egctx, f, j, d)
+			states[i] = state
+			result.Outcomes[i] = Outcome{Files: files, Err: err}
+			return egctx.Err()
+		})
+	}
+	if err := eg.Wait(); err != nil {
+		return nil, err
+	}
+	if ctx.Err() == nil {
+		explain(r.Jobs, result.Outcomes, d)
+	}
+	if len(r.CacheTo) == 0 {
+		return gateway.NewResult(), ctx.Err()
+	}
+	return marker(ctx, f, r, d, states, result)
+}
+
+// one solves one job and reads the files of its stage.
+func one(ctx context.Context, f *frontend, j *Job, d *progress.Display) (map[string][]byte, llb.State, error) {
+	def, state, err := f.convert(ctx, j, j.Stage)
+	if err != nil {
+		return nil, state, err
+	}
+	d.Own(j.Label, digests(def))
+	res, err := f.gateway.Solve(ctx, gateway.SolveRequest{Definition: def.ToPB(), Evaluate: true})
+	if err != nil {
+		return nil, state, err
+	}
+	ref, err := res.SingleRef()
+	if err != nil {
+		return nil, state, err
+	}
+	dir := ""
+	if j.Stage == dockerfile.StageTest {
+		dir = "out"
+	}
+	files, err := readAll(ctx, ref, dir)
+	return files, state, err
+}
+
+// marker solves a result that depends on every step which succeeded, and on nothing that failed: a cache
+// export takes only the steps behind a result, and a failed solve exports nothing.
+func marker(ctx context.Context, f *frontend, r Request, d *progress.Display, states []llb.State, result *Result) (*gateway.Result, error) {
+	all := llb.Scratch()
+	keep := func(from llb.State, file, label string) {
+		all = all.File(llb.Copy(from, file, path.Join("/", label)+"/", &llb.CopyInfo{CreateDestPath: true}),
+			llb.WithCustomName("[cache] keep "+label))
+	}
+	var failed []*Job
+	for i, j := range r.Jobs {
+		if result.Outcomes[i].Err != nil {
+			failed = append(failed, j)
+			continue
+		}
+		file := dockerfile.FileReceipt
+		if j.Stage == dockerfile.StageTest {
+			file = path.Join("out", dockerfile.FileTests)
+		}
+		keep(states[i], "/"+file, j.Label)
+	}
+	var deps []string
+	for _, j := range failed {
+		def, state, err := f.convert(ctx, j, dockerfile.StageDeps)
+		if err != nil || slices.Contains(deps, string(j.Dockerfile)) {
+			continue
+		}
+		if _, err := f.gateway.Solve(ctx, gateway.SolveRequest{Definition: def.ToPB(), Evaluate: true}); err != nil {
+			continue
+		}
+		deps = append(deps, string(j.Dockerfile))
+		keep(state, "/target/.rustc_info.json", fmt.Sprintf("deps-%d", len(deps)))
+	}
+	def, err := all.Marshal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return f.gateway.Solve(ctx, gateway.SolveRequest{Definition: def.ToPB(), Evaluate: true})
+}
+
+// contexts names the jobs' inputs for the session. Jobs that share a skeleton or a base share its name.
+func contexts(jobs []*Job) (map[string]fsutil.FS, map[string]content.Store, error) {
+	mounts, names := map[string]fsutil.FS{}, map[fsutil.FS]string{}
+	mount := func(fs fsutil.FS, name string) string {
+		if names[fs] == "" {
+			names[fs], mounts[name] = name, fs
+		}
+		return names[fs]
+	}
+	stores, layouts := map[string]content.Store{}, map[string]string{}
+	for _, j := range jobs {
+		j.skeletonMount = mount(j.Skeleton, fmt.Sprintf("%s-%d", dockerfile.Skeleton, len(names)))
+		j.closureMount = mount(j.Closure, dockerfile.Closure+"-"+strings.ReplaceAll(j.Label, "/", "-"))
+		if j.Base == nil {
+			continue
+		}
+		if layouts[j.Base.Dir] == "" {
+			store, err := contentlocal.NewStore(j.Base.Dir)
+			if err != nil {
+				return nil, nil, fmt.Errorf("opening the base image %s: %w", j.Base.Dir, err)
+			}
+			name := fmt.Sprintf("%s-%d", dockerfile.BaseContext, len(layouts))
+			layouts[j.Base.Dir], stores[name] = name, store
+		}
+		j.baseStore = layouts[j.Base.Dir]
+	}
+	return mounts, stores, nil
+}
+
+func digests(def *llb.Definition) []digest.Digest {
+	all := make([]digest.Digest, 0, len(def.Metadata))
+	for dgst := range def.Metadata {
+		all = append(all, dgst)
+	}
+	return all
+}

@@ -1,0 +1,30 @@
+// Package lpipe is the architecture of lpipe, which builds AWS Lambda functions written in Rust, and the one
+// Dockerfile that all of them share.
+//
+// A build flows one way, from the user's words to the zip:
+//
+//	lpipe.toml, flags, env ─ config ┐
+//	Cargo.toml, Cargo.lock ─ cargo ─┴─ plan ─┬─ skeleton (manifests + stubs, in memory) ─┐
+//	                                         └─ Dockerfile.tmpl, rendered ───────────────┤
+//	embedded | docker | address ──────────── engine ─────────────────────────────────── solve ── artifact ── report
+//	                                         sshfwd, hostkeys, cache ────────────────────┘       (ELF, zip)
+//
+// Planning and rendering are pure: values and an [io/fs.FS] in, values out. Only engine, progress, solve and
+// sshfwd know BuildKit; deps_test.go holds the map and a reason for each line of it.
+//
+// # Terms
+//
+//   - lambda: one binary target of a cargo package, deployed as one function
+//   - bootstrap: the program in the zip, started by Lambda's provided.* runtimes
+//   - skeleton: the manifests of a workspace with empty sources; what the dependencies depend on, and no more
+//   - closure: the skeleton with the real folders of a lambda and of its local path dependencies laid over it
+//   - engine: a BuildKit to build with
+//   - stage: a stage of Dockerfile.tmpl: toolchain, fetch, compiler, deps, build, test, bootstrap, lambda
+package lpipe
+
+import _ "embed"
+
+// Dockerfile is the template of the Dockerfile that is solved for every lambda; package dockerfile renders it.
+//
+//go:embed Dockerfile.tmpl
+var Dockerfile string
