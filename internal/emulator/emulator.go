@@ -1,0 +1,114 @@
+// Package emulator serves a built lambda on this machine as AWS Lambda does, so that the very bytes that are
+// deployed can be run and tried.
+//
+// It speaks Lambda's interfaces and knows nothing of builds. A [Server] is the service side of the Runtime API for
+// one process; a [Sandbox] is a process with its server; a [Function] keeps as many sandboxes as there are calls at
+// a time. [API] and [URL] are the two ways in from outside: the Invoke API and function URLs. The runtime is the
+// client of the Runtime API inside the program; an invocation is one event and its answer.
+package emulator
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Limits of Lambda in bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const (
+	requestLimit  = 6 << 20     // of a synchronous event
+	asyncLimit    = 1 << 20     // of an asynchronous one
+	responseLimit = 6<<20 + 100 // as the Runtime Interface Emulator counts it
+	streamLimit   = 200 << 20   // of a streamed response
+	contextLimit  = 3583        // of the client context: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+	initLimit     = 10 * time.Second
+)
+
+// Config is a function as Lambda knows it. Zero values become Lambda's defaults.
+type Config struct {
+	Name    string        // default "function"
+	Region  string        // default "us-east-1"
+	Account string        // twelve digits; default "012345678912"
+	Timeout time.Duration // of an invocation, default 3 s
+	Memory  int           // in MB, default 128; told to the program and not enforced
+}
+
+func (c Config) withDefaults() Config {
+	set := func(s *string, v string) {
+		if *s == "" {
+			*s = v
+		}
+	}
+	set(&c.Name, "function")
+	set(&c.Region, "us-east-1")
+	set(&c.Account, "012345678912")
+	if c.Timeout <= 0 {
+		c.Timeout = 3 * time.Second
+	}
+	if c.Memory <= 0 {
+		c.Memory = 128
+	}
+	return c
+}
+
+// ARN returns the function's name in AWS's long form.
+func (c Config) ARN() string {
+	c = c.withDefaults()
+	return "arn:aws:lambda:" + c.Region + ":" + c.Account + ":function:" + c.Name
+}
+
+// Event is what a function is invoked with.
+type Event struct {
+	Payload       []byte // JSON
+	ID            string // the request id; made when empty
+	TraceID       string // X-Ray's; made when empty
+	ClientContext string // JSON, from mobile SDKs
+	Identity      string // JSON, of Cognito
+	TenantID      string
+	// Stream is called when the function streams its response, with the content type, and takes the bytes as they
+	// come. Without it they end up in Result.Payload.
+	Stream func(contentType string) io.Writer
+}
+
+// Result is what came of an invocation.
+type Result struct {
+	RequestID   string
+	Payload     []byte // the response; the error as JSON when FunctionError is set
+	ContentType string // of the response, as the runtime said it
+	Streamed    bool   // the runtime streamed the response
+	// FunctionError is "Unhandled" when the function or its process failed, else empty.
+	FunctionError string
+	ErrorType     string        // such as "Runtime.ExitError"
+	Init          time.Duration // from the start of the process to its first request; 0 for a warm one
+	Duration      time.Duration // from handing over the event to the end of the response
+}
+
+// problem is the JSON form of an error, in both directions.
+type problem struct {
+	Message string   `json:"errorMessage"`
+	Type    string   `json:"errorType"`
+	Trace   []string `json:"stackTrace,omitempty"`
+}
+
+// failed returns the result of an invocation that got no answer from the function.
+func failed(id, errorType, message string) Result {
+	body, _ := json.Marshal(problem{Message: fmt.Sprintf("RequestId: %s Error: %s", id, message), Type: errorType})
+	return Result{RequestID: id, Payload: body, FunctionError: "Unhandled", ErrorType: errorType}
+}
+
+// newID returns a random UUID.
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// newTraceID returns a trace id of X-Ray that asks not to be sampled.
+func newTraceID() string {
+	var b [20]byte
+	_, _ = rand.Read(b[:])
+	return fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=0", time.Now().Unix(), hex.EncodeToString(b[:12]), hex.EncodeToString(b[12:]))
+}

@@ -1,0 +1,177 @@
+package emulator
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+)
+
+// next hands the runtime an event, whenever there is one.
+func (s *Server) next(w http.ResponseWriter, r *http.Request) {
+	superseded, err := s.ask()
+	if err != nil {
+		refuseState(w, err)
+		return
+	}
+	inv, err := s.take(r.Context(), superseded)
+	if err != nil {
+		refuseState(w, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Lambda-Runtime-Aws-Request-Id", inv.ID)
+	h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.begun.Add(s.config.Timeout).UnixMilli(), 10))
+	h.Set("Lambda-Runtime-Invoked-Function-Arn", s.config.ARN())
+	h.Set("Lambda-Runtime-Trace-Id", inv.TraceID)
+	for name, value := range map[string]string{
+		"Lambda-Runtime-Client-Context": inv.ClientContext, "Lambda-Runtime-Cognito-Identity": inv.Identity, "Lambda-Runtime-Aws-Tenant-Id": inv.TenantID,
+	} {
+		if value != "" {
+			h.Set(name, value)
+		}
+	}
+	h.Set("Content-Length", strconv.Itoa(len(inv.Payload)))
+	_, _ = w.Write(inv.Payload) // a runtime that is gone is noticed by its process
+}
+
+// response takes the answer to an invocation, in one piece or as a stream.
+func (s *Server) response(w http.ResponseWriter, r *http.Request) {
+	inv, err := s.begin(r.PathValue("id"))
+	if err != nil {
+		refuseState(w, err)
+		return
+	}
+	result := Result{ContentType: r.Header.Get("Content-Type")}
+	if r.Header.Get("Lambda-Runtime-Function-Response-Mode") == "streaming" {
+		result.Streamed = true
+		err = receive(r, inv, &result)
+	} else {
+		result.Payload, err = readAll(r.Body, responseLimit)
+	}
+	switch {
+	case errors.Is(err, errTooLarge):
+		message := fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", responseLimit)
+		s.complete(inv, failed(inv.ID, "Function.ResponseSizeTooLarge", message))
+		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", responseLimit))
+	case err != nil:
+		s.complete(inv, failed(inv.ID, "Runtime.TruncatedResponse", "reading the response: "+err.Error()))
+		refuse(w, http.StatusBadRequest, "TruncatedResponse", err.Error())
+	default:
+		s.complete(inv, result)
+		accept(w)
+	}
+}
+
+// receive passes on a streamed response. An error in the middle of it is told by the trailers.
+func receive(r *http.Request, inv *invocation, result *Result) error {
+	var err error
+	if inv.Stream != nil {
+		out := inv.Stream(result.ContentType)
+		var n int64
+		if n, err = io.Copy(out, io.LimitReader(r.Body, streamLimit+1)); n > streamLimit {
+			err = errTooLarge
+		}
+	} else {
+		result.Payload, err = readAll(r.Body, streamLimit)
+	}
+	if err != nil {
+		return err
+	}
+	if errorType := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); errorType != "" {
+		body := []byte(r.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
+		if decoded, err := base64.StdEncoding.DecodeString(string(body)); err == nil {
+			body = decoded
+		}
+		result.FunctionError, result.ErrorType, result.Payload = "Unhandled", errorType, body
+	}
+	return nil
+}
+
+// invocationError takes the error that the function returned.
+func (s *Server) invocationError(w http.ResponseWriter, r *http.Request) {
+	inv, err := s.begin(r.PathValue("id"))
+	if err != nil {
+		refuseState(w, err)
+		return
+	}
+	body, errorType, err := readError(r)
+	if err != nil {
+		s.complete(inv, failed(inv.ID, "Runtime.TruncatedResponse", "reading the error: "+err.Error()))
+		refuseBody(w, err)
+		return
+	}
+	s.complete(inv, Result{Payload: body, ContentType: r.Header.Get("Content-Type"), FunctionError: "Unhandled", ErrorType: errorType})
+	accept(w)
+}
+
+// initError takes the reason why the program cannot start.
+func (s *Server) initError(w http.ResponseWriter, r *http.Request) {
+	body, errorType, err := readError(r)
+	if err != nil {
+		refuseBody(w, err)
+		return
+	}
+	if err := s.failInit(body, errorType); err != nil {
+		refuseState(w, err)
+		return
+	}
+	accept(w)
+}
+
+// readError reads an error's body and its type, from the header or else from the body.
+func readError(r *http.Request) (body []byte, errorType string, err error) {
+	if body, err = readAll(r.Body, responseLimit); err != nil {
+		return nil, "", err
+	}
+	if errorType = r.Header.Get("Lambda-Runtime-Function-Error-Type"); errorType == "" {
+		var p problem
+		_ = json.Unmarshal(body, &p) // the body may be anything
+		errorType = p.Type
+	}
+	return body, errorType, nil
+}
+
+var errTooLarge = errors.New("too large")
+
+func readAll(r io.Reader, limit int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		return nil, errTooLarge
+	}
+	return b, err
+}
+
+func accept(w http.ResponseWriter) {
+	writeJSON(w, http.StatusAccepted, map[string]string{"status": "OK"})
+}
+
+func refuseState(w http.ResponseWriter, err error) {
+	if errors.Is(err, errID) {
+		refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
+		return
+	}
+	refuse(w, http.StatusForbidden, "InvalidStateTransition", "Transition is not allowed")
+}
+
+func refuseBody(w http.ResponseWriter, err error) {
+	if errors.Is(err, errTooLarge) {
+		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", responseLimit))
+		return
+	}
+	refuse(w, http.StatusBadRequest, "TruncatedResponse", err.Error())
+}
+
+func refuse(w http.ResponseWriter, status int, errorType, message string) {
+	writeJSON(w, status, problem{Message: message, Type: errorType})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the other side may have gone
+}
