@@ -34,6 +34,10 @@ func (a *app) engineOptions(cfg *config.Config) (engine.Options, error) {
 		Registries:    map[string]engine.Registry{},
 		DaemonCommand: []string{self, "engine", "run"},
 	}
+	// The environment wins over lpipe.toml, also where the variable is BuildKit's own.
+	if cfg.Origin("engine").File != "" && a.env["BUILDKIT_HOST"] != "" {
+		o.Engine = ""
+	}
 	for host, r := range cfg.Registry {
 		o.Registries[host] = engine.Registry{CA: files(r.CA), Mirrors: r.Mirrors, HTTP: r.HTTP}
 	}

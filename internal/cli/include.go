@@ -8,6 +8,7 @@ import (
 	"github.com/moby/patternmatcher"
 
 	"lpipe/internal/artifact"
+	"lpipe/internal/config"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
 )
@@ -18,7 +19,7 @@ func (r *run) included(l *plan.Lambda) ([]artifact.Entry, error) {
 	if len(l.Build.Include) == 0 {
 		return nil, nil
 	}
-	at := r.cfg.Origin("lambda." + l.Name + ".include").String()
+	at := r.cfg.Origin(config.Key("lambda", l.Name, "include")).String()
 	ws := r.plan.Workspace
 	dir := path.Join(ws.Base, l.Package.Dir)
 	var entries []artifact.Entry

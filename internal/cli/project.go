@@ -48,7 +48,7 @@ func (a *app) open(args []string, settings []config.Setting) (*project, error) {
 		dir = paths[0]
 	}
 	disk := os.DirFS("/")
-	cfg, configErr := config.Load(config.Input{FS: disk, Dir: inFS(dir), Env: a.env, Settings: settings})
+	cfg, configErr := config.Load(config.Input{FS: disk, Dir: inFS(dir), Cwd: inFS(cwd), Env: a.env, Settings: settings})
 	ws, cargoErr := cargo.Load(disk, inFS(dir))
 	var l fault.List
 	l.Add(configErr)

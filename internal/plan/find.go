@@ -97,7 +97,7 @@ func candidatesOf(ws *cargo.Workspace) []*candidate {
 // claim finds the target that [lambda.NAME] speaks of: by its package and bin keys, else by name, binaries
 // before examples, else as the only binary of the package NAME.
 func claim(cfg *config.Config, all []*candidate, name string) (*candidate, error) {
-	key := "lambda." + name
+	key := config.Key("lambda", name)
 	table := cfg.Lambda[name]
 	pick := func(ok func(*candidate) bool) []*candidate {
 		return slices.DeleteFunc(slices.Clone(all), func(c *candidate) bool { return !ok(c) })
