@@ -48,7 +48,8 @@ type conn struct {
 }
 
 // Serve answers the requests on rw until it ends or ctx is done, with state of its own: binds of one connection
-// say nothing about another. It opens each source anew and closes it at the end; rw is closed as well.
+// say nothing about another. It opens each source anew and closes it at the end; rw is closed as well. A client that
+// hangs up is no error; a policy with mistakes, an unreachable source and a broken message are.
 //
 // It reads requests itself instead of using agent.ServeAgent of golang.org/x/crypto: that one parses what is sent
 // with requests that are refused anyway, private keys to add among them, and writes every refusal to the standard
@@ -56,6 +57,9 @@ type conn struct {
 // logger for the whole process.
 func (a *Agent) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
 	defer rw.Close()
+	if err := a.Policy.validate(); err != nil {
+		return err
+	}
 	defer context.AfterFunc(ctx, func() { rw.Close() })()
 	c := &conn{agent: a}
 	for _, src := range a.Sources {
@@ -155,7 +159,7 @@ func (c *conn) list(body []byte) []byte {
 	shown := make([]string, len(ids))
 	for i, id := range ids {
 		reply = appendBytes(reply, id.key.Blob)
-		reply = appendBytes(reply, []byte(id.key.Comment))
+		reply = appendBytes(reply, nil) // comments hold paths and mail addresses, which no login needs
 		shown[i] = fingerprint(id.key.Blob)
 	}
 	c.agent.log(Listed{ID: c.agent.id(), Identities: shown})

@@ -84,3 +84,12 @@ func (e CheckFailed) String() string {
 func oneLine(err error) string {
 	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }
+
+// clip bounds what a message of the build can put on the user's terminal; the caller quotes it.
+func clip(s string) string {
+	const most = 64
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}

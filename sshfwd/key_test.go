@@ -14,12 +14,14 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
 )
 
 // testKeys are private keys as text, by format, with the fingerprints they have.
@@ -271,7 +273,11 @@ func TestPathTakesKeyFilesAndSockets(t *testing.T) {
 	if got := fingerprints(t, src); len(got) != 1 || got[0] != key.fingerprint {
 		t.Errorf("file: %v", got)
 	}
-	socket := listen(t, &Agent{Sources: []Source{src}})
+	ring, _, err := src.open(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := listenConn(t, func(c net.Conn) { agent.ServeAgent(ring, c) })
 	src, err = Path(socket, "")
 	if err != nil {
 		t.Fatal(err)
@@ -286,7 +292,7 @@ func TestPathTakesKeyFilesAndSockets(t *testing.T) {
 	if err := os.WriteFile(big, make([]byte, maxKeyFile+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Path(big, ""); !errors.Is(err, ErrNoKey) {
+	if _, err := Path(big, ""); !errors.Is(err, ErrNoKey) || !strings.Contains(err.Error(), "larger than 1 MiB") {
 		t.Errorf("large file: %v", err)
 	}
 }

@@ -126,6 +126,7 @@ type attempt struct {
 	bindSession []byte // the one sent; what is signed is signedBy
 	signed      []byte
 	forwarding  byte
+	sigTail     []byte
 	bindTail    []byte
 	skipBind    bool
 	binds       int
@@ -169,7 +170,7 @@ func (a *attempt) bind(t testing.TB) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(bindContents(a.bindKey.Marshal(), a.bindSession, ssh.Marshal(sig), a.forwarding), a.bindTail...)
+	return append(bindContents(a.bindKey.Marshal(), a.bindSession, append(ssh.Marshal(sig), a.sigTail...), a.forwarding), a.bindTail...)
 }
 
 func TestSigningRule(t *testing.T) {
@@ -248,6 +249,7 @@ func TestSigningRule(t *testing.T) {
 		{name: "bind with a SHA-1 signature", change: func(a *attempt) {
 			a.host, a.bindKey = sha1Signer{rsaSigner.(ssh.AlgorithmSigner)}, rsaSigner.PublicKey()
 		}, want: ErrPoisoned, text: ErrBindInvalid.Error()},
+		{name: "bind with trailing bytes in its signature", change: func(a *attempt) { a.sigTail = []byte{0} }, want: ErrPoisoned, text: "signature cannot be read"},
 		{name: "bind with trailing bytes", change: func(a *attempt) { a.bindTail = []byte{0} }, want: ErrPoisoned, text: "trailing bytes"},
 		{name: "bind with an empty session", change: func(a *attempt) { a.signed, a.bindSession = []byte{}, []byte{} }, want: ErrPoisoned},
 		{name: "forwarded hop", change: func(a *attempt) { a.forwarding = 1 }, want: ErrPoisoned, text: ErrForwarded.Error()},
@@ -337,6 +339,24 @@ func TestSigningRule(t *testing.T) {
 				t.Errorf("refused because %v, want %v", seen.refusal(), tt.want)
 			}
 		})
+	}
+}
+
+// The rule holds without the filter on what is listed, which refuses other identities as well.
+func TestRuleAloneRefusesUnlistedIdentity(t *testing.T) {
+	a, host, identity, _ := simple(t)
+	try := right(host, identity)
+	bound, err := a.Policy.bind(try.bind(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blob := identity.PublicKey().Marshal()
+	if _, err := a.Policy.judge(bound, blob, try.login(), 0); err != nil {
+		t.Errorf("allowed identity: %v", err)
+	}
+	a.Policy.Identities = []string{ssh.FingerprintSHA256(host.PublicKey())}
+	if _, err := a.Policy.judge(bound, blob, try.login(), 0); !errors.Is(err, ErrIdentity) {
+		t.Errorf("unlisted identity: %v", err)
 	}
 }
 
@@ -465,7 +485,7 @@ func TestListShowsAllowedIdentitiesOnly(t *testing.T) {
 	a.Sources = append(a.Sources, memory(t, hiddenKey), a.Sources[0])
 	a.Policy.Identities = []string{ssh.FingerprintSHA256(identity.PublicKey())}
 	keys, err := connect(t, a).List()
-	if err != nil || len(keys) != 1 || !bytes.Equal(keys[0].Blob, identity.PublicKey().Marshal()) {
+	if err != nil || len(keys) != 1 || !bytes.Equal(keys[0].Blob, identity.PublicKey().Marshal()) || keys[0].Comment != "" {
 		t.Errorf("listed %v, %v", keys, err)
 	}
 	if text := seen.text(); strings.Contains(text, ssh.FingerprintSHA256(hidden.PublicKey())) || !strings.HasPrefix(text, "ssh: listed SHA256:") {
@@ -545,14 +565,16 @@ func TestRefusalsStayOutOfTheStandardLogger(t *testing.T) {
 
 func TestOversizedAndCutRequestsEndTheConnection(t *testing.T) {
 	a, _, _, _ := simple(t)
-	for _, sent := range []string{"\x00\x00\x00\x00", "\xff\xff\xff\xff", "\x00\x00\x00\x09\x0b", "\x00\x00"} {
+	for sent, want := range map[string]string{
+		"\x00\x00\x00\x00": "0 bytes", "\xff\xff\xff\xff": "4294967295 bytes", "\x00\x00\x00\x09\x0b": "cut off", "\x00\x00": "EOF",
+	} {
 		ours, theirs := duplex()
 		done := make(chan error, 1)
 		go func() { done <- a.Serve(context.Background(), ours) }()
 		theirs.Write([]byte(sent))
 		theirs.CloseWrite()
-		if err := <-done; err == nil {
-			t.Errorf("%q: no error", sent)
+		if err := <-done; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q in it", sent, err, want)
 		}
 	}
 }

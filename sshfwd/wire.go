@@ -1,13 +1,8 @@
 package sshfwd
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"fmt"
-	"strings"
-
-	"golang.org/x/crypto/ssh"
 )
 
 const (
@@ -133,51 +128,4 @@ func parseLogin(data []byte) (login, error) {
 // blobType returns the key type that a public key's wire form opens with, or nothing.
 func blobType(blob []byte) string {
 	return string((&wire{rest: blob}).bytes())
-}
-
-// fingerprint is what ssh-add -l prints for the wire form of a public key; of a certificate, the key's inside it.
-func fingerprint(blob []byte) string {
-	if strings.Contains(blobType(blob), "-cert-v01@") {
-		if key, err := ssh.ParsePublicKey(blob); err == nil {
-			blob = plain(key).Marshal()
-		}
-	}
-	sum := sha256.Sum256(blob)
-	return "SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:])
-}
-
-// plain returns the key inside a certificate, and any other key as it is.
-func plain(key ssh.PublicKey) ssh.PublicKey {
-	if cert, ok := key.(*ssh.Certificate); ok {
-		return cert.Key
-	}
-	return key
-}
-
-// describe returns a key's type and fingerprint as ssh prints them: "ED25519 SHA256:…".
-func describe(key ssh.PublicKey) string {
-	kind := plain(key).Type()
-	switch {
-	case strings.HasPrefix(kind, "sk-ssh-"):
-		kind = "ED25519-SK"
-	case strings.HasPrefix(kind, "sk-ecdsa-"):
-		kind = "ECDSA-SK"
-	case strings.HasPrefix(kind, "ecdsa-"):
-		kind = "ECDSA"
-	default:
-		kind = strings.ToUpper(strings.TrimPrefix(kind, "ssh-"))
-	}
-	if _, ok := key.(*ssh.Certificate); ok {
-		kind += "-CERT"
-	}
-	return kind + " " + ssh.FingerprintSHA256(plain(key))
-}
-
-// clip bounds what a message of the build can put on the user's terminal; the caller quotes it.
-func clip(s string) string {
-	const most = 64
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
 }
