@@ -2,13 +2,17 @@ package engine
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/client/connhelper"
 
 	"lpipe/internal/fault"
 
@@ -47,9 +51,52 @@ func openAddress(ctx context.Context, c Choice) (*Engine, error) {
 	e, err := ready(ctx, c, cl)
 	if err != nil {
 		cl.Close()
+		if !errors.Is(err, errSilent) {
+			err = listen(ctx, c, u, err)
+		}
 		return nil, unreachable(c, err)
 	}
 	return e, nil
+}
+
+// listen repeats a connection that failed with err, says nothing, and returns what the other side has to say.
+// A server that refuses a client, and a program such as ssh that fails, say why and hang up; gRPC, which is
+// writing by then, often sees only that.
+func listen(ctx context.Context, c Choice, u *url.URL, err error) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	conn, dialErr := dial(ctx, c, u)
+	if dialErr != nil {
+		return dialErr
+	}
+	if conn == nil {
+		return err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	if _, readErr := conn.Read(make([]byte, 1)); readErr != nil && ctx.Err() == nil { // an HTTP/2 server speaks first
+		return readErr
+	}
+	return err
+}
+
+// dial connects as the client of BuildKit does, where that is through TLS or a program; else it returns nil.
+func dial(ctx context.Context, c Choice, u *url.URL) (net.Conn, error) {
+	if u.Scheme == "tcp" && c.tls != (tlsFiles{}) {
+		config, err := c.tls.config()
+		if err != nil {
+			return nil, err
+		}
+		config.NextProtos = []string{"h2"}
+		return (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", u.Host)
+	}
+	if helper, err := connhelper.GetConnectionHelper(c.Address); err != nil || helper != nil {
+		if err != nil {
+			return nil, err
+		}
+		return helper.ContextDialer(ctx, "")
+	}
+	return nil, nil
 }
 
 // causes are what engines and the ways to them say, with what that means and what helps. The texts are those of
@@ -81,7 +128,7 @@ var causes = []struct {
 		"TLS is configured, but the engine does not use it", "unset the BUILDKIT_TLS_ variables, or turn on TLS in buildkitd",
 	},
 	{
-		regexp.MustCompile(`error reading server preface|frame too large|malformed HTTP`),
+		regexp.MustCompile(`error reading server preface|frame too large|malformed HTTP|broken pipe|connection reset by peer|EOF`),
 		"what answers there is not BuildKit, or it wants TLS",
 		"for an engine with TLS set BUILDKIT_TLS_CACERT, BUILDKIT_TLS_CERT and BUILDKIT_TLS_KEY",
 	},
@@ -94,7 +141,7 @@ var causes = []struct {
 		"run as a user who may use the socket",
 	},
 	{
-		regexp.MustCompile(`(connection refused|no such file or directory|no such host|connection reset by peer)`), "%s",
+		regexp.MustCompile(`(connection refused|no such file or directory|no such host)`), "%s",
 		"start buildkitd there, or correct the address",
 	},
 }
@@ -115,13 +162,14 @@ func unreachable(c Choice, err error) error {
 		e.Why = "no answer in time"
 		e.Fix = "see whether buildkitd runs there and a firewall lets you through"
 	}
+	text := unquote(err.Error())
 	// What a connecting program such as ssh or docker printed is the best explanation there is.
-	if _, stderr, ok := strings.Cut(err.Error(), "stderr="); ok && strings.TrimSpace(stderr) != "" {
+	if _, stderr, ok := strings.Cut(text, "stderr="); ok && strings.TrimSpace(stderr) != "" {
 		e.Why = strings.TrimSpace(stderr)
 		return e
 	}
 	for _, cause := range causes {
-		if m := cause.text.FindStringSubmatch(err.Error()); m != nil {
+		if m := cause.text.FindStringSubmatch(text); m != nil {
 			e.Why, e.Fix = cause.why, cause.fix
 			if len(m) > 1 {
 				e.Why = fmt.Sprintf(cause.why, m[1])
@@ -130,4 +178,16 @@ func unreachable(c Choice, err error) error {
 		}
 	}
 	return e
+}
+
+var quoted = regexp.MustCompile(`desc = ("(?:[^"\\]|\\.)*")`)
+
+// unquote returns the innermost cause in a message of gRPC, which quotes the cause of a failed connection.
+func unquote(text string) string {
+	if m := quoted.FindStringSubmatch(text); m != nil {
+		if inner, err := strconv.Unquote(m[1]); err == nil {
+			return unquote(inner)
+		}
+	}
+	return text
 }

@@ -77,7 +77,7 @@ func dockerClient(c Choice) (*docker.Client, error) {
 
 // config reads the files, for programs that take a tls.Config.
 func (t tlsFiles) config() (*tls.Config, error) {
-	c := &tls.Config{ServerName: t.serverName, InsecureSkipVerify: t.skipVerify} //nolint:gosec // only where the docker context says so
+	c := &tls.Config{ServerName: t.serverName, InsecureSkipVerify: t.skipVerify} //nolint:gosec // only where docker was told so
 	if t.ca != "" {
 		pem, err := os.ReadFile(t.ca)
 		if err != nil {

@@ -88,7 +88,7 @@ func newEmbedded(o Options) (*embedded, error) {
 	if len(o.DaemonCommand) == 0 {
 		return nil, errors.New("the command of the embedded engine is not set")
 	}
-	runc, err := findRunc(o.Getenv)
+	runc, err := findRunc(o.Getenv, sbin)
 	if err != nil {
 		return nil, err
 	}

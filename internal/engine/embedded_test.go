@@ -338,10 +338,3 @@ func eventually(t *testing.T, what string, true func() bool) {
 		}
 	}
 }
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}

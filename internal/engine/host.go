@@ -49,9 +49,9 @@ func (thisHost) accepts(address string) error {
 // sbin holds system programs that are missing from the PATH of ordinary users on Debian, runc among them.
 const sbin = "/usr/local/sbin:/usr/sbin:/sbin"
 
-// findRunc returns the runc to use, or an error that says how to get one.
-func findRunc(getenv func(string) string) (string, error) {
-	path := getenv("PATH") + ":" + sbin
+// findRunc returns the runc to use, from PATH or the folders in more, or an error that says how to get one.
+func findRunc(getenv func(string) string, more string) (string, error) {
+	path := getenv("PATH") + ":" + more
 	for _, name := range []string{"buildkit-runc", "runc"} {
 		if found := lookPath(path, name); found != "" {
 			return found, nil

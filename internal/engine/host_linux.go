@@ -9,7 +9,7 @@ import (
 )
 
 func (thisHost) embeddable(o Options) error {
-	if _, err := findRunc(o.Getenv); err != nil {
+	if _, err := findRunc(o.Getenv, sbin); err != nil {
 		return err
 	}
 	if os.Geteuid() != 0 {

@@ -46,3 +46,10 @@ func open(t *testing.T, o Options) *Engine {
 	t.Cleanup(func() { e.Close() })
 	return e
 }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
