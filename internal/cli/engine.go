@@ -30,6 +30,7 @@ func (a *app) engineOptions(cfg *config.Config) (engine.Options, error) {
 	}
 	o := engine.Options{
 		Engine: cfg.Engine, Builder: cfg.Builder, Getenv: a.getenv,
+		Root:          a.env["LPIPE_ENGINE_ROOT"],
 		Log:           func(line string) { fmt.Fprintln(a.Err, "lpipe: "+line) },
 		Registries:    map[string]engine.Registry{},
 		DaemonCommand: []string{self, "engine", "run"},

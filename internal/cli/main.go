@@ -80,6 +80,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.buildCommand(),
 		a.testCommand(),
+		a.invokeCommand(),
 		a.renderCommand(),
 		a.engineCommand(),
 		a.versionCommand(),
@@ -98,6 +99,7 @@ const help = `lpipe builds AWS Lambda functions written in Rust, in containers, 
 Usage:
   lpipe build  [NAME|PATH ...]  build lambdas: target/lambda/NAME/bootstrap and bootstrap.zip
   lpipe test   [NAME|PATH ...]  run only the tests, in the image
+  lpipe invoke [NAME] -d JSON   run a built lambda once, on this machine
   lpipe render [NAME]           print the Dockerfile that would be solved
   lpipe engine status|stop      the embedded BuildKit
   lpipe version

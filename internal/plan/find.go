@@ -201,12 +201,16 @@ func choose(all []*Lambda, s Selection) ([]*Lambda, error) {
 	var l fault.List
 	chosen := map[*Lambda]bool{}
 	for _, name := range s.Names {
-		hit := false
 		var known []string
+		hit := false
 		for _, lambda := range all {
 			known = append(known, lambda.Name)
-			ok, _ := path.Match(name, lambda.Name)
-			if ok || lambda.Package.Name == name {
+			if ok, _ := path.Match(name, lambda.Name); ok {
+				hit, chosen[lambda] = true, true
+			}
+		}
+		for _, lambda := range all {
+			if !slices.Contains(known, name) && lambda.Package.Name == name {
 				hit, chosen[lambda] = true, true
 			}
 		}

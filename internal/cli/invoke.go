@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"lpipe/internal/emulator"
+	"lpipe/internal/fault"
+	"lpipe/internal/plan"
+)
+
+func (a *app) invokeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "invoke [NAME|PATH]",
+		Short: "Run a built lambda once, on this machine",
+		Long: `Run the bootstrap that "lpipe build" made, as Lambda would, with one event, and print its answer. The program
+runs on this machine as this user, with the variables that Lambda sets and no others.
+
+An answer goes to standard output and what the program prints to standard error; a function error is exit status 1.`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	settings := settingFlags(cmd.Flags())
+	file := cmd.Flags().StringP("event", "e", "", "`FILE` with the event, - for standard input")
+	data := cmd.Flags().StringP("data", "d", "{}", "the event as `JSON`")
+	timeout := cmd.Flags().Duration("timeout", 30*time.Second, "`TIME` after which the invocation fails")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		p, err := a.open(args, settings())
+		if err != nil {
+			return err
+		}
+		payload, err := a.event(*file, *data)
+		if err != nil {
+			return err
+		}
+		lambdas := p.plan.Lambdas()
+		if len(lambdas) != 1 {
+			return &fault.Error{
+				Kind: fault.Usage, What: fmt.Sprintf("there are %d lambdas to choose from", len(lambdas)),
+				Why: "one is invoked at a time", Fix: "name it: lpipe invoke " + lambdas[0].Name,
+			}
+		}
+		program, err := a.program(p, lambdas[0])
+		if err != nil {
+			return err
+		}
+		program.Timeout = *timeout
+		return a.invoke(cmd.Context(), program, payload)
+	}
+	return cmd
+}
+
+// event reads what the flags name.
+func (a *app) event(file, data string) ([]byte, error) {
+	switch file {
+	case "":
+		return []byte(data), nil
+	case "-":
+		return io.ReadAll(a.In)
+	}
+	payload, err := os.ReadFile(file)
+	if err != nil {
+		return nil, &fault.Error{Kind: fault.Usage, What: "reading the event", Err: err}
+	}
+	return payload, nil
+}
+
+// program is the lambda's bootstrap as the last build left it.
+func (a *app) program(p *project, l *plan.Lambda) (emulator.Program, error) {
+	file := filepath.Join(p.dir, "target", "lambda", filepath.FromSlash(l.Folder()), "bootstrap")
+	if _, err := os.Stat(file); err != nil {
+		return emulator.Program{}, &fault.Error{
+			Kind: fault.Usage, What: l.Label() + " has not been built", Err: err, Fix: "lpipe build " + l.Name,
+		}
+	}
+	if native := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]; runtime.GOOS != "linux" || native != l.Arch {
+		return emulator.Program{}, &fault.Error{
+			Kind: fault.Usage, What: l.Label() + " cannot run on this machine",
+			Why: fmt.Sprintf("it is built for Linux on %s, and this is %s on %s", l.Arch, runtime.GOOS, runtime.GOARCH),
+		}
+	}
+	return emulator.Program{
+		Config: emulator.Config{Name: l.Name}, Path: file, Dir: p.dir, Stdout: a.Err, Stderr: a.Err,
+	}, nil
+}
+
+func (a *app) invoke(ctx context.Context, program emulator.Program, payload []byte) error {
+	results, err := emulator.Run(ctx, program, emulator.Event{Payload: payload})
+	if err != nil {
+		return err
+	}
+	result := results[0]
+	fmt.Fprintf(a.Out, "%s\n", bytes.TrimRight(result.Payload, "\n"))
+	if result.FunctionError != "" {
+		return &fault.Error{Kind: fault.Build, What: program.Name + " failed", Why: result.ErrorType}
+	}
+	return nil
+}
