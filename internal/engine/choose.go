@@ -94,7 +94,7 @@ func named(o Options, h host, name, why string) (Choice, error) {
 		return Choice{Kind: Embedded, Address: stateFolder(o), Why: why}, nil
 	case string(Docker):
 		c, _, err := dockerSettings{o.Getenv, h}.engine()
-		c.Why = why
+		c.Why = why + ", " + c.Why
 		return c, err
 	}
 	if strings.Contains(name, "://") {

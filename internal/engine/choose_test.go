@@ -100,7 +100,7 @@ func TestChoose(t *testing.T) {
 		"--engine and --builder":           {options: Options{Engine: "embedded", Builder: "box"}, fails: "both pick an engine"},
 
 		// Names and addresses.
-		"docker by name":              {options: Options{Engine: "docker"}, host: fakeHost{files: currentFar}, want: "docker ssh://me@far", why: "--engine docker"},
+		"docker by name":              {options: Options{Engine: "docker"}, host: fakeHost{files: currentFar}, want: "docker ssh://me@far", why: "--engine docker, the current docker context (far)"},
 		"embedded that cannot run":    {options: Options{Engine: "embedded"}, host: fakeHost{cannot: noRunc, sockets: []string{dockerSocket}}, fails: "runc is missing"},
 		"a slip in the name":          {options: Options{Engine: "dokcer"}, fails: `unknown engine "dokcer"`},
 		"a slip in the scheme":        {env: map[string]string{"BUILDKIT_HOST": "unxi:///b"}, fails: `"unxi:///b" is not the address`},
