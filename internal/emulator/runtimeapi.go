@@ -71,9 +71,9 @@ func (s *Server) response(w http.ResponseWriter, r *http.Request) {
 func receive(r *http.Request, inv *invocation, result *Result) error {
 	var err error
 	if inv.Stream != nil {
-		out := inv.Stream(result.ContentType)
+		inv.open(result.ContentType)
 		var n int64
-		if n, err = io.Copy(out, io.LimitReader(r.Body, streamLimit+1)); n > streamLimit {
+		if n, err = io.Copy(inv, io.LimitReader(r.Body, streamLimit+1)); n > streamLimit {
 			err = errTooLarge
 		}
 	} else {

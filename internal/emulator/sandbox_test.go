@@ -7,12 +7,12 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -182,24 +182,6 @@ func TestCancelledRunLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestChildrenDieWithTheProgram(t *testing.T) {
-	var stdout buffer
-	run(t, program(t, "orphan", func(p *Program) { p.Stdout, p.Env = &stdout, append(p.Env, "PATH=/usr/bin:/bin") }), Event{})
-	line, _, _ := strings.Cut(stdout.String(), "\n")
-	pid, err := strconv.Atoi(line)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 50 {
-		stat, err := os.ReadFile("/proc/" + line + "/stat")
-		if errors.Is(err, os.ErrNotExist) && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) || bytes.Contains(stat, []byte(") Z ")) {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Errorf("process %d lives on", pid)
-}
-
 func TestStartSaysWhyItCannot(t *testing.T) {
 	_, err := Run(t.Context(), Program{Path: filepath.Join(t.TempDir(), "none")}, Event{})
 	if !errors.Is(err, os.ErrNotExist) || !strings.HasPrefix(err.Error(), "starting the program: ") {
@@ -276,5 +258,30 @@ func TestFunctionRunsCallsAtATime(t *testing.T) {
 	}
 	if _, err := f.Invoke(t.Context(), Event{}); !errors.Is(err, ErrClosed) {
 		t.Errorf("after the end: %v", err)
+	}
+}
+
+// TestRustLambda runs the repository's own lambda, built by the cargo of this machine.
+func TestRustLambda(t *testing.T) {
+	manifest, err := filepath.Abs("../../testdata/lambdas/echo/Cargo.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := t.TempDir()
+	out, err := exec.Command("cargo", "build", "--locked", "--offline", "--manifest-path", manifest, "--target-dir", target).CombinedOutput()
+	if err != nil {
+		if os.Getenv("LPIPE_TEST_PARTS") == "require" {
+			t.Fatalf("cargo is required: %v\n%s", err, out)
+		}
+		t.Skipf("needs cargo: %v", err)
+	}
+	p := Program{Config: Config{Name: "echo"}, Path: filepath.Join(target, "debug", "echo")}
+	r := run(t, p, Event{Payload: []byte(`{"from":"the test"}`)}, Event{Payload: []byte("null")}, Event{})
+	if string(r[0].Payload) != `{"message":"hello","event":{"from":"the test"}}` || r[1].ErrorType != "Echo.NoEvent" || r[2].FunctionError != "" {
+		t.Errorf("%s %+v %s", r[0].Payload, r[1], r[2].Payload)
+	}
+	p.Env = []string{"ECHO_GREETING= "}
+	if r := run(t, p, Event{}); r[0].ErrorType != "Echo.NoGreeting" {
+		t.Errorf("%+v %s", r[0], r[0].Payload)
 	}
 }

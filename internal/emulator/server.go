@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -42,6 +43,38 @@ type invocation struct {
 	Event
 	begun time.Time
 	done  chan Result // buffered: nobody may be waiting any more
+
+	mu   sync.Mutex
+	out  io.Writer // of a streamed response
+	left bool      // the one who invoked has left, or does not take more of the stream
+}
+
+// open makes the writer of a streamed response.
+func (inv *invocation) open(contentType string) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	if !inv.left {
+		inv.out = inv.Stream(contentType)
+	}
+}
+
+// Write passes on a piece of the response while there is somebody to take it: a function may finish its answer
+// even when nobody listens any more.
+func (inv *invocation) Write(p []byte) (int, error) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	if !inv.left {
+		_, err := inv.out.Write(p)
+		inv.left = err != nil
+	}
+	return len(p), nil
+}
+
+// leave ends the stream: afterwards its writer is not used.
+func (inv *invocation) leave() {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	inv.left = true
 }
 
 // New returns the server for a process that is about to start.
@@ -74,6 +107,7 @@ func (s *Server) Invoke(ctx context.Context, e Event) (Result, error) {
 		e.TraceID = newTraceID()
 	}
 	inv := &invocation{Event: e, done: make(chan Result, 1)}
+	defer inv.leave()
 	select {
 	case s.queue <- inv:
 	case <-s.gone:

@@ -1,0 +1,261 @@
+package emulator
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// URL returns a handler that is the function's URL: requests become events of payload format 2.0, and responses
+// HTTP again, streamed where the function streams: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html.
+// API Gateway's HTTP APIs use the same format.
+func URL(f Invoker) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := newID()
+		payload, err := readAll(r.Body, requestLimit)
+		if err != nil {
+			writeJSON(w, http.StatusRequestEntityTooLarge, message("Request Too Large"))
+			return
+		}
+		event, err := json.Marshal(newURLEvent(r, payload, id, time.Now()))
+		if err != nil {
+			writeJSON(w, http.StatusBadRequest, message("Bad Request"))
+			return
+		}
+		w.Header().Set("X-Amzn-RequestId", id)
+		var stream *urlStream
+		e := Event{Payload: event, ID: id, TraceID: r.Header.Get("X-Amzn-Trace-Id")}
+		e.Stream = func(contentType string) io.Writer {
+			stream = &urlStream{w: w, flush: http.NewResponseController(w).Flush}
+			if contentType == "" {
+				contentType = "application/octet-stream"
+			}
+			if mediaType, _, _ := mime.ParseMediaType(contentType); mediaType != preludeType {
+				stream.begin(urlResponse{StatusCode: http.StatusOK, Headers: map[string]any{"content-type": contentType}})
+			}
+			return stream
+		}
+		result, err := f.Invoke(context.WithoutCancel(r.Context()), e) // a caller that hangs up does not end it
+		switch {
+		case stream != nil && stream.begun && (err != nil || result.FunctionError != ""):
+			panic(http.ErrAbortHandler) // cut the response short: its status is gone
+		case stream != nil && stream.begun:
+		case errors.Is(err, ErrThrottled):
+			writeJSON(w, http.StatusTooManyRequests, message("Rate Exceeded."))
+		case err != nil:
+			writeJSON(w, http.StatusInternalServerError, message(err.Error()))
+		case stream != nil || result.FunctionError != "": // a stream that ended before its prelude
+			writeJSON(w, http.StatusBadGateway, message("Internal Server Error"))
+		default:
+			answerURL(w, result.Payload)
+		}
+	})
+}
+
+func message(text string) map[string]string { return map[string]string{"Message": text} }
+
+// urlEvent is a request in payload format 2.0.
+type urlEvent struct {
+	Version         string            `json:"version"`
+	RouteKey        string            `json:"routeKey"`
+	RawPath         string            `json:"rawPath"`
+	RawQueryString  string            `json:"rawQueryString"`
+	Cookies         []string          `json:"cookies,omitempty"`
+	Headers         map[string]string `json:"headers"`
+	Query           map[string]string `json:"queryStringParameters,omitempty"`
+	RequestContext  urlContext        `json:"requestContext"`
+	Body            string            `json:"body,omitempty"`
+	IsBase64Encoded bool              `json:"isBase64Encoded"`
+}
+
+type urlContext struct {
+	AccountID    string  `json:"accountId"`
+	APIID        string  `json:"apiId"`
+	DomainName   string  `json:"domainName"`
+	DomainPrefix string  `json:"domainPrefix"`
+	HTTP         urlHTTP `json:"http"`
+	RequestID    string  `json:"requestId"`
+	RouteKey     string  `json:"routeKey"`
+	Stage        string  `json:"stage"`
+	Time         string  `json:"time"`
+	TimeEpoch    int64   `json:"timeEpoch"` // milliseconds
+}
+
+type urlHTTP struct {
+	Method    string `json:"method"`
+	Path      string `json:"path"`
+	Protocol  string `json:"protocol"`
+	SourceIP  string `json:"sourceIp"`
+	UserAgent string `json:"userAgent"`
+}
+
+func newURLEvent(r *http.Request, body []byte, id string, now time.Time) urlEvent {
+	source, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		source = r.RemoteAddr
+	}
+	domain, port, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		domain, port = r.Host, "80"
+	}
+	prefix, _, _ := strings.Cut(domain, ".")
+	path := r.URL.EscapedPath()
+	if path == "" {
+		path = "/"
+	}
+	e := urlEvent{
+		Version: "2.0", RouteKey: "$default", RawPath: path, RawQueryString: r.URL.RawQuery,
+		Headers: map[string]string{"host": r.Host, "x-forwarded-for": source, "x-forwarded-proto": "http", "x-forwarded-port": port},
+		RequestContext: urlContext{
+			AccountID: "anonymous", APIID: prefix, DomainName: domain, DomainPrefix: prefix,
+			HTTP:      urlHTTP{r.Method, path, r.Proto, source, r.UserAgent()},
+			RequestID: id, RouteKey: "$default", Stage: "$default",
+			Time: now.UTC().Format("02/Jan/2006:15:04:05 -0700"), TimeEpoch: now.UnixMilli(),
+		},
+	}
+	for name, values := range r.Header {
+		if name == "Cookie" {
+			for _, v := range values {
+				e.Cookies = append(e.Cookies, strings.Split(v, "; ")...)
+			}
+			continue
+		}
+		e.Headers[strings.ToLower(name)] = strings.Join(values, ",")
+	}
+	query, _ := url.ParseQuery(r.URL.RawQuery) // what cannot be read is in rawQueryString
+	for name, values := range query {
+		if e.Query == nil {
+			e.Query = map[string]string{}
+		}
+		e.Query[name] = strings.Join(values, ",")
+	}
+	if e.IsBase64Encoded = len(body) > 0 && !isText(r.Header.Get("Content-Type"), body); e.IsBase64Encoded {
+		e.Body = base64.StdEncoding.EncodeToString(body)
+	} else {
+		e.Body = string(body)
+	}
+	return e
+}
+
+// isText reports whether a body is passed on as it is: text and the usual kinds of JSON, XML and JavaScript.
+func isText(contentType string, body []byte) bool {
+	if !utf8.Valid(body) {
+		return false
+	}
+	mediaType, _, _ := mime.ParseMediaType(contentType)
+	switch mediaType {
+	case "application/json", "application/xml", "application/javascript":
+		return true
+	}
+	return strings.HasPrefix(mediaType, "text/") || strings.HasSuffix(mediaType, "+json") || strings.HasSuffix(mediaType, "+xml")
+}
+
+// urlResponse is a response in payload format 2.0, and the prelude of a streamed one.
+type urlResponse struct {
+	StatusCode      int            `json:"statusCode"`
+	Headers         map[string]any `json:"headers"` // texts; numbers and booleans are written out
+	Cookies         []string       `json:"cookies"`
+	Body            string         `json:"body"`
+	IsBase64Encoded bool           `json:"isBase64Encoded"`
+}
+
+// writeHead writes the status and headers; false means that they are not HTTP.
+func (u urlResponse) writeHead(w http.ResponseWriter) bool {
+	if u.StatusCode < 200 || u.StatusCode > 599 {
+		return false
+	}
+	headers := map[string]any{"content-type": "application/json"}
+	for name, value := range u.Headers {
+		headers[strings.ToLower(name)] = value
+	}
+	for _, name := range []string{"content-length", "transfer-encoding", "connection"} { // net/http's own
+		delete(headers, name)
+	}
+	for name, value := range headers {
+		s, ok := value.(string)
+		if !ok {
+			b, _ := json.Marshal(value)
+			s = string(b)
+		}
+		w.Header().Set(name, s)
+	}
+	for _, c := range u.Cookies {
+		w.Header().Add("Set-Cookie", c)
+	}
+	w.WriteHeader(u.StatusCode)
+	return true
+}
+
+// answerURL makes HTTP of a whole response. A value without statusCode is the body itself.
+func answerURL(w http.ResponseWriter, payload []byte) {
+	var keys map[string]json.RawMessage
+	if json.Unmarshal(payload, &keys) != nil || keys["statusCode"] == nil {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(payload)
+		return
+	}
+	var u urlResponse
+	err := json.Unmarshal(payload, &u)
+	body := []byte(u.Body)
+	if err == nil && u.IsBase64Encoded {
+		body, err = base64.StdEncoding.DecodeString(u.Body)
+	}
+	if err != nil || !u.writeHead(w) {
+		writeJSON(w, http.StatusBadGateway, message("Internal Server Error"))
+		return
+	}
+	_, _ = w.Write(body) // an error is that of the other side, or of a status without a body
+}
+
+// The content type of a stream that starts with status and headers, and what ends those.
+const (
+	preludeType  = "application/vnd.awslambda.http-integration-response"
+	preludeLimit = 128 << 10
+)
+
+var preludeEnd = make([]byte, 8)
+
+var errPrelude = errors.New("the response does not start with a status and headers")
+
+// urlStream makes HTTP of a streamed response as it comes.
+type urlStream struct {
+	w       http.ResponseWriter
+	flush   func() error
+	prelude []byte
+	begun   bool
+}
+
+func (s *urlStream) begin(u urlResponse) bool {
+	s.begun = u.writeHead(s.w)
+	return s.begun
+}
+
+func (s *urlStream) Write(p []byte) (int, error) {
+	n := len(p)
+	if !s.begun {
+		s.prelude = append(s.prelude, p...)
+		head, body, found := bytes.Cut(s.prelude, preludeEnd)
+		if !found && len(s.prelude) <= preludeLimit {
+			return n, nil
+		}
+		u := urlResponse{StatusCode: http.StatusOK}
+		if !found || json.Unmarshal(head, &u) != nil || !s.begin(u) {
+			return 0, errPrelude
+		}
+		p, s.prelude = body, nil
+	}
+	if _, err := s.w.Write(p); err != nil {
+		return 0, err
+	}
+	return n, s.flush()
+}
