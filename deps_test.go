@@ -1,0 +1,315 @@
+package lpipe_test
+
+import (
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const buildkit = "github.com/moby/buildkit"
+
+// row is what one package may import beside the standard library: packages of lpipe relative to the module, and
+// packages of other modules with all below them.
+type row struct {
+	imports  []string
+	why      string // the rule in words, shown with each break of it
+	pure     bool   // no disk, network, clock or process of its own
+	testOnly bool   // imported by tests alone
+}
+
+// lpipeMap is the architecture: every package, what it may know, and why no more.
+var lpipeMap = map[string]row{
+	".":         {why: "the template and the architecture page are data", pure: true},
+	"cmd/lpipe": {imports: in("internal/cli"), why: "the program is package cli; main only ends the process"},
+
+	"cache":    {why: "a library for other programs too: cache options are text, so the standard library is enough"},
+	"hostkeys": {imports: in("golang.org/x/crypto", "golang.org/x/net"), why: "a library for other programs too: SSH host keys need SSH and a proxy's dialler"},
+	"sshfwd": {
+		imports: in("golang.org/x/crypto", "google.golang.org/grpc", buildkit),
+		why:     "a library for other programs too: an agent that is served as BuildKit's session provider over gRPC",
+	},
+
+	"internal/fault": {imports: in("github.com/agext/levenshtein"), why: "everything imports it, so it imports nothing of lpipe", pure: true},
+	"internal/config": {
+		imports: in("internal/fault", "cache", "github.com/distribution/reference", "github.com/pelletier/go-toml/v2"),
+		why:     "it says what the user wrote; whether a lambda or an engine exists is for their packages", pure: true,
+	},
+	"internal/cargo": {imports: in("internal/fault", "github.com/pelletier/go-toml/v2"), why: "it reads a project as cargo does, whatever lpipe.toml says", pure: true},
+	"internal/plan":  {imports: in("internal/config", "internal/cargo", "internal/fault"), why: "configuration and workspace in, lambdas out", pure: true},
+	"internal/skeleton": {
+		imports: in("internal/cargo", "internal/plan", "internal/fault", "github.com/pelletier/go-toml/v2", "github.com/moby/patternmatcher", "github.com/tonistiigi/fsutil"),
+		why:     "a tree of files in memory, in the shape in which BuildKit's client sends one (fsutil)", pure: true,
+	},
+	"internal/dockerfile": {imports: in(".", "internal/config", "internal/plan", "internal/fault"), why: "a plan in, text out", pure: true},
+
+	"internal/engine": {
+		imports: in("internal/config", "internal/fault", "internal/engine/daemon", "github.com/containerd/platforms", "github.com/docker", "golang.org/x/sys", buildkit),
+		why:     "it finds and starts a BuildKit; what is built there is not its concern",
+	},
+	"internal/engine/daemon": {
+		imports: in("github.com/containerd", "github.com/gofrs/flock", "github.com/moby/sys", "github.com/rootless-containers/rootlesskit",
+			"github.com/sirupsen/logrus", "github.com/tonistiigi/fsutil", "go.etcd.io/bbolt", "golang.org/x/sync", "golang.org/x/sys", "google.golang.org/grpc", buildkit),
+		why: "BuildKit's own daemon, wired; it knows nothing of lambdas",
+	},
+	"internal/engine/enginetest": {
+		imports: in("internal/engine", "internal/testparts", "github.com/tonistiigi/fsutil", buildkit),
+		why:     "one suite that every engine passes, over the client alone", testOnly: true,
+	},
+	"internal/progress": {imports: in("github.com/opencontainers/go-digest", "golang.org/x/term", buildkit), why: "it draws BuildKit's status stream and decides nothing"},
+	"internal/solve": {
+		imports: in("cache", "internal/dockerfile", "internal/engine", "internal/fault", "internal/progress",
+			"github.com/containerd/containerd/v2", "github.com/opencontainers", "github.com/tonistiigi/fsutil", "golang.org/x/sync", buildkit),
+		why: "rendered Dockerfiles and contexts in, files out: it reads no project and writes no file",
+	},
+
+	"internal/artifact": {imports: in("internal/fault"), why: "it decides from the bytes of a program, wherever they come from"},
+	"internal/report":   {imports: in("internal/plan", "internal/artifact"), why: "it tells what happened and makes nothing happen"},
+	"internal/emulator": {why: "it serves HTTP as Lambda does; the standard library is enough"},
+	"internal/scaffold": {imports: in("internal/config", "internal/cargo", "internal/fault"), why: "it writes a new project and builds none"},
+	"internal/doctor": {
+		imports: in("internal/config", "internal/cargo", "internal/engine", "internal/fault", "hostkeys", "sshfwd"),
+		why:     "it looks at what a build would use, and builds nothing",
+	},
+	"internal/cli": {
+		imports: in("cache", "hostkeys", "sshfwd", "internal", "github.com/moby/patternmatcher", "github.com/opencontainers", "github.com/sirupsen/logrus",
+			"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys", "golang.org/x/term", buildkit+"/client", buildkit+"/session"),
+		why: "it wires the packages together; of BuildKit it has the values that one of them hands to another",
+	},
+	"internal/testparts": {
+		imports: in("github.com/distribution/distribution/v3", "github.com/klauspost/compress", "github.com/opencontainers", "github.com/pelletier/go-toml/v2",
+			"github.com/sirupsen/logrus", "golang.org/x/crypto"),
+		why: "the real parts that tests run against; nothing of lpipe may be needed to start them", testOnly: true,
+	},
+}
+
+func in(packages ...string) []string { return packages }
+
+// impure are the packages through which a program sees more than its arguments.
+var impure = in("crypto/rand", "math/rand", "math/rand/v2", "net", "net/http", "os", "os/exec", "os/signal", "os/user", "syscall", "time")
+
+type goPackage struct {
+	ImportPath string
+	Standard   bool
+	GoFiles    []string
+	Imports    []string
+	Deps       []string
+}
+
+// list runs go list over the module for one operating system: every package and everything below it, by import path.
+func list(t *testing.T, goos string) map[string]goPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Standard,GoFiles,Imports,Deps", "./...")
+	cmd.Env = append(os.Environ(), "GOOS="+goos, "CGO_ENABLED=0")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderr.String())
+	}
+	all := map[string]goPackage{}
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all[p.ImportPath] = p
+	}
+}
+
+// short is an import path relative to the module; ok is false for those of others.
+func short(importPath string) (name string, ok bool) {
+	if importPath == "lpipe" {
+		return ".", true
+	}
+	return strings.CutPrefix(importPath, "lpipe/")
+}
+
+func below(name, prefix string) bool { return name == prefix || strings.HasPrefix(name, prefix+"/") }
+
+func TestPackagesImportWhatTheMapAllows(t *testing.T) {
+	for _, goos := range []string{"linux", "darwin"} {
+		all := list(t, goos)
+		for importPath, p := range all {
+			name, ours := short(importPath)
+			if !ours || len(p.GoFiles) == 0 {
+				continue
+			}
+			r, ok := lpipeMap[name]
+			if !ok {
+				t.Errorf("%s is in no row of the map: say what it may import, and why", name)
+				continue
+			}
+			for _, i := range p.Imports {
+				if broken := breaks(name, r, i, all[i].Standard); broken != "" {
+					t.Errorf("%s (%s): %s imports %s: %s; %s", name, goos, name, i, broken, r.why)
+				}
+			}
+			// What is linked in counts too: a small module that brings in BuildKit makes a pure package heavy.
+			if links := slices.ContainsFunc(p.Deps, func(d string) bool { return below(d, buildkit) }); links && !mayLink(name, buildkit) {
+				t.Errorf("%s (%s) links BuildKit through a module that it imports: %s", name, goos, r.why)
+			}
+		}
+	}
+}
+
+// breaks says which rule the import breaks, "" when it is allowed.
+func breaks(name string, r row, imported string, standard bool) string {
+	target, ours := short(imported)
+	switch {
+	case standard && r.pure && slices.Contains(impure, imported):
+		return "the package is pure"
+	case standard && (imported == "testing" || below(imported, "testing")) && !r.testOnly:
+		return "only tests import it"
+	case standard:
+		return ""
+	case ours && lpipeMap[target].testOnly && !r.testOnly:
+		return "only tests import it"
+	case ours && !below(name, "internal") && !below(name, "cmd") && below(target, "internal"):
+		return "packages that other programs use stand alone"
+	case !ours:
+		target = imported
+	}
+	for _, allowed := range r.imports {
+		if target == allowed || allowed != "." && !strings.HasPrefix(allowed, "internal/") && below(target, allowed) {
+			return ""
+		}
+	}
+	return "the map does not allow it"
+}
+
+// mayLink reports whether the map lets a package reach a module, directly or through packages of lpipe.
+func mayLink(name, module string) bool {
+	seen := map[string]bool{}
+	var reach func(name string) bool
+	reach = func(name string) bool {
+		if seen[name] {
+			return false
+		}
+		seen[name] = true
+		return slices.ContainsFunc(lpipeMap[name].imports, func(i string) bool {
+			return below(i, module) || i == "internal" || reach(i)
+		})
+	}
+	return reach(name)
+}
+
+func TestTheMapIsEnforced(t *testing.T) {
+	for _, c := range []struct{ from, imported, want string }{
+		{"internal/plan", "lpipe/internal/cargo", ""},
+		{"internal/plan", "lpipe/internal/engine", "the map does not allow it"},
+		{"internal/plan", "os", "the package is pure"},
+		{"internal/plan", buildkit + "/client", "the map does not allow it"},
+		{"internal/engine", "lpipe/internal/engine/daemon", ""},
+		{"internal/engine", "lpipe/internal/engine/enginetest", "only tests import it"},
+		{"internal/cli", "lpipe/internal/testparts", "only tests import it"},
+		{"internal/cli", "testing", "only tests import it"},
+		{"internal/cli", buildkit + "/solver", "the map does not allow it"},
+		{"internal/solve", buildkit + "/solver", ""},
+		{"sshfwd", "lpipe/internal/fault", "packages that other programs use stand alone"},
+		{"cache", "golang.org/x/net/proxy", "the map does not allow it"},
+		{"hostkeys", "golang.org/x/net/proxy", ""},
+		{"hostkeys", "golang.org/x/netball", "the map does not allow it"},
+	} {
+		if got := breaks(c.from, lpipeMap[c.from], c.imported, !strings.Contains(c.imported, "/")); got != c.want {
+			t.Errorf("%s imports %s: %q, want %q", c.from, c.imported, got, c.want)
+		}
+	}
+}
+
+// TestMapSaysWhy keeps the rows themselves honest.
+func TestMapSaysWhy(t *testing.T) {
+	for name, r := range lpipeMap {
+		if r.why == "" {
+			t.Errorf("%s has no reason", name)
+		}
+		for _, i := range r.imports {
+			if _, known := lpipeMap[i]; !known && !strings.Contains(i, ".") && i != "internal" {
+				t.Errorf("%s may import %s, which is in no row", name, i)
+			}
+		}
+		if direct := slices.ContainsFunc(r.imports, func(i string) bool { return below(i, buildkit) }); direct &&
+			!slices.Contains(in("sshfwd", "internal/engine", "internal/engine/daemon", "internal/engine/enginetest", "internal/progress", "internal/solve", "internal/cli"), name) {
+			t.Errorf("%s may import BuildKit: only the engine, its clients and the agent know it", name)
+		}
+	}
+}
+
+// sources are the Go files of the module outside of tests, by path.
+func sources(t *testing.T) map[string]*ast.File {
+	t.Helper()
+	files := map[string]*ast.File{}
+	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && name != "." && (entry.Name() == "testdata" || strings.HasPrefix(entry.Name(), ".")):
+			return filepath.SkipDir
+		case entry.IsDir() || path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		files[filepath.ToSlash(name)], err = parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// exits are the functions that end the process and skip every defer on the way.
+var exits = map[string][]string{"os": {"Exit"}, "log": {"Fatal", "Fatalf", "Fatalln"}, "syscall": {"Exit"}, "logrus": {"Exit", "Fatal", "Fatalf", "Fatalln"}}
+
+func TestTheProcessEndsInOnePlace(t *testing.T) {
+	var found []string
+	for name, file := range sources(t) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok {
+				if x, ok := s.X.(*ast.Ident); ok && slices.Contains(exits[x.Name], s.Sel.Name) {
+					found = append(found, name+": "+x.Name+"."+s.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+	slices.Sort(found)
+	if want := in("cmd/lpipe/main.go: os.Exit"); !slices.Equal(found, want) {
+		t.Errorf("the process ends in %q, want %q alone: return an error, so that what was opened is closed", found, want)
+	}
+}
+
+func TestEveryPackageHasAComment(t *testing.T) {
+	commented := map[string]int{}
+	for name, file := range sources(t) {
+		dir := path.Dir(name)
+		commented[dir] += 0
+		opening := "Package " + file.Name.Name + " "
+		if file.Name.Name == "main" {
+			opening = "Command " + path.Base(dir) + " "
+		}
+		if file.Doc == nil {
+			continue
+		}
+		commented[dir]++
+		if !strings.HasPrefix(file.Doc.Text(), opening) {
+			t.Errorf("the package comment in %s opens with %.40q instead of %q", name, file.Doc.Text(), opening)
+		}
+	}
+	for dir, n := range commented {
+		if n != 1 {
+			t.Errorf("%s has %d package comments: one file says what the package is for", dir, n)
+		}
+	}
+}
