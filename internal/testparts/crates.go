@@ -1,0 +1,169 @@
+package testparts
+
+import (
+	"archive/tar"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Debian's folder of unpacked crates, in the base image, and the one that cargo's configuration is in.
+const (
+	debianCrates = "usr/share/cargo/registry"
+	cargoHome    = "usr/local/cargo"
+)
+
+// CrateRegistry serves the crates of the base image as a registry does: over the network, packed, with checksums. With
+// it a test sees what cargo downloads, where the base image itself has every crate in a folder.
+type CrateRegistry struct {
+	// IndexURL is how cargo is told of it: sparse+http://127.0.0.1:PORT/
+	IndexURL string
+
+	crates map[string][]*crate // by name in lower case
+	base   *layout
+}
+
+// NewCrateRegistry serves the crates in base, an OCI layout of scripts/base-image.
+func NewCrateRegistry(t testing.TB, base string) *CrateRegistry {
+	t.Helper()
+	l, err := openLayout(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &CrateRegistry{base: l, crates: map[string][]*crate{}}
+	if err := r.load(); err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	r.IndexURL = "sparse+" + server.URL + "/"
+	mux.HandleFunc("GET /config.json", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"dl":%q}`, server.URL+"/crates")
+	})
+	mux.HandleFunc("GET /crates/{name}/{version}/download", r.serveCrate)
+	mux.HandleFunc("GET /", r.serveIndex)
+	return r
+}
+
+// Config is the .cargo/config.toml with which cargo takes crates from here and not from crates.io.
+func (r *CrateRegistry) Config() string {
+	return fmt.Sprintf("[source.crates-io]\nreplace-with = \"loopback\"\n\n[source.loopback]\nregistry = %q\n", r.IndexURL)
+}
+
+// BaseImage is the base image with [CrateRegistry.Config] as the configuration of its cargo, and without the crates.
+func (r *CrateRegistry) BaseImage(t testing.TB) string {
+	t.Helper()
+	files := []file{
+		{path: cargoHome + "/config.toml", data: []byte(r.Config())},
+		// How an OCI layer deletes: https://github.com/opencontainers/image-spec/blob/main/layer.md#whiteouts
+		{path: path.Dir(debianCrates) + "/.wh." + path.Base(debianCrates)},
+	}
+	layer, err := archive(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := r.base.extend(dir, layer); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+var lockedChecksum = regexp.MustCompile(`(name = "([^"]+)"\nversion = "([^"]+)"\nsource = "registry\+[^"]+"\nchecksum = )"[^"]*"`)
+
+// Relock gives the Cargo.lock in dir, which was made for the base image, the checksums that hold here.
+func (r *CrateRegistry) Relock(t testing.TB, dir string) {
+	t.Helper()
+	name := filepath.Join(dir, "Cargo.lock")
+	lock, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock = lockedChecksum.ReplaceAllFunc(lock, func(entry []byte) []byte {
+		locked := lockedChecksum.FindSubmatch(entry)
+		p, err := r.find(string(locked[2]), string(locked[3]))
+		if err != nil {
+			t.Fatalf("locking %s: %v", dir, err)
+		}
+		return fmt.Appendf(nil, "%s%q", locked[1], p.checksum)
+	})
+	if err := os.WriteFile(name, lock, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// find is a crate as cargo downloads it.
+func (r *CrateRegistry) find(name, version string) (packed, error) {
+	for _, c := range r.crates[strings.ToLower(name)] {
+		if c.release.Version == version {
+			return c.pack()
+		}
+	}
+	return packed{}, fmt.Errorf("there is no %s %s", name, version)
+}
+
+// load reads the crates out of the base image.
+func (r *CrateRegistry) load() error {
+	folders := map[string][]file{}
+	err := r.base.entries(func(header *tar.Header, content io.Reader) error {
+		inside, ok := strings.CutPrefix(header.Name, debianCrates+"/")
+		folder, name, _ := strings.Cut(inside, "/")
+		if !ok || header.Typeflag != tar.TypeReg || name == ".cargo-checksum.json" {
+			return nil
+		}
+		data, err := io.ReadAll(content)
+		folders[folder] = append(folders[folder], file{path: name, data: data})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for folder, files := range folders {
+		c, err := newCrate(files)
+		if err != nil {
+			return fmt.Errorf("reading %s/%s: %w", debianCrates, folder, err)
+		}
+		name := strings.ToLower(c.release.Name)
+		r.crates[name] = append(r.crates[name], c)
+	}
+	return nil
+}
+
+// serveIndex answers with a line for each version. The last part of an index path is the crate's name in lower case.
+// https://doc.rust-lang.org/cargo/reference/registry-index.html#index-files
+func (r *CrateRegistry) serveIndex(w http.ResponseWriter, request *http.Request) {
+	crates := r.crates[path.Base(request.URL.Path)]
+	if crates == nil {
+		http.NotFound(w, request)
+		return
+	}
+	lines := json.NewEncoder(w)
+	for _, c := range crates {
+		p, err := c.pack()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		line := *c.release
+		line.Checksum = p.checksum
+		_ = lines.Encode(line) // fails only when cargo has gone
+	}
+}
+
+func (r *CrateRegistry) serveCrate(w http.ResponseWriter, request *http.Request) {
+	p, err := r.find(request.PathValue("name"), request.PathValue("version"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	_, _ = w.Write(p.data)
+}

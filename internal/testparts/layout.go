@@ -1,0 +1,139 @@
+package testparts
+
+import (
+	"archive/tar"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+	digest "github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// layout is an OCI layout that holds one image, as scripts/base-image makes it.
+type layout struct {
+	dir      string
+	manifest ocispec.Manifest
+	config   ocispec.Image
+}
+
+func openLayout(dir string) (*layout, error) {
+	var index ocispec.Index
+	if err := readJSON(filepath.Join(dir, ocispec.ImageIndexFile), &index); err != nil {
+		return nil, err
+	}
+	if len(index.Manifests) != 1 {
+		return nil, fmt.Errorf("%s holds %d images instead of one", dir, len(index.Manifests))
+	}
+	l := &layout{dir: dir}
+	if err := readJSON(l.blob(index.Manifests[0].Digest), &l.manifest); err != nil {
+		return nil, err
+	}
+	return l, readJSON(l.blob(l.manifest.Config.Digest), &l.config)
+}
+
+func (l *layout) blob(d digest.Digest) string {
+	return filepath.Join(l.dir, ocispec.ImageBlobsDir, d.Algorithm().String(), d.Encoded())
+}
+
+// entries calls visit with each entry of the image's layer, its name relative to the root.
+func (l *layout) entries(visit func(*tar.Header, io.Reader) error) error {
+	f, err := os.Open(l.blob(l.manifest.Layers[0].Digest))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	plain, err := zstd.NewReader(f)
+	if err != nil {
+		return err
+	}
+	defer plain.Close()
+	layer := tar.NewReader(plain)
+	for {
+		header, err := layer.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading the layer of %s: %w", l.dir, err)
+		}
+		header.Name = strings.TrimPrefix(header.Name, "./")
+		if err := visit(header, layer); err != nil {
+			return err
+		}
+	}
+}
+
+// extend writes to dir a layout of the image with one more layer, a plain tar. The layers below are links to those of l.
+func (l *layout) extend(dir string, layer []byte) error {
+	w := layoutWriter{blobs: filepath.Join(dir, ocispec.ImageBlobsDir, "sha256")}
+	if err := os.MkdirAll(w.blobs, 0o755); err != nil {
+		return err
+	}
+	for _, below := range l.manifest.Layers {
+		if err := os.Symlink(l.blob(below.Digest), filepath.Join(w.blobs, below.Digest.Encoded())); err != nil {
+			return err
+		}
+	}
+	manifest, config := l.manifest, l.config
+	top := w.blob(ocispec.MediaTypeImageLayer, layer)
+	manifest.Layers = append(slices.Clip(manifest.Layers), top)
+	config.RootFS.DiffIDs = append(slices.Clip(config.RootFS.DiffIDs), top.Digest)
+	manifest.Config = w.json(ocispec.MediaTypeImageConfig, config)
+	image := w.json(ocispec.MediaTypeImageManifest, manifest)
+	image.Annotations = map[string]string{ocispec.AnnotationRefName: "latest"}
+	index := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, Manifests: []ocispec.Descriptor{image}}
+	w.file(filepath.Join(dir, ocispec.ImageIndexFile), w.encode(index))
+	w.file(filepath.Join(dir, ocispec.ImageLayoutFile), w.encode(ocispec.ImageLayout{Version: ocispec.ImageLayoutVersion}))
+	return w.err
+}
+
+// layoutWriter writes the files of a layout and keeps the first error.
+type layoutWriter struct {
+	blobs string
+	err   error
+}
+
+func (w *layoutWriter) blob(mediaType string, data []byte) ocispec.Descriptor {
+	d := digest.FromBytes(data)
+	w.file(filepath.Join(w.blobs, d.Encoded()), data)
+	return ocispec.Descriptor{MediaType: mediaType, Digest: d, Size: int64(len(data))}
+}
+
+func (w *layoutWriter) json(mediaType string, value any) ocispec.Descriptor {
+	return w.blob(mediaType, w.encode(value))
+}
+
+func (w *layoutWriter) encode(value any) []byte {
+	data, err := json.Marshal(value)
+	w.keep(err)
+	return data
+}
+
+func (w *layoutWriter) file(path string, data []byte) {
+	w.keep(os.WriteFile(path, data, 0o644))
+}
+
+func (w *layoutWriter) keep(err error) {
+	if w.err == nil {
+		w.err = err
+	}
+}
+
+func readJSON(path string, value any) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, value); err != nil {
+		return fmt.Errorf("reading %s: %w", path, err)
+	}
+	return nil
+}
