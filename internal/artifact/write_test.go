@@ -222,6 +222,7 @@ func TestWriteSaysWhatIsInTheWay(t *testing.T) {
 		if err := os.Chmod(dir, 0o555); err != nil {
 			t.Fatal(err)
 		}
+		defer os.Chmod(dir, 0o755)
 		err := Write(dir, files(0)[:1]...)
 		checkErrors(t, err, fault.Artifact, "permission denied")
 		if !errors.Is(err, fs.ErrPermission) {
