@@ -151,7 +151,11 @@ func (l *loader) merge(c *Config, f configFile) {
 		}
 		c.Env[name] = e
 	}
-	l.extra(c, f, d.tree)
+	for _, key := range slices.Sorted(maps.Keys(d.tree)) {
+		if key != "alias" {
+			l.extra(c, f, d.tree[key])
+		}
+	}
 }
 
 // extra finds files that the configuration names: a linker, a wrapper, a linker script inside a flag. They are

@@ -1,3 +1,287 @@
 package cargo
 
-func (l *loader) outside(w *Workspace, hold func(string)) {}
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+)
+
+// scanLimit is the largest source that is looked through, in bytes. What is larger is data: rustc takes minutes
+// for a megabyte of code.
+const scanLimit = 4 << 20
+
+// outside finds what the packages read beyond their folders. A source may name a file in include!, include_str!,
+// include_bytes! and #[path], or in any other string with a ".." in it, as build scripts and tests do; links lead
+// out as well. Where a string with ".." names nothing that exists, or a source asks for the folders above it in
+// another way, the package is wide: it may read anything.
+func (l *loader) outside(w *Workspace, hold func(string)) {
+	s := &scanner{loader: l, roots: map[string]bool{}, relative: map[string]bool{"CARGO_WORKSPACE_DIR": true}}
+	up := l.upwards(w.Root)
+	if len(up) > 1 {
+		s.repository = up[len(up)-1]
+	}
+	for name, e := range w.Config.Env {
+		if e.Relative {
+			s.relative[name] = true
+		}
+	}
+	for _, p := range w.Packages {
+		s.roots[p.Dir] = true
+	}
+	for _, p := range w.Packages {
+		s.pkg, s.seen = p, map[string]bool{}
+		s.folder(p.Dir)
+		for _, t := range sourcesOf(p) {
+			if name := path.Join(p.Dir, t); !Within(p.Dir, name) {
+				s.add(name)
+			}
+		}
+		slices.Sort(p.Outside)
+		for _, name := range p.Outside {
+			hold(path.Dir(name))
+		}
+	}
+}
+
+func sourcesOf(p *Package) []string {
+	var all []string
+	if p.Lib != nil {
+		all = append(all, p.Lib.Path)
+	}
+	for _, list := range [][]Target{p.Bins, p.Examples, p.Tests, p.Benches} {
+		for _, t := range list {
+			all = append(all, t.Path)
+		}
+	}
+	if p.Build != "" {
+		all = append(all, p.Build)
+	}
+	return all
+}
+
+// scanner looks through the sources of one package after the other.
+type scanner struct {
+	*loader
+	roots      map[string]bool // folders of local packages
+	relative   map[string]bool // environment variables that hold a folder of the project
+	repository string          // files beyond it are never taken; "" without one
+	pkg        *Package
+	seen       map[string]bool
+}
+
+func (s *scanner) folder(dir string) {
+	entries, err := fs.ReadDir(s.fsys, dir)
+	if err != nil {
+		return // reported when the context is made
+	}
+	if dir != s.pkg.Dir && slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return e.Name() == "CACHEDIR.TAG" || e.Name() == ".rustc_info.json"
+	}) {
+		return
+	}
+	for _, e := range entries {
+		name := path.Join(dir, e.Name())
+		if dir == s.pkg.Dir && !s.pkg.Member && slices.Contains([]string{"tests", "benches", "examples"}, e.Name()) {
+			continue // not compiled
+		}
+		switch {
+		case e.Type()&fs.ModeSymlink != 0:
+			if to, err := fs.ReadLink(s.fsys, name); err == nil && !path.IsAbs(to) {
+				s.link(path.Join(dir, to))
+			}
+		case e.IsDir() && !s.roots[name] && e.Name() != ".git" && e.Name() != "node_modules" && name != path.Join(s.root.dir, "target"):
+			s.folder(name)
+		case e.Type().IsRegular():
+			s.file(name)
+		}
+	}
+}
+
+// link adds what a symbolic link of the package points to.
+func (s *scanner) link(to string) {
+	if !Within(s.pkg.Dir, to) && !Within(to, s.pkg.Dir) {
+		s.add(to)
+	}
+}
+
+// textual are the extensions of other sources that name files by paths relative to themselves.
+var textual = []string{".c", ".h", ".cc", ".cpp", ".cxx", ".hpp", ".s", ".proto", ".cmake", ".mk", ".am", ".graphql", ".html", ".j2", ".tera", ".sql"}
+
+func (s *scanner) file(name string) {
+	ext := path.Ext(name)
+	if s.seen[name] || ext != ".rs" && !slices.Contains(textual, ext) {
+		return
+	}
+	s.seen[name] = true
+	if info, err := fs.Stat(s.fsys, name); err != nil || info.Size() > scanLimit {
+		return
+	}
+	data, err := fs.ReadFile(s.fsys, name)
+	switch {
+	case err != nil:
+	case ext == ".rs":
+		s.rust(name, data)
+	case bytes.Contains(data, []byte("../")):
+		for _, word := range upPaths(string(data)) {
+			if to := path.Join(path.Dir(name), word); !Within(s.pkg.Dir, to) && !Within(to, s.pkg.Dir) {
+				s.add(to)
+			}
+		}
+	}
+}
+
+// cargoCalls are strings by which a build script or test runs cargo, which reads the whole workspace.
+var cargoCalls = []string{"cargo", "CARGO", "locate-project"}
+
+// rust looks through a Rust source. A package that stands in for a foreign one comes from a project of its own,
+// which knows nothing of this workspace, so it is never wide.
+func (s *scanner) rust(name string, data []byte) {
+	if !s.suspicious(data) {
+		return
+	}
+	var manifestDir, climbs bool
+	paths := bytes.Contains(data, []byte("PathBuf"))
+	for _, t := range rustTokens(data) {
+		at := fmt.Sprintf("%s:%d", s.show(name), t.line)
+		switch {
+		case t.str:
+			manifestDir = manifestDir || t.text == "CARGO_MANIFEST_DIR"
+			s.literal(name, at, t)
+			if s.relative[t.text] {
+				s.wide(at + " uses " + t.text)
+			}
+			if slices.Contains(cargoCalls, t.text) {
+				s.wide(at + " may call cargo")
+			}
+		case t.text == "workspace_root" || t.text == "MetadataCommand":
+			s.wide(at + " may call cargo")
+		case t.text == "current_dir":
+			manifestDir = true
+		case t.text == "parent" || t.text == "ancestors" || t.text == "pop" && paths:
+			climbs = true
+		}
+		if manifestDir && climbs {
+			s.wide(at + " looks in the folders above the package")
+		}
+	}
+}
+
+// suspicious reports that a source is worth reading word by word.
+func (s *scanner) suspicious(data []byte) bool {
+	has := func(text string) bool { return bytes.Contains(data, []byte(text)) }
+	for name := range s.relative {
+		if has(name) {
+			return true
+		}
+	}
+	return slices.ContainsFunc([]string{"../", "/..", `".."`, `"cargo"`, "CARGO", "current_dir", "locate-project", "workspace_root", "MetadataCommand"}, has)
+}
+
+// literal handles one string of a Rust source.
+func (s *scanner) literal(name, at string, t rustToken) {
+	dir := path.Dir(name)
+	for _, opening := range []string{"include!(", "include_str!(", "include_bytes!("} {
+		if strings.HasSuffix(t.before, opening) {
+			s.reach(path.Join(dir, t.text))
+			return
+		}
+	}
+	words := upPaths(t.text)
+	if strings.HasSuffix(t.before, "path=") && s.reach(path.Join(dir, t.text)) == settled {
+		return // elsewhere the attribute is relative to a module inside the file, or is not about modules
+	}
+	for _, word := range words {
+		found := missing
+		for _, w := range []string{word, strings.TrimLeft(word, "/"), word[max(strings.Index(word, ".."), 0):]} {
+			for _, base := range []string{dir, s.pkg.Dir, s.root.dir} {
+				found = max(found, s.reach(path.Join(base, w)))
+			}
+		}
+		if found != settled {
+			s.wide(fmt.Sprintf("%s names %s, which cannot be followed", at, quote(t.text)))
+		}
+	}
+}
+
+// reached is what a path turned out to be, from the weakest to the strongest finding.
+type reached int
+
+const (
+	missing reached = iota
+	settled         // in the package, or added to it
+	above           // a folder that holds the package: anything below it may be meant
+)
+
+// reach adds what is at name if it is outside the package.
+func (s *scanner) reach(name string) reached {
+	if _, err := fs.Stat(s.fsys, name); err != nil {
+		return missing
+	}
+	if Within(s.pkg.Dir, name) {
+		return settled
+	}
+	if Within(name, s.pkg.Dir) {
+		return above
+	}
+	s.add(name)
+	return settled
+}
+
+// add takes a file or folder that is there and belongs to the project, and looks through it.
+func (s *scanner) add(name string) {
+	if !Within(".", name) || name == "." || slices.Contains(s.pkg.Outside, name) || s.repository != "" && !Within(s.repository, name) {
+		return
+	}
+	info, err := fs.Stat(s.fsys, name)
+	if err != nil {
+		return
+	}
+	s.pkg.Outside = append(s.pkg.Outside, name)
+	switch {
+	case info.IsDir() && !s.roots[name]:
+		s.folder(name)
+	case path.Ext(name) == ".rs":
+		// Its modules lie beside it.
+		if data, err := fs.ReadFile(s.fsys, name); err == nil && declaresModule(data) {
+			if dir := path.Dir(name); !Within(dir, s.pkg.Dir) {
+				s.add(dir)
+			} else {
+				s.wide(s.show(name) + " has modules beside it")
+			}
+		}
+		s.file(name)
+	}
+}
+
+// declaresModule reports a "mod name;".
+func declaresModule(data []byte) bool {
+	tokens := rustTokens(data)
+	return slices.ContainsFunc(tokens, func(t rustToken) bool { return !t.str && t.text == "mod" })
+}
+
+func (s *scanner) wide(why string) {
+	if s.pkg.Wide == "" && (s.pkg.Member || !s.pkg.Whole) {
+		s.pkg.Wide = why
+	}
+}
+
+// upPaths returns the words of a text that have ".." as a part of a path.
+func upPaths(text string) []string {
+	if !strings.Contains(text, "..") {
+		return nil
+	}
+	var all []string
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n\"'`<>=,;:|(){}[]*?", r) }) {
+		parts := strings.Split(word, "/")
+		up := slices.ContainsFunc(parts, func(p string) bool {
+			return p == ".." || len(p) == 4 && p[0] == '-' && strings.HasSuffix(p, "..") // -I.., -L..
+		})
+		if up && (strings.Contains(word, "/") || word == text) {
+			all = append(all, word)
+		}
+	}
+	return all
+}

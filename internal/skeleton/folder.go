@@ -46,7 +46,7 @@ func (m *maker) list(dir string, fn func(string, fs.FileInfo)) {
 		name := path.Join(dir, info.Name())
 		if !utf8.ValidString(info.Name()) {
 			if !m.ignore.skip(name, info) {
-				m.problem(name, "its name is not valid UTF-8", "rename them")
+				m.problem(name, "its name is not valid UTF-8", "rename them, or exclude their folder in .lpipeignore")
 			}
 			continue
 		}
@@ -127,8 +127,8 @@ func (m *maker) strays() {
 			}
 		}
 	}
-	if root := m.owned[m.ws.Root]; root != nil && m.real[root] {
-		return // they are a part of that package
+	if root := m.owned[m.ws.Root]; !m.closure && !wide || root != nil && m.real[root] {
+		return // of no use, or a part of that package
 	}
 	m.stray(m.ws.Root, wide)
 }
@@ -176,6 +176,9 @@ var inertNames = []string{
 func tooLarge(t *Tree, limit int64) error {
 	why := fmt.Sprintf("the files to send are %s, the limit is %s; the largest folders:", size(t.Size()), size(limit))
 	for _, f := range t.Largest(8) {
+		if f.Size < t.Size()/1000 {
+			break
+		}
 		why += fmt.Sprintf("\n%9s  %s", size(f.Size), shown(f.Path))
 	}
 	return &fault.Error{

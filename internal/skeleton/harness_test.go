@@ -1,14 +1,21 @@
 package skeleton
 
 import (
+	"bytes"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"lpipe/internal/cargo"
+	"lpipe/internal/testparts"
 )
 
 // project writes the files of a txtar archive into a new folder and returns it.
@@ -26,7 +33,11 @@ func unpack(t *testing.T, dir, archive string) {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(name, f.Data, 0o644); err != nil {
+		mode := fs.FileMode(0o644)
+		if bytes.HasPrefix(f.Data, []byte("#!/")) {
+			mode = 0o755
+		}
+		if err := os.WriteFile(name, f.Data, mode); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -40,4 +51,111 @@ func load(t *testing.T, dir string) *cargo.Workspace {
 		t.Fatal(err)
 	}
 	return ws
+}
+
+// materialize writes the tree into an empty folder, as BuildKit would.
+func materialize(t *testing.T, tree *Tree, dir string) {
+	t.Helper()
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	err := tree.Walk(t.Context(), "/", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(dir, name)
+		switch {
+		case d.IsDir():
+			return os.Mkdir(to, 0o755)
+		case d.Type()&fs.ModeSymlink != 0:
+			link, err := tree.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			return os.Symlink(string(link), to)
+		}
+		data, err := tree.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(to, data, info.Mode().Perm()); err != nil {
+			return err
+		}
+		return os.Chtimes(to, time.Time{}, info.ModTime())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// needCargo skips the test where there is no cargo with which to compare.
+func needCargo(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("compiles with cargo, which -short leaves out")
+	}
+	_, err := exec.LookPath("cargo")
+	testparts.Need(t, err == nil, "cargo", "apt-get install cargo, or https://rustup.rs")
+}
+
+// host is the triple that cargo compiles for by default.
+var host = sync.OnceValue(func() string {
+	out, _ := exec.Command("rustc", "-vV").Output()
+	_, rest, _ := strings.Cut(string(out), "host: ")
+	triple, _, _ := strings.Cut(rest, "\n")
+	return triple
+})
+
+// cargoRun runs cargo in dir with a target folder of its own and returns what it printed and the foreign crates it
+// compiled, sorted, as "name version".
+func cargoRun(dir, target string, args ...string) (out string, compiled []string, err error) {
+	cmd := exec.Command("cargo", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "CARGO_NET_OFFLINE=true", "CARGO_TARGET_DIR="+target, "CARGO_INCREMENTAL=0", "CARGO_TERM_COLOR=never")
+	b, err := cmd.CombinedOutput()
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) == 3 && f[0] == "Compiling" {
+			compiled = append(compiled, f[1]+" "+strings.TrimPrefix(f[2], "v"))
+		}
+	}
+	slices.Sort(compiled)
+	return string(b), slices.Compact(compiled), err
+}
+
+// lockProject makes the project's lock file with cargo, and turns its vendor folder into what `cargo vendor` makes.
+func lockProject(t *testing.T, dir, root string) {
+	t.Helper()
+	crates, _ := filepath.Glob(filepath.Join(dir, root, "vendor/*"))
+	for _, c := range crates {
+		if err := os.WriteFile(filepath.Join(c, ".cargo-checksum.json"), []byte(`{"files":{}}`), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(crates) > 0 {
+		name := filepath.Join(dir, root, ".cargo/config.toml")
+		old, _ := os.ReadFile(name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		text := string(old) + "\n[source.crates-io]\nreplace-with = \"vendored\"\n[source.vendored]\ndirectory = \"vendor\"\n"
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	relock(t, filepath.Join(dir, root))
+}
+
+// relock brings the lock file up to date with the manifests.
+func relock(t *testing.T, dir string) {
+	t.Helper()
+	if out, _, err := cargoRun(dir, t.TempDir(), "generate-lockfile"); err != nil {
+		t.Fatal(out)
+	}
 }

@@ -2,9 +2,11 @@ package skeleton
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"path"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
@@ -40,20 +42,27 @@ func readIgnore(ws *cargo.Workspace) (*ignore, error) {
 			if err != nil {
 				continue
 			}
-			lines, err := ignorefile.ReadAll(bytes.NewReader(data))
-			if err == nil {
-				var patterns *patternmatcher.PatternMatcher
-				if patterns, err = patternmatcher.New(lines); err == nil {
-					g.files = append(g.files, ignoreFile{name, dir, patterns})
-				}
-			}
+			patterns, err := parseIgnore(data)
 			if err != nil {
 				errs.Addf("cannot read the patterns of "+name, err.Error(), "correct the pattern: its syntax is that of .dockerignore")
+				break
 			}
+			g.files = append(g.files, ignoreFile{name, dir, patterns})
 			break
 		}
 	}
 	return g, errs.Err()
+}
+
+func parseIgnore(data []byte) (*patternmatcher.PatternMatcher, error) {
+	if !utf8.Valid(data) {
+		return nil, errors.New("the file is not valid UTF-8") // the matcher would print this by itself
+	}
+	lines, err := ignorefile.ReadAll(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	return patternmatcher.New(lines)
 }
 
 // names returns the ignore files for a message.
@@ -86,7 +95,7 @@ func (g *ignore) match(name string) bool {
 func (g *ignore) skip(name string, info fs.FileInfo) bool {
 	base := path.Base(name)
 	switch {
-	case base == ".git", strings.HasPrefix(base, ".env"):
+	case base == ".git", base == ".env", strings.HasPrefix(base, ".env") && !info.IsDir():
 		return true
 	case strings.HasPrefix(base, "credentials") && path.Base(path.Dir(name)) == ".cargo":
 		return true

@@ -44,14 +44,14 @@ type Note struct{ Package, Text string }
 // Make returns the skeleton, the context of the stages that fetch and compile the dependencies. Its errors are
 // usage faults, all of them at once.
 func Make(ws *cargo.Workspace) (*Tree, []Note, error) {
-	m := newMaker(ws, Options{})
-	return m.make(nil)
+	return newMaker(ws, Options{}).make(nil)
 }
 
 // Closure returns the context in which pkgs are compiled: the skeleton with their folders and those of the local
 // packages they depend on laid over it. Its errors are usage faults, all of them at once.
 func Closure(ws *cargo.Workspace, pkgs []*cargo.Package, o Options) (*Tree, []Note, error) {
 	m := newMaker(ws, o)
+	m.closure = true
 	return m.make(pkgs)
 }
 
@@ -81,7 +81,6 @@ func newMaker(ws *cargo.Workspace, o Options) *maker {
 }
 
 func (m *maker) make(pkgs []*cargo.Package) (*Tree, []Note, error) {
-	m.closure = pkgs != nil
 	var err error
 	if m.ignore, err = readIgnore(m.ws); err != nil {
 		return nil, nil, err
@@ -90,13 +89,12 @@ func (m *maker) make(pkgs []*cargo.Package) (*Tree, []Note, error) {
 	for _, p := range m.ws.Packages {
 		if m.real[p] {
 			m.folder(p.Dir)
+			m.tree.write(p.Manifest.Path, p.Manifest.Data) // whatever is excluded
 		} else if err := m.stub(p); err != nil {
 			return nil, nil, err
 		}
 	}
-	if m.closure {
-		m.strays()
-	}
+	m.strays()
 	if err := m.shared(); err != nil {
 		return nil, nil, err
 	}

@@ -1,0 +1,194 @@
+package cargo
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// rustToken is a word or a string literal of Rust source; all other text is left out.
+type rustToken struct {
+	text   string
+	str    bool
+	line   int
+	before string // the two tokens before a string, joined, with punctuation between: "include_str!(", "path="
+}
+
+// rustTokens splits Rust source into words and string literals. Comments, characters and lifetimes are skipped. It
+// reads what the compiler would refuse as well, and always ends.
+func rustTokens(src []byte) []rustToken {
+	var (
+		all   []rustToken
+		line  = 1
+		last  string // the last word and the punctuation since
+		i     int
+		count = func(b []byte) { line += bytes.Count(b, []byte("\n")) }
+	)
+	emit := func(s string, at int) {
+		all = append(all, rustToken{text: s, str: true, line: at, before: last})
+		last = ""
+	}
+	for i < len(src) {
+		switch c := src[i]; {
+		case c == '\n':
+			line++
+			i++
+		case c == '/' && i+1 < len(src) && src[i+1] == '/':
+			i += length(bytes.IndexByte(src[i:], '\n'), len(src)-i, 0)
+		case c == '/' && i+1 < len(src) && src[i+1] == '*':
+			end := blockComment(src[i:])
+			count(src[i : i+end])
+			i += end
+		case c == '"':
+			end := stringEnd(src[i:])
+			emit(unescape(src[i+1:i+end]), line)
+			count(src[i : i+end])
+			i += min(end+1, len(src)-i)
+		case c == '\'':
+			i += charEnd(src[i:])
+		case isWord(c):
+			end := i
+			for end < len(src) && isWord(src[end]) {
+				end++
+			}
+			word := string(src[i:end])
+			if text, n, ok := rawString(word, src[end:]); ok {
+				emit(text, line)
+				count(src[end : end+n])
+				i = end + n
+				continue
+			}
+			i = end
+			if end < len(src) && src[end] == '"' && (word == "b" || word == "c") {
+				continue // the string follows
+			}
+			all = append(all, rustToken{text: word, line: line})
+			last = word
+		default:
+			if c > ' ' && len(last) < 64 {
+				last += string(rune(c))
+			}
+			i++
+		}
+	}
+	return all
+}
+
+// length returns n+plus, or all when n says that nothing was found.
+func length(n, all, plus int) int {
+	if n < 0 {
+		return all
+	}
+	return n + plus
+}
+
+func isWord(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= utf8.RuneSelf
+}
+
+// blockComment returns the length of a /* comment */, which may nest.
+func blockComment(b []byte) int {
+	depth := 0
+	for i := 0; i+1 < len(b); i++ {
+		switch string(b[i : i+2]) {
+		case "/*":
+			depth++
+			i++
+		case "*/":
+			depth--
+			i++
+			if depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return len(b)
+}
+
+// stringEnd returns the offset of the quote that closes the string b starts with, or the length of b.
+func stringEnd(b []byte) int {
+	for i := 1; i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
+		}
+	}
+	return len(b)
+}
+
+// rawString reads r"…", r#"…"# and so on, after the word that opens it.
+func rawString(word string, rest []byte) (text string, n int, ok bool) {
+	if word != "r" && word != "br" && word != "cr" {
+		return "", 0, false
+	}
+	hashes := 0
+	for hashes < len(rest) && rest[hashes] == '#' {
+		hashes++
+	}
+	if hashes == len(rest) || rest[hashes] != '"' {
+		return "", 0, false // a raw identifier, or the variable r
+	}
+	body := rest[hashes+1:]
+	end := bytes.Index(body, []byte(`"`+strings.Repeat("#", hashes)))
+	if end < 0 {
+		return string(body), len(rest), true
+	}
+	return string(body[:end]), 2*hashes + 2 + end, true
+}
+
+// charEnd returns the length of a character literal, or of a lifetime's quote.
+func charEnd(b []byte) int {
+	switch {
+	case len(b) > 2 && b[1] == '\\':
+		return length(bytes.IndexByte(b[3:], '\''), min(3, len(b)), 4)
+	case len(b) > 2:
+		if _, n := utf8.DecodeRune(b[1:]); 1+n < len(b) && b[1+n] == '\'' {
+			return n + 2
+		}
+	}
+	return 1
+}
+
+// unescape resolves the escapes that a path may hold; others stay as written.
+func unescape(b []byte) string {
+	s := string(b)
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var out strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 == len(s) {
+			out.WriteByte(s[i])
+			continue
+		}
+		i++
+		switch s[i] {
+		case 'n':
+			out.WriteByte('\n')
+		case 't':
+			out.WriteByte('\t')
+		case '\\', '"', '\'':
+			out.WriteByte(s[i])
+		case '\n': // goes on after the next line's indentation
+			for i+1 < len(s) && strings.IndexByte(" \t\r\n", s[i+1]) >= 0 {
+				i++
+			}
+		case 'x':
+			if i+2 < len(s) {
+				if v, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+					out.WriteByte(byte(v))
+					i += 2
+					continue
+				}
+			}
+			out.WriteString(`\x`)
+		default:
+			out.WriteByte('\\')
+			out.WriteByte(s[i])
+		}
+	}
+	return out.String()
+}
