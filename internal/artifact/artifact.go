@@ -14,7 +14,7 @@ import (
 // Expect is what a program was built for.
 type Expect struct {
 	Arch    string // "x86_64" or "arm64", as Lambda says it
-	Link    string // "static" or "dynamic"
+	Link    string // "static" or "dynamic"; empty takes either
 	Runtime string // Lambda's name, such as "provided.al2023"; decides the glibc floor of a dynamic program
 	// Libraries are the file names of shared libraries that the zip or a layer carries beside the program.
 	Libraries []string

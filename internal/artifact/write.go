@@ -25,7 +25,8 @@ const tempPrefix, tempSuffix = ".lpipe-", ".partial"
 
 // Write makes the files appear in dir, which it creates: each is complete and on the disk before it takes its
 // name, in the order given, and a run that is killed, or meets a full disk, leaves the old files as they were.
-// What killed runs left behind is removed. Runs on the same folder wait for each other.
+// What killed runs left behind is removed. Runs on the same folder wait for each other. The error is a
+// [fault.Error]: of kind NoSpace for a full disk, else Usage.
 func Write(dir string, files ...File) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return writeFault(dir, err)
@@ -108,7 +109,7 @@ func removeLeftovers(dir string) {
 }
 
 func writeFault(path string, err error) error {
-	f := &fault.Error{Kind: fault.Artifact, What: fmt.Sprintf("cannot write %s", path), Err: err, Fix: "choose another folder for the output"}
+	f := &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("cannot write %s", path), Err: err, Fix: "choose another folder for the output"}
 	switch {
 	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
 		f.Kind, f.Fix = fault.NoSpace, "free some space; the files of the previous build are untouched"

@@ -204,17 +204,17 @@ func TestWriteSaysWhatIsInTheWay(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "bootstrap.zip"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	checkErrors(t, Write(dir, files(0)...), fault.Artifact, "it is a folder")
+	checkErrors(t, Write(dir, files(0)...), fault.Usage, "it is a folder")
 	if got := names(t, dir); got != "bootstrap.zip" {
 		t.Errorf("the folder has %s", got)
 	}
-	checkErrors(t, Write(dir, File{Name: "../x"}), fault.Artifact, "has a folder in it")
+	checkErrors(t, Write(dir, File{Name: "../x"}), fault.Usage, "has a folder in it")
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	err := Write(filepath.Join(file, "sub"), files(0)...)
-	checkErrors(t, err, fault.Artifact, "not a directory")
+	checkErrors(t, err, fault.Usage, "not a directory")
 	if !errors.Is(err, syscall.ENOTDIR) {
 		t.Errorf("the cause is lost: %v", err)
 	}
@@ -224,7 +224,7 @@ func TestWriteSaysWhatIsInTheWay(t *testing.T) {
 		}
 		defer os.Chmod(dir, 0o755)
 		err := Write(dir, files(0)[:1]...)
-		checkErrors(t, err, fault.Artifact, "permission denied")
+		checkErrors(t, err, fault.Usage, "permission denied")
 		if !errors.Is(err, fs.ErrPermission) {
 			t.Errorf("the cause is lost: %v", err)
 		}

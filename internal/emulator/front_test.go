@@ -276,15 +276,24 @@ func TestURLStreams(t *testing.T) {
 		t.Errorf("%q %v", b, err)
 	}
 	// A caller that hangs up leaves the function alive.
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
+	ctx, hangUp := context.WithCancel(t.Context())
 	req, _ := http.NewRequestWithContext(ctx, "POST", web.URL, strings.NewReader(`{"do":"stream"}`))
 	req.Header.Set("Content-Type", "application/json")
-	if resp, err := http.DefaultClient.Do(req); err == nil {
-		_, _ = io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
+	resp, err = http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
 	}
-	time.Sleep(300 * time.Millisecond)
+	_, err = io.ReadFull(resp.Body, make([]byte, len("first ")))
+	hangUp()
+	resp.Body.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for under := 1; under > 0; time.Sleep(10 * time.Millisecond) {
+		f.mu.Lock()
+		under = f.calls
+		f.mu.Unlock()
+	}
 	if r, err := f.Invoke(t.Context(), do("count")); err != nil || !strings.HasPrefix(string(r.Payload), "[5,") {
 		t.Errorf("after the hang-up: %s %v", r.Payload, err)
 	}
