@@ -165,7 +165,7 @@ func TestAnswerBeforeTheEndCounts(t *testing.T) {
 func TestInitErrorsOutputIsComplete(t *testing.T) {
 	var stderr buffer
 	run(t, program(t, "init-error", func(p *Program) { p.Stderr = &stderr }), Event{})
-	if stderr.String() != "giving up\n" {
+	if !strings.HasPrefix(stderr.String(), "giving up\n") { // a binary built for coverage adds a line
 		t.Errorf("stderr %q", &stderr)
 	}
 }
