@@ -2,7 +2,7 @@
 //
 // Rendering is pure and its text depends on nothing of the host: a laptop and a CI job get equal bytes, and so
 // equal cache keys. Each value that reaches a command is quoted, so no value can change the structure; values
-// that cannot be quoted (a newline, NUL) are refused.
+// that cannot be quoted (a newline, NUL, other than UTF-8) are refused.
 package dockerfile
 
 import (
@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+	"unicode/utf8"
 
 	"lpipe"
 	"lpipe/internal/config"
@@ -128,9 +129,10 @@ func check(v view) error {
 	}
 	words := func(what string, values ...string) {
 		for _, value := range values {
+			why := unwritable(value)
 			switch {
-			case strings.ContainsAny(value, "\n\r\x00"):
-				refuse(what, value, "it contains a line break or a NUL byte")
+			case why != "":
+				refuse(what, value, "it "+why)
 			case strings.HasPrefix(value, "-"):
 				refuse(what, value, "it would be read as an option")
 			}
@@ -146,11 +148,23 @@ func check(v view) error {
 		if !variable.MatchString(e.Name) {
 			refuse("the variable", e.Name, "a name has letters, digits and underscores only")
 		}
-		if strings.ContainsAny(e.Value, "\n\r\x00") {
-			refuse("the variable", e.Name, "its value contains a line break or a NUL byte")
+		if why := unwritable(e.Value); why != "" {
+			refuse("the variable", e.Name, "its value "+why)
 		}
 	}
 	return l.Err()
+}
+
+// unwritable says why no quoting can bring value into a Dockerfile unchanged, "" when it can be written.
+func unwritable(value string) string {
+	switch {
+	case strings.ContainsAny(value, "\n\r\x00"):
+		return "contains a line break or a NUL byte"
+	case !utf8.ValidString(value):
+		return "is not UTF-8"
+	default:
+		return ""
+	}
 }
 
 var plain = regexp.MustCompile(`^[A-Za-z0-9_./:=,@%+-]+$`)

@@ -1,0 +1,400 @@
+package dockerfile
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+
+	"lpipe/internal/fault"
+	"lpipe/internal/plan"
+	"lpipe/internal/testparts"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// variant is what a package without lpipe.toml has, with changes.
+func variant(change func(*plan.Variant)) *plan.Variant {
+	v := &plan.Variant{
+		Base:    "docker.io/library/rust:1-bookworm",
+		Dir:     ".",
+		Target:  "x86_64-unknown-linux-musl",
+		Profile: "release",
+	}
+	if change != nil {
+		change(v)
+	}
+	return v
+}
+
+var variants = map[string]*plan.Variant{
+	"default": variant(nil),
+	"alpine":  variant(func(v *plan.Variant) { v.Base = "docker.io/library/rust:1-alpine" }),
+	"oci-layout-static-gnu": variant(func(v *plan.Variant) {
+		v.Base = "oci-layout:///home/user/.cache/lpipe/base"
+		v.Target = "x86_64-unknown-linux-gnu"
+		v.Env = []plan.Env{{Name: "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS", Value: "-Ctarget-feature=+crt-static"}}
+	}),
+	"dynamic-gnu":    variant(func(v *plan.Variant) { v.Target = "x86_64-unknown-linux-gnu" }),
+	"arm64":          variant(func(v *plan.Variant) { v.Target = "aarch64-unknown-linux-musl" }),
+	"rust-toolchain": variant(func(v *plan.Variant) { v.Channel, v.Components = "1.85", []string{"clippy", "rust-src"} }),
+	"packages":       variant(func(v *plan.Variant) { v.Packages = []string{"libpq-dev", "protobuf-compiler=3.21.12-3"} }),
+	"features": variant(func(v *plan.Variant) {
+		v.Dir = "services/api"
+		v.Profile = "lambda-release"
+		v.Features = []string{"api/default", "api/with-lambda", "report/pdf"}
+		v.NoDefaultFeatures = true
+	}),
+	"awkward-values": variant(func(v *plan.Variant) {
+		v.Dir = "it's my $HOME folder"
+		v.Env = []plan.Env{
+			{Name: "BACKSLASH", Value: `a\nb\`},
+			{Name: "DOLLAR", Value: "$HOME ${PATH} $(id) `id`"},
+			{Name: "EMPTY"},
+			{Name: "QUOTES", Value: `"double" 'single'`},
+		}
+		v.TestEnv = []plan.Env{
+			{Name: "DOLLAR", Value: "$HOME ${PATH} $(id) `id`"},
+			{Name: "HEREDOC", Value: "EOF"},
+			{Name: "QUOTES", Value: `"double" 'single' \`},
+		}
+	}),
+	"network": variant(func(v *plan.Variant) { v.AllowNetwork = true }),
+}
+
+func render(t *testing.T, v *plan.Variant) string {
+	t.Helper()
+	text, err := Render(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// parse reads a Dockerfile as BuildKit does.
+func parse(text string) ([]instructions.Stage, error) {
+	result, err := parser.Parse(strings.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	stages, _, err := instructions.Parse(result.AST, nil)
+	return stages, err
+}
+
+func mustParse(t *testing.T, text string) []instructions.Stage {
+	t.Helper()
+	stages, err := parse(text)
+	if err != nil {
+		t.Fatalf("BuildKit cannot read it: %v\n%s", err, text)
+	}
+	return stages
+}
+
+// script is what the RUN of a stage gives to the shell.
+func script(t *testing.T, text, stage string) string {
+	t.Helper()
+	for _, s := range mustParse(t, text) {
+		for _, c := range s.Commands {
+			if run, ok := c.(*instructions.RunCommand); ok && s.Name == stage {
+				return run.Files[0].Data
+			}
+		}
+	}
+	t.Fatalf("%s has no RUN", stage)
+	return ""
+}
+
+func TestRenderingIsTheGoldenOne(t *testing.T) {
+	for name, v := range variants {
+		t.Run(name, func(t *testing.T) {
+			got := render(t, v)
+			golden := filepath.Join("testdata", name+".Dockerfile")
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("differs from %s; see what changed with -update and git diff\n%s", golden, got)
+			}
+		})
+	}
+}
+
+func TestRenderingDependsOnTheVariantAlone(t *testing.T) {
+	for name, v := range variants {
+		t.Setenv("CARGO_BUILD_JOBS", "1")
+		first := render(t, v)
+		t.Setenv("CARGO_BUILD_JOBS", "64")
+		t.Setenv("HOME", t.TempDir())
+		again := *v
+		again.Lambdas = []*plan.Lambda{{Name: "report", Kind: "bin", Bin: "report", Arch: "arm64"}}
+		if got := render(t, &again); got != first {
+			t.Errorf("%s: another environment or lambda gives another text", name)
+		}
+	}
+}
+
+func TestStagesAreThoseThatAreSolved(t *testing.T) {
+	want := []string{StageToolchain, StageFetch, "compiler", StageDeps, StageBuild, StageTest, StageBootstrap, StageLambda}
+	for name, v := range variants {
+		var got []string
+		for _, s := range mustParse(t, render(t, v)) {
+			got = append(got, s.Name)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: stages %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestOnlyToolchainAndFetchReachTheNetwork: the code of dependencies runs in the other stages.
+func TestOnlyToolchainAndFetchReachTheNetwork(t *testing.T) {
+	for name, v := range variants {
+		for _, s := range mustParse(t, render(t, v)) {
+			for _, c := range s.Commands {
+				run, ok := c.(*instructions.RunCommand)
+				if !ok {
+					continue
+				}
+				want := instructions.NetworkNone
+				if s.Name == StageToolchain || s.Name == StageFetch || v.AllowNetwork {
+					want = instructions.NetworkDefault
+				}
+				if got := instructions.GetNetwork(run); got != want {
+					t.Errorf("%s: %s runs with network %q, want %q", name, s.Name, got, want)
+				}
+				for _, m := range mounts(t, run) {
+					if (m.Type == instructions.MountTypeSSH || m.Type == instructions.MountTypeSecret) && s.Name != StageFetch {
+						t.Errorf("%s: %s has a %s mount", name, s.Name, m.Type)
+					}
+				}
+			}
+		}
+	}
+}
+
+func mounts(t *testing.T, run *instructions.RunCommand) []*instructions.Mount {
+	t.Helper()
+	// The mounts are parsed only when the variables in them are expanded.
+	if err := run.Expand(func(word string) (string, error) { return word, nil }); err != nil {
+		t.Fatal(err)
+	}
+	return instructions.GetMounts(run)
+}
+
+func TestScriptsAreReadByTheShell(t *testing.T) {
+	// Excluded: quoted values look like mistakes in quoting (SC1003, SC2016), and "a && b || continue" is no if-else (SC2015).
+	checkers := [][]string{{"dash", "-n"}, {"shellcheck", "--shell=dash", "--exclude=SC1003,SC2015,SC2016", "-"}}
+	for _, command := range checkers {
+		t.Run(command[0], func(t *testing.T) {
+			_, err := exec.LookPath(command[0])
+			testparts.Need(t, err == nil, command[0], "apt-get install "+command[0])
+			seen := map[string]bool{}
+			for name, v := range variants {
+				for _, s := range mustParse(t, render(t, v)) {
+					for _, c := range s.Commands {
+						run, ok := c.(*instructions.RunCommand)
+						if !ok {
+							continue
+						}
+						if len(run.Files) != 1 || !strings.HasPrefix(run.Files[0].Data, "set -eu\n") {
+							t.Fatalf("%s: the RUN of %s is no script that stops at its first error", name, s.Name)
+						}
+						text := run.Files[0].Data
+						if seen[text] {
+							continue
+						}
+						seen[text] = true
+						cmd := exec.Command(command[0], command[1:]...)
+						cmd.Stdin = strings.NewReader(text)
+						if out, err := cmd.CombinedOutput(); err != nil {
+							t.Errorf("%s: %s: %v\n%s", name, s.Name, err, out)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestEnvironmentArrivesAsItWasWritten(t *testing.T) {
+	v := variants["awkward-values"]
+	got := environment(t, render(t, v), "compiler")
+	for _, e := range v.Env {
+		if value, ok := got[e.Name]; !ok || value != e.Value {
+			t.Errorf("%s is %q in the build, want %q", e.Name, value, e.Value)
+		}
+	}
+}
+
+// environment is what the ENV instructions of a stage set, expanded as BuildKit does it.
+func environment(t *testing.T, text, stage string) map[string]string {
+	t.Helper()
+	env := map[string]string{}
+	lex := shell.NewLex('\\')
+	for _, s := range mustParse(t, text) {
+		if s.Name != stage {
+			continue
+		}
+		for _, c := range s.Commands {
+			set, ok := c.(*instructions.EnvCommand)
+			if !ok {
+				continue
+			}
+			for _, pair := range set.Env {
+				value, _, err := lex.ProcessWord(pair.Value, shell.EnvsFromSlice([]string{"HOME=/expanded", "PATH=/expanded"}))
+				if err != nil {
+					t.Fatalf("%s: %v", pair.Key, err)
+				}
+				env[pair.Key] = value
+			}
+		}
+	}
+	return env
+}
+
+func TestTestEnvironmentArrivesAsItWasWritten(t *testing.T) {
+	var exports []string
+	v := variants["awkward-values"]
+	for line := range strings.Lines(script(t, render(t, v), StageTest)) {
+		if strings.HasPrefix(line, "export ") {
+			exports = append(exports, line)
+		}
+	}
+	for _, e := range v.TestEnv {
+		cmd := exec.Command("sh", "-c", strings.Join(exports, "")+`printf %s "$`+e.Name+`"`)
+		if out, err := cmd.Output(); err != nil || string(out) != e.Value {
+			t.Errorf("%s is %q in the tests, want %q (%v)", e.Name, out, e.Value, err)
+		}
+	}
+}
+
+func TestEachWordIsOneArgument(t *testing.T) {
+	for _, word := range []string{"", "plain", "a b", "it's", `"`, "$HOME", "$(id)", "`id`", `\`, "*", "~", "a;b", "a&b", "#a", "ünïcode", "a\tb", "!x", "{a,b}"} {
+		out, err := exec.Command("sh", "-c", "printf '[%s]' "+quote(word)).Output()
+		if want := "[" + word + "]"; err != nil || string(out) != want {
+			t.Errorf("quote(%q) is read as %s, want %s (%v)", word, out, want, err)
+		}
+	}
+}
+
+func TestRenderRefusesWhatCannotBeWritten(t *testing.T) {
+	for _, c := range []struct {
+		change func(*plan.Variant)
+		want   string
+	}{
+		{func(v *plan.Variant) { v.Base = "rust:1\nRUN id" }, `the base image "rust:1\nRUN id" cannot be used: it is not an image reference`},
+		{func(v *plan.Variant) { v.Base = "$BASE" }, `the base image "$BASE" cannot be used: it is not an image reference`},
+		{func(v *plan.Variant) { v.Base = "" }, `the base image "" cannot be used: it is not an image reference`},
+		{func(v *plan.Variant) { v.Packages = []string{"a", "--allow-unauthenticated"} }, `the package "--allow-unauthenticated" cannot be used: it would be read as an option`},
+		{func(v *plan.Variant) { v.Channel = "a\nb" }, `the toolchain "a\nb" cannot be used: it contains a line break or a NUL byte`},
+		{func(v *plan.Variant) { v.Components = []string{"-v"} }, `the toolchain "-v" cannot be used: it would be read as an option`},
+		{func(v *plan.Variant) { v.Dir = "a\nEOF" }, `the folder "a\nEOF" cannot be used: it contains a line break or a NUL byte`},
+		{func(v *plan.Variant) { v.Profile = "-Z" }, `the profile "-Z" cannot be used: it would be read as an option`},
+		{func(v *plan.Variant) { v.Features = []string{"a\x00"} }, `the feature "a\x00" cannot be used: it contains a line break or a NUL byte`},
+		{func(v *plan.Variant) { v.Env = []plan.Env{{Name: "A=B"}} }, `the variable "A=B" cannot be used: a name has letters, digits and underscores only`},
+		{func(v *plan.Variant) { v.TestEnv = []plan.Env{{Name: "A", Value: "secret\r"}} }, `the variable "A" cannot be used: its value contains a line break or a NUL byte`},
+		{func(v *plan.Variant) { v.TestEnv = []plan.Env{{Name: "A", Value: "\xec"}} }, `the variable "A" cannot be used: its value is not UTF-8`},
+		{func(v *plan.Variant) { v.Features = []string{"\xec"} }, `the feature "\xec" cannot be used: it is not UTF-8`},
+	} {
+		_, err := Render(variant(c.change))
+		if err == nil || err.Error() != c.want || fault.Worst(err) != fault.Usage {
+			t.Errorf("got %v, want %s", err, c.want)
+		}
+	}
+}
+
+func TestRenderReportsAllMistakes(t *testing.T) {
+	_, err := Render(variant(func(v *plan.Variant) { v.Base, v.Profile = " ", "-" }))
+	if got := len(fault.Parts(err)); got != 2 {
+		t.Errorf("%d mistakes reported, want 2: %v", got, err)
+	}
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		t.Errorf("%v is no fault", err)
+	}
+}
+
+func TestTitle(t *testing.T) {
+	for name, want := range map[string]string{
+		"[toolchain 2/2] RUN --mount=type=tmpfs,target=/tmp <<EOF (set -eu...)": "[toolchain] prepare packages and Rust targets",
+		"[fetch 1/1] RUN --mount=type=bind <<EOF (set -eu...)":                  "[fetch] download the dependencies",
+		"[deps 1/1] RUN --network=none <<EOF (set -eu...)":                      "[deps] compile the dependencies",
+		"[build 1/1] RUN --network=none <<EOF (set -eu...)":                     "[build] compile the lambda",
+		"[test 1/1] RUN --network=none <<EOF (set -eu...)":                      "[test] run the tests",
+		"[toolchain 1/2] FROM docker.io/library/rust:1-bookworm":                "[toolchain 1/2] FROM docker.io/library/rust:1-bookworm",
+		"[lambda 1/1] COPY --link --from=test /out/ /":                          "[lambda 1/1] COPY --link --from=test /out/ /",
+		"[unknown 1/1] RUN id":                                                  "[unknown 1/1] RUN id",
+		"[context] closure-api":                                                 "[context] closure-api",
+		"":                                                                      "",
+	} {
+		if got := Title(name); got != want {
+			t.Errorf("Title(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+// shape is the structure of a Dockerfile without any value: a line for each stage and each instruction.
+func shape(stages []instructions.Stage) string {
+	var b bytes.Buffer
+	for _, s := range stages {
+		fmt.Fprintln(&b, "FROM", s.Name)
+		for _, c := range s.Commands {
+			fmt.Fprintln(&b, c.Name())
+			if run, ok := c.(*instructions.RunCommand); ok {
+				fmt.Fprintln(&b, len(run.Files), len(run.CmdLine), slices.Sorted(slices.Values(run.FlagsUsed)))
+			}
+		}
+	}
+	return b.String()
+}
+
+func FuzzRender(f *testing.F) {
+	f.Add("docker.io/library/rust:1-bookworm", ".", "x86_64-unknown-linux-musl", "release", "with-lambda", "libpq-dev", "1.85", "A", "value")
+	f.Add("oci-layout:///base", "it's", "a b", "$(id)", "`id`", "'", `"`, "A", `\`)
+	f.Add("base", "EOF", "EOF", "EOF", "EOF", "EOF", "EOF", "EOF", "EOF")
+	f.Add("a\nEOF", "a\nEOF\nRUN id", "\n", "\r\n", "\x00", "\v", "\u2028", "A\nB", "\\\n")
+	f.Add("base", ".", "t", "p", "f", "p", "c", "A", "\xec")
+	f.Add("# escape=`", "<<EOF", "#", "{{.Base}}", "${A:-b}", "--option", "", "A", "# escape=`")
+	f.Add("base", ".", "t", "p", "f", "p", "c", "A", "$HOME\\$HOME\\\\$HOME\" <<EOF")
+	f.Fuzz(func(t *testing.T, base, dir, target, profile, feature, pkg, channel, name, value string) {
+		v := &plan.Variant{
+			Base: base, Dir: dir, Target: target, Profile: profile, Features: []string{feature}, Packages: []string{pkg},
+			Channel: channel, Components: []string{feature},
+			Env: []plan.Env{{Name: name, Value: value}}, TestEnv: []plan.Env{{Name: name, Value: value}},
+		}
+		text, err := Render(v)
+		if err != nil {
+			if fault.Worst(err) != fault.Usage {
+				t.Fatalf("the mistake has another kind: %v", err)
+			}
+			return
+		}
+		stages, err := parse(string(text))
+		if err != nil {
+			t.Fatalf("BuildKit cannot read it: %v\n%s", err, text)
+		}
+		usual := variant(func(v *plan.Variant) { v.Env = []plan.Env{{Name: "A", Value: "b"}} })
+		if got, want := shape(stages), shape(mustParse(t, render(t, usual))); got != want {
+			t.Fatalf("the structure is\n%swant\n%s", got, want)
+		}
+		if got := environment(t, string(text), "compiler")[name]; got != value {
+			t.Fatalf("%s arrives as %q, want %q", name, got, value)
+		}
+	})
+}
