@@ -109,6 +109,9 @@ func newEmbedded(o Options) (*embedded, error) {
 		env:     []string{"PATH=" + o.Getenv("PATH") + ":" + sbin, "HOME=" + root},
 		command: o.DaemonCommand,
 	}
+	if os.Geteuid() != 0 {
+		d.env = append(d.env, "XDG_RUNTIME_DIR="+folder) // runc keeps its state there
+	}
 	var proxies []string
 	for _, name := range proxyVariables {
 		if v := o.Getenv(name); v != "" {

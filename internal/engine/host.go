@@ -68,20 +68,20 @@ func findRunc(getenv func(string) string, more string) (string, error) {
 	}
 	for _, m := range packageManagers {
 		if lookPath(path, m.program) != "" {
-			e.Fix = fmt.Sprintf("run %q, or use another engine with --engine", m.install)
+			e.Fix = fmt.Sprintf("run %q, or use another engine with --engine", m.runc)
 			break
 		}
 	}
 	return "", e
 }
 
-// packageManagers in the order in which they are looked for, with what installs runc.
-var packageManagers = []struct{ program, install string }{
-	{"apt-get", "apt-get install runc"},
-	{"dnf", "dnf install runc"},
-	{"apk", "apk add runc"},
-	{"pacman", "pacman -S runc"},
-	{"zypper", "zypper install runc"},
+// packageManagers in the order in which they are looked for, with what installs runc and newuidmap.
+var packageManagers = []struct{ program, runc, uidmap string }{
+	{"apt-get", "apt-get install runc", "apt-get install uidmap"},
+	{"dnf", "dnf install runc", "dnf install shadow-utils"},
+	{"apk", "apk add runc", "apk add shadow-subids"},
+	{"pacman", "pacman -S runc", "pacman -S shadow"},
+	{"zypper", "zypper install runc", "zypper install shadow"},
 }
 
 func lookPath(path, name string) string {

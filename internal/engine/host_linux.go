@@ -13,12 +13,7 @@ func (thisHost) embeddable(o Options) error {
 		return err
 	}
 	if os.Geteuid() != 0 {
-		return &fault.Error{
-			Kind: fault.Engine,
-			What: "the embedded engine cannot run as an ordinary user",
-			Why:  "making containers takes root's rights",
-			Fix:  "run lpipe as root (sudo), or use another engine with --engine",
-		}
+		return rootless(o.Getenv, sbin)
 	}
 	if !mayMount() {
 		return &fault.Error{

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -15,15 +16,19 @@ func embeddedOptions(t *testing.T) Options {
 	t.Helper()
 	err := thisHost{}.embeddable(Options{Getenv: os.Getenv})
 	enginetest.Need(t, "what the embedded engine needs", err == nil)
+	// Not t.TempDir, which has the test's name: a socket's path must be short.
+	runtime, err := os.MkdirTemp("", "lpipe-")
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(runtime) })
 	o := Options{
 		Engine:        "embedded",
 		Getenv:        os.Getenv,
 		Log:           func(notice string) { t.Log("notice:", notice) },
-		Root:          t.TempDir(),
-		Runtime:       filepath.Join(t.TempDir(), "run"),
+		Root:          stateFolderOf(t),
+		Runtime:       filepath.Join(runtime, "run"),
 		DaemonCommand: []string{os.Args[0], "engine-run"},
 	}
-	t.Cleanup(func() {
+	t.Cleanup(func() { // before the folders go
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		if _, err := Stop(ctx, o); err != nil {
@@ -52,4 +57,22 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// stateFolderOf makes a folder that is removed when the test ends. An ordinary user's daemon leaves files there that
+// belong to other ids of his, so that only a daemon's like can remove them.
+func stateFolderOf(t *testing.T) string {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp("", "lpipe-state-")
+	must(t, err)
+	t.Cleanup(func() {
+		remove := exec.Command("/bin/rm", "-rf", dir)
+		if err := startDetached(remove); err != nil || remove.Wait() != nil {
+			t.Errorf("removing %s: %v", dir, err)
+		}
+	})
+	return dir
 }
