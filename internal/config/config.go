@@ -31,6 +31,7 @@ type Config struct {
 	Lambda   map[string]Lambda   // by the name of the lambda; [Config.For] has its build settings
 	Registry map[string]Registry // by host, with a port where it has one
 	SSH      SSH
+	Git      Git
 	Cache    Cache
 
 	Push       bool
@@ -86,8 +87,14 @@ type SSH struct {
 	Keys         []string          // SHA256 fingerprints of the agent's identities; empty: all
 	DeployKeys   map[string]string // repository to "env:NAME" or a path
 	Key          string            // "env:NAME" or a path; "" for the agent
+	Passphrase   string            // "env:NAME" or a path; opens keys that are encrypted
 	Mode         string            // strict or userauth
 	KnownHosts   []string          // paths of files beside the pinned keys
+}
+
+// Git has the credentials for git over https.
+type Git struct {
+	Tokens map[string]string // host or repository to "env:NAME" or a path
 }
 
 // Cache is where cached layers are read from and written to, for [cache.ParseImport] and [cache.ParseExport].
@@ -269,11 +276,16 @@ func (l *loader) config() *Config {
 		Keys:         list("ssh.keys"),
 		DeployKeys:   map[string]string{},
 		Key:          text("ssh.key"),
+		Passphrase:   text("ssh.passphrase"),
 		Mode:         text("ssh.mode"),
 		KnownHosts:   list("ssh.known-hosts"),
 	}
 	for _, repository := range children(l.values, "ssh.deploy-keys.") {
 		c.SSH.DeployKeys[repository] = text(Key("ssh", "deploy-keys", repository))
+	}
+	c.Git.Tokens = map[string]string{}
+	for _, name := range children(l.values, "git.tokens.") {
+		c.Git.Tokens[name] = text(Key("git", "tokens", name))
 	}
 	return c
 }

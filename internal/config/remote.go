@@ -43,6 +43,16 @@ func checkRepository(_, v string) (why, fix string) {
 	return "", ""
 }
 
+func checkTokenScope(_, v string) (why, fix string) {
+	if why, _ := checkHost("", v); why == "" {
+		return "", ""
+	}
+	if why, _ := checkRepository("", v); why == "" {
+		return "", ""
+	}
+	return "it is neither a host nor a repository", `write "host" or "host/org/repo"`
+}
+
 func checkFingerprint(_, v string) (why, fix string) {
 	if !fingerprintPattern.MatchString(v) {
 		return "it is not a SHA256 fingerprint", "copy one from ssh-add -l"

@@ -89,6 +89,8 @@ func (l *loader) named(pattern string, at Origin, full []string) {
 		rule = checkHost
 	case pattern == "ssh.deploy-keys.*":
 		rule = checkRepository
+	case pattern == "git.tokens.*":
+		rule = checkTokenScope
 	default:
 		return
 	}

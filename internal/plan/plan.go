@@ -43,6 +43,8 @@ type Plan struct {
 	Workspace *cargo.Workspace
 	Variants  []*Variant // each with at least one lambda
 	Notes     []string   // decisions that the user may want to know of
+
+	Repositories []Repository // that the build may fetch with git; none when it needs no git
 }
 
 // Lambdas are all lambdas of the plan, in the order of their names and architectures.
@@ -77,12 +79,19 @@ func Make(cfg *config.Config, ws *cargo.Workspace, s Selection) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.Repositories, notes, err = repositories(cfg, ws)
+	if err != nil {
+		return nil, err
+	}
+	p.Notes = append(p.Notes, notes...)
 	variants := map[string]*Variant{}
 	for _, l := range chosen {
 		for _, arch := range l.Build.Arch {
 			one := *l
 			one.Arch = arch
 			v := newVariant(ws, &one, features)
+			v.Git = len(p.Repositories) > 0
+			v.SSH = slices.ContainsFunc(p.Repositories, func(r Repository) bool { return r.Scheme == "ssh" })
 			key := fmt.Sprintf("%+v", *v)
 			if known, ok := variants[key]; ok {
 				v = known

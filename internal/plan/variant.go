@@ -29,6 +29,8 @@ type Variant struct {
 	Env               []Env // while compiling and testing
 	TestEnv           []Env // while the tests run
 	AllowNetwork      bool  // build scripts and tests may use the network
+	Git               bool  // Cargo.lock names git repositories
+	SSH               bool  // some of them are fetched over SSH
 
 	Lambdas []*Lambda
 }

@@ -1,0 +1,178 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"lpipe/internal/cargo"
+	"lpipe/internal/config"
+	"lpipe/internal/fault"
+)
+
+// Repository is a git repository that the build may fetch.
+type Repository struct {
+	Scheme string // "ssh" or "https"
+	User   string // who logs in; never empty for ssh
+	Host   string // in lower case
+	Port   string // never empty
+	Path   string // "org/repo": without leading slash and ".git"
+	Key    string // of [ssh] deploy-keys: "env:NAME" or a path; "" when it has none of its own
+	Token  string // of [git] tokens, likewise
+}
+
+// defaultPorts of the schemes that a build may fetch git repositories with. Others neither encrypt nor tell who answers.
+var defaultPorts = map[string]string{"ssh": "22", "https": "443"}
+
+// String is the repository as a URL: "ssh://git@github.com/org/repo".
+func (r Repository) String() string {
+	user := ""
+	if r.User != "" {
+		user = r.User + "@"
+	}
+	return r.Scheme + "://" + user + r.Address() + "/" + r.Path
+}
+
+// Address is the host, with the port where it is not the scheme's: "github.com".
+func (r Repository) Address() string {
+	host := r.Host
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if r.Port == defaultPorts[r.Scheme] {
+		return host
+	}
+	return host + ":" + r.Port
+}
+
+// called reports whether a person may have meant r by "org/repo" or "host/org/repo".
+func (r Repository) called(name string) bool {
+	name = trimmed(name)
+	return name == r.Path || name == r.Address()+"/"+r.Path || name == r.Host+"/"+r.Path
+}
+
+func trimmed(path string) string { return strings.TrimSuffix(strings.Trim(path, "/"), ".git") }
+
+// repositories lists what the lock file names, where a [source] table of cargo's configuration moves it to, and what
+// [ssh] repositories allows beside: sorted, each once.
+func repositories(cfg *config.Config, ws *cargo.Workspace) ([]Repository, []string, error) {
+	var l fault.List
+	var all []Repository
+	for _, s := range gitSources(ws) {
+		r := Repository{Scheme: s.Scheme, User: s.User, Host: strings.ToLower(s.Host), Port: cmp.Or(s.Port, defaultPorts[s.Scheme]), Path: trimmed(s.Path)}
+		if r.Port == "" {
+			l.Addf("the build cannot fetch "+s.URL, fmt.Sprintf("%s:// neither encrypts nor proves who answers", s.Scheme),
+				"name the dependency by its https:// or ssh:// URL")
+			continue
+		}
+		if r.Scheme == "ssh" && r.User == "" {
+			r.User = "git"
+		}
+		if r.Scheme == "ssh" && len(cfg.SSH.Hosts) > 0 && !slices.Contains(cfg.SSH.Hosts, r.Address()) {
+			l.Addf("the build may not log in to "+r.Address(), fmt.Sprintf("Cargo.lock names %s, and the list of hosts at %s does not have it", r, cfg.Origin("ssh.hosts")),
+				"add the host to [ssh] hosts, or remove the dependency")
+			continue
+		}
+		all = append(all, r)
+	}
+	if len(all) > 0 {
+		all = append(all, allowed(cfg, all)...)
+	}
+	slices.SortFunc(all, func(a, b Repository) int { return strings.Compare(a.String(), b.String()) })
+	all = slices.Compact(all)
+	notes := credentials(cfg, all)
+	return all, notes, l.Err()
+}
+
+// gitSources are those that cargo fetches with git: dependencies, patches that nothing uses, and registries whose index
+// is a repository.
+func gitSources(ws *cargo.Workspace) []cargo.Source {
+	var texts []string
+	if ws.Lock == nil {
+		return nil
+	}
+	sources := ws.Lock.Git()
+	for _, s := range ws.Lock.Registries() {
+		if s.Kind == "registry" && s.URL != cratesIO {
+			sources = append(sources, s)
+		}
+	}
+	if patch, ok := ws.Lock.Tree["patch"].(map[string]any); ok {
+		unused, _ := patch["unused"].([]any)
+		for _, u := range unused {
+			if t, ok := u.(map[string]any); ok {
+				source, _ := t["source"].(string)
+				texts = append(texts, source)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(ws.Config.Sources)) {
+		if url := ws.Config.Sources[name].Git; url != "" {
+			texts = append(texts, "git+"+url)
+		}
+	}
+	for _, text := range texts {
+		if s, err := cargo.ParseSource(text); err == nil && s.Kind == "git" {
+			sources = append(sources, *s)
+		}
+	}
+	return slices.DeleteFunc(sources, func(s cargo.Source) bool { return s.Scheme == "file" })
+}
+
+// cratesIO is the source that Cargo.lock gives crates of crates.io, whose index cargo does not fetch with git.
+const cratesIO = "https://github.com/rust-lang/crates.io-index"
+
+// allowed are the repositories of [ssh] repositories. One that is written without a host may lie on each host that the
+// lock file names.
+func allowed(cfg *config.Config, locked []Repository) []Repository {
+	var all []Repository
+	for _, name := range cfg.SSH.Repositories {
+		host, rest, _ := strings.Cut(trimmed(name), "/")
+		found := false
+		for _, r := range locked {
+			if r.Host == strings.ToLower(host) || r.Address() == strings.ToLower(host) {
+				r.Path, found = rest, true
+				all = append(all, r)
+			}
+		}
+		switch {
+		case found:
+		case strings.ContainsAny(host, ".:") && strings.Contains(rest, "/"):
+			name, port, _ := strings.Cut(strings.ToLower(host), ":")
+			all = append(all, Repository{Scheme: "ssh", User: "git", Host: name, Port: cmp.Or(port, defaultPorts["ssh"]), Path: rest})
+		default:
+			for _, r := range locked {
+				r.Path = trimmed(name)
+				all = append(all, r)
+			}
+		}
+	}
+	return all
+}
+
+// credentials gives the repositories the keys and tokens that lpipe.toml has for them. The notes name those that are for
+// none.
+func credentials(cfg *config.Config, all []Repository) (notes []string) {
+	for _, name := range slices.Sorted(maps.Keys(cfg.SSH.DeployKeys)) {
+		used := false
+		for i := range all {
+			if all[i].Scheme == "ssh" && all[i].called(name) {
+				all[i].Key, used = cfg.SSH.DeployKeys[name], true
+			}
+		}
+		if !used {
+			notes = append(notes, fmt.Sprintf("%s: no repository of Cargo.lock is %q, so its deploy key is not used", cfg.Origin(config.Key("ssh", "deploy-keys", name)), name))
+		}
+	}
+	for i := range all {
+		// The token of the repository wins over that of its host.
+		for name, token := range cfg.Git.Tokens {
+			if all[i].Scheme == "https" && (all[i].called(name) || all[i].Token == "" && (name == all[i].Host || name == all[i].Address())) {
+				all[i].Token = token
+			}
+		}
+	}
+	return notes
+}
