@@ -77,6 +77,17 @@ func checkPlain(_, v string) (why, fix string) {
 	}
 }
 
+// checkRustflag also refuses white space, at which cargo splits the flags that it is given for one target.
+func checkRustflag(_, v string) (why, fix string) {
+	if why, fix := checkPlain("", v); why != "" {
+		return why, fix
+	}
+	if strings.ContainsFunc(v, unicode.IsSpace) {
+		return "cargo would split it at the white space", "write each flag as an item of the list; a value with a space in it cannot be passed"
+	}
+	return "", ""
+}
+
 func checkInside(_, v string) (why, fix string) {
 	if why, fix := checkPlain("", v); why != "" {
 		return why, fix

@@ -43,7 +43,7 @@ var buildKeys = []key{
 	{name: "profile", initial: []string{"release"}, check: checkProfile, meaning: "the cargo profile"},
 	{name: "features", kind: list, check: checkFeature, sep: ",", meaning: "cargo features"},
 	{name: "default-features", kind: toggle, initial: []string{"true"}, meaning: "whether the default features are on"},
-	{name: "rustflags", kind: list, check: checkPlain, sep: " ", meaning: "flags for rustc"},
+	{name: "rustflags", kind: list, check: checkRustflag, sep: " ", meaning: "flags for rustc"},
 	{name: "env.*", check: checkEnv, private: true, meaning: "environment of the build and the tests; no secrets"},
 	{name: "test-env.*", check: checkEnv, private: true, meaning: "environment of the tests alone; no secrets"},
 	{name: "packages", kind: list, check: checkSystemPackage, sep: ",", meaning: "packages of the base's distribution to install, as `NAME` or `NAME=VERSION`"},

@@ -35,6 +35,12 @@ func find(cfg *config.Config, ws *cargo.Workspace) ([]*Lambda, []string, error) 
 			l.Add(err)
 			continue
 		}
+		if c.named {
+			l.Addf(fmt.Sprintf("%s: %s is two lambdas", cfg.Origin(config.Key("lambda", name)), c),
+				fmt.Sprintf("[%s] and [%s] both name it", config.Key("lambda", c.name), config.Key("lambda", name)),
+				"leave one of them out; a program is built once")
+			continue
+		}
 		c.name, c.named = name, true
 	}
 	listed := match(&l, cfg, candidates)
@@ -193,8 +199,8 @@ func none(ws *cargo.Workspace, notes []string) error {
 	return &fault.Error{Kind: fault.Usage, What: "there is no lambda to build", Why: why, Fix: fix}
 }
 
-// choose returns the lambdas that the selection names.
-func choose(all []*Lambda, s Selection) ([]*Lambda, error) {
+// choose returns the lambdas that the selection names. The notes are why a program is no lambda.
+func choose(all []*Lambda, s Selection, notes []string) ([]*Lambda, error) {
 	if len(s.Names)+len(s.Dirs) == 0 {
 		return all, nil
 	}
@@ -215,7 +221,7 @@ func choose(all []*Lambda, s Selection) ([]*Lambda, error) {
 			}
 		}
 		if !hit {
-			l.Addf(fmt.Sprintf("there is no lambda %q", name), "the lambdas are "+strings.Join(known, ", "), suggest(name, known))
+			l.Addf(fmt.Sprintf("there is no lambda %q", name), strings.Join(append([]string{"the lambdas are " + strings.Join(known, ", ")}, notes...), "\n"), suggest(name, known))
 		}
 	}
 	for _, dir := range s.Dirs {

@@ -14,6 +14,7 @@ import (
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
+	"lpipe/internal/fault"
 )
 
 // Lambda is one program to build for one architecture.
@@ -71,7 +72,7 @@ func Make(cfg *config.Config, ws *cargo.Workspace, s Selection) (*Plan, error) {
 		return nil, err
 	}
 	p.Notes = notes
-	chosen, err := choose(all, s)
+	chosen, err := choose(all, s, notes)
 	if err != nil {
 		return nil, err
 	}
@@ -84,15 +85,20 @@ func Make(cfg *config.Config, ws *cargo.Workspace, s Selection) (*Plan, error) {
 		return nil, err
 	}
 	p.Notes = append(p.Notes, notes...)
+	var mistakes fault.List
 	variants := map[string]*Variant{}
 	for _, l := range chosen {
 		for _, arch := range l.Build.Arch {
 			one := *l
 			one.Arch = arch
-			v := newVariant(ws, &one, features)
+			v, err := newVariant(ws, &one, features)
+			if err != nil {
+				mistakes.Add(err)
+				continue
+			}
 			v.Git = len(p.Repositories) > 0
 			v.SSH = slices.ContainsFunc(p.Repositories, func(r Repository) bool { return r.Scheme == "ssh" })
-			key := fmt.Sprintf("%+v", *v)
+			key := fmt.Sprintf("%#v", *v)
 			if known, ok := variants[key]; ok {
 				v = known
 			} else {
@@ -102,5 +108,5 @@ func Make(cfg *config.Config, ws *cargo.Workspace, s Selection) (*Plan, error) {
 			v.Lambdas = append(v.Lambdas, &one)
 		}
 	}
-	return p, nil
+	return p, mistakes.Err()
 }

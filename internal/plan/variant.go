@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
@@ -48,7 +49,7 @@ func (v *Variant) System() string {
 	return system
 }
 
-func newVariant(ws *cargo.Workspace, l *Lambda, f features) *Variant {
+func newVariant(ws *cargo.Workspace, l *Lambda, f features) (*Variant, error) {
 	b := l.Build
 	v := &Variant{
 		Base:              b.Base,
@@ -65,11 +66,22 @@ func newVariant(ws *cargo.Workspace, l *Lambda, f features) *Variant {
 	if t := ws.Toolchain; t != nil {
 		v.Channel, v.Components = t.Channel, t.Components
 	}
-	if flags := rustflags(ws, b, v.Target); len(flags) > 0 {
+	flags := rustflags(ws, b, v.Target)
+	for _, flag := range flags {
+		if strings.ContainsFunc(flag, unicode.IsSpace) {
+			return nil, &fault.Error{
+				Kind: fault.Usage,
+				What: fmt.Sprintf("the flag %q of .cargo/config.toml cannot be used together with flags of lpipe", flag),
+				Why:  "cargo would split it at the white space",
+				Fix:  "move it to [target." + v.Target + "] rustflags, with all others of [build]",
+			}
+		}
+	}
+	if len(flags) > 0 {
 		name := "CARGO_TARGET_" + strings.ToUpper(strings.ReplaceAll(v.Target, "-", "_")) + "_RUSTFLAGS"
 		v.Env = append(v.Env, Env{name, strings.Join(flags, " ")})
 	}
-	return v
+	return v, nil
 }
 
 // rustflags are the flags for the target, or none when cargo finds all of them by itself. A flag given for a
