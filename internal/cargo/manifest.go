@@ -135,6 +135,11 @@ func (m *Manifest) ReplaceStrings(with map[string]string) []byte {
 	return append(out, m.Data[last:]...)
 }
 
+// absent reports that there is no manifest in dir, as opposed to one that cannot be read.
+func (l *loader) absent(dir string) bool {
+	return l.manifest(dir) == nil && !l.isFile(path.Join(dir, "Cargo.toml"))
+}
+
 // manifest reads the Cargo.toml in dir once; nil when there is none or it was reported.
 func (l *loader) manifest(dir string) *Manifest {
 	if m, ok := l.manifests[dir]; ok {

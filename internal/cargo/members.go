@@ -50,8 +50,8 @@ func (l *loader) expand(key string) (packages, strays []string) {
 	for _, pattern := range asStrings(l.root.Workspace()[key]) {
 		at := path.Join(l.root.dir, pattern)
 		if !strings.ContainsAny(pattern, "*?[") {
-			if l.manifest(at) == nil && key == "members" {
-				l.report(l.root.At("workspace", key)+" names "+quote(pattern)+", which is no package", "there is no readable Cargo.toml in that folder", "correct or remove the entry")
+			if l.absent(at) && key == "members" {
+				l.report(l.root.At("workspace", key)+" names "+quote(pattern)+", which is no package", "there is no Cargo.toml in that folder", "correct or remove the entry")
 			}
 			packages = append(packages, at)
 			continue

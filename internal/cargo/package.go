@@ -66,7 +66,7 @@ func (l *loader) read(dir string, member bool) *Package {
 		}
 		dep := l.read(to, l.isMember(to))
 		if dep == nil {
-			if l.manifest(to) == nil {
+			if l.absent(to) {
 				l.report(fmt.Sprintf("%s: the path dependency %q does not exist", m.At(d.Key...), d.Name), "there is no Cargo.toml in "+l.show(to), "correct its path")
 			}
 			continue

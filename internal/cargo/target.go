@@ -130,7 +130,7 @@ func (l *loader) declared(p *Package, kind, auto string, discovered []Target) []
 		if taken {
 			continue
 		}
-		if !validName(d.Name, "") {
+		if d.Name != p.Name && !validName(d.Name, "") {
 			l.report(fmt.Sprintf("%s: %s is no valid %s name", l.show(path.Join(p.Dir, d.Path)), quote(d.Name), kind), "lpipe allows letters, digits, - and _", "rename the file")
 			continue
 		}

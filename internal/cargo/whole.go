@@ -65,8 +65,8 @@ func (l *loader) overrides(w *Workspace) {
 func (l *loader) override(dir, at, why string) {
 	p := l.read(dir, l.isMember(dir))
 	if p == nil {
-		if l.manifest(dir) == nil {
-			l.report(at+" does not exist", "there is no Cargo.toml in "+l.show(dir), "correct its path")
+		if l.absent(dir) {
+			l.report(at+" names a package that does not exist", "there is no Cargo.toml in "+l.show(dir), "correct its path")
 		}
 		return
 	}
