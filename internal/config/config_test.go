@@ -113,6 +113,10 @@ repositories = ["org/sub"]
 keys  = ["SHA256:uNiVztksCsDhcc0u9e8BrrqCdVtf5ydZ0eNdvqRzQjE"]
 deploy-keys = { "org/repo" = "env:REPO_KEY", "org/other" = "~/.ssh/other" }
 known-hosts = ["/etc/ssh/more"]
+passphrase = "env:KEY_PASSPHRASE"
+
+[git]
+tokens = { "git.example.com" = "env:GIT_TOKEN", "github.com/org/repo" = "token" }
 
 [cache]
 from = ["type=registry,ref=registry.example.com/lpipe/cache"]
@@ -181,7 +185,9 @@ func TestEveryKeyOfTheFile(t *testing.T) {
 			DeployKeys:   map[string]string{"org/repo": "env:REPO_KEY", "org/other": "/home/me/.ssh/other"},
 			Mode:         "strict",
 			KnownHosts:   []string{"/etc/ssh/more"},
+			Passphrase:   "env:KEY_PASSPHRASE",
 		},
+		Git: Git{Tokens: map[string]string{"git.example.com": "env:GIT_TOKEN", "github.com/org/repo": "/p/token"}},
 		Cache: Cache{
 			From: []string{"type=registry,ref=registry.example.com/lpipe/cache"},
 			To:   []string{"type=registry,ref=registry.example.com/lpipe/cache,mode=max"},
@@ -204,7 +210,7 @@ func TestCILaysItsTableOver(t *testing.T) {
 	if got := c.For("plain").Profile; got != "ci" {
 		t.Errorf("profile %q", got)
 	}
-	if got := c.Origin("build.profile").String(); got != "lpipe.toml:46" {
+	if got := c.Origin("build.profile").String(); got != "lpipe.toml:50" {
 		t.Errorf("origin %q", got)
 	}
 }
