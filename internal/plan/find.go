@@ -55,7 +55,8 @@ func find(cfg *config.Config, ws *cargo.Workspace) ([]*Lambda, []string, error) 
 		build := cfg.For(c.name)
 		if missing := lacking(c, build); len(missing) > 0 {
 			if !explicit {
-				notes = append(notes, fmt.Sprintf("%s is no lambda: it needs the features %s, which are off", c, strings.Join(missing, ", ")))
+				notes = append(notes, fmt.Sprintf("%s is no lambda: it needs the features %s, which are off; a table [%s] in lpipe.toml turns them on",
+					c, strings.Join(missing, ", "), config.Key("lambda", c.name)))
 				continue
 			}
 			build.Features = append(slices.Clone(build.Features), missing...)
