@@ -90,7 +90,7 @@ func (s *scanner) folder(dir string) {
 		switch {
 		case e.Type()&fs.ModeSymlink != 0:
 			if to, err := fs.ReadLink(s.fsys, name); err == nil && !path.IsAbs(to) {
-				s.link(path.Join(dir, to))
+				s.link(name, path.Join(dir, to))
 			}
 		case e.IsDir() && !s.roots[name] && e.Name() != ".git" && e.Name() != "node_modules" && name != path.Join(s.root.dir, "target"):
 			s.folder(name)
@@ -100,9 +100,13 @@ func (s *scanner) folder(dir string) {
 	}
 }
 
-// link adds what a symbolic link of the package points to.
-func (s *scanner) link(to string) {
-	if !Within(s.pkg.Dir, to) && !Within(to, s.pkg.Dir) {
+// link adds what the symbolic link name of the package points to.
+func (s *scanner) link(name, to string) {
+	switch {
+	case Within(s.pkg.Dir, to):
+	case Within(to, s.pkg.Dir):
+		s.wide(s.show(name) + " is a link to the folders above the package")
+	default:
 		s.add(to)
 	}
 }

@@ -6,13 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/tonistiigi/fsutil"
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/testparts"
@@ -113,20 +114,23 @@ var host = sync.OnceValue(func() string {
 	return triple
 })
 
-// cargoRun runs cargo in dir with a target folder of its own and returns what it printed and the foreign crates it
-// compiled, sorted, as "name version".
-func cargoRun(dir, target string, args ...string) (out string, compiled []string, err error) {
+// cargoRun runs cargo in dir with a target folder of its own and returns what it printed and the crates it compiled:
+// foreign ones as "name version", local ones by name.
+func cargoRun(dir, target string, args ...string) (out string, foreign, local []string, err error) {
 	cmd := exec.Command("cargo", args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CARGO_NET_OFFLINE=true", "CARGO_TARGET_DIR="+target, "CARGO_INCREMENTAL=0", "CARGO_TERM_COLOR=never")
 	b, err := cmd.CombinedOutput()
 	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); len(f) == 3 && f[0] == "Compiling" {
-			compiled = append(compiled, f[1]+" "+strings.TrimPrefix(f[2], "v"))
+		switch f := strings.Fields(line); {
+		case len(f) < 3 || f[0] != "Compiling":
+		case len(f) == 3:
+			foreign = append(foreign, f[1]+" "+strings.TrimPrefix(f[2], "v"))
+		default:
+			local = append(local, f[1])
 		}
 	}
-	slices.Sort(compiled)
-	return string(b), slices.Compact(compiled), err
+	return string(b), foreign, local, err
 }
 
 // lockProject makes the project's lock file with cargo, and turns its vendor folder into what `cargo vendor` makes.
@@ -155,7 +159,37 @@ func lockProject(t *testing.T, dir, root string) {
 // relock brings the lock file up to date with the manifests.
 func relock(t *testing.T, dir string) {
 	t.Helper()
-	if out, _, err := cargoRun(dir, t.TempDir(), "generate-lockfile"); err != nil {
+	if out, _, _, err := cargoRun(dir, t.TempDir(), "generate-lockfile"); err != nil {
 		t.Fatal(out)
+	}
+}
+
+// mapFS is a project in memory: path -> content.
+type mapFS map[string]string
+
+func (m mapFS) fs() fs.FS {
+	out := fstest.MapFS{}
+	for name, text := range m {
+		out[name] = &fstest.MapFile{Data: []byte(text), Mode: 0o644}
+	}
+	return out
+}
+
+// checkOrder walks the tree as BuildKit's receiver would check it.
+func checkOrder(t *testing.T, tree *Tree) {
+	t.Helper()
+	var v fsutil.Validator
+	err := tree.Walk(t.Context(), "/", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		return v.HandleChange(fsutil.ChangeKindAdd, name, info, nil)
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -25,6 +25,8 @@ import (
 //	prints: hello       what the binary prints
 //	whole: x            the packages that are copied whole; none by default
 //	notes: text         a part of the notes
+//	libs: util          libraries compiled in a stage between the skeleton and the packages
+//	compiles: a         all local packages that are then compiled, stubs included
 //	recompiles: x       foreign crates that are compiled again with the closure; none by default
 //	tests: a            what cargo test runs with the closure: packages whose tests must pass
 //	edit: file          this file is replaced by the archive's file edited/<file> afterwards
@@ -74,60 +76,45 @@ func trap(t *testing.T, archive string) {
 	if got := strings.Join(whole, " "); got != key["whole"] {
 		t.Errorf("copied whole: %q, want %q", got, key["whole"])
 	}
-	run := func(tree *Tree, command string, more ...string) []string {
-		t.Helper()
-		if tree != nil {
-			materialize(t, tree, src)
-		}
-		out, compiled, err := cargoRun(filepath.Join(src, filepath.FromSlash(ws.Root)), target, append(append([]string{command}, args...), more...)...)
-		if err != nil {
-			t.Fatalf("cargo %s: %s", command, out)
-		}
-		return compiled
-	}
+	layer := &layers{t: t, src: src, target: target, root: filepath.FromSlash(ws.Root), args: args}
 	skel, _, err := Make(ws)
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(skel, "build")
-	run(nil, "test", "--no-run")
-	if err := os.Rename(target, deps); err != nil {
-		t.Fatal(err)
-	}
+	layer.run(skel, "build")
+	layer.run(nil, "test", "--no-run")
+	layer.save(deps)
 
 	check := func(ws *cargo.Workspace, want string) {
 		t.Helper()
-		var pkgs []*cargo.Package
-		for _, name := range strings.Fields(key["build"]) {
-			pkgs = append(pkgs, ws.Find(name))
+		layer.restore(deps)
+		if key["libs"] != "" {
+			libs, _ := closureOf(t, ws, key["libs"])
+			foreign, _ := layer.run(libs, "build")
+			more, _ := layer.run(nil, "test", "--no-run")
+			if len(foreign)+len(more) > 0 {
+				t.Errorf("the libraries compiled %q %q again", foreign, more)
+			}
 		}
-		tree, notes, err := Closure(ws, pkgs, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var said string
-		for _, n := range notes {
-			said += n.Package + " " + n.Text + "\n"
-		}
+		tree, said := closureOf(t, ws, key["build"])
 		if !strings.Contains(said, key["notes"]) || key["notes"] == "" && key["whole"] == "" && said != "" {
 			t.Errorf("notes %q, want %q", said, key["notes"])
 		}
-		// Every build starts from the dependencies' layer.
-		if out, err := exec.Command("sh", "-c", `rm -rf "$2" && cp -a "$1" "$2"`, "sh", deps, target).CombinedOutput(); err != nil {
-			t.Fatal(string(out))
-		}
-		again := run(tree, "build", "--bins")
-		for _, n := range strings.Fields(key["tests"]) {
-			out, more, err := cargoRun(filepath.Join(src, filepath.FromSlash(ws.Root)), target, append([]string{"test", "-p", n}, args[1:]...)...)
-			if err != nil || !strings.Contains(out, "test result: ok. 1 passed") {
-				t.Errorf("the tests of %s: %s", n, out)
-			}
-			_ = more // -p selects other features
-		}
-		again = append(again, run(nil, "test", "--no-run")...)
-		slices.Sort(again)
-		if got := strings.Join(slices.Compact(again), " "); got != key["recompiles"] {
+		foreign, local := layer.run(tree, "build", "--bins")
+		more, tests := layer.run(nil, "test", "--no-run")
+		local = append(local, tests...)
+		if got := strings.Join(append(foreign, more...), " "); got != key["recompiles"] {
 			t.Errorf("foreign crates compiled again: %q, want %q", got, key["recompiles"])
+		}
+		slices.Sort(local)
+		if got := strings.Join(slices.Compact(local), " "); key["compiles"] != "" && got != key["compiles"] {
+			t.Errorf("local crates compiled: %q, want %q", got, key["compiles"])
+		}
+		for _, name := range strings.Fields(key["tests"]) {
+			out, _, _, err := cargoRun(filepath.Join(src, layer.root), target, append([]string{"test", "-p", name}, args[1:]...)...)
+			if err != nil || !strings.Contains(out, "test result: ok. 1 passed") {
+				t.Errorf("the tests of %s: %s", name, out)
+			}
 		}
 		profile := "debug"
 		if strings.Contains(key["args"], "--release") {
@@ -151,5 +138,56 @@ func trap(t *testing.T, archive string) {
 			t.Errorf("the edit changed the skeleton (%v)", err)
 		}
 		check(ws, key["then"])
+	}
+}
+
+// closureOf returns the closure of the named packages and its notes as text.
+func closureOf(t *testing.T, ws *cargo.Workspace, names string) (*Tree, string) {
+	t.Helper()
+	var pkgs []*cargo.Package
+	for _, name := range strings.Fields(names) {
+		pkgs = append(pkgs, ws.Find(name))
+	}
+	tree, notes, err := Closure(ws, pkgs, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said string
+	for _, n := range notes {
+		said += n.Package + " " + n.Text + "\n"
+	}
+	return tree, said
+}
+
+// layers runs cargo as the stages of a build do: each with its own sources at one place, over the target folder that
+// the stage before left.
+type layers struct {
+	t                 *testing.T
+	src, target, root string
+	args              []string
+}
+
+func (l *layers) run(tree *Tree, command string, more ...string) (foreign, local []string) {
+	l.t.Helper()
+	if tree != nil {
+		materialize(l.t, tree, l.src)
+	}
+	args := append(append([]string{command}, l.args...), more...)
+	out, foreign, local, err := cargoRun(filepath.Join(l.src, l.root), l.target, args...)
+	if err != nil {
+		l.t.Fatalf("cargo %s: %s", command, out)
+	}
+	return foreign, local
+}
+
+func (l *layers) save(to string) {
+	if err := os.Rename(l.target, to); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+func (l *layers) restore(from string) {
+	if out, err := exec.Command("sh", "-c", `rm -rf "$2" && cp -a "$1" "$2"`, "sh", from, l.target).CombinedOutput(); err != nil {
+		l.t.Fatal(string(out))
 	}
 }

@@ -208,26 +208,38 @@ func (t *Tree) sorted() []*entry {
 
 // time returns nanoseconds since 1970. Folders and links have the base second itself: what they hold is compared
 // by name.
-func (e *entry) time() int64 {
-	nanos := int64(0)
-	if e.mode.IsRegular() {
-		nanos = int64(binary.BigEndian.Uint64(e.sum[:8]) % 1_000_000_000)
+func (t *Tree) time(e *entry) int64 {
+	if !e.mode.IsRegular() {
+		return baseSecond * 1_000_000_000
 	}
-	return (baseSecond+generated(e.path))*1_000_000_000 + nanos
+	nanos := int64(binary.BigEndian.Uint64(e.sum[:8]) % 1_000_000_000)
+	return (baseSecond+t.generated(e.path))*1_000_000_000 + nanos
 }
 
-// generated returns the seconds by which a file that autotools generate is newer than its sources. They are
-// committed, and the Makefile compares times: with all files of one second it would try to make them again, with
-// tools that the image does not have.
-func generated(name string) int64 {
-	switch path.Base(name) {
+// generated returns the seconds by which a file that is made from others, and committed beside them, is newer than
+// those: make compares times down to the nanosecond, and with files of one second it would try to make them again,
+// with autotools, bison or flex, which the image does not have.
+func (t *Tree) generated(name string) int64 {
+	switch base := path.Base(name); base {
 	case "aclocal.m4":
 		return 1
 	case "configure", "Makefile.in", "config.h.in":
 		return 2
-	default:
-		return 0
+	case "stamp-vti", "version.texi":
+		return 3
 	}
+	stem, ext := strings.TrimSuffix(name, path.Ext(name)), path.Ext(name)
+	switch ext {
+	case ".info":
+		return 4
+	case ".c", ".h", ".cc", ".hh", ".cpp", ".hpp":
+		for _, grammar := range []string{".y", ".l", ".yy", ".ll", ".ypp", ".lpp"} {
+			if t.entries[stem+grammar] != nil {
+				return 1
+			}
+		}
+	}
+	return 0
 }
 
 // Walk calls fn for the entries at and below target, in the order in which BuildKit receives them. Their
@@ -245,7 +257,7 @@ func (t *Tree) Walk(ctx context.Context, target string, fn fs.WalkDirFunc) error
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := fn(e.path, &fsutil.DirEntryInfo{Stat: e.stat()}, nil)
+		err := fn(e.path, &fsutil.DirEntryInfo{Stat: t.stat(e)}, nil)
 		switch {
 		case errors.Is(err, fs.SkipAll):
 			return nil
@@ -263,8 +275,8 @@ func (t *Tree) Walk(ctx context.Context, target string, fn fs.WalkDirFunc) error
 	return nil
 }
 
-func (e *entry) stat() *types.Stat {
-	s := &types.Stat{Path: e.path, Mode: uint32(e.mode), ModTime: e.time(), Linkname: e.link}
+func (t *Tree) stat(e *entry) *types.Stat {
+	s := &types.Stat{Path: e.path, Mode: uint32(e.mode), ModTime: t.time(e), Linkname: e.link}
 	if e.mode.IsRegular() {
 		s.Size = e.size
 	}

@@ -1,0 +1,235 @@
+package skeleton
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"lpipe/internal/cargo"
+)
+
+// of returns the paths in the closure of the named packages.
+func of(t *testing.T, dir string, names ...string) (*Tree, []string, []Note) {
+	t.Helper()
+	ws := load(t, dir)
+	var pkgs []*cargo.Package
+	for _, n := range names {
+		pkgs = append(pkgs, ws.Find(n))
+	}
+	tree, notes, err := Closure(ws, pkgs, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree, tree.Paths(), notes
+}
+
+func has(t *testing.T, paths []string, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		if name, not := strings.CutPrefix(w, "!"); slices.Contains(paths, name) == not {
+			t.Errorf("%s: contained %v in %q", name, not, paths)
+		}
+	}
+}
+
+const rooted = `
+-- Cargo.toml --
+[package]
+name = "top"
+version = "0.1.0"
+edition = "2021"
+[workspace]
+members = ["crates/*"]
+[dependencies]
+lib = { path = "crates/lib" }
+-- Cargo.lock --
+version = 4
+
+[[package]]
+name = "top"
+version = "0.1.0"
+[[package]]
+name = "lib"
+version = "0.1.0"
+[[package]]
+name = "job"
+version = "0.1.0"
+-- src/main.rs --
+-- tests/t.rs --
+-- migrations/1.sql --
+-- .sqlx/query.json --
+-- askama.toml --
+-- README.md --
+-- docs/x.txt --
+-- node_modules/x/index.js --
+-- rust-toolchain.toml --
+[toolchain]
+channel = "1.85"
+-- crates/notes.txt --
+-- crates/stray/file.txt --
+-- crates/lib/Cargo.toml --
+[package]
+name = "lib"
+version = "0.1.0"
+edition = "2021"
+-- crates/lib/src/lib.rs --
+-- crates/lib/fixtures/inner/Cargo.toml --
+[package]
+name = "inner"
+-- crates/lib/fixtures/inner/src/lib.rs --
+-- crates/job/Cargo.toml --
+[package]
+name = "job"
+version = "0.1.0"
+edition = "2021"
+-- crates/job/src/main.rs --
+-- crates/job/src/bin/other.rs --
+`
+
+func TestRootPackageLeavesMembersOut(t *testing.T) {
+	_, paths, _ := of(t, project(t, rooted), "top")
+	has(t, paths, "src/main.rs", "tests/t.rs", "README.md", "docs/x.txt", "migrations/1.sql", "crates/lib/src/lib.rs",
+		"crates/lib/fixtures/inner/Cargo.toml", "crates/job/lib.rs", "!crates/job/src/main.rs", "!crates/stray/file.txt", "rust-toolchain.toml")
+}
+
+func TestMemberHasWhatBelongsToNoPackage(t *testing.T) {
+	tree, paths, _ := of(t, project(t, rooted), "job")
+	has(t, paths, "migrations/1.sql", ".sqlx/query.json", "askama.toml", "rust-toolchain.toml", "crates/notes.txt", "crates/job/src/bin/other.rs",
+		"lib.rs", "!src/main.rs", "!tests/t.rs", "!README.md", "!docs/x.txt", "!node_modules/x/index.js", "!crates/lib/src/lib.rs")
+	if m := read(t, tree, "Cargo.toml"); !strings.Contains(m, "name = 'top'") || !strings.Contains(m, StubVersion) {
+		t.Errorf("the root is no stub:\n%s", m)
+	}
+}
+
+func TestSkeletonIgnoresEverythingButDependencies(t *testing.T) {
+	dir := project(t, rooted)
+	digest := func() string {
+		tree, _, err := Make(load(t, dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tree.Digest()
+	}
+	before := digest()
+	for what, change := range map[string]string{
+		"a source":        "-- src/new.rs --\n-- crates/job/src/main.rs --\nfn main() {}\n",
+		"a binary":        "-- crates/job/src/bin/more.rs --\nfn main() {}\n",
+		"a test":          "-- crates/lib/tests/t.rs --\n",
+		"a build script":  "-- crates/lib/build.rs --\nfn main() {}\n",
+		"lints, metadata": "-- crates/job/Cargo.toml --\n# changed\n[package]\nedition = \"2021\"\nversion = \"0.1.0\"\nname = \"job\"\ndescription = \"x\"\n[package.metadata.x]\ny = 1\n[lints.rust]\nunsafe_code = \"forbid\"\n[[bin]]\nname = \"third\"\npath = \"src/bin/other.rs\"\n",
+		"a shared file":   "-- migrations/2.sql --\n",
+	} {
+		unpack(t, dir, change)
+		if digest() != before {
+			t.Errorf("%s changed the skeleton", what)
+		}
+	}
+	unpack(t, dir, strings.ReplaceAll("-- crates/lib/Cargo.toml --\n[package]\nname = \"lib\"\nversion = \"0.2.0\"\nedition = \"2021\"\n-- Cargo.lock --\nversion = 4\n\n[[package]]\nname = \"top\"\nversion = \"0.1.0\"\n[[package]]\nname = \"lib\"\nversion = \"0.2.0\"\n[[package]]\nname = \"job\"\nversion = \"0.1.0\"\n", "\t", ""))
+	if digest() != before {
+		t.Error("a version changed the skeleton")
+	}
+	unpack(t, dir, "-- crates/lib/Cargo.toml --\n[package]\nname = \"lib\"\nversion = \"0.2.0\"\nedition = \"2021\"\n[features]\nx = []\n")
+	if digest() == before {
+		t.Error("a feature did not change the skeleton")
+	}
+}
+
+func TestLinksBringWhatTheyPointTo(t *testing.T) {
+	dir := project(t, rooted+"-- shared/p/x.proto --\n-- shared/q.txt --\n-- crates/lib/data.txt --\n")
+	for name, to := range map[string]string{
+		"crates/job/proto": "../../shared/p", "crates/job/q.txt": "q2.txt", "crates/job/q2.txt": "../../shared/q.txt",
+		"crates/job/data": "../lib/data.txt", "crates/job/self": ".", "crates/job/gone": "nowhere",
+	} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tree, paths, _ := of(t, dir, "job")
+	has(t, paths, "crates/job/proto", "shared/p/x.proto", "crates/job/q.txt", "crates/job/q2.txt", "shared/q.txt", "crates/lib/data.txt",
+		"crates/job/self", "crates/job/gone", "!crates/lib/src/lib.rs", "!src/main.rs")
+	if to := read(t, tree, "crates/job/proto"); to != "../../shared/p" {
+		t.Errorf("the link points to %s", to)
+	}
+	to := t.TempDir()
+	if _, err := send(t, tree, to); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(to, "crates/job/proto/x.proto")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNamingAManifestMakesThePackageReal(t *testing.T) {
+	dir := project(t, rooted+"-- crates/job/src/main.rs --\nconst M: &str = include_str!(\"../../lib/Cargo.toml\");\n")
+	tree, paths, notes := of(t, dir, "job")
+	has(t, paths, "crates/lib/src/lib.rs", "!crates/lib/lib.rs")
+	if m := read(t, tree, "crates/lib/Cargo.toml"); strings.Contains(m, StubVersion) || len(notes) > 0 {
+		t.Errorf("%v\n%s", notes, m)
+	}
+}
+
+func TestWideReasons(t *testing.T) {
+	for src, want := range map[string]string{
+		`fn f() { std::env::var("CARGO_WORKSPACE_DIR"); }`:                                    "uses CARGO_WORKSPACE_DIR",
+		`fn f() { Path::new("..").join(x); }`:                                                 `names "..", which cannot be followed`,
+		`fn f() { format!("../{name}/x"); }`:                                                  `names "../{name}/x", which cannot be followed`,
+		`fn f() { env!("CARGO_MANIFEST_DIR"); p.ancestors() }`:                                "looks in the folders above the package",
+		`fn f() { let mut p = PathBuf::from(env!("CARGO_MANIFEST_DIR")); p.pop(); }`:          "looks in the folders above the package",
+		`fn f() { Command::new("cargo"); }`:                                                   "may call cargo",
+		`fn f() { cargo_metadata::MetadataCommand::new(); }`:                                  "may call cargo",
+		`fn f() { env!("CARGO_MANIFEST_DIR"); stack.pop() }`:                                  "",
+		`fn f() { include_str!("../../lib/src/lib.rs"); /* "../../x" */ a..b; "wait.." }`:     "",
+		`fn f() { File::open("../lib/fixtures"); println!("cargo:rerun-if-changed=../lib") }`: "",
+		`fn f() { x.parent(); }`:                                                              "",
+	} {
+		ws := load(t, project(t, rooted+"-- crates/job/src/main.rs --\n"+src+"\n"))
+		got := ws.Find("job").Wide
+		if want == "" && got != "" || !strings.HasSuffix(got, want) {
+			t.Errorf("%s: %q, want %q", src, got, want)
+		}
+	}
+}
+
+func TestDeterministicOutput(t *testing.T) {
+	dir := project(t, rooted)
+	ws := load(t, dir)
+	first, _, _ := Closure(ws, ws.Packages, Options{})
+	for range 20 {
+		again := load(t, dir)
+		tree, _, err := Closure(again, again.Packages, Options{})
+		if err != nil || tree.Digest() != first.Digest() {
+			t.Fatal("two runs differ", err)
+		}
+	}
+}
+
+// FuzzMake makes contexts from whatever the manifests, the lock file and the ignore file say. None may leave the
+// base, and each must be in BuildKit's order.
+func FuzzMake(f *testing.F) {
+	f.Add("[package]\nname='a'\n[workspace]\nmembers=['m']\n[patch.x]\nm={path='m'}\n", "[package]\nname='m'\nversion.workspace=true\n[features]\na=['b']\n", "version=4\n[[package]]\nname='m'\nversion='0.0.0'\ndependencies=['a','a 1']\n", "*\n!m\n#x\n[a-z]/**\n")
+	f.Add("[package]\nname='a'\n[dependencies]\nm={path='m',version='1'}\n[profile.dev]\nx=1979-05-27\n", "[package]\nname='m'\n[build-dependencies]\nx='1'\n[lib]\nproc-macro=true\n", "[root]\nname='a'\nversion='1'\npackage=[1,[2]]\n", "")
+	f.Fuzz(func(t *testing.T, root, member, lock, ignore string) {
+		fsys := mapFS{
+			"p/Cargo.toml": root, "p/src/main.rs": "", "p/Cargo.lock": lock, "p/.lpipeignore": ignore,
+			"p/m/Cargo.toml": member, "p/m/src/lib.rs": "", "p/m/build.rs": "", "p/x/y": "",
+		}.fs()
+		ws, err := cargo.Load(fsys, "p")
+		if err != nil {
+			return
+		}
+		for _, p := range append(ws.Packages, nil) {
+			var tree *Tree
+			if p == nil {
+				tree, _, err = Make(ws)
+			} else {
+				tree, _, err = Closure(ws, []*cargo.Package{p}, Options{})
+			}
+			if err != nil {
+				continue
+			}
+			checkOrder(t, tree)
+		}
+	})
+}
