@@ -189,16 +189,17 @@ func listenAndDrop(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// pki is an authority with a certificate for a server called "buildkitd" and a folder with one for a client.
+// pki is an authority with certificates for a server called "buildkitd" and for a client.
 type pki struct {
 	pool   *x509.CertPool
 	server tls.Certificate
-	client string
+	files  string // a folder with cert.pem and key.pem of the server
+	client string // and one with ca.pem, cert.pem and key.pem of the client
 }
 
 func newPKI(t *testing.T) pki {
 	t.Helper()
-	p := pki{pool: x509.NewCertPool(), client: t.TempDir()}
+	p := pki{pool: x509.NewCertPool(), client: t.TempDir(), files: t.TempDir()}
 	authority := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
@@ -212,13 +213,15 @@ func newPKI(t *testing.T) pki {
 		}, authority, authorityKey)
 		return cert, key
 	}
-	var err error
-	p.server, err = tls.X509KeyPair(leaf("buildkitd"))
-	must(t, err)
-	cert, key := leaf("client")
-	for name, content := range map[string][]byte{"ca.pem": authorityPEM, "cert.pem": cert, "key.pem": key} {
-		must(t, os.WriteFile(filepath.Join(p.client, name), content, 0o600))
+	must(t, os.WriteFile(filepath.Join(p.client, "ca.pem"), authorityPEM, 0o600))
+	for name, dir := range map[string]string{"buildkitd": p.files, "client": p.client} {
+		cert, key := leaf(name)
+		must(t, os.WriteFile(filepath.Join(dir, "cert.pem"), cert, 0o600))
+		must(t, os.WriteFile(filepath.Join(dir, "key.pem"), key, 0o600))
 	}
+	var err error
+	p.server, err = tls.LoadX509KeyPair(p.files+"/cert.pem", p.files+"/key.pem")
+	must(t, err)
 	return p
 }
 

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moby/buildkit/worker/label"
+
 	"lpipe/internal/engine/enginetest"
 )
 
@@ -20,13 +22,23 @@ func TestDockerPassesTheSuite(t *testing.T) {
 		return map[string]string{"DOCKER_HOST": address}[n]
 	}})
 	d := e.Description()
-	t.Logf("%+v", d)
 	if d.Kind != Docker || d.Address != address || len(d.Platforms) == 0 {
 		t.Errorf("described as %+v", d)
 	}
 	// Engines before 23.0 report no version of their BuildKit.
 	old := d.Version == ""
-	enginetest.Run(t, e.Client(), enginetest.Lacks{LocalCache: old, TypedErrors: old})
+	_, containerd := d.Labels[label.Snapshotter]
+	enginetest.Run(t, e.Client(), enginetest.Lacks{LocalCache: !containerd, TypedErrors: old, SecretEnv: old, ImageFile: !containerd})
+
+	// The suite has shown what it lacks; Check must say so before a build does.
+	err := e.Check(t.Context(), Needs{OCILayout: true, SecretEnv: true, ImageFile: true, CacheExports: []string{"inline", "registry", "local"}})
+	for what, refused := range map[string]bool{
+		"a base image from a folder": old, "a secret into": old, "an image to a file": !containerd, "type registry": !containerd, "type local": !containerd, "type inline": false,
+	} {
+		if got := err != nil && strings.Contains(err.Error(), what); got != refused {
+			t.Errorf("refused %q: %v, in %v", what, got, err)
+		}
+	}
 }
 
 func TestDockerThatIsNotThere(t *testing.T) {
@@ -48,37 +60,10 @@ func dockerd(t *testing.T) string {
 	enginetest.Need(t, "root's rights", os.Geteuid() == 0)
 	dir := t.TempDir()
 	socket := filepath.Join(dir, "docker.sock")
-	log, err := os.Create(filepath.Join(dir, "log"))
-	must(t, err)
-	defer log.Close()
 	cmd := exec.Command(path, "--data-root", dir+"/data", "--exec-root", dir+"/exec", "--pidfile", dir+"/pid", "-H", "unix://"+socket,
 		"--iptables=false", "--ip6tables=false")
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Setpgid: true}
-	must(t, cmd.Start())
-	exited := make(chan error, 1)
-	go func() { exited <- cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-exited:
-		case <-time.After(20 * time.Second):
-			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		}
-		if text, _ := os.ReadFile(log.Name()); t.Failed() {
-			t.Logf("dockerd's log:\n%s", text)
-		}
-	})
-	for end := time.Now().Add(time.Minute); (thisHost{}).accepts("unix://"+socket) != nil; time.Sleep(50 * time.Millisecond) {
-		select {
-		case err := <-exited:
-			exited <- err
-			t.Fatalf("dockerd: %v", err)
-		default:
-		}
-		if time.Now().After(end) {
-			t.Fatal("dockerd does not start")
-		}
-	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	run(t, filepath.Join(dir, "log"), cmd)
+	awaitListener(t, "unix", socket)
 	return "unix://" + socket
 }

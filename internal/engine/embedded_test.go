@@ -26,7 +26,9 @@ import (
 )
 
 func TestEmbeddedPassesTheSuite(t *testing.T) {
-	enginetest.Run(t, open(t, embeddedOptions(t)).Client(), enginetest.Lacks{})
+	e := open(t, embeddedOptions(t))
+	enginetest.Run(t, e.Client(), enginetest.Lacks{})
+	must(t, e.Check(t.Context(), Needs{OCILayout: true, SecretEnv: true, ImageFile: true, CacheExports: []string{"registry", "local", "inline"}}))
 }
 
 func TestEmbeddedDescribesItself(t *testing.T) {

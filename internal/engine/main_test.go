@@ -11,10 +11,12 @@ import (
 	"lpipe/internal/engine/daemon"
 )
 
-// TestMain lets the test program be the daemon that the tests start, as lpipe is its own daemon.
+// TestMain lets the test program be the daemon that the tests start, as lpipe is its own daemon, and the far end of
+// a connection through another program.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == "engine-run" {
-		if err := serve(os.Args[2]); err != nil {
+	roles := map[string]func(string) error{"engine-run": serve, "dial-stdio": dialStdio}
+	if len(os.Args) == 3 && roles[os.Args[1]] != nil {
+		if err := roles[os.Args[1]](os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -20,11 +20,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/plugins/content/local"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/dockerfile/builder"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/tonistiigi/fsutil"
 )
@@ -33,6 +37,8 @@ import (
 type Lacks struct {
 	LocalCache  bool // exporting a cache to a folder
 	TypedErrors bool // telling errors apart by more than their text
+	SecretEnv   bool // a secret in an environment variable
+	ImageFile   bool // an image as a file, and one as base
 }
 
 // suite is one engine under test.
@@ -52,6 +58,8 @@ func Run(t *testing.T, c *client.Client, lacks Lacks) {
 	t.Run("an equal step runs once", s.cached)
 	t.Run("a cache in a folder outlives the engine's own", s.localCache)
 	t.Run("an export to tar holds the files", s.tar)
+	t.Run("a secret is in a variable and not in the result", s.secretEnv)
+	t.Run("an image file holds the files and can be a base", s.image)
 	t.Run("a cancelled step ends at once and the engine goes on", s.cancel)
 }
 
@@ -294,6 +302,48 @@ func (s suite) tar(t *testing.T) {
 	}}})
 	if text := out.String(); !strings.Contains(text, "bootstrap") || !strings.Contains(text, "exported") {
 		t.Errorf("the archive of %d bytes lacks the file", len(text))
+	}
+}
+
+func (s suite) secretEnv(t *testing.T) {
+	step := Step("echo the secret has ${#TOKEN} letters > /tmp/out", llb.AddSecret("TOKEN", llb.SecretID("token"), llb.SecretAsEnv(true)))
+	opt := client.SolveOpt{Session: []session.Attachable{secretsprovider.FromMap(map[string][]byte{"token": []byte("hunter2")})}}
+	got, err := Solve(t.Context(), s.client, s.root, step.Root(), "tmp/out", opt)
+	if s.lacks.SecretEnv {
+		if err == nil && string(got) == "the secret has 7 letters\n" {
+			t.Error("the engine knows secrets in variables")
+		}
+		return
+	}
+	must(t, err)
+	if string(got) != "the secret has 7 letters\n" {
+		t.Errorf("the step saw %q", got)
+	}
+}
+
+func (s suite) image(t *testing.T) {
+	layout := t.TempDir()
+	made := llb.Scratch().File(llb.Mkfile("/from-image", 0o644, []byte("kept")))
+	def, err := made.Marshal(t.Context())
+	must(t, err)
+	res, err := s.client.Solve(t.Context(), def, client.SolveOpt{Exports: []client.ExportEntry{{
+		Type: client.ExporterOCI, Attrs: map[string]string{"tar": "false"}, OutputDir: layout,
+	}}}, nil)
+	if s.lacks.ImageFile {
+		if err == nil {
+			t.Error("the engine exported an image that it is known not to export")
+		}
+		return
+	}
+	must(t, err)
+	store, err := local.NewStore(layout)
+	must(t, err)
+	base := llb.OCILayout("localhost/base@"+res.ExporterResponse["containerimage.digest"], llb.OCIStore("", "base"))
+	opt := client.SolveOpt{OCIStores: map[string]content.Store{"base": store}}
+	got, err := Solve(t.Context(), s.client, s.root, base.File(llb.Mkfile("/more", 0o644, nil)), "from-image", opt)
+	must(t, err)
+	if string(got) != "kept" {
+		t.Errorf("the image holds %q", got)
 	}
 }
 

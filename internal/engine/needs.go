@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/moby/buildkit/client"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/pb"
+	"github.com/moby/buildkit/util/apicaps"
+	"github.com/moby/buildkit/worker/label"
+
+	"lpipe/internal/fault"
+)
+
+// Needs is what a build asks of an engine beyond what every BuildKit does.
+type Needs struct {
+	OCILayout    bool     // a base image that lies in a folder of this machine (oci-layout://)
+	SecretEnv    bool     // a secret in an environment variable
+	ImageFile    bool     // an image as a file: exporter oci or docker
+	CacheExports []string // the types of cache exports, such as "registry"
+}
+
+// Check returns nil when the engine can do all of n, and otherwise an error for each thing that it cannot, with
+// the way out. BuildKit would say so only in the middle of the build.
+func (e *Engine) Check(ctx context.Context, n Needs) error {
+	var wrong fault.List
+	refuse := func(what, fix string) {
+		wrong.Add(&fault.Error{
+			Kind: fault.Engine,
+			What: fmt.Sprintf("the engine at %s cannot %s", e.desc.Address, what),
+			Why:  e.limits(),
+			Fix:  fix + "; or use the embedded engine (--engine embedded)",
+		})
+	}
+	if n.OCILayout || n.SecretEnv {
+		caps, err := e.capabilities(ctx)
+		if err != nil {
+			return err
+		}
+		if n.OCILayout && caps.Supports(pb.CapSourceOCILayout) != nil {
+			refuse("read a base image from a folder", "use an image of a registry as base")
+		}
+		if n.SecretEnv && caps.Supports(pb.CapExecSecretEnv) != nil {
+			refuse("put a secret into an environment variable", "update it")
+		}
+	}
+	// Docker Engine stores layers in a way of its own, unless its image store is containerd's: then the worker
+	// names its snapshotter.
+	if _, ok := e.desc.Labels[label.Snapshotter]; e.desc.Kind != Docker || ok {
+		return wrong.Err()
+	}
+	if n.ImageFile {
+		refuse("write an image to a file", "push the image instead, or turn on Docker's containerd image store")
+	}
+	for _, t := range n.CacheExports {
+		if t != "inline" {
+			refuse(fmt.Sprintf("export a cache of type %s", t), "use --cache-to type=inline, or turn on Docker's containerd image store")
+		}
+	}
+	return wrong.Err()
+}
+
+func (e *Engine) limits() string {
+	switch {
+	case e.desc.Kind != Docker:
+		return "its BuildKit " + e.desc.Version + " is too old"
+	case e.desc.Version == "":
+		return "Docker Engine before 23.0 has an old BuildKit"
+	default:
+		return "Docker Engine without the containerd image store cannot"
+	}
+}
+
+// errAsked ends a build that was only started to learn something.
+var errAsked = errors.New("asked")
+
+// capabilities asks for what a build can use. BuildKit tells that to builds alone.
+func (e *Engine) capabilities(ctx context.Context) (*apicaps.CapSet, error) {
+	var caps *apicaps.CapSet
+	_, err := e.client.Build(ctx, client.SolveOpt{Internal: true}, "lpipe", func(_ context.Context, gw gateway.Client) (*gateway.Result, error) {
+		c := gw.BuildOpts().LLBCaps
+		caps = &c
+		return nil, errAsked
+	}, nil)
+	if caps == nil {
+		return nil, fmt.Errorf("asking the engine what it can do: %w", err)
+	}
+	return caps, nil
+}
