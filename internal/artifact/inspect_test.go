@@ -37,7 +37,8 @@ func TestInspectAccepts(t *testing.T) {
 		"static":     {fixture{}, static, Info{Arch: "x86_64", Static: true}},
 		"static pie": {fixture{kind: elf.ET_DYN}, static, Info{Arch: "x86_64", Static: true}},
 		"arm64": {
-			fixture{machine: elf.EM_AARCH64}, with(static, func(e *Expect) { e.Arch = "arm64" }),
+			fixture{machine: elf.EM_AARCH64},
+			with(static, func(e *Expect) { e.Arch = "arm64" }),
 			Info{Arch: "arm64", Static: true},
 		},
 		"dynamic at the floor": {
@@ -52,7 +53,8 @@ func TestInspectAccepts(t *testing.T) {
 		},
 		"a weak need above the floor": {
 			fixture{interp: glibcX86, needed: []string{"libc.so.6"}, versions: []string{"GLIBC_2.40"}, weak: true},
-			linked, Info{Arch: "x86_64", Interpreter: glibcX86, Libraries: []string{"libc.so.6"}},
+			linked,
+			Info{Arch: "x86_64", Interpreter: glibcX86, Libraries: []string{"libc.so.6"}},
 		},
 		"an included library": {
 			fixture{interp: glibcX86, needed: []string{"libpq.so.5"}},
@@ -60,11 +62,13 @@ func TestInspectAccepts(t *testing.T) {
 			Info{Arch: "x86_64", Interpreter: glibcX86, Libraries: []string{"libpq.so.5"}},
 		},
 		"deprecated runtime": {
-			fixture{}, with(static, al2),
+			fixture{},
+			with(static, al2),
 			Info{Arch: "x86_64", Static: true, Warnings: []string{"provided.al2 is deprecated since 2026-07-31"}},
 		},
 		"static where dynamic was asked": {
-			fixture{}, linked,
+			fixture{},
+			linked,
 			Info{Arch: "x86_64", Static: true, Warnings: []string{`link is "dynamic" and the program is static; it runs all the same`}},
 		},
 	} {
@@ -333,7 +337,9 @@ func TestCheckSizes(t *testing.T) {
 
 func FuzzInspect(f *testing.F) {
 	for _, s := range []fixture{
-		{}, {kind: elf.ET_DYN}, {interp: glibcX86, needed: []string{"libc.so.6"}, versions: []string{"GLIBC_2.2.5", "GLIBC_2.38", "GLIBC_PRIVATE", "GLIBC_ABI_DT_RELR"}},
+		{},
+		{kind: elf.ET_DYN},
+		{interp: glibcX86, needed: []string{"libc.so.6"}, versions: []string{"GLIBC_2.2.5", "GLIBC_2.38", "GLIBC_PRIVATE", "GLIBC_ABI_DT_RELR"}},
 		{tail: "/etc/nsswitch.conf"},
 	} {
 		f.Add(s.build())

@@ -254,7 +254,8 @@ fix:   add a src/main.rs or a [[bin]], or list the programs in lpipe.toml: lambd
 			"-- Cargo.toml --\n[workspace]\nresolver = '2'\nmembers = ['a', 'b']\n" +
 				"-- a/Cargo.toml --\n[package]\nname = 'a'\nversion = '1.0.0'\nedition = '2021'\n-- a/src/lib.rs --\n" +
 				"-- b/Cargo.toml --\n[package]\nname = 'b'\nversion = '1.0.0'\nedition = '2021'\n-- b/src/lib.rs --\n",
-			Selection{}, `error: there is no lambda to build
+			Selection{},
+			`error: there is no lambda to build
 why:   no default member of the workspace has a binary target
 fix:   add a src/main.rs or a [[bin]], or list the programs in lpipe.toml: lambdas = ["NAME"]
 `,
@@ -263,7 +264,8 @@ fix:   add a src/main.rs or a [[bin]], or list the programs in lpipe.toml: lambd
 			"-- Cargo.toml --\n[workspace]\nresolver = '2'\nmembers = ['a', 'b']\n" +
 				"-- a/Cargo.toml --\n[package]\nname = 'a'\nversion = '1.0.0'\nedition = '2021'\n-- a/src/bin/worker.rs --\n" +
 				"-- b/Cargo.toml --\n[package]\nname = 'b'\nversion = '1.0.0'\nedition = '2021'\n-- b/src/bin/worker.rs --\n",
-			Selection{}, `error: two lambdas are called "worker"
+			Selection{},
+			`error: two lambdas are called "worker"
 why:   both a/worker and b/worker have this name
 fix:   give one another name in lpipe.toml:
        [lambda.worker-2]
@@ -276,7 +278,8 @@ fix:   give one another name in lpipe.toml:
 				"-- a/Cargo.toml --\n[package]\nname = 'a'\nversion = '1.0.0'\nedition = '2021'\n-- a/src/bin/worker.rs --\n" +
 				"-- b/Cargo.toml --\n[package]\nname = 'b'\nversion = '1.0.0'\nedition = '2021'\n-- b/src/bin/worker.rs --\n" +
 				"-- lpipe.toml --\n[lambda.worker]\n",
-			Selection{}, `error: lpipe.toml:1: [lambda.worker] names several programs
+			Selection{},
+			`error: lpipe.toml:1: [lambda.worker] names several programs
 why:   a/worker, b/worker all fit
 fix:   say which one: package = "a", bin = "worker"
 error: two lambdas are called "worker"
@@ -308,7 +311,8 @@ fix:   did you mean "pdf"?
 why:   lpipe.toml:2 asks for it, for the lambda "orders"
 `},
 		"flags of .cargo/config.toml that cannot be joined with those of lpipe.toml": {
-			single + "-- .cargo/config.toml --\n[build]\nrustflags = ['--cfg', 'feature=\"a b\"']\n-- lpipe.toml --\n[build]\nrustflags = ['-Cdebuginfo=1']\n", Selection{},
+			single + "-- .cargo/config.toml --\n[build]\nrustflags = ['--cfg', 'feature=\"a b\"']\n-- lpipe.toml --\n[build]\nrustflags = ['-Cdebuginfo=1']\n",
+			Selection{},
 			`error: the flag "feature=\"a b\"" of .cargo/config.toml cannot be used together with flags of lpipe
 why:   cargo would split it at the white space
 fix:   move it to [target.x86_64-unknown-linux-musl] rustflags, with all others of [build]
