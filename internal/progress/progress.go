@@ -26,8 +26,7 @@ var Modes = []string{"auto", "plain", "tty", "quiet", "rawjson"}
 // silence is how long an engine may say nothing before a line says that lpipe is still waiting.
 const silence = 15 * time.Second
 
-// tail is how many bytes of a step's output are kept for the report of a failure. Compilers put the first
-// error first, so a long output loses its end only beyond this.
+// tail is how many bytes of the end of a step's output are kept for the report of a failure.
 const tail = 1 << 20
 
 // Options of a display.
@@ -41,10 +40,11 @@ type Options struct {
 // Display shows the steps of one run. It is ready after [Start] and must be ended with Wait.
 type Display struct {
 	in   chan *client.SolveStatus
+	said chan string
 	done chan struct{}
 
-	showsLogs bool
-	rename    func(string) string
+	mode   progressui.DisplayMode
+	rename func(string) string
 
 	mu     sync.Mutex
 	owners map[digest.Digest]map[string]bool
@@ -79,13 +79,14 @@ func Start(ctx context.Context, o Options) (*Display, error) {
 		return nil, fmt.Errorf("opening the progress display: %w", err)
 	}
 	d := &Display{
-		in:        make(chan *client.SolveStatus),
-		done:      make(chan struct{}),
-		rename:    o.Rename,
-		showsLogs: mode == progressui.PlainMode || mode == progressui.TtyMode,
-		owners:    map[digest.Digest]map[string]bool{},
-		labels:    map[string]bool{},
-		steps:     map[digest.Digest]*step{},
+		in:     make(chan *client.SolveStatus),
+		said:   make(chan string),
+		done:   make(chan struct{}),
+		rename: o.Rename,
+		mode:   mode,
+		owners: map[digest.Digest]map[string]bool{},
+		labels: map[string]bool{},
+		steps:  map[digest.Digest]*step{},
 	}
 	heartbeat := io.Discard
 	if mode == progressui.PlainMode {
@@ -101,8 +102,8 @@ func (d *Display) Status() chan *client.SolveStatus { return d.in }
 // Wait returns when the channel was closed and everything is drawn.
 func (d *Display) Wait() { <-d.done }
 
-// ShowsLogs reports whether the output of a failed step is on the display when Wait returns.
-func (d *Display) ShowsLogs() bool { return d.showsLogs }
+// ShowsFailure reports whether the output of a failed step is the last thing on the display when Wait returns.
+func (d *Display) ShowsFailure() bool { return d.mode == progressui.TtyMode }
 
 // Own says that the steps are part of building the lambda called label. A step that only one of several
 // lambdas has is shown with its label.
@@ -169,6 +170,8 @@ func (d *Display) run(ctx context.Context, ui progressui.Display, heartbeat io.W
 			last = time.Now()
 			d.observe(status)
 			drawn <- status
+		case line := <-d.said:
+			d.say(line, heartbeat, drawn)
 		case <-tick.C:
 			if time.Since(last) >= silence && time.Since(said) >= silence {
 				said = time.Now()
@@ -197,13 +200,31 @@ func (d *Display) observe(status *client.SolveStatus) {
 			}
 		}
 		s.raw, s.name, v.Name = v.Name, name, name
+		if d.mode == progressui.PlainMode && v.Error != "" && !strings.HasSuffix(v.Error, context.Canceled.Error()) {
+			// At its end the plain display repeats a random part of the output of each step with an error, and the
+			// whole command. The failure is reported by lpipe, with all of the output.
+			status.Logs = append(status.Logs, &client.VertexLog{
+				Vertex: v.Digest, Data: []byte("FAILED: " + brief(v.Error) + "\n"), Timestamp: time.Now(),
+			})
+			v.Error = ""
+		}
 	}
 	for _, l := range status.Logs {
 		s := d.step(l.Vertex)
-		if room := tail - len(s.log); room > 0 {
-			s.log = append(s.log, l.Data[:min(room, len(l.Data))]...)
+		s.log = append(s.log, l.Data...)
+		if over := len(s.log) - tail; over > 0 {
+			s.log = s.log[over:]
 		}
 	}
+}
+
+// brief is a step's error without the command, which BuildKit quotes in full.
+func brief(text string) string {
+	_, after, found := strings.Cut(text, "did not complete successfully: ")
+	if !found {
+		return text
+	}
+	return after
 }
 
 func (d *Display) step(dgst digest.Digest) *step {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
@@ -18,11 +19,11 @@ import (
 
 // explain turns the raw errors of the outcomes into faults. Jobs that failed in one shared step share one
 // fault, which names all of them.
-func explain(jobs []*Job, outcomes []Outcome, d *progress.Display) {
+func explain(r Request, outcomes []Outcome, d *progress.Display) {
 	labels := map[digest.Digest][]string{}
 	for i, o := range outcomes {
 		if dgst := failedStep(o.Err); dgst != "" {
-			labels[dgst] = append(labels[dgst], jobs[i].Label)
+			labels[dgst] = append(labels[dgst], r.Jobs[i].Label)
 		}
 	}
 	known := map[digest.Digest]error{}
@@ -33,14 +34,29 @@ func explain(jobs []*Job, outcomes []Outcome, d *progress.Display) {
 		}
 		dgst := failedStep(err)
 		if dgst == "" {
-			outcomes[i].Err = unexplained(jobs[i].Label, err)
+			outcomes[i].Err = unexplained(r.Jobs[i].Label, err)
 			continue
 		}
 		if known[dgst] == nil {
-			known[dgst] = stepFault(err, strings.Join(labels[dgst], ", "), dgst, d)
+			f, stage, log := stepFault(err, strings.Join(labels[dgst], ", "), dgst, d)
+			known[dgst] = f
+			if r.Explain != nil {
+				known[dgst] = r.Explain(f, stage, log)
+			}
 		}
 		outcomes[i].Err = known[dgst]
 	}
+}
+
+// outputLines is how much of a failed step's output is repeated where a person looks first: at the end.
+const outputLines = 200
+
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	if cut := len(lines) - n; cut > 0 {
+		lines = append([]string{fmt.Sprintf("(%d earlier lines are left out)", cut)}, lines[cut:]...)
+	}
+	return strings.Join(lines, "\n")
 }
 
 func failedStep(err error) digest.Digest {
@@ -55,21 +71,21 @@ func failedStep(err error) digest.Digest {
 var stageOf = regexp.MustCompile(`\[([a-z]+)[ \]]`)
 
 // stepFault is the fault for a step that failed; labels are the lambdas that need it.
-func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display) error {
-	name, log := d.Log(dgst)
-	f := &fault.Error{Kind: fault.Build, Err: err, Why: err.Error()}
+func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display) (f *fault.Error, stage, log string) {
+	var name string
+	name, log = d.Log(dgst)
+	f = &fault.Error{Kind: fault.Build, Err: err, Why: err.Error()}
+	if m := stageOf.FindStringSubmatch(name); m != nil {
+		stage = m[1]
+	}
 	var exit *gatewaypb.ExitError
 	if !errors.As(err, &exit) {
 		f.What = fmt.Sprintf("the step %q of %s failed", name, labels)
-		return f
+		return f, stage, log
 	}
 	f.Why = fmt.Sprintf("the step %q ended with exit status %d; its output is above", name, exit.ExitCode)
-	if !d.ShowsLogs() {
-		f.Output = log
-	}
-	stage := ""
-	if m := stageOf.FindStringSubmatch(name); m != nil {
-		stage = m[1]
+	if !d.ShowsFailure() {
+		f.Output = lastLines(log, outputLines)
 	}
 	switch {
 	case stage == dockerfile.StageTest && exit.ExitCode == dockerfile.ExitTests:
@@ -99,7 +115,28 @@ func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display
 		f.Why = fmt.Sprintf("the step %q was killed: most often the engine's machine ran out of memory", name)
 		f.Fix = "give the engine more memory, or set CARGO_BUILD_JOBS to a small number in [build.env]"
 	}
-	return f
+	// Code of others, which could write such lines, runs in the later stages.
+	if why, fix := ownWords(log); why != "" && (stage == dockerfile.StageToolchain || stage == dockerfile.StageFetch) {
+		f.Why, f.Fix = why, fix
+	}
+	return f, stage, log
+}
+
+// ownWords are the lines that lpipe's own scripts wrote into a step's output, "lpipe: WHY" and "lpipe: fix: FIX",
+// perhaps indented by the program that ran them. Each counts once.
+func ownWords(log string) (why, fix string) {
+	var whys, fixes []string
+	for line := range strings.Lines(log) {
+		text, ok := strings.CutPrefix(strings.TrimSpace(line), "lpipe: ")
+		to := &whys
+		if rest, isFix := strings.CutPrefix(text, "fix: "); isFix {
+			text, to = rest, &fixes
+		}
+		if ok && !slices.Contains(*to, text) {
+			*to = append(*to, text)
+		}
+	}
+	return strings.Join(whys, "\n"), strings.Join(fixes, "\n")
 }
 
 // hints are texts of other programs that have one well-known remedy.

@@ -24,8 +24,9 @@ type frontend struct {
 	opts    map[string]string
 }
 
-// convert returns the state of one stage of the job's Dockerfile.
-func (f *frontend) convert(ctx context.Context, j *Job, stage string) (*llb.Definition, llb.State, error) {
+// convert returns the request that solves one stage of the job's Dockerfile, and the stage's state.
+func (f *frontend) convert(ctx context.Context, j *Job, stage string) (client.SolveRequest, llb.State, error) {
+	var none client.SolveRequest
 	opts := maps.Clone(f.opts)
 	opts["target"] = stage
 	opts["build-arg:"+dockerfile.ArgKind] = j.Kind
@@ -44,7 +45,7 @@ func (f *frontend) convert(ctx context.Context, j *Job, stage string) (*llb.Defi
 	}
 	ui, err := dockerui.NewClient(&inputClient{Client: f.gateway, images: f.images, opts: opts, inputs: inputs})
 	if err != nil {
-		return nil, llb.State{}, fmt.Errorf("preparing the Dockerfile frontend: %w", err)
+		return none, llb.State{}, fmt.Errorf("preparing the Dockerfile frontend: %w", err)
 	}
 	result, err := dockerfile2llb.Dockerfile2LLB(ctx, j.Dockerfile, dockerfile2llb.ConvertOpt{
 		Config:       ui.Config,
@@ -53,13 +54,13 @@ func (f *frontend) convert(ctx context.Context, j *Job, stage string) (*llb.Defi
 		MetaResolver: &inputClient{Client: f.gateway, images: f.images},
 	})
 	if err != nil {
-		return nil, llb.State{}, err
+		return none, llb.State{}, err
 	}
 	def, err := result.State.Marshal(ctx)
 	if err != nil {
-		return nil, llb.State{}, fmt.Errorf("writing the build graph: %w", err)
+		return none, llb.State{}, fmt.Errorf("writing the build graph: %w", err)
 	}
-	return def, result.State, nil
+	return client.SolveRequest{Definition: def.ToPB(), Evaluate: true, CacheImports: ui.CacheImports}, result.State, nil
 }
 
 // inputClient is the gateway client with one job's options and contexts in place of the session's.

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"lpipe/internal/dockerfile"
+	"lpipe/internal/fault"
 	"lpipe/internal/progress"
 )
 
@@ -62,6 +63,8 @@ type Request struct {
 	CacheTo   []client.CacheOptionsEntry
 	NoCache   bool
 	Session   []session.Attachable // credentials and the SSH agent
+	// Explain, if set, may replace the fault of a failed step; log is the step's output.
+	Explain func(f *fault.Error, stage, log string) error
 }
 
 // Outcome is what became of one job.
@@ -136,7 +139,7 @@ func solveAll(ctx context.Context, f *frontend, r Request, d *progress.Display, 
 		return nil, err
 	}
 	if ctx.Err() == nil {
-		explain(r.Jobs, result.Outcomes, d)
+		explain(r, result.Outcomes, d)
 	}
 	if len(r.CacheTo) == 0 {
 		return gateway.NewResult(), ctx.Err()
@@ -146,12 +149,12 @@ func solveAll(ctx context.Context, f *frontend, r Request, d *progress.Display, 
 
 // one solves one job and reads the files of its stage.
 func one(ctx context.Context, f *frontend, j *Job, d *progress.Display) (map[string][]byte, llb.State, error) {
-	def, state, err := f.convert(ctx, j, j.Stage)
+	request, state, err := f.convert(ctx, j, j.Stage)
 	if err != nil {
 		return nil, state, err
 	}
-	d.Own(j.Label, digests(def))
-	res, err := f.gateway.Solve(ctx, gateway.SolveRequest{Definition: def.ToPB(), Evaluate: true})
+	d.Own(j.Label, steps(request))
+	res, err := f.gateway.Solve(ctx, request)
 	if err != nil {
 		return nil, state, err
 	}
@@ -189,11 +192,11 @@ func marker(ctx context.Context, f *frontend, r Request, d *progress.Display, st
 	}
 	var deps []string
 	for _, j := range failed {
-		def, state, err := f.convert(ctx, j, dockerfile.StageDeps)
+		request, state, err := f.convert(ctx, j, dockerfile.StageDeps)
 		if err != nil || slices.Contains(deps, string(j.Dockerfile)) {
 			continue
 		}
-		if _, err := f.gateway.Solve(ctx, gateway.SolveRequest{Definition: def.ToPB(), Evaluate: true}); err != nil {
+		if _, err := f.gateway.Solve(ctx, request); err != nil {
 			continue
 		}
 		deps = append(deps, string(j.Dockerfile))
@@ -235,10 +238,11 @@ func contexts(jobs []*Job) (map[string]fsutil.FS, map[string]content.Store, erro
 	return mounts, stores, nil
 }
 
-func digests(def *llb.Definition) []digest.Digest {
-	all := make([]digest.Digest, 0, len(def.Metadata))
-	for dgst := range def.Metadata {
-		all = append(all, dgst)
+// steps are the digests of all steps of a request.
+func steps(r gateway.SolveRequest) []digest.Digest {
+	all := make([]digest.Digest, 0, len(r.Definition.Metadata))
+	for dgst := range r.Definition.Metadata {
+		all = append(all, digest.Digest(dgst))
 	}
 	return all
 }
