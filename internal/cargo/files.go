@@ -55,11 +55,16 @@ func (f *Files) Sum(name string) ([sha256.Size]byte, error) {
 func (f *Files) Read(name string) ([]byte, error) {
 	data, err := fs.ReadFile(f.fsys, name)
 	if err == nil {
-		v, _ := f.sums.LoadOrStore(name, new(sum))
-		s := v.(*sum)
-		s.once.Do(func() { s.sum = sha256.Sum256(data) })
+		f.know(name, sha256.Sum256(data))
 	}
 	return data, err
+}
+
+// know remembers the digest of a file that was read by other means.
+func (f *Files) know(name string, is [sha256.Size]byte) {
+	v, _ := f.sums.LoadOrStore(name, new(sum))
+	s := v.(*sum)
+	s.once.Do(func() { s.sum = is })
 }
 
 // Open opens the file for reading. The reader fails at the end when the content is not what Sum was told, so a

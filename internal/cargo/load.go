@@ -1,6 +1,7 @@
 package cargo
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,7 +23,8 @@ type loader struct {
 	errs      fault.List
 
 	memberDirs []string
-	later      []whole // packages found while reading that must stay whole
+	later      []whole                      // packages found while reading that must stay whole
+	sums       map[string][sha256.Size]byte // of files that were looked through
 }
 
 // Load reads the workspace that the package or workspace in dir belongs to. fsys is rooted high enough to see
@@ -31,7 +33,7 @@ type loader struct {
 func Load(fsys fs.FS, dir string) (*Workspace, error) {
 	l := &loader{
 		fsys: fsys, from: path.Clean(dir), manifests: map[string]*Manifest{},
-		packages: map[string]*Package{}, reported: map[string]bool{},
+		packages: map[string]*Package{}, reported: map[string]bool{}, sums: map[string][sha256.Size]byte{},
 	}
 	current := l.nearest()
 	if current == nil {

@@ -2,6 +2,7 @@ package cargo
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"path"
@@ -32,7 +33,7 @@ func (l *loader) outside(w *Workspace, hold func(string)) {
 		s.roots[p.Dir] = true
 	}
 	for _, p := range w.Packages {
-		s.pkg, s.seen = p, map[string]bool{}
+		s.pkg, s.seen, s.known = p, map[string]bool{}, map[string]reached{}
 		s.folder(p.Dir)
 		for _, t := range sourcesOf(p) {
 			if name := path.Join(p.Dir, t); !Within(p.Dir, name) {
@@ -69,7 +70,8 @@ type scanner struct {
 	relative   map[string]bool // environment variables that hold a folder of the project
 	repository string          // files beyond it are never taken; "" without one
 	pkg        *Package
-	seen       map[string]bool
+	seen       map[string]bool    // files that were looked through
+	known      map[string]reached // what reach said
 }
 
 func (s *scanner) folder(dir string) {
@@ -124,6 +126,9 @@ func (s *scanner) file(name string) {
 		return
 	}
 	data, err := fs.ReadFile(s.fsys, name)
+	if err == nil {
+		s.sums[name] = sha256.Sum256(data)
+	}
 	switch {
 	case err != nil:
 	case ext == ".rs":
@@ -148,29 +153,37 @@ func (s *scanner) rust(name string, data []byte) {
 	}
 	var manifestDir, climbs bool
 	paths := bytes.Contains(data, []byte("PathBuf"))
-	for _, t := range rustTokens(data) {
-		at := fmt.Sprintf("%s:%d", s.show(name), t.line)
-		switch {
+	for t := range rustTokens(data) {
+		at := func() string { return fmt.Sprintf("%s:%d", s.show(name), t.line) }
+		switch text := string(t.text); {
 		case t.str:
-			manifestDir = manifestDir || t.text == "CARGO_MANIFEST_DIR"
-			s.literal(name, at, t)
-			if s.relative[t.text] {
-				s.wide(at + " uses " + t.text)
+			manifestDir = manifestDir || text == "CARGO_MANIFEST_DIR"
+			s.literal(name, at, text, opening(t.before))
+			if s.relative[text] {
+				s.wide(at() + " uses " + text)
 			}
-			if slices.Contains(cargoCalls, t.text) {
-				s.wide(at + " may call cargo")
+			if slices.Contains(cargoCalls, text) {
+				s.wide(at() + " may call cargo")
 			}
-		case t.text == "workspace_root" || t.text == "MetadataCommand":
-			s.wide(at + " may call cargo")
-		case t.text == "current_dir":
+		case text == "workspace_root" || text == "MetadataCommand":
+			s.wide(at() + " may call cargo")
+		case text == "current_dir":
 			manifestDir = true
-		case t.text == "parent" || t.text == "ancestors" || t.text == "pop" && paths:
+		case text == "parent" || text == "ancestors" || text == "pop" && paths:
 			climbs = true
 		}
 		if manifestDir && climbs {
-			s.wide(at + " looks in the folders above the package")
+			s.wide(at() + " looks in the folders above the package")
 		}
 	}
+}
+
+// opening returns the macro or attribute that a string is the argument of: "include_str!(", "path=".
+func opening(before []byte) string {
+	if len(before) > 64 {
+		return "" // a comment lies between
+	}
+	return strings.Join(strings.Fields(string(before)), "")
 }
 
 // suspicious reports that a source is worth reading word by word.
@@ -185,19 +198,21 @@ func (s *scanner) suspicious(data []byte) bool {
 }
 
 // literal handles one string of a Rust source.
-func (s *scanner) literal(name, at string, t rustToken) {
+func (s *scanner) literal(name string, at func() string, text, opening string) {
+	if !strings.Contains(text, "..") {
+		return
+	}
 	dir := path.Dir(name)
-	for _, opening := range []string{"include!(", "include_str!(", "include_bytes!("} {
-		if strings.HasSuffix(t.before, opening) {
-			s.reach(path.Join(dir, t.text))
-			return
+	switch opening {
+	case "include!(", "include_str!(", "include_bytes!(":
+		s.reach(path.Join(dir, text))
+		return
+	case "path=":
+		if s.reach(path.Join(dir, text)) == settled {
+			return // else it is relative to a module inside the file, or not about modules
 		}
 	}
-	words := upPaths(t.text)
-	if strings.HasSuffix(t.before, "path=") && s.reach(path.Join(dir, t.text)) == settled {
-		return // elsewhere the attribute is relative to a module inside the file, or is not about modules
-	}
-	for _, word := range words {
+	for _, word := range upPaths(text) {
 		found := missing
 		for _, w := range []string{word, strings.TrimLeft(word, "/"), word[max(strings.Index(word, ".."), 0):]} {
 			for _, base := range []string{dir, s.pkg.Dir, s.root.dir} {
@@ -205,7 +220,7 @@ func (s *scanner) literal(name, at string, t rustToken) {
 			}
 		}
 		if found != settled {
-			s.wide(fmt.Sprintf("%s names %s, which cannot be followed", at, quote(t.text)))
+			s.wide(fmt.Sprintf("%s names %s, which cannot be followed", at(), quote(text)))
 		}
 	}
 }
@@ -221,6 +236,15 @@ const (
 
 // reach adds what is at name if it is outside the package.
 func (s *scanner) reach(name string) reached {
+	r, known := s.known[name]
+	if !known {
+		r = s.look(name)
+		s.known[name] = r
+	}
+	return r
+}
+
+func (s *scanner) look(name string) reached {
 	if _, err := fs.Stat(s.fsys, name); err != nil {
 		return missing
 	}
@@ -262,8 +286,12 @@ func (s *scanner) add(name string) {
 
 // declaresModule reports a "mod name;".
 func declaresModule(data []byte) bool {
-	tokens := rustTokens(data)
-	return slices.ContainsFunc(tokens, func(t rustToken) bool { return !t.str && t.text == "mod" })
+	for t := range rustTokens(data) {
+		if !t.str && string(t.text) == "mod" {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *scanner) wide(why string) {

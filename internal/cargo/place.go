@@ -66,4 +66,9 @@ func (l *loader) place(w *Workspace) {
 		l.unreadable(base, err)
 	}
 	w.Files = NewFiles(sub)
+	for name, sum := range l.sums {
+		if Within(base, name) {
+			w.Files.know(rel(base, name), sum)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package cargo
 
 import (
 	"bytes"
+	"iter"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -9,25 +10,29 @@ import (
 
 // rustToken is a word or a string literal of Rust source; all other text is left out.
 type rustToken struct {
-	text   string
+	text   []byte // of a string, without quotes and escapes
 	str    bool
 	line   int
-	before string // the two tokens before a string, joined, with punctuation between: "include_str!(", "path="
+	before []byte // of a string, the word before it and what stands between: "include_str!(", "path = "
 }
 
 // rustTokens splits Rust source into words and string literals. Comments, characters and lifetimes are skipped. It
 // reads what the compiler would refuse as well, and always ends.
-func rustTokens(src []byte) []rustToken {
+func rustTokens(src []byte) iter.Seq[rustToken] {
+	return func(yield func(rustToken) bool) { scanRust(src, yield) }
+}
+
+func scanRust(src []byte, yield func(rustToken) bool) {
 	var (
-		all   []rustToken
 		line  = 1
-		last  string // the last word and the punctuation since
+		last  int // where the last word begins
 		i     int
 		count = func(b []byte) { line += bytes.Count(b, []byte("\n")) }
 	)
-	emit := func(s string, at int) {
-		all = append(all, rustToken{text: s, str: true, line: at, before: last})
-		last = ""
+	emit := func(text []byte) bool {
+		t := rustToken{text: text, str: true, line: line, before: src[last:i]}
+		last = i
+		return yield(t)
 	}
 	for i < len(src) {
 		switch c := src[i]; {
@@ -42,7 +47,9 @@ func rustTokens(src []byte) []rustToken {
 			i += end
 		case c == '"':
 			end := stringEnd(src[i:])
-			emit(unescape(src[i+1:i+end]), line)
+			if !emit(unescape(src[min(i+1, i+end) : i+end])) {
+				return
+			}
 			count(src[i : i+end])
 			i += min(end+1, len(src)-i)
 		case c == '\'':
@@ -52,27 +59,25 @@ func rustTokens(src []byte) []rustToken {
 			for end < len(src) && isWord(src[end]) {
 				end++
 			}
-			word := string(src[i:end])
+			word := src[i:end]
 			if text, n, ok := rawString(word, src[end:]); ok {
-				emit(text, line)
+				if !emit(text) {
+					return
+				}
 				count(src[end : end+n])
 				i = end + n
 				continue
 			}
+			if end == len(src) || src[end] != '"' || len(word) > 1 { // b"…" and c"…" are strings
+				if last = i; !yield(rustToken{text: word, line: line}) {
+					return
+				}
+			}
 			i = end
-			if end < len(src) && src[end] == '"' && (word == "b" || word == "c") {
-				continue // the string follows
-			}
-			all = append(all, rustToken{text: word, line: line})
-			last = word
 		default:
-			if c > ' ' && len(last) < 64 {
-				last += string(rune(c))
-			}
 			i++
 		}
 	}
-	return all
 }
 
 // length returns n+plus, or all when n says that nothing was found.
@@ -120,23 +125,23 @@ func stringEnd(b []byte) int {
 }
 
 // rawString reads r"…", r#"…"# and so on, after the word that opens it.
-func rawString(word string, rest []byte) (text string, n int, ok bool) {
-	if word != "r" && word != "br" && word != "cr" {
-		return "", 0, false
+func rawString(word, rest []byte) (text []byte, n int, ok bool) {
+	if w := string(word); w != "r" && w != "br" && w != "cr" {
+		return nil, 0, false
 	}
 	hashes := 0
 	for hashes < len(rest) && rest[hashes] == '#' {
 		hashes++
 	}
 	if hashes == len(rest) || rest[hashes] != '"' {
-		return "", 0, false // a raw identifier, or the variable r
+		return nil, 0, false // a raw identifier, or the variable r
 	}
 	body := rest[hashes+1:]
 	end := bytes.Index(body, []byte(`"`+strings.Repeat("#", hashes)))
 	if end < 0 {
-		return string(body), len(rest), true
+		return body, len(rest), true
 	}
-	return string(body[:end]), 2*hashes + 2 + end, true
+	return body[:end], 2*hashes + 2 + end, true
 }
 
 // charEnd returns the length of a character literal, or of a lifetime's quote.
@@ -153,12 +158,11 @@ func charEnd(b []byte) int {
 }
 
 // unescape resolves the escapes that a path may hold; others stay as written.
-func unescape(b []byte) string {
-	s := string(b)
-	if !strings.Contains(s, `\`) {
+func unescape(s []byte) []byte {
+	if bytes.IndexByte(s, '\\') < 0 {
 		return s
 	}
-	var out strings.Builder
+	var out bytes.Buffer
 	for i := 0; i < len(s); i++ {
 		if s[i] != '\\' || i+1 == len(s) {
 			out.WriteByte(s[i])
@@ -178,7 +182,7 @@ func unescape(b []byte) string {
 			}
 		case 'x':
 			if i+2 < len(s) {
-				if v, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				if v, err := strconv.ParseUint(string(s[i+1:i+3]), 16, 8); err == nil {
 					out.WriteByte(byte(v))
 					i += 2
 					continue
@@ -190,5 +194,5 @@ func unescape(b []byte) string {
 			out.WriteByte(s[i])
 		}
 	}
-	return out.String()
+	return out.Bytes()
 }
