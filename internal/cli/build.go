@@ -48,13 +48,14 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 	settings := settingFlags(cmd.Flags())
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON object in place of paths")
 	noCache := cmd.Flags().Bool("no-cache", false, "run every step again")
+	ssh := cmd.Flags().StringArray("ssh", nil, sshUsage)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		start := time.Now()
 		p, err := a.open(args, settings())
 		if err != nil {
 			return err
 		}
-		r := &run{app: a, project: p, stage: stage, noCache: *noCache}
+		r := &run{app: a, project: p, stage: stage, noCache: *noCache, ssh: *ssh}
 		err = r.do(cmd.Context())
 		if r.summary == nil {
 			return err
@@ -83,6 +84,8 @@ type run struct {
 	*project
 	stage   string
 	noCache bool
+	ssh     []string        // values of --ssh
+	lines   sayer           // what the agent does, for the display
 	summary *report.Summary // set once there is something to report
 }
 
@@ -101,6 +104,7 @@ func (r *run) do(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.lines.start(display)
 	result, err := solve.Run(ctx, eng.Client(), *request, display)
 	display.Wait()
 	if err != nil {
@@ -167,6 +171,11 @@ func (r *run) request() (*solve.Request, error) {
 		}
 		job.Closure = closures[lambda.Package.Dir]
 		request.Jobs = append(request.Jobs, job)
+	}
+	granted, err := r.access(r.project, r.ssh, r.lines.say)
+	l.Add(err)
+	if err == nil {
+		request.Session, request.Explain = granted.Session(), granted.Explain
 	}
 	request.CacheFrom, err = r.cacheEntries("cache.from", r.cfg.Cache.From, cache.ParseImport)
 	l.Add(err)

@@ -47,6 +47,12 @@ func (r Repository) Address() string {
 	return host + ":" + r.Port
 }
 
+// Is reports whether the URL, as git and cargo write it, names r.
+func (r Repository) Is(url string) bool {
+	s, err := cargo.ParseSource("git+" + url)
+	return err == nil && s.Scheme == r.Scheme && strings.EqualFold(s.Host, r.Host) && cmp.Or(s.Port, defaultPorts[s.Scheme]) == r.Port && trimmed(s.Path) == r.Path
+}
+
 // called reports whether a person may have meant r by "org/repo" or "host/org/repo".
 func (r Repository) called(name string) bool {
 	name = trimmed(name)

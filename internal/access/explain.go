@@ -1,0 +1,195 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"strings"
+
+	"lpipe/hostkeys"
+	"lpipe/internal/dockerfile"
+	"lpipe/internal/fault"
+	"lpipe/sshfwd"
+)
+
+// Explain returns f, the fault of a failed step of the stage with that output, or better ones if the step failed for
+// want of access.
+func (a *Access) Explain(f *fault.Error, stage, log string) error {
+	if stage != dockerfile.StageFetch {
+		return f
+	}
+	a.mu.Lock()
+	failed, refusals := a.failed, strings.Join(a.refusals, "\n")
+	a.mu.Unlock()
+	if failed != nil {
+		return failed
+	}
+	repository := ""
+	if m := failing.FindStringSubmatch(log); m != nil {
+		repository = m[1]
+	}
+	switch {
+	case strings.Contains(log, "Host key verification failed"):
+		a.explainHostKey(f, log)
+	case containsAny(log, missing):
+		f.What = "the server does not show " + repository + " to the key that logged in"
+		f.Why = "servers say that a repository does not exist when the key may not read it" + a.offered(repository)
+		f.Fix = "check that the repository exists and that this key may read it; a key for it alone goes to [ssh] deploy-keys"
+	case strings.Contains(log, "Permission denied (publickey"):
+		f.What = "the server lets nobody in to fetch " + repository
+		f.Why = "it knows none of the keys that were offered" + a.offered(repository)
+		if refusals != "" {
+			f.What, f.Why = "the login to fetch "+repository+" was not signed", refusals
+		}
+		f.Fix = "add the public key to the account or, as a deploy key, to the repository; [ssh] keys, key and deploy-keys say which key is used"
+		if strings.Contains(refusals, sshfwd.ErrUnbound.Error()) {
+			f.Fix = "use a base image with OpenSSH 8.9 or later; else [ssh] mode = \"userauth\" signs without proof of the host"
+		}
+	}
+	return f
+}
+
+// failing is how cargo names the source that it could not fetch.
+var failing = regexp.MustCompile("(?:Unable to update|failed to update|git (?:repository|submodule)) `?([a-z]+://[^\\s`?#]+)")
+
+// missing is how git servers say that a repository is not there, or not for this key.
+var missing = []string{
+	"Repository not found", // GitHub, Bitbucket
+	"does not appear to be a git repository",
+	"The project you were looking for could not be found", // GitLab
+	"TF401019", // Azure DevOps
+}
+
+func containsAny(text string, words []string) bool {
+	for _, w := range words {
+		if strings.Contains(text, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// offered names the keys that are for the repository of a URL.
+func (a *Access) offered(url string) string {
+	g, err := a.prepare()
+	if err != nil {
+		return ""
+	}
+	var keys []string
+	for _, r := range a.overSSH() {
+		if r.Is(url) {
+			for _, k := range g.chosen[r.String()] {
+				keys = append(keys, k.String())
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return ""
+	}
+	return "; the key is " + strings.Join(keys, " or ")
+}
+
+// String names the key and where it comes from.
+func (k key) String() string {
+	return fmt.Sprintf("%s (%s)", k.Fingerprint, k.Source)
+}
+
+var (
+	changed     = regexp.MustCompile(`fingerprint for the (\S+) key sent by the remote host is\s+(SHA256:\S+?)\.?\s`)
+	addKey      = regexp.MustCompile(`Host key for (\S+) has changed`)
+	unknownType = regexp.MustCompile(`No (\S+) host key is known for (\S+) and you have requested strict checking`)
+	revoked     = regexp.MustCompile(`host key for (\S+) is marked as revoked|REVOKED HOST KEY`)
+)
+
+// explainHostKey says which key the step was shown and which is pinned.
+func (a *Access) explainHostKey(f *fault.Error, log string) {
+	host, shown := "", "another key"
+	if m := addKey.FindStringSubmatch(log); m != nil {
+		host = m[1]
+	}
+	if m := changed.FindStringSubmatch(log); m != nil {
+		shown = m[1] + " " + m[2]
+	}
+	if m := unknownType.FindStringSubmatch(log); m != nil {
+		host, shown = m[2], "a key of type "+m[1]
+	}
+	if host == "" && len(a.Hosts()) == 1 {
+		host = a.Hosts()[0]
+	}
+	if revoked.MatchString(log) {
+		f.What = "the server uses a host key that is revoked"
+		f.Why = "who holds the retired key can pose as " + host
+		f.Fix = "do not use this connection, and tell whoever runs the host or the network"
+		return
+	}
+	f.What = "host key mismatch for " + host
+	f.Why = "the server showed the build " + shown
+	f.Fix = "ask whoever runs the host whether its key has changed, and only then change the pin; lpipe hostkeys verify " + host + " looks at it from here"
+	g, err := a.prepare()
+	if err != nil {
+		return
+	}
+	var pinned []string
+	for _, p := range g.pins.Lookup(host) {
+		pinned = append(pinned, p.String())
+	}
+	f.Why += ", pinned is " + strings.Join(pinned, " or ") + ": the connection is intercepted, or the host has changed its key"
+}
+
+// explained turns the errors of hostkeys and sshfwd into faults.
+func explained(err error) error {
+	var l fault.List
+	for _, part := range fault.Parts(err) {
+		l.Add(explainedOne(part))
+	}
+	return l.Err()
+}
+
+func explainedOne(err error) error {
+	f := &fault.Error{Kind: fault.Usage, Err: err}
+	var known *fault.Error
+	var host interface{ What() string }
+	var key *sshfwd.Error
+	var line *hostkeys.LineError
+	switch {
+	case errors.As(err, &known):
+		return err
+	case errors.As(err, &host):
+		f.What = host.What()
+		if h, ok := host.(interface {
+			Why() string
+			Fix() string
+		}); ok {
+			f.Why, f.Fix = h.Why(), h.Fix()
+		}
+		if errors.As(err, new(*hostkeys.UnknownHostError)) {
+			f.Fix += ", which [ssh] known-hosts in lpipe.toml names"
+		}
+	case errors.As(err, &key):
+		f.Why, f.Fix = key.Err.Error(), key.Fix
+		f.What = "the SSH key from " + key.Source + " cannot be used"
+		switch {
+		case errors.Is(err, sshfwd.ErrNoAgent), errors.Is(err, sshfwd.ErrEmptyAgent), errors.Is(err, sshfwd.ErrMissingIdentity):
+			f.What = "the SSH agent at " + key.Source + " cannot be used"
+			if key.Source == "SSH agent" {
+				f.What = "there is no SSH agent"
+				f.Why = "private repositories are to be fetched, and SSH_AUTH_SOCK is not set"
+				f.Fix = "start one with \"eval $(ssh-agent)\" and add a key with \"ssh-add\", or name a key: --ssh default=KEY, or [ssh] key in lpipe.toml"
+			}
+		case errors.Is(err, sshfwd.ErrEncrypted):
+			f.Fix = "set [ssh] passphrase = \"env:NAME\" in lpipe.toml, or give a copy of the key without one: ssh-keygen -p -f COPY"
+		case errors.Is(err, sshfwd.ErrPassphrase):
+			f.Fix = "correct what [ssh] passphrase names; " + key.Fix
+		}
+	case errors.As(err, &line):
+		f.What = fmt.Sprintf("%s:%d is not a known_hosts line", line.File, line.Line)
+		f.Err = line.Err
+		f.Fix = "correct the line: a file is refused as a whole, since a line skipped could be the one that revokes a key"
+	case errors.Is(err, fs.ErrNotExist):
+		f.What = "a file that [ssh] or --ssh names does not exist"
+	default:
+		f.What = "private repositories cannot be fetched"
+	}
+	return f
+}

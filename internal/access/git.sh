@@ -1,0 +1,132 @@
+# How git reaches private repositories in the fetch step, which reads this as a secret file. The list beside it has a
+# line for each repository that may be fetched,
+#
+#   ssh USER HOST PORT KEYS PATH      KEYS: public keys as TYPE:BASE64, with commas between; - for all that the agent has
+#   https USER HOST PORT TOKEN PATH   - for no user or no token
+#
+# Without arguments this prepares the shell that sources it, with "ssh" it stands for ssh, with "credential" it is a
+# git credential helper. What begins with "lpipe:" is shown to the person who builds.
+
+list=/run/secrets/lpipe-repositories
+self=/run/secrets/lpipe-git
+
+say() { printf 'lpipe: %s\n' "$@" >&2; }
+
+# trim prints a repository's path without what different spellings of one repository differ in.
+trim() { printf '%s\n' "$1" | sed -e 's|^/*||' -e 's|/*$||' -e 's|\.git$||'; }
+
+# lookup SCHEME USER HOST PORT PATH finds the line of a repository, and sets login and secret to its second and fifth
+# words. USER counts for ssh alone.
+lookup() {
+  while read -r kind login where gate secret what; do
+    case $kind:$login in ssh:"$2" | https:*) ;; *) continue ;; esac
+    [ "$kind $where $gate $what" != "$1 $3 $4 $5" ] || return 0
+  done <"$list"
+  return 1
+}
+
+lower() { printf '%s\n' "$1" | tr '[:upper:]' '[:lower:]'; }
+
+prepare() {
+  missing=
+  command -v git >/dev/null || missing=" git"
+  ! grep -q '^ssh ' "$list" || command -v ssh >/dev/null || missing="$missing ssh"
+  # Cargo's own git will do for https, and for SSH where a login need not be bound to a host.
+  if [ -n "$missing" ] && grep -q '^ssh ' "$list" && ! grep -q '^mode userauth' "$list"; then
+    package=openssh-client
+    command -v apk >/dev/null && package=openssh-client-default
+    say "the base image lacks$missing, with which private repositories are fetched" \
+      "fix: add to [build] in lpipe.toml: packages = [\"git\", \"$package\"]"
+    exit 1
+  fi
+  [ -n "$missing" ] || export CARGO_NET_GIT_FETCH_WITH_CLI=true
+  export GIT_ALLOW_PROTOCOL=ssh:https GIT_TERMINAL_PROMPT=0
+  export GIT_SSH_VARIANT=ssh GIT_SSH_COMMAND="sh $self ssh"
+  export XDG_CONFIG_HOME=/tmp/config
+  mkdir -p /tmp/config/git
+  printf '[credential]\n\thelper = "!sh %s credential"\n\tuseHttpPath = true\n' "$self" >/tmp/config/git/config
+}
+
+# as_ssh takes what git gives ssh: options, USER@HOST, and git-upload-pack 'PATH'.
+as_ssh() {
+  port=22
+  protocol=
+  while [ $# -gt 2 ]; do
+    case $1 in
+      -p) port=$2 && shift ;;
+      -o) [ "$2" = SendEnv=GIT_PROTOCOL ] && protocol=$2 && shift ;;
+      -4 | -6) ;;
+      *) say "refused to call ssh with $1" && exit 128 ;;
+    esac
+    shift
+  done
+  user=git host=$1
+  case $1 in *@*) user=${1%@*} host=${1##*@} ;; esac
+  host=$(lower "$host")
+  host=${host#[} host=${host%]}
+  path=${2#"git-upload-pack '"}
+  path=${path%"'"}
+  case $path in
+    "$2" | *"'"* | -*) say "refused to run on $1: $2" && exit 128 ;;
+  esac
+  path=$(trim "$path")
+  if ! lookup ssh "$user" "$host" "$port" "$path"; then
+    say "refused to fetch ssh://$1:$port/$path: neither Cargo.lock nor [ssh] repositories names it" \
+      "fix: if the build needs it, add \"$path\" to [ssh] repositories in lpipe.toml; else find out which dependency wants it"
+    exit 128
+  fi
+  set -- -- "$host" "$2"
+  if [ "$secret" = - ]; then
+    set -- -o IdentityFile=none "$@"
+  else
+    keys=$(mktemp -d)
+    n=0
+    for key in $(printf '%s' "$secret" | tr , ' '); do
+      n=$((n + 1))
+      printf '%s %s\n' "${key%%:*}" "${key#*:}" >"$keys/$n.pub"
+      case $key in
+        *-cert-*) set -- -o "CertificateFile=$keys/$n.pub" "$@" ;;
+        *) set -- -o "IdentityFile=$keys/$n.pub" "$@" ;;
+      esac
+    done
+    set -- -o IdentitiesOnly=yes "$@"
+  fi
+  [ -z "$protocol" ] || set -- -o "$protocol" "$@"
+  exec ssh -F /dev/null -p "$port" -l "$user" \
+    -o BatchMode=yes -o PreferredAuthentications=publickey -o StrictHostKeyChecking=yes -o UpdateHostKeys=no \
+    -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/etc/ssh/ssh_known_hosts "$@"
+}
+
+# as_credential answers git's question for the login of one https repository.
+as_credential() {
+  [ "$1" = get ] || exit 0
+  protocol='' host='' path=''
+  while IFS='=' read -r name value; do
+    case $name in
+      protocol) protocol=$value ;;
+      host) host=$value ;;
+      path) path=$(trim "$value") ;;
+    esac
+  done
+  [ "$protocol" = https ] || exit 0
+  name=$(lower "$host")
+  port=443
+  case $name in *:*) port=${name##*:} name=${name%:*} ;; esac
+  if ! lookup https - "$name" "$port" "$path"; then
+    say "refused to log in for https://$host/$path: neither Cargo.lock nor [ssh] repositories names it" \
+      "fix: if the build needs it, add \"$host/$path\" to [ssh] repositories in lpipe.toml; else find out which dependency wants it"
+    echo quit=1
+  elif [ "$secret" = - ]; then
+    say "https://$host/$path asks for a login, and lpipe.toml has none for it" \
+      "fix: name a token: [git] tokens = { \"$host\" = \"env:NAME\" }"
+    echo quit=1
+  else
+    printf 'username=%s\npassword=%s\n' "$login" "$secret"
+  fi
+}
+
+case ${1-} in
+  '') prepare ;;
+  ssh) shift && as_ssh "$@" ;;
+  credential) shift && as_credential "$@" ;;
+esac
