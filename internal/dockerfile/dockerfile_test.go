@@ -69,7 +69,9 @@ var variants = map[string]*plan.Variant{
 			{Name: "QUOTES", Value: `"double" 'single' \`},
 		}
 	}),
-	"network": variant(func(v *plan.Variant) { v.AllowNetwork = true }),
+	"git-over-https": variant(func(v *plan.Variant) { v.Git = true }),
+	"git-over-ssh":   variant(func(v *plan.Variant) { v.Git, v.SSH = true, true }),
+	"network":        variant(func(v *plan.Variant) { v.AllowNetwork = true }),
 }
 
 func render(t *testing.T, v *plan.Variant) string {
@@ -199,7 +201,7 @@ func mounts(t *testing.T, run *instructions.RunCommand) []*instructions.Mount {
 
 func TestScriptsAreReadByTheShell(t *testing.T) {
 	// Excluded: quoted values look like mistakes in quoting (SC1003, SC2016), and "a && b || continue" is no if-else (SC2015).
-	checkers := [][]string{{"dash", "-n"}, {"shellcheck", "--shell=dash", "--exclude=SC1003,SC2015,SC2016", "-"}}
+	checkers := [][]string{{"dash", "-n"}, {"shellcheck", "--shell=dash", "--exclude=SC1003,SC1091,SC2015,SC2016", "-"}}
 	for _, command := range checkers {
 		t.Run(command[0], func(t *testing.T) {
 			_, err := exec.LookPath(command[0])

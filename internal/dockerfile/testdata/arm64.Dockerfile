@@ -56,11 +56,15 @@ EOF
 ENV CARGO_HOME=/cargo CARGO_TARGET_DIR=/target CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
 
 # fetch: the crates that Cargo.lock names. Downloads of earlier builds are reused after a check against the lock.
+# Which keys and tokens there are is no part of this text: they come as secrets, and an agent that only signs logins.
 FROM toolchain AS fetch
 RUN --mount=type=bind,from=skeleton,target=/src,rw \
-    --mount=type=cache,id=lpipe-downloads,target=/downloads <<EOF
+    --mount=type=cache,id=lpipe-downloads,target=/downloads \
+    --mount=type=tmpfs,target=/tmp \
+    --mount=type=secret,id=lpipe-tokens <<EOF
 set -eu
 cd /src
+if [ -e /run/secrets/lpipe-tokens ]; then set -a && . /run/secrets/lpipe-tokens && set +a; fi
 mkdir -p "$CARGO_HOME/registry/cache"
 locked() { awk -F'"' '/^name/ { n = $2 } /^version/ { v = $2 } /^checksum/ { print $2, n "-" v ".crate" }' Cargo.lock; }
 locked | while read -r sum crate; do
