@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path"
 	"sync"
@@ -38,7 +39,7 @@ func newCrate(files []file) (*crate, error) {
 			return &crate{release: r, pack: sync.OnceValues(func() (packed, error) { return pack(r, files) })}, err
 		}
 	}
-	return nil, fmt.Errorf("no Cargo.toml")
+	return nil, errors.New("no Cargo.toml")
 }
 
 // pack makes the .crate of a release: a tar in gzip whose folder is called NAME-VERSION.
