@@ -199,3 +199,23 @@ func TestContextsAndBuildersBringTheirCertificates(t *testing.T) {
 		t.Errorf("DOCKER_HOST has %+v, %v", c.tls, err)
 	}
 }
+
+// What docker and buildx keep is theirs to write, so nothing in it may break lpipe or become an option of a program.
+func FuzzDockerFiles(f *testing.F) {
+	f.Add(`{"Driver":"docker-container","Nodes":[{"Name":"box0","Endpoint":"far"}]}`)
+	f.Add(`{"Driver":"remote","Nodes":[{"Endpoint":"tcp://h:1","DriverOpts":{"cacert":"/dev/null"}}]}`)
+	f.Add(`{"Driver":"docker","Nodes":[{"Endpoint":"far"}],"Endpoints":{"docker":{"Host":"unix:///d"}}}`)
+	f.Add(`{"Endpoints":{"docker":{"Host":""}},"currentContext":"b"}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		h := fakeHost{files: map[string]string{
+			"/d/config.json": text, "/d/contexts/meta/" + contextID("far") + "/meta.json": text, "/d/buildx/instances/b": text,
+		}}
+		getenv := func(n string) string { return map[string]string{"DOCKER_CONFIG": "/d"}[n] }
+		for _, o := range []Options{{Getenv: getenv}, {Getenv: getenv, Builder: "b"}} {
+			c, err := choose(o.withDefaults(), h)
+			if err == nil && (c.Kind == "" || c.Address == "" && c.Kind != Embedded) {
+				t.Errorf("chose %+v", c)
+			}
+		}
+	})
+}

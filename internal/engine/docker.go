@@ -19,7 +19,7 @@ import (
 )
 
 // openDocker connects to the BuildKit inside Docker Engine, which is reached by upgrading HTTP connections.
-func openDocker(ctx context.Context, _ Options, c Choice) (*Engine, error) {
+func openDocker(ctx context.Context, c Choice) (*Engine, error) {
 	d, err := dockerClient(c)
 	if err != nil {
 		return nil, dockerFault(c, err)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -173,7 +174,7 @@ func (d dockerSettings) builder(name, why string) (Choice, error) {
 		case strings.Contains(n.Endpoint, "://"):
 			return refuse("it is on "+n.Endpoint, "set DOCKER_HOST="+n.Endpoint, nil)
 		default:
-			addr += "?context=" + n.Endpoint
+			addr += "?context=" + url.QueryEscape(n.Endpoint)
 		}
 		return Choice{Kind: Address, Address: addr, Why: why}, nil
 	}
@@ -185,5 +186,9 @@ func (d dockerSettings) folder() string {
 	if dir := d.getenv("DOCKER_CONFIG"); dir != "" {
 		return dir
 	}
-	return filepath.Join(d.getenv("HOME"), ".docker")
+	home := d.getenv("HOME")
+	if home == "" {
+		home = d.getenv("USERPROFILE") // Windows
+	}
+	return filepath.Join(home, ".docker")
 }

@@ -62,7 +62,7 @@ func openEmbedded(ctx context.Context, o Options, c Choice) (*Engine, error) {
 		case errors.Is(err, errSilent):
 			return nil, d.silent()
 		case ctx.Err() != nil:
-			return nil, &fault.Error{Kind: fault.Cancelled, What: "starting the embedded engine was interrupted", Err: context.Cause(ctx)}
+			return nil, err
 		}
 		// Nobody listens, or a daemon is just leaving.
 		if child == nil || child.exited() {

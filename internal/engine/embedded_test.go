@@ -137,22 +137,31 @@ func TestAnotherConfigurationReplacesTheDaemonAfterItsBuilds(t *testing.T) {
 	old := open(t, o)
 	before, _ := daemon.Running(o.Root)
 	built := make(chan error, 1)
-	started := startStep(t, old.Client(), root, "echo started; sleep 1.5; echo done > /tmp/out", built)
-	<-started
+	<-startStep(t, old.Client(), root, "echo started; sleep 0.5; echo done > /tmp/out", built)
 
 	other := o
 	other.Registries = map[string]Registry{"registry.example.com": {HTTP: true}}
 	var notices []string
 	other.Log = func(n string) { notices = append(notices, n) }
-	open(t, other)
-	select {
-	case err := <-built:
-		if err != nil {
-			t.Errorf("the build of the old daemon was disturbed: %v", err)
+	opened := make(chan error, 1)
+	go func() {
+		e, err := Open(t.Context(), other)
+		if err == nil {
+			err = e.Close()
 		}
+		opened <- err
+	}()
+	must(t, <-built)
+	time.Sleep(time.Second) // what a run does between two builds
+	_, err := enginetest.Solve(t.Context(), old.Client(), root, enginetest.Step("echo again > /tmp/out").Root(), "tmp/out", client.SolveOpt{})
+	must(t, err)
+	select {
+	case err := <-opened:
+		t.Errorf("the new daemon did not wait for the old one's client: %v", err)
 	default:
-		t.Error("the new daemon did not wait for the old one's build")
 	}
+	old.Close()
+	must(t, <-opened)
 	after, _ := daemon.Running(o.Root)
 	if after.PID == before.PID || after.Socket == before.Socket {
 		t.Errorf("still served by %+v", after)
@@ -233,7 +242,7 @@ func TestADamagedDatabaseIsMovedAside(t *testing.T) {
 				var notices []string
 				o.Log = func(n string) { notices = append(notices, n) }
 				build()
-				if len(notices) != 1 || !strings.Contains(notices[0], filepath.Base(file)) {
+				if len(notices) != 1 || !strings.Contains(notices[0], file) {
 					t.Errorf("notices %q", notices)
 				}
 				aside := filepath.Join(o.Root, filepath.Base(file)+".damaged")
@@ -267,6 +276,16 @@ func TestAFrozenDaemonIsReported(t *testing.T) {
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Kind != fault.Engine || !strings.Contains(f.Fix, fmt.Sprintf("kill -9 %d", p.PID)) {
 		t.Errorf("error %#v", err)
+	}
+}
+
+func TestAnInterruptIsNoEngineError(t *testing.T) {
+	o := embeddedOptions(t)
+	o.DaemonCommand = []string{"/bin/sh", "-c", "exec sleep 1"} // never listens
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(100*time.Millisecond, cancel)
+	if _, err := Open(ctx, o); fault.Worst(err) != fault.Cancelled {
+		t.Errorf("error %v", err)
 	}
 }
 

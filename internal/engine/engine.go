@@ -69,12 +69,19 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	o = o.withDefaults()
+	e, err := connect(ctx, o.withDefaults(), c)
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return nil, &fault.Error{Kind: fault.Cancelled, What: "connecting to the engine was interrupted", Err: context.Cause(ctx)}
+	}
+	return e, err
+}
+
+func connect(ctx context.Context, o Options, c Choice) (*Engine, error) {
 	switch c.Kind {
 	case Embedded:
 		return openEmbedded(ctx, o, c)
 	case Docker:
-		return openDocker(ctx, o, c)
+		return openDocker(ctx, c)
 	default:
 		return openAddress(ctx, c)
 	}

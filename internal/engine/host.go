@@ -34,7 +34,7 @@ func (thisHost) accepts(address string) error {
 		return err
 	}
 	if u.Scheme != "unix" {
-		_, err := os.Stat(`\\` + filepath.FromSlash(u.Host+u.Path)) // a Windows named pipe: npipe:////./pipe/docker_engine
+		_, err := os.Stat(filepath.FromSlash(u.Path)) // a Windows named pipe: npipe:////./pipe/docker_engine
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)

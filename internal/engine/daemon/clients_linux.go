@@ -115,12 +115,13 @@ func (u *usage) stream(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, h
 	return handle(srv, s)
 }
 
-// breath is how long a client may take between the calls of one build.
-const breath = 500 * time.Millisecond
+// pause is how long a connected client may do something else, between two builds of one run, before a daemon that
+// was asked to leave does so. It holds up another daemon, so it is no longer than packing a few results takes.
+const pause = 10 * time.Second
 
-// waitIdle returns when no call has been running for a breath. A build is at least one call from end to end.
-func (u *usage) waitIdle() {
-	for !u.unusedFor(breath) {
+// waitDone returns when all clients have gone, or when those that are left have had no call running for a pause.
+func (c *clients) waitDone(calls *usage) {
+	for c.count.Load() > 0 && !calls.unusedFor(pause) {
 		time.Sleep(lockPoll)
 	}
 }

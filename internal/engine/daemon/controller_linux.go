@@ -70,7 +70,7 @@ func newController(ctx context.Context, c Config) (*control.Controller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the cache: %w", err)
 	}
-	history, err := boltutil.SafeOpen(filepath.Join(c.Root, "history.db"), 0o600, nil)
+	history, err := boltutil.SafeOpen(filepath.Join(c.Root, historyFile), 0o600, nil)
 	if err != nil {
 		return nil, fmt.Errorf("opening the history: %w", err)
 	}

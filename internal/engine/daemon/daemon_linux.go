@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -26,6 +27,12 @@ func Run(ctx context.Context, c Config) error {
 	if err := os.MkdirAll(c.Root, 0o700); err != nil {
 		return fmt.Errorf("making the state folder: %w", err)
 	}
+	// Mounts are listed by their real paths.
+	root, err := filepath.EvalSymlinks(c.Root)
+	if err != nil {
+		return fmt.Errorf("finding the state folder: %w", err)
+	}
+	c.Root = root
 	unlock, err := acquire(ctx, c)
 	if errors.Is(err, errServed) {
 		return nil
@@ -49,12 +56,8 @@ func Run(ctx context.Context, c Config) error {
 	syscall.Umask(0)
 	fscopy.UmaskIsZero = true
 	sweep(ctx, c)
-	reset, err := healDatabases(c.Root)
-	if err != nil {
+	if err := healDatabases(c.Root); err != nil {
 		return err
-	}
-	if reset != "" {
-		notice("the build cache starts empty: %s", reset)
 	}
 	// Builds that are running when ctx ends need BuildKit to the last.
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -66,6 +69,7 @@ func Run(ctx context.Context, c Config) error {
 	defer controller.Close()
 
 	var calls usage
+	calls.touch()
 	server := grpc.NewServer(
 		grpc.ChainUnaryInterceptor(calls.unary, grpcerrors.UnaryServerInterceptor),
 		grpc.ChainStreamInterceptor(calls.stream, grpcerrors.StreamServerInterceptor),
@@ -79,7 +83,7 @@ func Run(ctx context.Context, c Config) error {
 	// New clients find no socket and start another daemon, which waits for the lock. The connections of the
 	// present ones must stay usable, as a running build makes more calls: gRPC's own graceful stop forbids that.
 	socket.unlink()
-	calls.waitIdle()
+	socket.waitDone(&calls)
 	stop()
 	server.GracefulStop()
 	return <-served

@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -10,37 +12,41 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// healDatabases opens and reads every database of the state folder. When one is damaged, BuildKit would not
-// start, or would crash in the middle of a build. The databases refer to each other and to the layers on disk,
-// so the damaged one is moved aside, to *.damaged, and the rest of the cache goes: all of it can be built
-// again. It returns what was done, or "" when nothing was.
-func healDatabases(root string) (done string, err error) {
-	found, err := filepath.Glob(filepath.Join(root, "*.db"))
-	if err != nil {
-		return "", err
-	}
-	for _, pattern := range []string{"runc-*/*.db", "runc-*/snapshots/*.db"} {
+// historyFile is the database of past builds. The cache does not need it.
+const historyFile = "history.db"
+
+// healDatabases opens and reads every database of the state folder. With a damaged one BuildKit would not start,
+// or would crash in the middle of a build. It is moved aside, to *.damaged, and the user is told. The databases of
+// the cache refer to each other and to the layers on disk, so all of the cache goes with any of them: it can be
+// built again.
+func healDatabases(root string) error {
+	var found []string
+	for _, pattern := range []string{"*.db", "runc-*/*.db", "runc-*/snapshots/*.db"} {
 		more, _ := filepath.Glob(filepath.Join(root, pattern))
 		found = append(found, more...)
 	}
 	for _, path := range found {
 		damage := readAll(path)
-		if damage == nil {
+		if damage == nil || errors.Is(damage, fs.ErrNotExist) { // gone with an earlier one
 			continue
 		}
 		aside := filepath.Join(root, filepath.Base(path)+".damaged")
 		if err := os.Rename(path, aside); err != nil {
-			return "", fmt.Errorf("moving a damaged database aside: %w", err)
+			return fmt.Errorf("moving a damaged database aside: %w", err)
 		}
-		workers, _ := filepath.Glob(filepath.Join(root, "runc-*"))
-		for _, gone := range append(workers, filepath.Join(root, "cache.db"), filepath.Join(root, "history.db")) {
+		if filepath.Base(path) == historyFile {
+			notice("the history of builds starts empty: %s did not open (%v) and was moved to %s", path, damage, aside)
+			continue
+		}
+		notice("the build cache starts empty: %s did not open (%v) and was moved to %s", path, damage, aside)
+		cache, _ := filepath.Glob(filepath.Join(root, "runc-*"))
+		for _, gone := range append(cache, filepath.Join(root, "cache.db")) {
 			if err := os.RemoveAll(gone); err != nil {
-				return "", fmt.Errorf("removing the cache of a damaged database: %w", err)
+				return fmt.Errorf("removing the cache of a damaged database: %w", err)
 			}
 		}
-		return fmt.Sprintf("%s did not open (%v) and was moved to %s", path, damage, aside), nil
 	}
-	return "", nil
+	return nil
 }
 
 // readAll visits every key of a database. A damaged page shows as an error, a panic of bbolt, or a memory fault.
@@ -51,7 +57,10 @@ func readAll(path string) (err error) {
 			err = fmt.Errorf("damaged page: %v", p)
 		}
 	}()
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: time.Second, NoFreelistSync: false})
+	if _, err := os.Stat(path); err != nil {
+		return err // which bbolt would make
+	}
+	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: time.Second})
 	if err != nil {
 		return err
 	}
