@@ -74,6 +74,10 @@ var lpipeMap = map[string]row{
 	},
 
 	"internal/artifact": {imports: in("internal/fault"), why: "it decides from the bytes of a program, wherever they come from"},
+	"internal/login": {
+		imports: in("github.com/docker/cli/cli/config", buildkit+"/session"),
+		why:     "it hands out what docker login left; who uses it against a registry is not its concern",
+	},
 	"internal/report":   {imports: in("internal/plan", "internal/artifact"), why: "it tells what happened and makes nothing happen"},
 	"internal/emulator": {why: "it serves HTTP as Lambda does; the standard library is enough"},
 	"internal/scaffold": {imports: in("internal/config", "internal/cargo", "internal/fault"), why: "it writes a new project and builds none"},
@@ -241,7 +245,7 @@ func TestMapSaysWhy(t *testing.T) {
 			}
 		}
 		if direct := slices.ContainsFunc(r.imports, func(i string) bool { return below(i, buildkit) }); direct &&
-			!slices.Contains(in("sshfwd", "internal/engine", "internal/engine/daemon", "internal/engine/enginetest", "internal/progress", "internal/solve", "internal/cli"), name) {
+			!slices.Contains(in("sshfwd", "internal/engine", "internal/engine/daemon", "internal/engine/enginetest", "internal/login", "internal/progress", "internal/solve", "internal/cli"), name) {
 			t.Errorf("%s may import BuildKit: only the engine, its clients and the agent know it", name)
 		}
 	}
