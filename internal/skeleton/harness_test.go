@@ -119,7 +119,7 @@ var host = sync.OnceValue(func() string {
 func cargoRun(dir, target string, args ...string) (out string, foreign, local []string, err error) {
 	cmd := exec.Command("cargo", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CARGO_NET_OFFLINE=true", "CARGO_TARGET_DIR="+target, "CARGO_INCREMENTAL=0", "CARGO_TERM_COLOR=never")
+	cmd.Env = append(os.Environ(), "CARGO_NET_OFFLINE=true", "CARGO_TARGET_DIR="+target, "CARGO_INCREMENTAL=0", "CARGO_PROFILE_DEV_DEBUG=0", "CARGO_TERM_COLOR=never")
 	b, err := cmd.CombinedOutput()
 	for line := range strings.Lines(string(b)) {
 		switch f := strings.Fields(line); {

@@ -101,6 +101,15 @@ func trap(t *testing.T, archive string) {
 			t.Errorf("notes %q, want %q", said, key["notes"])
 		}
 		foreign, local := layer.run(tree, "build", "--bins")
+		profile := "debug"
+		if strings.Contains(key["args"], "--release") {
+			profile = "release"
+		}
+		bin := filepath.Join(target, host(), profile, cmp.Or(key["run"], strings.Fields(key["build"])[0]))
+		out, err := exec.Command(bin).CombinedOutput()
+		if got := strings.TrimSpace(string(out)); err != nil || got != want {
+			t.Errorf("the program printed %q (%v), want %q", got, err, want)
+		}
 		more, tests := layer.run(nil, "test", "--no-run")
 		local = append(local, tests...)
 		if got := strings.Join(append(foreign, more...), " "); got != key["recompiles"] {
@@ -115,15 +124,6 @@ func trap(t *testing.T, archive string) {
 			if err != nil || !strings.Contains(out, "test result: ok. 1 passed") {
 				t.Errorf("the tests of %s: %s", name, out)
 			}
-		}
-		profile := "debug"
-		if strings.Contains(key["args"], "--release") {
-			profile = "release"
-		}
-		bin := filepath.Join(target, host(), profile, cmp.Or(key["run"], strings.Fields(key["build"])[0]))
-		out, err := exec.Command(bin).CombinedOutput()
-		if got := strings.TrimSpace(string(out)); err != nil || got != want {
-			t.Errorf("the program printed %q (%v), want %q", got, err, want)
 		}
 	}
 	check(ws, key["prints"])
