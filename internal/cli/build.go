@@ -145,31 +145,25 @@ func (r *run) request() (*solve.Request, error) {
 	request := &solve.Request{SharedKey: r.sharedKey(), NoCache: r.noCache}
 	var l fault.List
 	rendered := map[*plan.Lambda]*solve.Job{}
+	trees := map[string]*skeleton.Tree{}
 	for _, v := range r.plan.Variants {
 		text, err := dockerfile.Render(v)
 		l.Add(err)
 		base, err := baseLayout(v)
 		l.Add(err)
 		for _, lambda := range v.Lambdas {
-			rendered[lambda] = &solve.Job{Label: lambda.Label(), Dockerfile: text, Base: base, Stage: r.stage, Kind: lambda.Kind, Bin: lambda.Bin, Skeleton: skel}
+			rendered[lambda] = &solve.Job{Label: lambda.Label(), Dockerfile: text, Base: base, Stage: r.stage, Kind: lambda.Kind, Bin: lambda.Bin, Contexts: map[string]solve.Context{dockerfile.Skeleton: skel}}
+			l.Add(r.layOver(rendered[lambda], trees, dockerfile.Closure, lambda.Package))
+			if len(v.Libs) > 0 {
+				l.Add(r.layOver(rendered[lambda], trees, dockerfile.Libraries, v.Libs...))
+			}
 		}
 	}
-	closures := map[string]*skeleton.Tree{}
 	for _, lambda := range r.plan.Lambdas() {
 		job := rendered[lambda]
 		if r.stage == dockerfile.StageLambda && !lambda.Build.Test {
 			job.Stage = dockerfile.StageBootstrap
 		}
-		if closures[lambda.Package.Dir] == nil {
-			tree, notes, err := skeleton.Closure(ws, []*cargo.Package{lambda.Package}, skeleton.Options{})
-			if err != nil {
-				l.Add(err)
-				continue
-			}
-			r.note(notes)
-			closures[lambda.Package.Dir] = tree
-		}
-		job.Closure = closures[lambda.Package.Dir]
 		request.Jobs = append(request.Jobs, job)
 	}
 	granted, err := r.access(r.project, r.ssh, r.lines.say)
@@ -185,6 +179,25 @@ func (r *run) request() (*solve.Request, error) {
 	})
 	l.Add(err)
 	return request, l.Err()
+}
+
+// layOver gives the job a context with the real folders of pkgs and of what they depend on. trees are those made
+// already, by the packages in them: lambdas of one package share a closure, and groups of lambdas their libraries.
+func (r *run) layOver(job *solve.Job, trees map[string]*skeleton.Tree, name string, pkgs ...*cargo.Package) error {
+	key := name
+	for _, p := range pkgs {
+		key += "\n" + p.Dir
+	}
+	if trees[key] == nil {
+		tree, notes, err := skeleton.Closure(r.plan.Workspace, pkgs, skeleton.Options{})
+		if err != nil {
+			return err
+		}
+		r.note(notes)
+		trees[key] = tree
+	}
+	job.Contexts[name] = trees[key]
+	return nil
 }
 
 func (r *run) note(notes []skeleton.Note) {

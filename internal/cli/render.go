@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -51,9 +53,9 @@ func (a *app) listContexts(jobs []*solve.Job) error {
 		if j.Base != nil {
 			fmt.Fprintf(a.Out, "  context %s=oci-layout://%s@%s\n", dockerfile.BaseContext, j.Base.Dir, j.Base.Digest)
 		}
-		for name, tree := range map[string]solve.Context{dockerfile.Skeleton: j.Skeleton, dockerfile.Closure: j.Closure} {
+		for _, name := range slices.Sorted(maps.Keys(j.Contexts)) {
 			fmt.Fprintf(a.Out, "  context %s\n", name)
-			for _, p := range tree.Paths() {
+			for _, p := range j.Contexts[name].Paths() {
 				fmt.Fprintf(a.Out, "    %s\n", p)
 			}
 		}

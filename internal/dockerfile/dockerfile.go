@@ -20,10 +20,11 @@ import (
 	"lpipe/internal/plan"
 )
 
-// Contexts are the names of the two inputs a rendered Dockerfile reads besides its base image.
+// Contexts are the names of the inputs a rendered Dockerfile reads besides its base image.
 const (
-	Skeleton = "skeleton" // the dependency context, see package skeleton
-	Closure  = "closure"  // the lambda's sources laid over the skeleton
+	Skeleton  = "skeleton"  // the dependency context, see package skeleton
+	Libraries = "libraries" // the shared local libraries laid over the skeleton, where there are any
+	Closure   = "closure"   // the lambda's sources laid over the skeleton
 )
 
 // Stages of the Dockerfile. Deps, test, bootstrap and lambda are solved by name.
@@ -31,6 +32,7 @@ const (
 	StageToolchain = "toolchain" // the base image with packages and targets
 	StageFetch     = "fetch"     // the crates of Cargo.lock
 	StageDeps      = "deps"      // every dependency, compiled
+	StageLibs      = "libs"      // the shared local libraries, compiled
 	StageBuild     = "build"     // the program, compiled
 	StageTest      = "test"      // the tests; /out/tests.json
 	StageBootstrap = "bootstrap" // the program, without the tests
@@ -73,6 +75,14 @@ func (v view) Base() string {
 // Root is the workspace root inside the build.
 func (v view) Root() string { return path.Join(Source, v.Dir) }
 
+// Compiled is the stage whose compiled crates a lambda is built on.
+func (v view) Compiled() string {
+	if len(v.Libs) > 0 {
+		return StageLibs
+	}
+	return StageDeps
+}
+
 // Network is the flag that cuts a step off from the network.
 func (v view) Network() string {
 	if v.AllowNetwork {
@@ -97,6 +107,7 @@ func (v view) Args() string {
 var parsed = template.Must(template.New("Dockerfile").Option("missingkey=error").Funcs(template.FuncMap{
 	"sh":  quote,
 	"env": quoteEnv,
+	"src": func(dir string) string { return path.Join(Source, dir) },
 }).Parse(lpipe.Dockerfile))
 
 // Render returns the Dockerfile for v. It fails with a [fault.Usage] error that names every value which cannot
@@ -142,6 +153,9 @@ func check(v view) error {
 	words("the toolchain", append([]string{v.Channel}, v.Components...)...)
 	words("the folder", v.Dir)
 	words("the target", v.Target)
+	for _, lib := range v.Libs {
+		words("the library", lib.Name, lib.Dir)
+	}
 	words("the profile", v.Profile)
 	words("the feature", v.Features...)
 	for _, e := range slices.Concat(v.Env, v.TestEnv) {
@@ -190,6 +204,7 @@ var titles = map[string]string{
 	StageToolchain: "prepare packages and Rust targets",
 	StageFetch:     "download the dependencies",
 	StageDeps:      "compile the dependencies",
+	StageLibs:      "compile the shared libraries",
 	StageBuild:     "compile the lambda",
 	StageTest:      "run the tests",
 }

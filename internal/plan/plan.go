@@ -85,13 +85,14 @@ func Make(cfg *config.Config, ws *cargo.Workspace, s Selection) (*Plan, error) {
 		return nil, err
 	}
 	p.Notes = append(p.Notes, notes...)
+	libs := shared(ws, all)
 	var mistakes fault.List
 	variants := map[string]*Variant{}
 	for _, l := range chosen {
 		for _, arch := range l.Build.Arch {
 			one := *l
 			one.Arch = arch
-			v, err := newVariant(ws, &one, features)
+			v, err := newVariant(ws, &one, features, libs[l.Package])
 			if err != nil {
 				mistakes.Add(err)
 				continue

@@ -33,6 +33,9 @@ type Variant struct {
 	Git               bool  // Cargo.lock names git repositories
 	SSH               bool  // some of them are fetched over SSH
 
+	// Libs are the local libraries that these lambdas share, compiled once for all of them.
+	Libs []*cargo.Package
+
 	Lambdas []*Lambda
 }
 
@@ -49,7 +52,7 @@ func (v *Variant) System() string {
 	return system
 }
 
-func newVariant(ws *cargo.Workspace, l *Lambda, f features) (*Variant, error) {
+func newVariant(ws *cargo.Workspace, l *Lambda, f features, libs libraries) (*Variant, error) {
 	b := l.Build
 	v := &Variant{
 		Base:              b.Base,
@@ -62,6 +65,7 @@ func newVariant(ws *cargo.Workspace, l *Lambda, f features) (*Variant, error) {
 		Env:               list(b.Env),
 		TestEnv:           list(b.TestEnv),
 		AllowNetwork:      b.Network == "default",
+		Libs:              libs,
 	}
 	if t := ws.Toolchain; t != nil {
 		v.Channel, v.Components = t.Channel, t.Components

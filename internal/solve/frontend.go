@@ -33,7 +33,7 @@ func (f *frontend) convert(ctx context.Context, j *Job, stage string) (client.So
 	opts["build-arg:"+dockerfile.ArgBin] = j.Bin
 	// An empty main context: without one the frontend would ask the session for a .dockerignore.
 	inputs := map[string]llb.State{"context": llb.Scratch()}
-	for name, mount := range map[string]string{dockerfile.Skeleton: j.skeletonMount, dockerfile.Closure: j.closureMount} {
+	for name, mount := range j.mounts {
 		opts["context:"+name] = "input:" + name
 		inputs[name] = llb.Local(mount,
 			llb.SessionID(f.gateway.BuildOpts().SessionID),
@@ -85,10 +85,22 @@ func (c *inputClient) ResolveImageConfig(ctx context.Context, ref string, o sour
 	return c.images.resolve(ctx, c.Client, ref, o)
 }
 
-// images resolves each base image once a run, whichever job asks first.
+// images resolves each base image once an attempt, whichever job asks first.
 type images struct {
-	mu    sync.Mutex
-	known map[string]func() (image, error)
+	mu       sync.Mutex
+	known    map[string]func() (image, error)
+	resolved map[string]digest.Digest
+}
+
+func newImages() *images {
+	return &images{known: map[string]func() (image, error){}, resolved: map[string]digest.Digest{}}
+}
+
+// digests are those of the images that were resolved, by the names that were asked for.
+func (i *images) digests() map[string]digest.Digest {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return maps.Clone(i.resolved)
 }
 
 type image struct {
@@ -110,5 +122,10 @@ func (i *images) resolve(ctx context.Context, c client.Client, ref string, o sou
 	}
 	i.mu.Unlock()
 	img, err := get()
+	if err == nil {
+		i.mu.Lock()
+		i.resolved[ref] = img.digest
+		i.mu.Unlock()
+	}
 	return img.ref, img.digest, img.config, err
 }

@@ -7,10 +7,12 @@ package solve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
 	contentlocal "github.com/containerd/containerd/v2/plugins/content/local"
@@ -32,15 +34,15 @@ const parallel = 16
 
 // Job is one lambda to build.
 type Job struct {
-	Label      string  // how the lambda is named in progress and errors
-	Dockerfile []byte  // of package dockerfile
-	Stage      string  // the stage to build: dockerfile.StageLambda, StageBootstrap or StageTest
-	Kind, Bin  string  // the program, as the Dockerfile's arguments
-	Skeleton   Context // one value for all jobs that share it
-	Closure    Context
-	Base       *Layout // the base image when it is an OCI layout
+	Label      string             // how the lambda is named in progress and errors
+	Dockerfile []byte             // of package dockerfile
+	Stage      string             // the stage to build: dockerfile.StageLambda, StageBootstrap or StageTest
+	Kind, Bin  string             // the program, as the Dockerfile's arguments
+	Contexts   map[string]Context // by the names of package dockerfile; one value for all jobs that share it
+	Base       *Layout            // the base image when it is an OCI layout
 
-	skeletonMount, closureMount, baseStore string
+	mounts    map[string]string // by the context's name: its name in the session
+	baseStore string
 }
 
 // Context is a tree of files for the build.
@@ -63,6 +65,9 @@ type Request struct {
 	CacheTo   []client.CacheOptionsEntry
 	NoCache   bool
 	Session   []session.Attachable // credentials and the SSH agent
+	// StallTimeout is after how much silence the run is given up, or tried again without imported caches, unless a
+	// program in it is running; zero is never.
+	StallTimeout time.Duration
 	// Explain, if set, may replace the fault of a failed step; log is the step's output.
 	Explain func(f *fault.Error, stage, log string) error
 }
@@ -76,6 +81,9 @@ type Outcome struct {
 // Result is what became of a run.
 type Result struct {
 	Outcomes []Outcome // in the order of the jobs
+	Warnings []string  // what went wrong and did not matter for the outcomes
+	// Bases are the base images that were resolved, by their full names with tag or digest.
+	Bases map[string]digest.Digest
 	// CacheErr is set when everything was built and the cache could not be exported.
 	CacheErr error
 }
@@ -83,42 +91,31 @@ type Result struct {
 // Run solves the jobs with c and shows them on d, whose channel it closes. The error is about the run as a
 // whole: the engine is gone or ctx was cancelled. Failures of single jobs are in their outcomes.
 func Run(ctx context.Context, c *client.Client, r Request, d *progress.Display) (*Result, error) {
+	defer close(d.Status())
 	mounts, stores, err := contexts(r.Jobs)
 	if err != nil {
-		close(d.Status())
 		return nil, err
 	}
 	opt := client.SolveOpt{
-		LocalMounts:   mounts,
-		OCIStores:     stores,
-		SharedKey:     r.SharedKey,
-		FrontendAttrs: map[string]string{},
-		CacheImports:  r.CacheFrom,
-		CacheExports:  r.CacheTo,
-		Session:       r.Session,
+		LocalMounts:  mounts,
+		OCIStores:    stores,
+		SharedKey:    r.SharedKey,
+		CacheExports: r.CacheTo,
+		Session:      r.Session,
 		// A run is not kept in the engine's history: nothing of lpipe reads it, and writing it costs more than a
 		// build in which nothing changed.
 		Internal: true,
 	}
-	result := &Result{Outcomes: make([]Outcome, len(r.Jobs))}
-	built := false
-	_, err = c.Build(ctx, opt, "lpipe", func(ctx context.Context, g gateway.Client) (*gateway.Result, error) {
-		f := &frontend{gateway: g, images: &images{known: map[string]func() (image, error){}}, opts: g.BuildOpts().Opts}
-		if r.NoCache {
-			f.opts["no-cache"] = ""
-		}
-		refs, err := solveAll(ctx, f, r, d, result)
-		built = err == nil
-		return refs, err
-	}, d.Status())
-	switch {
-	case ctx.Err() != nil:
-		return nil, cancelled(ctx)
-	case err != nil && built && len(r.CacheTo) > 0:
-		result.CacheErr = err
-	case err != nil:
-		return nil, engineError(err)
+	result, err := attempt(ctx, c, r, opt, d)
+	var failed *importFailed
+	if !errors.As(err, &failed) {
+		return result, err
 	}
+	r.CacheFrom = nil
+	if result, err = attempt(ctx, c, r, opt, d); err != nil {
+		return nil, err
+	}
+	result.Warnings = append(result.Warnings, withoutImports(failed))
 	return result, nil
 }
 
@@ -137,6 +134,9 @@ func solveAll(ctx context.Context, f *frontend, r Request, d *progress.Display, 
 	}
 	if err := eg.Wait(); err != nil {
 		return nil, err
+	}
+	if failed := importFailure(r, result.Outcomes); failed != nil && ctx.Err() == nil {
+		return nil, failed
 	}
 	if ctx.Err() == nil {
 		explain(r, result.Outcomes, d)
@@ -211,17 +211,18 @@ func marker(ctx context.Context, f *frontend, r Request, d *progress.Display, st
 
 // contexts names the jobs' inputs for the session. Jobs that share a skeleton or a base share its name.
 func contexts(jobs []*Job) (map[string]fsutil.FS, map[string]content.Store, error) {
-	mounts, names := map[string]fsutil.FS{}, map[fsutil.FS]string{}
-	mount := func(fs fsutil.FS, name string) string {
-		if names[fs] == "" {
-			names[fs], mounts[name] = name, fs
-		}
-		return names[fs]
-	}
+	mounts, names := map[string]fsutil.FS{}, map[Context]string{}
 	stores, layouts := map[string]content.Store{}, map[string]string{}
 	for _, j := range jobs {
-		j.skeletonMount = mount(j.Skeleton, fmt.Sprintf("%s-%d", dockerfile.Skeleton, len(names)))
-		j.closureMount = mount(j.Closure, dockerfile.Closure+"-"+strings.ReplaceAll(j.Label, "/", "-"))
+		j.mounts = map[string]string{}
+		for name, tree := range j.Contexts {
+			if names[tree] == "" {
+				// The engine keeps what it was sent under this name, and is sent the difference the next time.
+				names[tree] = name + "-" + strings.ReplaceAll(j.Label, "/", "-")
+				mounts[names[tree]] = tree
+			}
+			j.mounts[name] = names[tree]
+		}
 		if j.Base == nil {
 			continue
 		}
