@@ -27,7 +27,7 @@ func (a *Access) Explain(f *fault.Error, stage, log string) error {
 	}
 	repository := ""
 	if m := failing.FindStringSubmatch(log); m != nil {
-		repository = m[1]
+		repository = m[1] + m[2]
 	}
 	switch {
 	case strings.Contains(log, "Host key verification failed"):
@@ -50,8 +50,8 @@ func (a *Access) Explain(f *fault.Error, stage, log string) error {
 	return f
 }
 
-// failing is how cargo names the source that it could not fetch.
-var failing = regexp.MustCompile("(?:Unable to update|failed to update|git (?:repository|submodule)) `?([a-z]+://[^\\s`?#]+)")
+// failing is how cargo names what it could not fetch, a submodule or a dependency: the command, else the source.
+var failing = regexp.MustCompile("`git fetch [^\n`]*'([a-z]+://[^']+)'|Unable to update ([a-z]+://[^\\s`?#]+)")
 
 // missing is how git servers say that a repository is not there, or not for this key.
 var missing = []string{

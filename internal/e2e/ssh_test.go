@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -152,7 +153,8 @@ func TestWhatIsWrongWithPrivateDependencies(t *testing.T) {
 		"repository that the key may not read": {
 			env: func(t *testing.T) []string { return []string{agent(t, key)} },
 			change: func(t *testing.T, p *project) {
-				if err := os.RemoveAll(filepath.Join(p.repo, "org/two.git")); err != nil {
+				two := filepath.Join(p.repo, "org/two.git")
+				if err := errors.Join(os.RemoveAll(two), os.Mkdir(two, 0o755)); err != nil {
 					t.Fatal(err)
 				}
 			},
