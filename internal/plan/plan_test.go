@@ -571,6 +571,11 @@ func describe(p *Plan) string {
 		}
 		line("features", v.Features...)
 		line("packages", v.Packages...)
+		var libs []string
+		for _, p := range v.Libs {
+			libs = append(libs, p.Name)
+		}
+		line("shared libraries", libs...)
 		line("toolchain", append([]string{v.Channel}, v.Components...)...)
 		for _, e := range v.Env {
 			line("env "+e.Name, e.Value)
