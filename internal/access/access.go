@@ -113,14 +113,14 @@ func (a *Access) grant(ctx context.Context) (*grants, error) {
 func (a *Access) pin(g *grants) error {
 	pins, err := hostkeys.Load(a.o.Config.SSH.KnownHosts...)
 	if err != nil {
-		return explained(err)
+		return Explained(err)
 	}
 	g.pins = pins
 	for _, p := range pins.Additions() {
 		a.o.Log(fmt.Sprintf("ssh: %s:%d adds a host key to %s, which has built-in ones", p.File, p.Line, strings.Join(p.Hosts, ",")))
 	}
 	g.knownHosts, err = pins.Render(a.Hosts()...)
-	return explained(err)
+	return Explained(err)
 }
 
 // choose picks the keys of each repository and makes the agent.
@@ -135,7 +135,7 @@ func (a *Access) choose(ctx context.Context, g *grants) error {
 	for _, s := range sources {
 		agent.Sources = append(agent.Sources, s.Source)
 		keys, err := s.keys(ctx, a.o.Config.SSH.Keys)
-		errs = append(errs, explained(err))
+		errs = append(errs, Explained(err))
 		ring = append(ring, keys...)
 	}
 	if err := errors.Join(errs...); err != nil || g.pins == nil {

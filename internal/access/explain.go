@@ -137,16 +137,16 @@ func (a *Access) explainHostKey(f *fault.Error, log string) {
 	f.Why += ", pinned is " + strings.Join(pinned, " or ") + ": the connection is intercepted, or the host has changed its key"
 }
 
-// explained turns the errors of hostkeys and sshfwd into faults.
-func explained(err error) error {
+// Explained turns the errors of hostkeys and sshfwd into faults.
+func Explained(err error) error {
 	var l fault.List
 	for _, part := range fault.Parts(err) {
-		l.Add(explainedOne(part))
+		l.Add(explained(part))
 	}
 	return l.Err()
 }
 
-func explainedOne(err error) error {
+func explained(err error) error {
 	f := &fault.Error{Kind: fault.Usage, Err: err}
 	var known *fault.Error
 	var host interface{ What() string }

@@ -32,7 +32,7 @@ func (a *Access) sources() ([]source, error) {
 	var l fault.List
 	add := func(from string, s sshfwd.Source, err error) {
 		if err != nil {
-			l.Add(explained(err))
+			l.Add(Explained(err))
 			return
 		}
 		all = append(all, source{Source: s, from: from})

@@ -82,6 +82,7 @@ func (a *app) root() *cobra.Command {
 		a.testCommand(),
 		a.invokeCommand(),
 		a.renderCommand(),
+		a.hostkeysCommand(),
 		a.engineCommand(),
 		a.versionCommand(),
 	)
@@ -101,6 +102,8 @@ Usage:
   lpipe test   [NAME|PATH ...]  run only the tests, in the image
   lpipe invoke [NAME] -d JSON   run a built lambda once, on this machine
   lpipe render [NAME]           print the Dockerfile that would be solved
+  lpipe hostkeys list|verify|update
+                                the pinned keys of git servers
   lpipe engine status|stop      the embedded BuildKit
   lpipe version
 
