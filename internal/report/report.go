@@ -59,6 +59,9 @@ type Tests struct {
 // JSON writes the summary as one line.
 func JSON(w io.Writer, s Summary) error {
 	s.Version = Version
+	if s.Lambdas == nil {
+		s.Lambdas = []Lambda{} // a list, not null, for programs that iterate over it
+	}
 	return json.NewEncoder(w).Encode(s)
 }
 

@@ -1,0 +1,87 @@
+package report
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+var summary = Summary{
+	Engine: "embedded", Steps: 12, Cached: 9, Seconds: 3.14159,
+	Lambdas: []Lambda{
+		{
+			Name: "api", Arch: "x86_64", Target: "x86_64-unknown-linux-musl", Base: "docker.io/library/rust:1-bookworm", Network: true,
+			Package: "api", PackageVersion: "1.2.3", Bootstrap: "/p/target/lambda/api/bootstrap", Zip: "/p/target/lambda/api/bootstrap.zip",
+			Size: 3 << 20, ZipSize: 1536, SHA256: "0a1b", CodeSHA256: "Chs=", Tests: &Tests{Passed: 4, Ignored: 2},
+		},
+		{Name: "jobs", Arch: "arm64", Target: "aarch64-unknown-linux-musl", Error: "jobs does not compile\nand more"},
+		{Name: "sweep", Target: "x86_64-unknown-linux-musl", Tests: &Tests{Passed: 1}},
+		{Name: "later", Target: "x86_64-unknown-linux-musl", Zip: "z", Size: 1, ZipSize: 2, SHA256: "c", CodeSHA256: "d"},
+	},
+	Notes:             []string{"a decision"},
+	Warnings:          []string{"the cache was not exported"},
+	CacheExportFailed: true,
+}
+
+func TestText(t *testing.T) {
+	var b strings.Builder
+	Text(&b, summary)
+	const want = `api  x86_64-unknown-linux-musl  4 tests passed, 2 ignored
+  WARNING: its build scripts and tests could use the network
+  bootstrap   3.0 MiB, zip 2 KiB
+  sha256      0a1b
+  CodeSha256  Chs=
+jobs: no result: jobs does not compile
+sweep  x86_64-unknown-linux-musl  1 test passed
+later  x86_64-unknown-linux-musl  TESTS NOT RUN (--no-test)
+  bootstrap   1 B, zip 2 B
+  sha256      c
+  CodeSha256  d
+note: a decision
+warning: the cache was not exported
+12 steps, 9 cached, 3.14s
+`
+	if b.String() != want {
+		t.Errorf("got\n%swant\n%s", b.String(), want)
+	}
+}
+
+// TestJSON holds the shape that programs read: a name or type that changes needs a new [Version].
+func TestJSON(t *testing.T) {
+	var b strings.Builder
+	if err := JSON(&b, summary); err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"version":1,"engine":"embedded","steps":12,"stepsCached":9,"seconds":3.14159,"lambdas":[` +
+		`{"name":"api","arch":"x86_64","target":"x86_64-unknown-linux-musl","base":"docker.io/library/rust:1-bookworm","network":true,` +
+		`"package":"api","packageVersion":"1.2.3","bootstrap":"/p/target/lambda/api/bootstrap","zip":"/p/target/lambda/api/bootstrap.zip",` +
+		`"size":3145728,"zipSize":1536,"sha256":"0a1b","codeSha256":"Chs=","tests":{"passed":4,"failed":0,"ignored":2}},` +
+		`{"name":"jobs","arch":"arm64","target":"aarch64-unknown-linux-musl","base":"","error":"jobs does not compile\nand more"},` +
+		`{"name":"sweep","arch":"","target":"x86_64-unknown-linux-musl","base":"","tests":{"passed":1,"failed":0,"ignored":0}},` +
+		`{"name":"later","arch":"","target":"x86_64-unknown-linux-musl","base":"","zip":"z","size":1,"zipSize":2,"sha256":"c","codeSha256":"d"}],` +
+		`"notes":["a decision"],"warnings":["the cache was not exported"],"cacheExportFailed":true}` + "\n"
+	if b.String() != want {
+		t.Errorf("got\n%swant\n%s", b.String(), want)
+	}
+}
+
+func TestJSONHasAListWithoutLambdas(t *testing.T) {
+	var b strings.Builder
+	if err := JSON(&b, Summary{}); err != nil {
+		t.Fatal(err)
+	}
+	var got struct{ Lambdas []any }
+	if err := json.Unmarshal([]byte(b.String()), &got); err != nil || got.Lambdas == nil {
+		t.Errorf("programs iterate over lambdas, which is %s (%v)", b.String(), err)
+	}
+}
+
+func TestSize(t *testing.T) {
+	for n, want := range map[int64]string{
+		0: "0 B", 1023: "1023 B", 1024: "1 KiB", 10 << 10: "10 KiB", 1 << 20: "1.0 MiB", 262144000: "250.0 MiB", 5 << 30: "5120.0 MiB",
+	} {
+		if got := Size(n); got != want {
+			t.Errorf("Size(%d) = %q, want %q", n, got, want)
+		}
+	}
+}
