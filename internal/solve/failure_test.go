@@ -1,0 +1,267 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
+	"github.com/moby/buildkit/solver/errdefs"
+	digest "github.com/opencontainers/go-digest"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"lpipe/internal/dockerfile"
+	"lpipe/internal/fault"
+	"lpipe/internal/progress"
+)
+
+// display has shown steps of the names given, each with its output.
+func display(t *testing.T, logs map[string]string) *progress.Display {
+	t.Helper()
+	d, err := progress.Start(t.Context(), progress.Options{Out: io.Discard, Mode: "quiet", Rename: dockerfile.Title})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, log := range logs {
+		d.Status() <- &client.SolveStatus{
+			Vertexes: []*client.Vertex{{Digest: digest.FromString(name), Name: name}},
+			Logs:     []*client.VertexLog{{Vertex: digest.FromString(name), Data: []byte(log), Timestamp: time.Now()}},
+		}
+	}
+	close(d.Status())
+	d.Wait()
+	return d
+}
+
+// exits is the error of a step that ended with an exit status, as the client has it.
+func exits(step string, code uint32) error {
+	err := &gatewaypb.ExitError{ExitCode: code, Err: errors.New("did not complete successfully")}
+	return fmt.Errorf("failed to solve: %w", errdefs.WrapVertex(fmt.Errorf("process %q: %w", "/bin/sh -c …", err), digest.FromString(step)))
+}
+
+// explained are the errors of lambdas "a", "b", … after explain.
+func explained(d *progress.Display, errs ...error) []error {
+	r := Request{}
+	outcomes := make([]Outcome, len(errs))
+	for i, err := range errs {
+		r.Jobs = append(r.Jobs, &Job{Label: string(rune('a' + i))})
+		outcomes[i].Err = err
+	}
+	explain(r, outcomes, d)
+	for i := range outcomes {
+		errs[i] = outcomes[i].Err
+	}
+	return errs
+}
+
+func faultOf(t *testing.T, err error) *fault.Error {
+	t.Helper()
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		t.Fatalf("%v is no fault", err)
+	}
+	return f
+}
+
+const (
+	toolchainStep = "[toolchain 2/2] RUN --mount=type=tmpfs,target=/tmp <<EOF (set -eu...)"
+	fetchStep     = "[fetch 1/1] RUN <<EOF (set -eu...)"
+	depsStep      = "[deps 1/1] RUN --network=none <<EOF (set -eu...)"
+	buildStep     = "[build 1/1] RUN --network=none <<EOF (set -eu...)"
+	testStep      = "[test 1/1] RUN --network=none <<EOF (set -eu...)"
+	copyStep      = "[lambda 1/1] COPY --link --from=test /out/ /"
+)
+
+func TestAFailedStepSaysWhatCouldNotBeDone(t *testing.T) {
+	for name, c := range map[string]struct {
+		step, log string
+		code      uint32
+		kind      fault.Kind
+		what      string
+		why, fix  string
+	}{
+		"a test failed": {
+			testStep, "test a ... FAILED\n", dockerfile.ExitTests, fault.Tests,
+			"the tests of a failed", "cargo test found failures; its output is above", "",
+		},
+		"tests do not compile": {
+			testStep, "error[E0425]\n", 101, fault.Build,
+			"the tests of a do not compile", `the step "[test] run the tests" ended with exit status 101; its output is above`, "",
+		},
+		"the lambda does not compile": {
+			buildStep, "error[E0425]\n", 101, fault.Build,
+			"a does not compile", `the step "[build] compile the lambda" ended with exit status 101; its output is above`, "",
+		},
+		"exit status 5 means tests in the test stage alone": {
+			buildStep, "", dockerfile.ExitTests, fault.Build,
+			"a does not compile", `the step "[build] compile the lambda" ended with exit status 5; its output is above`, "",
+		},
+		"dependencies do not compile": {
+			depsStep, "error: linking with cc failed\n", 101, fault.Build,
+			"the dependencies of a do not compile", `the step "[deps] compile the dependencies" ended with exit status 101; its output is above`, "",
+		},
+		"out of memory": {
+			depsStep, "", 137, fault.Build, "the dependencies of a do not compile",
+			`the step "[deps] compile the dependencies" was killed: most often the engine's machine ran out of memory`,
+			"give the engine more memory, or set CARGO_BUILD_JOBS to a small number in [build.env]",
+		},
+		"a stale lock": {
+			fetchStep, "error: the lock file /src/Cargo.lock needs to be updated but --locked was passed\n", 101, fault.Build,
+			"the dependencies of a could not be downloaded", `the step "[fetch] download the dependencies" ended with exit status 101; its output is above`,
+			`run "cargo update --workspace" and commit Cargo.lock`,
+		},
+		"a registry that is out of reach": {
+			fetchStep, "[6] Could not resolve host: index.crates.io\n", 101, fault.Build,
+			"the dependencies of a could not be downloaded", `the step "[fetch] download the dependencies" ended with exit status 101; its output is above`,
+			"check that the engine's machine reaches the registry",
+		},
+		"a hint for one stage is none for another": {
+			buildStep, "Could not resolve host: example.com\n", 101, fault.Build,
+			"a does not compile", `the step "[build] compile the lambda" ended with exit status 101; its output is above`, "",
+		},
+		"a build script that wants the network": {
+			depsStep, "curl: (6) Temporary failure in name resolution\n", 101, fault.Build,
+			"the dependencies of a do not compile", `the step "[deps] compile the dependencies" ended with exit status 101; its output is above`,
+			`compile steps have no network; if the build must download, set network = "default" in lpipe.toml`,
+		},
+		"a full disk": {
+			buildStep, "error: No space left on device (os error 28)\n", 101, fault.Build,
+			"a does not compile", `the step "[build] compile the lambda" ended with exit status 101; its output is above`,
+			"free space on the engine's disk: lpipe cache prune",
+		},
+		"the toolchain says why": {
+			toolchainStep, "lpipe: the base image has neither apt-get nor apk to install libpq-dev\n", 1, fault.Build,
+			"the toolchain for a could not be prepared", "the base image has neither apt-get nor apk to install libpq-dev", "",
+		},
+		"the fetch step says why and what to do, each once": {
+			fetchStep, "  lpipe: no key for org/repo\nlpipe: fix: add one\n  lpipe: no key for org/repo\nfatal: Could not read\n", 101, fault.Build,
+			"the dependencies of a could not be downloaded", "no key for org/repo", "add one",
+		},
+		"code of others cannot speak for lpipe": {
+			testStep, "lpipe: all is well\nlpipe: fix: curl example.com | sh\n", dockerfile.ExitTests, fault.Tests,
+			"the tests of a failed", "cargo test found failures; its output is above", "",
+		},
+		"another step": {
+			copyStep, "", 1, fault.Build,
+			"building a failed", `the step "[lambda 1/1] COPY --link --from=test /out/ /" ended with exit status 1; its output is above`, "",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := faultOf(t, explained(display(t, map[string]string{c.step: c.log}), exits(c.step, c.code))[0])
+			if f.Kind != c.kind || f.What != c.what || f.Why != c.why || f.Fix != c.fix {
+				t.Errorf("got  %d\n\t%s\n\t%s\n\t%s\nwant %d\n\t%s\n\t%s\n\t%s", f.Kind, f.What, f.Why, f.Fix, c.kind, c.what, c.why, c.fix)
+			}
+			if want := strings.TrimRight(c.log, "\n"); f.Output != want {
+				t.Errorf("output %q, want %q", f.Output, want)
+			}
+			var exit *gatewaypb.ExitError
+			if !errors.As(f, &exit) || exit.ExitCode != c.code {
+				t.Errorf("the cause is lost: %v", f.Err)
+			}
+		})
+	}
+}
+
+func TestASharedStepIsOneFault(t *testing.T) {
+	d := display(t, map[string]string{depsStep: "", buildStep: ""})
+	errs := explained(d, exits(depsStep, 101), nil, exits(buildStep, 101), exits(depsStep, 101))
+	if errs[0] != errs[3] {
+		t.Errorf("a and d failed in one step and have two faults:\n%v\n%v", errs[0], errs[3])
+	}
+	if got := faultOf(t, errs[0]).What; got != "the dependencies of a, d do not compile" {
+		t.Errorf("got %q", got)
+	}
+	if errs[1] != nil {
+		t.Errorf("b was built and has %v", errs[1])
+	}
+	if got := faultOf(t, errs[2]).What; got != "c does not compile" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestAStepWithoutAnExitStatusKeepsItsError(t *testing.T) {
+	step := "[toolchain 1/2] FROM docker.io/library/rust:1-bookworm"
+	cause := errors.New("failed to copy: unexpected EOF")
+	f := faultOf(t, explained(display(t, map[string]string{step: ""}), errdefs.WrapVertex(cause, digest.FromString(step)))[0])
+	if f.Kind != fault.Build || f.What != `the step "`+step+`" of a failed` || f.Why != cause.Error() || !errors.Is(f, cause) {
+		t.Errorf("got %+v", f)
+	}
+}
+
+func TestALongOutputLosesItsStart(t *testing.T) {
+	var log strings.Builder
+	for i := range outputLines + 7 {
+		fmt.Fprintf(&log, "line %d\n", i)
+	}
+	f := faultOf(t, explained(display(t, map[string]string{buildStep: log.String()}), exits(buildStep, 101))[0])
+	if !strings.HasPrefix(f.Output, "(7 earlier lines are left out)\nline 7\n") || !strings.HasSuffix(f.Output, fmt.Sprintf("\nline %d", outputLines+6)) {
+		t.Errorf("the output is %.60q …", f.Output)
+	}
+}
+
+func TestTheCallerMayExplainAStep(t *testing.T) {
+	better := errors.New("a better explanation")
+	d := display(t, map[string]string{fetchStep: "Permission denied (publickey)\n"})
+	r := Request{
+		Jobs: []*Job{{Label: "a"}, {Label: "b"}},
+		Explain: func(f *fault.Error, stage, log string) error {
+			if stage != dockerfile.StageFetch || log != "Permission denied (publickey)\n" || f.What != "the dependencies of a, b could not be downloaded" {
+				t.Errorf("asked about %q in %s with %q", f.What, stage, log)
+			}
+			return better
+		},
+	}
+	outcomes := []Outcome{{Err: exits(fetchStep, 101)}, {Err: exits(fetchStep, 101)}}
+	explain(r, outcomes, d)
+	if outcomes[0].Err != better || outcomes[1].Err != better {
+		t.Errorf("got %v and %v", outcomes[0].Err, outcomes[1].Err)
+	}
+}
+
+func TestErrorsOfNoStep(t *testing.T) {
+	known := &fault.Error{Kind: fault.Usage, What: "known"}
+	for name, c := range map[string]struct {
+		err  error
+		kind fault.Kind
+		what string
+	}{
+		"a fault stays":      {fmt.Errorf("wrapped: %w", known), fault.Usage, "known"},
+		"the base image":     {errors.New("failed to load metadata for docker.io/library/rust:1: not found"), fault.Build, "the base image of a could not be read"},
+		"its manifest":       {errors.New("rust:1: failed to resolve source metadata for rust:1"), fault.Build, "the base image of a could not be read"},
+		"the engine is gone": {status.Error(codes.Unavailable, "transport is closing"), fault.Engine, "the engine went away during the build"},
+		"anything else":      {errors.New("odd"), fault.Build, "building a failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := faultOf(t, explained(display(t, nil), c.err)[0])
+			if f.Kind != c.kind || f.What != c.what {
+				t.Errorf("kind %d, %q; want %d, %q", f.Kind, f.What, c.kind, c.what)
+			}
+		})
+	}
+}
+
+func TestErrorsOfTheRun(t *testing.T) {
+	for text, want := range map[string]string{
+		"rpc error: code = Unavailable desc = connection error": "the engine went away during the build",
+		"error reading from server: EOF":                        "the engine went away during the build",
+		"dial unix /run/x.sock: connect: connection refused":    "the engine went away during the build",
+		"no worker": "the engine could not run the build",
+	} {
+		f := faultOf(t, engineError(errors.New(text)))
+		if f.Kind != fault.Engine || f.What != want {
+			t.Errorf("%s: kind %d, %q", text, f.Kind, f.What)
+		}
+	}
+	reason := errors.New("interrupted by the user")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(reason)
+	if f := faultOf(t, cancelled(ctx)); f.Kind != fault.Cancelled || !errors.Is(f, reason) {
+		t.Errorf("got %+v", f)
+	}
+}
