@@ -218,7 +218,8 @@ func contexts(jobs []*Job) (map[string]fsutil.FS, map[string]content.Store, erro
 		for name, tree := range j.Contexts {
 			if names[tree] == "" {
 				// The engine keeps what it was sent under this name, and is sent the difference the next time.
-				names[tree] = name + "-" + strings.ReplaceAll(j.Label, "/", "-")
+				// No name of a lambda has a colon, so "api/arm64" and "api-arm64" are never taken for each other.
+				names[tree] = name + "-" + strings.ReplaceAll(j.Label, "/", ":")
 				mounts[names[tree]] = tree
 			}
 			j.mounts[name] = names[tree]
