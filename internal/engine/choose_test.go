@@ -200,7 +200,7 @@ func TestContextsAndBuildersBringTheirCertificates(t *testing.T) {
 	}
 }
 
-// What docker and buildx keep is theirs to write, so nothing in it may break lpipe or become an option of a program.
+// What docker and buildx keep is theirs to write, so nothing in it may break lpipe.
 func FuzzDockerFiles(f *testing.F) {
 	f.Add(`{"Driver":"docker-container","Nodes":[{"Name":"box0","Endpoint":"far"}]}`)
 	f.Add(`{"Driver":"remote","Nodes":[{"Endpoint":"tcp://h:1","DriverOpts":{"cacert":"/dev/null"}}]}`)

@@ -50,7 +50,7 @@ func openEmbedded(ctx context.Context, o Options, c Choice) (*Engine, error) {
 		return nil, err
 	}
 	var child *child
-	late := time.Now().Add(patience)
+	late := time.After(patience)
 	for {
 		e, err := d.connect(ctx, c)
 		if child != nil {
@@ -73,12 +73,10 @@ func openEmbedded(ctx context.Context, o Options, c Choice) (*Engine, error) {
 				return nil, err
 			}
 		}
-		if time.Now().After(late) {
-			late = late.Add(24 * time.Hour)
-			o.Log("the embedded engine is still starting; its log is " + d.logFile)
-		}
 		select {
 		case <-ctx.Done():
+		case <-late:
+			o.Log("the embedded engine is still starting; its log is " + d.logFile)
 		case <-time.After(dialPoll):
 		}
 	}

@@ -15,8 +15,8 @@ import (
 	"syscall"
 	"testing"
 
-	"lpipe/internal/engine/enginetest"
 	"lpipe/internal/fault"
+	"lpipe/internal/testparts"
 )
 
 // As root this runs the tests of the embedded engine again, as an ordinary user. For ordinary users those tests
@@ -61,7 +61,7 @@ func userWithIDs(t *testing.T) *user.User {
 			return u
 		}
 	}
-	enginetest.Need(t, "a user with a range in /etc/subuid", false)
+	testparts.Need(t, false, "a user with a range in /etc/subuid", "useradd a user")
 	return nil
 }
 

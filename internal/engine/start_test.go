@@ -2,20 +2,21 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"lpipe/internal/engine/enginetest"
+	"lpipe/internal/testparts"
 )
 
 // embeddedOptions are for an embedded engine of the test's own, which is stopped when the test ends.
 func embeddedOptions(t *testing.T) Options {
 	t.Helper()
 	err := thisHost{}.embeddable(Options{Getenv: os.Getenv})
-	enginetest.Need(t, "what the embedded engine needs", err == nil)
+	testparts.Need(t, err == nil, "a machine for the embedded engine", fmt.Sprint(err))
 	// Not t.TempDir, which has the test's name: a socket's path must be short.
 	runtime, err := os.MkdirTemp("", "lpipe-")
 	must(t, err)
