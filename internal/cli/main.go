@@ -81,9 +81,11 @@ func (a *app) root() *cobra.Command {
 		a.buildCommand(),
 		a.testCommand(),
 		a.invokeCommand(),
+		a.planCommand(),
 		a.renderCommand(),
 		a.hostkeysCommand(),
 		a.engineCommand(),
+		a.doctorCommand(),
 		a.versionCommand(),
 	)
 	for _, cmd := range root.Commands() {
@@ -101,10 +103,12 @@ Usage:
   lpipe build  [NAME|PATH ...]  build lambdas: target/lambda/NAME/bootstrap and bootstrap.zip
   lpipe test   [NAME|PATH ...]  run only the tests, in the image
   lpipe invoke [NAME] -d JSON   run a built lambda once, on this machine
+  lpipe plan   [NAME|PATH ...]  list the lambdas that would be built, and why
   lpipe render [NAME]           print the Dockerfile that would be solved
   lpipe hostkeys list|verify|update
                                 the pinned keys of git servers
   lpipe engine status|stop      the embedded BuildKit
+  lpipe doctor                  what works here, what does not, and the fix
   lpipe version
 
 A cargo package or workspace builds as it is; lpipe.toml changes what needs changing. Paths of the zips go to

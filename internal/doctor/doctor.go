@@ -1,0 +1,84 @@
+// Package doctor checks what a build needs of this machine and tells what works, what does not, and the fix.
+//
+// It starts the engine and asks the SSH agent, as a build would, but builds nothing and contacts no git server. Its
+// checks are those of the other packages, one row each; it prints them, and the command line decides what to check.
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+
+	"lpipe/internal/access"
+	"lpipe/internal/engine"
+	"lpipe/internal/fault"
+)
+
+// Check is one row of the report.
+type Check struct {
+	Name   string
+	Detail string
+	Err    error // nil when all is well; what is wrong, perhaps several [fault.Error]s
+}
+
+// Engine tells which engine is used and why, and whether it answers. It starts the embedded one.
+func Engine(ctx context.Context, o engine.Options) []Check {
+	choice, err := engine.Choose(o)
+	if err != nil {
+		return []Check{{"engine", "", err}}
+	}
+	checks := []Check{{"engine", fmt.Sprintf("%s at %s, by %s", choice.Kind, choice.Address, choice.Why), nil}}
+	for _, s := range choice.Skipped {
+		checks[0].Detail += "; passed over " + s
+	}
+	if choice.Kind == engine.Embedded {
+		checks = append(checks, runc())
+	}
+	e, err := engine.Open(ctx, o)
+	if err != nil {
+		return append(checks, Check{"BuildKit", "", err})
+	}
+	defer e.Close()
+	d := e.Description()
+	return append(checks, Check{"BuildKit", strings.TrimSpace(d.Version + " for " + strings.Join(d.Platforms, ", ")), nil})
+}
+
+// runc names the program that runs the steps of the embedded engine. That there is none is an error of the choice.
+func runc() Check {
+	for _, name := range []string{"buildkit-runc", "runc", "/usr/sbin/runc", "/sbin/runc"} {
+		if found, err := exec.LookPath(name); err == nil {
+			version, _ := exec.Command(found, "--version").Output()
+			first, _, _ := strings.Cut(string(version), "\n")
+			return Check{"runc", strings.TrimSuffix(found+", "+first, ", "), nil}
+		}
+	}
+	return Check{"runc", "at a place of the engine's own", nil}
+}
+
+// Access tells what private repositories would be fetched with.
+func Access(ctx context.Context, a *access.Access) []Check {
+	var checks []Check
+	for _, f := range a.Inspect(ctx) {
+		checks = append(checks, Check{f.Subject, f.Detail, f.Err})
+	}
+	return checks
+}
+
+// Print writes a row for each check and returns the faults of those that failed, joined.
+func Print(w io.Writer, checks []Check) error {
+	var l fault.List
+	for _, c := range checks {
+		status := "ok"
+		if c.Err != nil {
+			status = "FAILED"
+			if c.Detail == "" {
+				c.Detail = "see below"
+			}
+		}
+		fmt.Fprintf(w, "%-6s  %-10s  %s\n", status, c.Name, c.Detail)
+		l.Add(c.Err)
+	}
+	return l.Err()
+}
