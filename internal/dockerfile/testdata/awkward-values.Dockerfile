@@ -130,7 +130,7 @@ cargo test --no-run --frozen --workspace --target "$(uname -m)-unknown-linux-mus
 export DOLLAR='$HOME ${PATH} $(id) `id`'
 export HEREDOC=EOF
 export QUOTES='"double" '\''single'\'' \'
-{ cargo test --no-fail-fast --frozen --workspace --target "$(uname -m)-unknown-linux-musl" --profile release || echo $? >/tmp/failed; } | tee /tmp/tests
+{ cargo test --no-fail-fast --frozen --workspace --target "$(uname -m)-unknown-linux-musl" --profile release 2>&1 || echo $? >/tmp/failed; } | tee /tmp/tests
 [ ! -e /tmp/failed ] || exit 5
 mkdir /out
 awk '/^test result: / { passed += $4; failed += $6; ignored += $8 }

@@ -124,7 +124,7 @@ RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
 set -eu
 cd /src
 cargo test --no-run --frozen --workspace --target "$(uname -m)-unknown-linux-musl" --profile release
-{ cargo test --no-fail-fast --frozen --workspace --target "$(uname -m)-unknown-linux-musl" --profile release || echo $? >/tmp/failed; } | tee /tmp/tests
+{ cargo test --no-fail-fast --frozen --workspace --target "$(uname -m)-unknown-linux-musl" --profile release 2>&1 || echo $? >/tmp/failed; } | tee /tmp/tests
 [ ! -e /tmp/failed ] || exit 5
 mkdir /out
 awk '/^test result: / { passed += $4; failed += $6; ignored += $8 }
