@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -31,6 +32,11 @@ func (a *app) open(args []string, settings []config.Setting) (*project, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the current folder: %w", err)
 	}
+	return a.openOn(os.DirFS("/"), cwd, args, settings)
+}
+
+// openOn is open for a disk that is rooted at "/", with cwd as current folder.
+func (a *app) openOn(disk fs.FS, cwd string, args []string, settings []config.Setting) (*project, error) {
 	dir := cwd
 	var s plan.Selection
 	var paths []string
@@ -47,7 +53,6 @@ func (a *app) open(args []string, settings []config.Setting) (*project, error) {
 	if len(paths) > 0 {
 		dir = paths[0]
 	}
-	disk := os.DirFS("/")
 	cfg, configErr := config.Load(config.Input{FS: disk, Dir: inFS(dir), Cwd: inFS(cwd), Env: a.env, Settings: settings})
 	ws, cargoErr := cargo.Load(disk, inFS(dir))
 	var l fault.List

@@ -58,6 +58,14 @@ func (p *Plan) Lambdas() []*Lambda {
 	return all
 }
 
+// Keep drops the lambdas for which want is false.
+func (p *Plan) Keep(want func(*Lambda) bool) {
+	for _, v := range p.Variants {
+		v.Lambdas = slices.DeleteFunc(v.Lambdas, func(l *Lambda) bool { return !want(l) })
+	}
+	p.Variants = slices.DeleteFunc(p.Variants, func(v *Variant) bool { return len(v.Lambdas) == 0 })
+}
+
 // Selection says which lambdas are wanted; empty means all.
 type Selection struct {
 	Names []string // lambda or package names
