@@ -20,7 +20,7 @@ const (
 // schemes are what an address can begin with.
 var schemes = []string{"unix", "tcp", "docker-container", "podman-container", "nerdctl-container", "kube-pod", "ssh"}
 
-// Choice is an engine that was picked, before anything was contacted.
+// Choice is an engine that was picked; whether it answers is not known yet.
 type Choice struct {
 	Kind    Kind
 	Address string   // of the BuildKit or of Docker Engine; for the embedded engine its state folder
@@ -29,7 +29,7 @@ type Choice struct {
 	tls     tlsFiles
 }
 
-// Choose decides which engine a run uses, and starts or contacts nothing. In this order:
+// Choose decides which engine a run uses, and starts none. In this order:
 // Options.Engine or Options.Builder; LPIPE_ENGINE; BUILDKIT_HOST; DOCKER_HOST, DOCKER_CONTEXT, a docker context
 // other than the default, or BUILDX_BUILDER; the embedded engine where it can run; Docker Engine on its default
 // socket.
@@ -39,9 +39,14 @@ func Choose(o Options) (Choice, error) {
 
 // host is what the decision needs to know of the machine.
 type host interface {
-	embeddable(o Options) error           // nil when the embedded engine can run here
-	accepts(address string) error         // nil when something listens on a docker socket
-	readFile(path string) ([]byte, error) // for the settings of docker and buildx
+	files
+	embeddable(o Options) error   // nil when the embedded engine can run here
+	accepts(address string) error // nil when something listens on a docker socket
+}
+
+// files are where docker and buildx keep their settings.
+type files interface {
+	readFile(path string) ([]byte, error)
 	listFiles(folder string) (names []string)
 }
 

@@ -17,7 +17,7 @@ import (
 // dockerSettings reads what the user told the docker command: its variables and the files below ~/.docker.
 type dockerSettings struct {
 	getenv func(string) string
-	host   host
+	files  files
 }
 
 // defaultContext is the docker context that stands for the default socket and has no file.
@@ -50,7 +50,7 @@ func (d dockerSettings) engine() (c Choice, explicit bool, err error) {
 		CurrentContext string `json:"currentContext"`
 	}
 	// Without a readable file docker uses its defaults.
-	if text, err := d.host.readFile(filepath.Join(d.folder(), "config.json")); err == nil && json.Unmarshal(text, &config) == nil {
+	if text, err := d.files.readFile(filepath.Join(d.folder(), "config.json")); err == nil && json.Unmarshal(text, &config) == nil {
 		if name := config.CurrentContext; name != "" && name != defaultContext {
 			c, err := d.context(name, "the current docker context")
 			return c, true, err
@@ -73,7 +73,7 @@ func (d dockerSettings) context(name, why string) (Choice, error) {
 			SkipTLSVerify bool
 		}
 	}
-	text, err := d.host.readFile(filepath.Join(d.folder(), "contexts/meta", id, "meta.json"))
+	text, err := d.files.readFile(filepath.Join(d.folder(), "contexts/meta", id, "meta.json"))
 	if err == nil {
 		err = json.Unmarshal(text, &meta)
 	}
@@ -91,7 +91,7 @@ func (d dockerSettings) context(name, why string) (Choice, error) {
 	}
 	c.Address, c.tls.skipVerify = end.Host, end.SkipTLSVerify
 	tls := filepath.Join(d.folder(), "contexts/tls", id, "docker")
-	for _, file := range d.host.listFiles(tls) {
+	for _, file := range d.files.listFiles(tls) {
 		switch path := filepath.Join(tls, file); file {
 		case "ca.pem":
 			c.tls.ca = path
@@ -121,7 +121,7 @@ func (d dockerSettings) builder(name, why string) (Choice, error) {
 		folder = filepath.Join(d.folder(), "buildx")
 	}
 	instances := filepath.Join(folder, "instances")
-	known := d.host.listFiles(instances)
+	known := d.files.listFiles(instances)
 	file := ""
 	for _, k := range known {
 		if k == strings.ToLower(name) {
@@ -142,7 +142,7 @@ func (d dockerSettings) builder(name, why string) (Choice, error) {
 			DriverOpts     map[string]string
 		}
 	}
-	text, err := d.host.readFile(filepath.Join(instances, file))
+	text, err := d.files.readFile(filepath.Join(instances, file))
 	if err == nil {
 		err = json.Unmarshal(text, &b)
 	}

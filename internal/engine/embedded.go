@@ -198,9 +198,13 @@ func checkRegistries(registries map[string]Registry) error {
 	return wrong.Err()
 }
 
+// stateFolder returns the folder of the cache; the daemon, which works elsewhere, needs the whole path.
 func stateFolder(o Options) string {
 	switch {
 	case o.Root != "":
+		if root, err := filepath.Abs(o.Root); err == nil {
+			return root
+		}
 		return o.Root
 	case os.Geteuid() == 0:
 		return "/var/lib/lpipe"

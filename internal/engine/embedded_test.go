@@ -46,23 +46,37 @@ func TestEmbeddedDescribesItself(t *testing.T) {
 	}
 }
 
+func TestAStateFolderMayBeRelative(t *testing.T) {
+	o := embeddedOptions(t)
+	t.Chdir(filepath.Dir(o.Root))
+	o.Root = filepath.Base(o.Root)
+	open(t, o)
+	if s, err := Status(t.Context(), o); err != nil || !s.Running || !filepath.IsAbs(s.Root) {
+		t.Errorf("status %+v, %v", s, err)
+	}
+}
+
 func TestSixStartedAtOnceLeaveOne(t *testing.T) {
 	o := embeddedOptions(t)
-	var wg sync.WaitGroup
-	for range 6 {
-		wg.Go(func() {
-			if e, err := Open(t.Context(), o); err != nil {
-				t.Error(err)
-			} else {
+	for _, when := range []string{"cold", "after a kill"} {
+		var wg sync.WaitGroup
+		for range 6 {
+			wg.Go(func() {
+				e, err := Open(t.Context(), o)
+				if err != nil {
+					t.Errorf("%s: %v", when, err)
+					return
+				}
 				e.Close()
-			}
-		})
-	}
-	wg.Wait()
-	eventually(t, "all daemons but one are gone", func() bool { return len(daemons(t, o)) == 1 })
-	p, ok := daemon.Running(o.Root)
-	if left := daemons(t, o); !ok || left[0] != p.PID {
-		t.Errorf("daemon %d is left, and %+v answers", left[0], p)
+			})
+		}
+		wg.Wait()
+		eventually(t, "all daemons but one are gone, "+when, func() bool { return len(daemons(t, o)) == 1 })
+		p, ok := daemon.Running(o.Root)
+		if left := daemons(t, o); !ok || left[0] != p.PID {
+			t.Errorf("%s: daemon %d is left, and %+v answers", when, left[0], p)
+		}
+		must(t, syscall.Kill(p.PID, syscall.SIGKILL))
 	}
 }
 
