@@ -65,7 +65,6 @@ type Build struct {
 	Link            string // static or dynamic
 	Runtime         string // the Lambda runtime the program is for
 	Include         []string
-	Smoke           string
 }
 
 // Lambda says which binary target a [lambda.NAME] table means where the name alone does not.
@@ -155,7 +154,6 @@ func (c *Config) For(lambda string) Build {
 		Link:            c.text(lambda, "link"),
 		Runtime:         c.text(lambda, "runtime"),
 		Include:         c.list(lambda, "include"),
-		Smoke:           c.text(lambda, "smoke"),
 	}
 	if b.Target == "" && len(b.Arch) == 1 {
 		b.Target = b.TargetFor(b.Arch[0])

@@ -133,7 +133,6 @@ profile = "ci"
 [lambda.report]
 package = "reports"
 include = ["assets/**"]
-smoke = "events/ping.json"
 arch = "arm64"
 env.A = "report"
 
@@ -164,7 +163,7 @@ func TestEveryKeyOfTheFile(t *testing.T) {
 		t.Errorf("target for arm64 is %s", got)
 	}
 	want.Arch, want.Target = []string{"arm64"}, "aarch64-unknown-linux-gnu"
-	want.Include, want.Smoke = []string{"assets/**"}, "events/ping.json"
+	want.Include = []string{"assets/**"}
 	want.Env = map[string]string{"SQLX_OFFLINE": "true", "A": "report"}
 	if got := c.For("report"); !reflect.DeepEqual(got, want) {
 		t.Errorf("report:\ngot  %+v\nwant %+v", got, want)
@@ -260,7 +259,7 @@ func TestTheEnvironmentAndFlagsSetEveryBuildKey(t *testing.T) {
 		"LPIPE_BASE": "oci-layout://base", "LPIPE_ARCH": "arm64, x86_64", "LPIPE_PROFILE": "dev",
 		"LPIPE_FEATURES": "a,b/c", "LPIPE_DEFAULT_FEATURES": "0", "LPIPE_RUSTFLAGS": "-C target-feature=+aes,+avx2",
 		"LPIPE_PACKAGES": "cmake", "LPIPE_TEST": "false", "LPIPE_NETWORK": "default", "LPIPE_LINK": "dynamic",
-		"LPIPE_RUNTIME": "provided.al2", "LPIPE_INCLUDE": "a/*,b", "LPIPE_SMOKE": "e.json",
+		"LPIPE_RUNTIME": "provided.al2", "LPIPE_INCLUDE": "a/*,b",
 		"LPIPE_ENGINE": "docker", "LPIPE_PROGRESS": "plain", "LPIPE_TEST_PARTS": "require", "OTHER": "x",
 	}
 	var flags []Setting
@@ -282,7 +281,6 @@ func TestTheEnvironmentAndFlagsSetEveryBuildKey(t *testing.T) {
 		Link:      "dynamic",
 		Runtime:   "provided.al2",
 		Include:   []string{"a/*", "b"},
-		Smoke:     "e.json",
 	}
 	for name, in := range map[string]Input{"environment": {Env: env}, "flags": {Settings: flags}} {
 		in.FS, in.Dir = input("").FS, "/p"

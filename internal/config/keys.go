@@ -52,7 +52,6 @@ var buildKeys = []key{
 	{name: "link", initial: []string{"static"}, choices: []string{"static", "dynamic"}, meaning: "whether libc is linked in"},
 	{name: "runtime", initial: []string{"provided.al2023"}, choices: []string{"provided.al2023", "provided.al2"}, check: checkRuntime, meaning: "the Lambda runtime the program is for"},
 	{name: "include", kind: list, check: checkGlob, sep: ",", meaning: "files to add to the zip, as globs relative to the lambda's package"},
-	{name: "smoke", check: checkInside, meaning: "an event, as a path relative to the lambda's package; the zip exists only if the lambda answers it"},
 }
 
 // table is every key there is.

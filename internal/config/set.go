@@ -102,7 +102,7 @@ func (l *loader) named(pattern string, at Origin, full []string) {
 // environment reads the LPIPE_ variables.
 func (l *loader) environment() {
 	// These two are not settings of a build: the file itself, and where the embedded engine keeps its state.
-	rows := map[string]*key{"LPIPE_CONFIG": nil, "LPIPE_ENGINE_ROOT": nil}
+	rows := map[string]*key{"LPIPE_CONFIG": nil, "LPIPE_BRANCH": nil, "LPIPE_ENGINE_ROOT": nil}
 	for i := range table {
 		if name := table[i].env(); name != "" {
 			rows[name] = &table[i]
