@@ -16,6 +16,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 
+	"lpipe/internal/cargo"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
 	"lpipe/internal/testparts"
@@ -54,6 +55,11 @@ var variants = map[string]*plan.Variant{
 		v.Profile = "lambda-release"
 		v.Features = []string{"api/default", "api/with-lambda", "report/pdf"}
 		v.NoDefaultFeatures = true
+	}),
+	"shared-libraries": variant(func(v *plan.Variant) {
+		v.Dir = "services"
+		v.Target = "aarch64-unknown-linux-musl"
+		v.Libs = []*cargo.Package{{Name: "fleet-bikes", Dir: "services/libs/bikes"}, {Name: "shared", Dir: "common/my shared"}}
 	}),
 	"awkward-values": variant(func(v *plan.Variant) {
 		v.Dir = "it's my $HOME folder"
@@ -152,8 +158,11 @@ func TestRenderingDependsOnTheVariantAlone(t *testing.T) {
 }
 
 func TestStagesAreThoseThatAreSolved(t *testing.T) {
-	want := []string{StageToolchain, StageFetch, "compiler", StageDeps, StageBuild, StageTest, StageBootstrap, StageLambda}
 	for name, v := range variants {
+		want := []string{StageToolchain, StageFetch, "compiler", StageDeps, StageBuild, StageTest, StageBootstrap, StageLambda}
+		if len(v.Libs) > 0 {
+			want = slices.Insert(want, 4, StageLibs)
+		}
 		var got []string
 		for _, s := range mustParse(t, render(t, v)) {
 			got = append(got, s.Name)
@@ -337,6 +346,7 @@ func TestTitle(t *testing.T) {
 		"[toolchain 2/2] RUN --mount=type=tmpfs,target=/tmp <<EOF (set -eu...)": "[toolchain] prepare packages and Rust targets",
 		"[fetch 1/1] RUN --mount=type=bind <<EOF (set -eu...)":                  "[fetch] download the dependencies",
 		"[deps 1/1] RUN --network=none <<EOF (set -eu...)":                      "[deps] compile the dependencies",
+		"[libs 1/1] RUN --network=none <<EOF (set -eu...)":                      "[libs] compile the shared libraries",
 		"[build 1/1] RUN --network=none <<EOF (set -eu...)":                     "[build] compile the lambda",
 		"[test 1/1] RUN --network=none <<EOF (set -eu...)":                      "[test] run the tests",
 		"[toolchain 1/2] FROM docker.io/library/rust:1-bookworm":                "[toolchain 1/2] FROM docker.io/library/rust:1-bookworm",
@@ -379,6 +389,7 @@ func FuzzRender(f *testing.F) {
 			Base: base, Dir: dir, Target: target, Profile: profile, Features: []string{feature}, Packages: []string{pkg},
 			Channel: channel, Components: []string{feature},
 			Env: []plan.Env{{Name: name, Value: value}}, TestEnv: []plan.Env{{Name: name, Value: value}},
+			Libs: []*cargo.Package{{Name: feature, Dir: dir}}, Git: true, SSH: true,
 		}
 		text, err := Render(v)
 		if err != nil {
@@ -391,7 +402,11 @@ func FuzzRender(f *testing.F) {
 		if err != nil {
 			t.Fatalf("BuildKit cannot read it: %v\n%s", err, text)
 		}
-		usual := variant(func(v *plan.Variant) { v.Env = []plan.Env{{Name: "A", Value: "b"}} })
+		usual := variant(func(v *plan.Variant) {
+			v.Env = []plan.Env{{Name: "A", Value: "b"}}
+			v.Libs = []*cargo.Package{{Name: "lib", Dir: "lib"}}
+			v.Git, v.SSH = true, true
+		})
 		if got, want := shape(stages), shape(mustParse(t, render(t, usual))); got != want {
 			t.Fatalf("the structure is\n%swant\n%s", got, want)
 		}

@@ -1,0 +1,159 @@
+# One Dockerfile for every lambda. What differs between lambdas enters through the context "closure" and the
+# late ARGs, so that every stage up to deps is one step for all of them.
+#
+# Only toolchain and fetch reach the network, and no code of a dependency runs in these two.
+
+# toolchain: the base image with the packages and the Rust targets that the project asks for.
+FROM --platform=$BUILDPLATFORM docker.io/library/rust:1-bookworm AS toolchain
+RUN --mount=type=tmpfs,target=/tmp <<EOF
+set -eu
+arch=aarch64 target=aarch64-unknown-linux-musl tests=$(uname -m)-unknown-linux-musl
+mkdir -p /cargo
+cp "${CARGO_HOME:-$HOME/.cargo}/config.toml" /cargo/config.toml 2>/dev/null || : >/cargo/config.toml
+
+# The C compiler and linker: native for this machine's own architecture, Debian's cross compiler for the other.
+gcc=
+case $target in
+  *-musl) tools=musl-tools ;;
+  *) tools=gcc ;;
+esac
+if [ "$(uname -m)" != "$arch" ]; then
+  gcc=$arch-linux-gnu-gcc tools="gcc-$(echo "$arch" | tr _ -)-linux-gnu"
+  if ! grep -q -e '^\[env\]' -e "^\[target.$target\]" /cargo/config.toml; then
+    mv /cargo/config.toml /tmp/config.toml
+    printf 'target.%s.linker = "%s"\nenv.CC_%s = "%s"\n' \
+      "$target" "$gcc" "$(echo "$target" | tr - _)" "$gcc" | cat - /tmp/config.toml >/cargo/config.toml
+  fi
+fi
+
+set --
+if command -v apk >/dev/null; then
+  [ -z "$gcc" ] || { echo "lpipe: compiling for $arch on $(uname -m) needs a Debian-based base image" >&2; exit 1; }
+  [ $# = 0 ] || apk add --no-cache "$@"
+elif command -v apt-get >/dev/null; then
+  set -- "$tools" "$@"
+  dpkg -s "$@" >/dev/null 2>&1 || {
+    apt-get update
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+    rm -rf /var/lib/apt/lists/*
+  }
+elif [ $# != 0 ]; then
+  echo "lpipe: the base image has neither apt-get nor apk to install $*" >&2
+  exit 1
+fi
+
+if command -v rustup >/dev/null; then
+  rustup target add "$target" "$tests"
+else
+  for t in "$target" "$tests"; do
+    ls "$(rustc --print sysroot)/lib/rustlib/$t/lib/"libstd-*.rlib >/dev/null 2>&1 || {
+      echo "lpipe: the base image has no Rust standard library for $t, and no rustup to install it" >&2
+      exit 1
+    }
+  done
+fi
+EOF
+ENV CARGO_HOME=/cargo CARGO_TARGET_DIR=/target CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
+
+# fetch: the crates that Cargo.lock names. Downloads of earlier builds are reused after a check against the lock.
+# Which keys and tokens there are is no part of this text: they come as secrets, and an agent that only signs logins.
+FROM toolchain AS fetch
+RUN --mount=type=bind,from=skeleton,target=/src,rw \
+    --mount=type=cache,id=lpipe-downloads,target=/downloads \
+    --mount=type=tmpfs,target=/tmp \
+    --mount=type=secret,id=lpipe-tokens <<EOF
+set -eu
+cd /src/services
+if [ -e /run/secrets/lpipe-tokens ]; then set -a && . /run/secrets/lpipe-tokens && set +a; fi
+mkdir -p "$CARGO_HOME/registry/cache"
+locked() { awk -F'"' '/^name/ { n = $2 } /^version/ { v = $2 } /^checksum/ { print $2, n "-" v ".crate" }' Cargo.lock; }
+locked | while read -r sum crate; do
+  for kept in /downloads/*/"$crate"; do
+    echo "$sum  $kept" | sha256sum -c >/dev/null 2>&1 || continue
+    registry=$CARGO_HOME/registry/cache/$(basename "$(dirname "$kept")")
+    mkdir -p "$registry" && cp "$kept" "$registry/"
+  done
+done
+cargo fetch --locked --target "$(rustc -vV | sed -n 's/^host: //p')" --target aarch64-unknown-linux-musl --target "$(uname -m)-unknown-linux-musl"
+for crate in "$CARGO_HOME"/registry/cache/*/*.crate; do
+  kept=/downloads${crate#"$CARGO_HOME/registry/cache"}
+  [ -e "$crate" ] && ! cmp -s "$crate" "$kept" || continue
+  mkdir -p "${kept%/*}" && cp "$crate" "$kept.$$" && mv "$kept.$$" "$kept"
+done
+EOF
+
+# compiler: the environment in which every crate is compiled.
+FROM toolchain AS compiler
+
+# deps: every dependency compiled, for the programs and for their tests. It sees manifests and empty sources
+# only, so no edit of a lambda invalidates it.
+FROM compiler AS deps
+RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
+    --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
+    --mount=type=tmpfs,target=/tmp <<EOF
+set -eu
+cd /src/services
+cargo build --frozen --workspace --target aarch64-unknown-linux-musl --profile release
+cargo test --no-run --frozen --workspace --target "$(uname -m)-unknown-linux-musl" --profile release
+EOF
+
+# libs: the local libraries that these lambdas share, compiled once on top of the dependencies. Everything else is still
+# empty, so an edit of a lambda does not invalidate it.
+FROM deps AS libs
+RUN --network=none --mount=type=bind,from=libraries,target=/src,rw \
+    --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
+    --mount=type=tmpfs,target=/tmp <<EOF
+set -eu
+cd /src/services
+touch /tmp/start
+cargo build --frozen --workspace --target aarch64-unknown-linux-musl --profile release
+cargo test --no-run --frozen --workspace --target "$(uname -m)-unknown-linux-musl" --profile release
+# What a build script wrote beside its sources is gone with this step, so such a library is compiled with each lambda.
+rebuild() {
+  [ -z "$(find "$1" -newer /tmp/start -type f)" ] || \
+    cargo clean --frozen --package "$2" --target aarch64-unknown-linux-musl --target "$(uname -m)-unknown-linux-musl" --profile release
+}
+rebuild /src/services/libs/bikes fleet-bikes
+rebuild '/src/common/my shared' shared
+EOF
+
+# build: one lambda. /out holds the program and cargo's own word on what it is.
+FROM compiler AS build
+ARG LAMBDA_KIND LAMBDA_BIN
+RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
+    --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
+    --mount=type=bind,from=libs,source=/target,target=/target,rw \
+    --mount=type=tmpfs,target=/tmp <<EOF
+set -eu
+cd /src/services
+cargo build --frozen --workspace "--$LAMBDA_KIND" "$LAMBDA_BIN" --target aarch64-unknown-linux-musl --profile release \
+  --message-format=json-render-diagnostics >/tmp/messages
+mkdir /out
+grep -e '"executable":"/' -e '"reason":"build-finished"' /tmp/messages >/out/receipt.json
+cp "$(sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' /out/receipt.json)" /out/bootstrap
+EOF
+
+# test: the lambda's tests and those of the local packages it uses. Exit status 5 is a test that failed; any other, one
+# that did not compile.
+FROM compiler AS test
+RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
+    --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
+    --mount=type=bind,from=libs,source=/target,target=/target,rw \
+    --mount=type=tmpfs,target=/tmp <<EOF
+set -eu
+cd /src/services
+cargo test --no-run --frozen --workspace --target "$(uname -m)-unknown-linux-musl" --profile release
+{ cargo test --no-fail-fast --frozen --workspace --target "$(uname -m)-unknown-linux-musl" --profile release 2>&1 || echo $? >/tmp/failed; } | tee /tmp/tests
+[ ! -e /tmp/failed ] || exit 5
+mkdir /out
+awk '/^test result: / { passed += $4; failed += $6; ignored += $8 }
+  END { printf "{\"passed\":%d,\"failed\":%d,\"ignored\":%d}\n", passed, failed, ignored }' /tmp/tests >/out/tests.json
+EOF
+
+# bootstrap: what goes into the zip.
+FROM scratch AS bootstrap
+COPY --link --from=build /out/ /
+
+# lambda: the same, once the tests have passed.
+FROM bootstrap AS lambda
+COPY --link --from=test /out/ /
