@@ -97,6 +97,7 @@ func Make(cfg *config.Config, ws *cargo.Workspace, s Selection) (*Plan, error) {
 	var mistakes fault.List
 	variants := map[string]*Variant{}
 	for _, l := range chosen {
+		mistakes.Add(collision(ws, l))
 		for _, arch := range l.Build.Arch {
 			one := *l
 			one.Arch = arch

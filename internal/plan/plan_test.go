@@ -303,6 +303,18 @@ fix:   leave one of them out; a program is built once
 		"a pattern that fits nothing": {fleet + "-- lpipe.toml --\nlambdas = ['order', 'users']\n", Selection{}, `error: lpipe.toml:1: "order" in lambdas names no binary
 fix:   did you mean "orders"?
 `},
+		"a program of one name in a package that it depends on": {
+			"-- Cargo.toml --\n[workspace]\nresolver = '2'\nmembers = ['a', 'b']\n" +
+				"-- a/Cargo.toml --\n[package]\nname = 'a'\nversion = '1.0.0'\nedition = '2021'\n[[bin]]\nname = 'bootstrap'\npath = 'src/main.rs'\n" +
+				"-- a/src/lib.rs --\n-- a/src/main.rs --\n" +
+				"-- b/Cargo.toml --\n[package]\nname = 'b'\nversion = '1.0.0'\nedition = '2021'\n[[bin]]\nname = 'bootstrap'\npath = 'src/main.rs'\n" +
+				"[dependencies]\na = { path = '../a' }\n-- b/src/main.rs --\n",
+			Selection{},
+			`error: the lambda "b" cannot be built beside the package "a" that it depends on
+why:   both have a program called "bootstrap", and cargo writes both to one file
+fix:   rename one of the two in its Cargo.toml: in the zip the program is called bootstrap, whatever its name
+`,
+		},
 		"a feature that no lambda has": {single + "-- lpipe.toml --\n[build]\nfeatures = ['pdg']\n", Selection{}, `error: the package "report" has no feature "pdg"
 why:   lpipe.toml:2 asks for it, for the lambda "report"
 fix:   did you mean "pdf"?
