@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -25,7 +26,7 @@ const tempPrefix, tempSuffix = ".lpipe-", ".partial"
 
 // Write makes the files appear in dir, which it creates: each is complete and on the disk before it takes its
 // name, in the order given, and a run that is killed, or meets a full disk, leaves the old files as they were.
-// What killed runs left behind is removed. Runs on the same folder wait for each other. The error is a
+// What killed runs left behind is removed. Runs on the same folder wait for each other. A file that is there already is left alone. The error is a
 // [fault.Error]: of kind NoSpace for a full disk, else Usage.
 func Write(dir string, files ...File) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -46,6 +47,10 @@ func Write(dir string, files ...File) (err error) {
 			os.Remove(t) // those renamed are gone already
 		}
 	}()
+	files = slices.DeleteFunc(slices.Clone(files), func(f File) bool { return isWritten(dir, f) })
+	if len(files) == 0 {
+		return nil
+	}
 	for _, f := range files {
 		path := filepath.Join(dir, f.Name)
 		if filepath.Base(path) != f.Name {
@@ -69,6 +74,18 @@ func Write(dir string, files ...File) (err error) {
 		return writeFault(dir, err)
 	}
 	return nil
+}
+
+// isWritten reports a file that is there already, to the last byte: a build in which nothing changed does not
+// wait for the disk.
+func isWritten(dir string, f File) bool {
+	name := filepath.Join(dir, f.Name)
+	info, err := os.Lstat(name)
+	if err != nil || info.Mode() != f.Mode || info.Size() != int64(len(f.Data)) {
+		return false
+	}
+	data, err := os.ReadFile(name)
+	return err == nil && bytes.Equal(data, f.Data)
 }
 
 // writeTemp writes a file under a temporary name and reads it back. The name is returned also with an error.
@@ -109,12 +126,12 @@ func removeLeftovers(dir string) {
 }
 
 func writeFault(path string, err error) error {
-	f := &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("cannot write %s", path), Err: err, Fix: "choose another folder for the output"}
+	f := &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("cannot write %s", path), Err: err, Fix: "make room for it under this name"}
 	switch {
 	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
 		f.Kind, f.Fix = fault.NoSpace, "free some space; the files of the previous build are untouched"
 	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS):
-		f.Fix = "make the folder writable for you, or choose another for the output"
+		f.Fix = "make the folder writable for you"
 	}
 	return f
 }

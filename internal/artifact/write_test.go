@@ -230,3 +230,44 @@ func TestWriteSaysWhatIsInTheWay(t *testing.T) {
 		}
 	}
 }
+
+// A build in which nothing changed leaves the files alone, and a planted one does not pass for them.
+func TestWriteLeavesWhatIsThere(t *testing.T) {
+	dir := t.TempDir()
+	files := []File{{Name: "bootstrap", Data: []byte("program"), Mode: 0o755}, {Name: "bootstrap.zip", Data: []byte("zip"), Mode: 0o644}}
+	if err := Write(dir, files...); err != nil {
+		t.Fatal(err)
+	}
+	before := stat(t, dir, "bootstrap")
+	plant := filepath.Join(dir, "bootstrap.zip")
+	if err := os.WriteFile(plant, []byte("ZIP"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(dir, files...); err != nil {
+		t.Fatal(err)
+	}
+	if after := stat(t, dir, "bootstrap"); !os.SameFile(before, after) {
+		t.Error("the program was written again")
+	}
+	if data, err := os.ReadFile(plant); err != nil || string(data) != "zip" {
+		t.Errorf("the planted zip is %q, %v", data, err)
+	}
+	if err := os.Chmod(filepath.Join(dir, "bootstrap"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(dir, files...); err != nil {
+		t.Fatal(err)
+	}
+	if mode := stat(t, dir, "bootstrap").Mode(); mode != 0o755 {
+		t.Errorf("a program that lost its executable bit has mode %v", mode)
+	}
+}
+
+func stat(t *testing.T, dir, name string) os.FileInfo {
+	t.Helper()
+	info, err := os.Lstat(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info
+}

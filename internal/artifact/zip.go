@@ -3,7 +3,6 @@ package artifact
 import (
 	"archive/zip"
 	"bytes"
-	"compress/flate"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -16,6 +15,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/klauspost/compress/flate"
+
 	"lpipe/internal/fault"
 )
 
@@ -26,7 +27,8 @@ type Entry struct {
 	Executable bool // mode 0755 instead of 0644
 }
 
-// level is the compression of the zip. On a program of 21 MB, 9 takes 3.6 times as long and saves 0.2 %.
+// level is the compression of the zip. On programs of 1.5 and 1.9 MB it took a third of the time of compress/flate
+// at its level 6 for 1.5 and 1.8 % more bytes; 7 saves these and takes 1.4 times as long.
 const level = 6
 
 // The years that a zip can tell.
@@ -39,7 +41,7 @@ var (
 // of all files, in practice SOURCE_DATE_EPOCH; the zero time and those that a zip cannot tell become the nearest
 // it can. The error names every entry that cannot be unpacked everywhere, and a missing or not executable bootstrap.
 //
-// The bytes also depend on the release of Go that built lpipe: compress/flate may choose otherwise in another.
+// The bytes also depend on the version of the compressor, which go.mod pins.
 func Zip(entries []Entry, epoch time.Time) ([]byte, error) {
 	entries = slices.SortedFunc(slices.Values(entries), func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
 	if err := checkEntries(entries); err != nil {

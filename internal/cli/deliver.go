@@ -2,14 +2,11 @@ package cli
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"lpipe/internal/artifact"
@@ -84,7 +81,7 @@ func (r *run) write(l *plan.Lambda, program []byte, out *report.Lambda) (warning
 		artifact.File{Name: "bootstrap", Data: program, Mode: 0o755},
 		artifact.File{Name: "bootstrap.zip", Data: zipped, Mode: 0o644})
 	if err != nil {
-		return nil, writeFault(dir, err)
+		return nil, err
 	}
 	sums := artifact.Sum(program, zipped)
 	out.Bootstrap, out.Zip = shown(filepath.Join(dir, "bootstrap")), shown(filepath.Join(dir, "bootstrap.zip"))
@@ -106,19 +103,6 @@ func (r *run) epoch() (time.Time, error) {
 		}
 	}
 	return time.Unix(seconds, 0).UTC(), nil
-}
-
-func writeFault(dir string, err error) error {
-	f := &fault.Error{Kind: fault.Usage, What: "cannot write to " + shown(dir), Err: err}
-	switch {
-	case errors.Is(err, syscall.ENOSPC):
-		f.Kind, f.Fix = fault.NoSpace, "free space on this disk; the files of the earlier build are untouched"
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		f.Fix = "make the folder writable for this user"
-	default:
-		f.Kind = fault.Build
-	}
-	return f
 }
 
 // shown is a path as short as it can be used from the current folder.
