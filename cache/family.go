@@ -3,6 +3,7 @@ package cache
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"regexp"
 	"strings"
 )
@@ -50,3 +51,20 @@ func safeTag(prefix, branch string) string {
 	tag = tag[:min(len(tag), 128-len(hash))] + hash
 	return strings.TrimLeft(tag, "-.")
 }
+
+// Untagged reports whether the entry is a repository in a registry without a tag or digest, so that its tags are
+// free for a family.
+func (e Entry) Untagged() bool {
+	_, tag, digest, ok := splitRef(e.Attrs["ref"])
+	return e.Type == "registry" && ok && tag == "" && digest == ""
+}
+
+// With returns a copy of the entry with one attribute set.
+func (e Entry) With(key, value string) Entry {
+	attrs := maps.Clone(e.Attrs)
+	attrs[key] = value
+	return Entry{e.Type, attrs}
+}
+
+// Tag returns name as a tag: unchanged where it is one, else with what does not fit replaced, and a hash.
+func Tag(name string) string { return safeTag("", name) }

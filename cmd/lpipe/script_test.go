@@ -22,6 +22,7 @@ import (
 //
 //	fixture NAME DIR   copies a project of testdata/lambdas
 //	listen NAME        sets NAME to the address of a server on this machine, which answers any connection
+//	registry, login, fault, requests, pulled   see [registries]
 //	exec status CMD    runs CMD and writes its exit status to standard error as "exit status N"
 func TestScripts(t *testing.T) {
 	bin := t.TempDir()
@@ -51,12 +52,12 @@ func TestScripts(t *testing.T) {
 				env.Setenv("PATH", bin+":"+env.Getenv("PATH"))
 				return setup(env)
 			},
-			Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			Cmds: withRegistries(t, map[string]func(*testscript.TestScript, bool, []string){
 				"fixture": func(ts *testscript.TestScript, _ bool, args []string) {
 					ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(filepath.Join(lambdas, args[0]))))
 				},
 				"listen": listen,
-			},
+			}),
 		}
 	}
 	t.Run("plain", func(t *testing.T) {

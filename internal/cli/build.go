@@ -3,19 +3,17 @@ package cli
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"time"
 
-	"github.com/moby/buildkit/client"
 	"github.com/spf13/cobra"
 
-	"lpipe/cache"
 	"lpipe/internal/cargo"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
+	"lpipe/internal/login"
 	"lpipe/internal/plan"
 	"lpipe/internal/progress"
 	"lpipe/internal/report"
@@ -49,13 +47,14 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON object in place of paths")
 	noCache := cmd.Flags().Bool("no-cache", false, "run every step again")
 	ssh := cmd.Flags().StringArray("ssh", nil, sshUsage)
+	stall := cmd.Flags().Duration("stall-timeout", stallTimeout, "give up after a `TIME` in which nothing moved and no step was running; 0 waits for ever")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		start := time.Now()
 		p, err := a.open(args, settings())
 		if err != nil {
 			return err
 		}
-		r := &run{app: a, project: p, stage: stage, noCache: *noCache, ssh: *ssh}
+		r := &run{app: a, project: p, stage: stage, noCache: *noCache, ssh: *ssh, stall: *stall, partial: len(args) > 0}
 		err = r.do(cmd.Context())
 		if r.summary == nil {
 			return err
@@ -78,13 +77,20 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 	return cmd
 }
 
+// stallTimeout is longer than engines and registries are silent while they work: compressing the layers of a cache
+// and unpacking those of a base image take a minute or two.
+const stallTimeout = 5 * time.Minute
+
 // run is one build or test.
 type run struct {
 	*app
 	*project
 	stage   string
 	noCache bool
+	partial bool            // lambdas were named
+	stall   time.Duration   // of --stall-timeout
 	ssh     []string        // values of --ssh
+	known   *login.Logins   // made when they are first needed
 	lines   sayer           // what the agent does, for the display
 	summary *report.Summary // set once there is something to report
 }
@@ -113,6 +119,7 @@ func (r *run) do(ctx context.Context) error {
 
 	r.summary = &report.Summary{Engine: string(eng.Description().Kind), Notes: r.plan.Notes}
 	r.summary.Steps, r.summary.Cached = display.Count()
+	r.summary.Warnings = append(r.summary.Warnings, result.Warnings...)
 	if result.CacheErr != nil {
 		r.summary.CacheExportFailed = true
 		r.summary.Warnings = append(r.summary.Warnings, "the cache was not exported: "+result.CacheErr.Error())
@@ -142,7 +149,7 @@ func (r *run) request() (*solve.Request, error) {
 		return nil, err
 	}
 	r.note(notes)
-	request := &solve.Request{SharedKey: r.sharedKey(), NoCache: r.noCache}
+	request := &solve.Request{SharedKey: r.sharedKey(), NoCache: r.noCache, StallTimeout: r.stall}
 	var l fault.List
 	rendered := map[*plan.Lambda]*solve.Job{}
 	trees := map[string]*skeleton.Tree{}
@@ -171,13 +178,8 @@ func (r *run) request() (*solve.Request, error) {
 	if err == nil {
 		request.Session, request.Explain = granted.Session(), granted.Explain
 	}
-	request.CacheFrom, err = r.cacheEntries("cache.from", r.cfg.Cache.From, cache.ParseImport)
-	l.Add(err)
-	request.CacheTo, err = r.cacheEntries("cache.to", r.cfg.Cache.To, func(option string) (cache.Entry, error) {
-		e, err := cache.ParseExport(option)
-		return cache.Defaults(e), err
-	})
-	l.Add(err)
+	request.Session = append(request.Session, r.logins().Session())
+	l.Add(r.caches(request))
 	return request, l.Err()
 }
 
@@ -204,31 +206,6 @@ func (r *run) note(notes []skeleton.Note) {
 	for _, n := range notes {
 		r.plan.Notes = append(r.plan.Notes, n.Package+": "+n.Text)
 	}
-}
-
-// cacheEntries parses the options of one key, and adds what the engine cannot see of the environment.
-func (r *run) cacheEntries(key string, options []string, parse func(string) (cache.Entry, error)) ([]client.CacheOptionsEntry, error) {
-	var entries []client.CacheOptionsEntry
-	var l fault.List
-	for _, option := range options {
-		e, err := parse(option)
-		if err == nil {
-			e, err = e.FromEnvironment(func(name string) (string, bool) { v, ok := r.env[name]; return v, ok })
-		}
-		for _, part := range fault.Parts(err) {
-			f := &fault.Error{Kind: fault.Usage, What: "reading a cache option from " + r.cfg.Origin(key).String(), Err: part}
-			var mistake *cache.Error
-			if errors.As(part, &mistake) {
-				f.Why, f.Fix = mistake.Option+": "+mistake.What, mistake.Fix
-			}
-			l.Add(f)
-		}
-		for _, w := range e.Warnings() {
-			r.plan.Notes = append(r.plan.Notes, w)
-		}
-		entries = append(entries, client.CacheOptionsEntry{Type: e.Type, Attrs: e.Attrs})
-	}
-	return entries, l.Err()
 }
 
 // sharedKey keeps the contexts of this user and workspace apart from all others on the engine.

@@ -156,15 +156,20 @@ func unexplained(label string, err error) error {
 		return err
 	}
 	f = &fault.Error{Kind: fault.Build, What: "building " + label + " failed", Err: err}
-	text := err.Error()
 	switch {
-	case strings.Contains(text, "load metadata for") || strings.Contains(text, "failed to resolve source metadata"):
+	case aboutBase(err):
 		f.What = "the base image of " + label + " could not be read"
 		f.Fix = "check [build] base in lpipe.toml, and that the engine reaches its registry; [registry.\"HOST\"] sets a CA, mirrors or plain HTTP"
 	case gone(err):
 		return engineError(err)
 	}
 	return f
+}
+
+// aboutBase is true for a base image whose manifest could not be read.
+func aboutBase(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "load metadata for") || strings.Contains(text, "failed to resolve source metadata")
 }
 
 func gone(err error) bool {

@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"os/exec"
+	"path"
+	"strings"
+)
+
+// checkout is what of a repository is being built, as the CI system says it, and else git.
+type checkout struct {
+	branch string // "" when it is not known
+	main   string // the branch that others start from
+	pull   string // the number of the pull or merge request, "" outside of one
+	tag    bool   // a tag is built
+	sha    string // of the commit, "" when it is not known
+}
+
+// The variables in which CI systems say what they build; "" and "false" are no answer.
+var (
+	// LPIPE_BRANCH is for systems that are not here.
+	branchVariables = []string{
+		"LPIPE_BRANCH", "CI_COMMIT_BRANCH", "BUILDKITE_BRANCH", "CIRCLE_BRANCH", "BITBUCKET_BRANCH", "BRANCH_NAME",
+		"DRONE_BRANCH", "TRAVIS_BRANCH", "APPVEYOR_REPO_BRANCH", "BUILD_SOURCEBRANCH", "CODEBUILD_WEBHOOK_HEAD_REF",
+	}
+	mainVariables = []string{"CI_DEFAULT_BRANCH", "BUILDKITE_PIPELINE_DEFAULT_BRANCH", "DRONE_REPO_BRANCH"}
+	pullVariables = []string{
+		"CI_MERGE_REQUEST_IID", "BUILDKITE_PULL_REQUEST", "CIRCLE_PULL_REQUEST", "BITBUCKET_PR_ID", "CHANGE_ID",
+		"DRONE_PULL_REQUEST", "TRAVIS_PULL_REQUEST", "APPVEYOR_PULL_REQUEST_NUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID",
+	}
+	tagVariables = []string{"CI_COMMIT_TAG", "BUILDKITE_TAG", "CIRCLE_TAG", "BITBUCKET_TAG", "TAG_NAME", "DRONE_TAG", "TRAVIS_TAG", "APPVEYOR_REPO_TAG_NAME"}
+	shaVariables = []string{
+		"GITHUB_SHA", "CI_COMMIT_SHA", "BUILDKITE_COMMIT", "CIRCLE_SHA1", "BITBUCKET_COMMIT", "GIT_COMMIT", "DRONE_COMMIT_SHA",
+		"TRAVIS_COMMIT", "APPVEYOR_REPO_COMMIT", "BUILD_SOURCEVERSION", "CODEBUILD_RESOLVED_SOURCE_VERSION",
+	}
+)
+
+// findCheckout looks into the environment, and asks git where that is silent. git returns the output of git with
+// these arguments, "" when it fails.
+func findCheckout(env map[string]string, git func(args ...string) string) checkout {
+	get := func(names []string) string {
+		for _, name := range names {
+			if v := env[name]; v != "" && v != "false" {
+				return v
+			}
+		}
+		return ""
+	}
+	c := checkout{
+		branch: strings.TrimPrefix(get(branchVariables), "refs/heads/"),
+		main:   get(mainVariables),
+		pull:   path.Base(get(pullVariables)), // CircleCI has a URL
+		tag:    get(tagVariables) != "" || env["GITHUB_REF_TYPE"] == "tag",
+		sha:    get(shaVariables),
+	}
+	if c.pull == "." {
+		c.pull = ""
+	}
+	switch number, ok := strings.CutPrefix(env["CODEBUILD_WEBHOOK_TRIGGER"], "pr/"); {
+	case ok:
+		c.pull = number
+	case strings.HasPrefix(env["GITHUB_EVENT_NAME"], "pull_request"):
+		// refs/pull/7/merge; pull_request_target runs on the branch that the request is for.
+		c.pull = strings.TrimSuffix(strings.TrimPrefix(env["GITHUB_REF"], "refs/pull/"), "/merge")
+		if strings.HasPrefix(env["GITHUB_REF"], "refs/heads/") {
+			c.pull = env["GITHUB_HEAD_REF"]
+		}
+	case env["GITHUB_REF_TYPE"] == "branch" && c.branch == "":
+		c.branch = env["GITHUB_REF_NAME"]
+	}
+	// What a request calls its branch is up to whoever made it: it must not be taken for a branch of this repository.
+	if c.pull != "" {
+		c.branch, c.tag = "pr-"+c.pull, false
+	}
+	if c.branch == "" && !c.tag {
+		c.branch = git("symbolic-ref", "--quiet", "--short", "HEAD")
+	}
+	if c.tag {
+		c.branch = ""
+	}
+	if c.main == "" {
+		c.main = strings.TrimPrefix(git("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD"), "origin/")
+	}
+	if c.main == "" {
+		c.main = "main"
+	}
+	if c.sha == "" {
+		c.sha = git("rev-parse", "--verify", "--quiet", "HEAD")
+	}
+	return c
+}
+
+// checkout is that of the project.
+func (r *run) checkout() checkout {
+	return findCheckout(r.env, func(args ...string) string {
+		out, err := exec.Command("git", append([]string{"-C", r.dir}, args...)...).Output()
+		if err != nil {
+			return ""
+		}
+		return strings.TrimSpace(string(out))
+	})
+}

@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestFindCheckout(t *testing.T) {
+	for name, c := range map[string]struct {
+		env  map[string]string
+		git  map[string]string
+		want checkout
+	}{
+		"nothing is known": {want: checkout{main: "main"}},
+		"a laptop": {
+			git: map[string]string{
+				"symbolic-ref --quiet --short HEAD": "feature/x", "symbolic-ref --quiet --short refs/remotes/origin/HEAD": "origin/trunk",
+				"rev-parse --verify --quiet HEAD": "abc",
+			},
+			want: checkout{branch: "feature/x", main: "trunk", sha: "abc"},
+		},
+		"a push on GitHub": {
+			env:  map[string]string{"GITHUB_REF_TYPE": "branch", "GITHUB_REF_NAME": "main", "GITHUB_EVENT_NAME": "push", "GITHUB_SHA": "1"},
+			want: checkout{branch: "main", main: "main", sha: "1"},
+		},
+		"a fork's branch called main is not main": {
+			env: map[string]string{
+				"GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/7/merge", "GITHUB_REF_TYPE": "branch",
+				"GITHUB_REF_NAME": "7/merge", "GITHUB_HEAD_REF": "main",
+			},
+			want: checkout{branch: "pr-7", main: "main", pull: "7"},
+		},
+		"pull_request_target": {
+			env:  map[string]string{"GITHUB_EVENT_NAME": "pull_request_target", "GITHUB_REF": "refs/heads/main", "GITHUB_HEAD_REF": "main"},
+			want: checkout{branch: "pr-main", main: "main", pull: "main"},
+		},
+		"a tag on GitHub": {
+			env:  map[string]string{"GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": "v1"},
+			git:  map[string]string{"symbolic-ref --quiet --short HEAD": "main"},
+			want: checkout{main: "main", tag: true},
+		},
+		"a merge request on GitLab": {
+			env:  map[string]string{"CI_MERGE_REQUEST_IID": "12", "CI_DEFAULT_BRANCH": "trunk"},
+			want: checkout{branch: "pr-12", main: "trunk", pull: "12"},
+		},
+		"Buildkite, no pull request": {
+			env:  map[string]string{"BUILDKITE_PULL_REQUEST": "false", "BUILDKITE_BRANCH": "x", "BUILDKITE_PIPELINE_DEFAULT_BRANCH": "master"},
+			want: checkout{branch: "x", main: "master"},
+		},
+		"CircleCI": {
+			env:  map[string]string{"CIRCLE_PULL_REQUEST": "https://github.com/o/r/pull/3", "CIRCLE_BRANCH": "pull/3"},
+			want: checkout{branch: "pr-3", main: "main", pull: "3"},
+		},
+		"CodeBuild": {
+			env:  map[string]string{"CODEBUILD_WEBHOOK_TRIGGER": "pr/9", "CODEBUILD_WEBHOOK_HEAD_REF": "refs/heads/main"},
+			want: checkout{branch: "pr-9", main: "main", pull: "9"},
+		},
+		"Azure":     {env: map[string]string{"BUILD_SOURCEBRANCH": "refs/heads/dev"}, want: checkout{branch: "dev", main: "main"}},
+		"one's own": {env: map[string]string{"LPIPE_BRANCH": "dev", "BUILD_ID": "7"}, want: checkout{branch: "dev", main: "main"}},
+	} {
+		got := findCheckout(c.env, func(args ...string) string { return c.git[strings.Join(args, " ")] })
+		if got != c.want {
+			t.Errorf("%s: got %+v, want %+v", name, got, c.want)
+		}
+	}
+}

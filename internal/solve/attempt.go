@@ -1,0 +1,100 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/moby/buildkit/client"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
+
+	"lpipe/internal/fault"
+	"lpipe/internal/progress"
+)
+
+// importFailed ends an attempt that may succeed without imported caches.
+type importFailed struct{ why error }
+
+func (e *importFailed) Error() string { return e.why.Error() }
+func (e *importFailed) Unwrap() error { return e.why }
+
+// attempt runs the jobs once. The error is an [importFailed] where another attempt without imports is worth it.
+func attempt(ctx context.Context, c *client.Client, r Request, opt client.SolveOpt, d *progress.Display) (*Result, error) {
+	w := newWatch()
+	inner, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go w.guard(inner, cancel, c, r.StallTimeout)
+	status := make(chan *client.SolveStatus)
+	relayed := make(chan struct{})
+	go func() {
+		defer close(relayed)
+		w.relay(status, d.Status())
+	}()
+
+	result := &Result{Outcomes: make([]Outcome, len(r.Jobs))}
+	f := &frontend{images: newImages()}
+	var built bool
+	var failed *importFailed
+	opt.FrontendAttrs = map[string]string{}
+	opt.CacheImports = r.CacheFrom
+	_, err := c.Build(inner, opt, "lpipe", func(ctx context.Context, g gateway.Client) (*gateway.Result, error) {
+		f.gateway, f.opts = g, g.BuildOpts().Opts
+		if r.NoCache {
+			f.opts["no-cache"] = ""
+		}
+		refs, err := solveAll(ctx, f, r, d, result)
+		built = err == nil
+		errors.As(err, &failed)
+		return refs, err
+	}, status)
+	<-relayed
+	result.Bases = f.images.digests()
+	result.Warnings = w.imports
+	stall := stallOf(inner)
+	switch {
+	case ctx.Err() != nil:
+		return nil, cancelled(ctx)
+	case err == nil:
+		if len(w.exports) > 0 { // those with ignore-error, which BuildKit mentions nowhere else
+			result.CacheErr = errors.New(strings.Join(w.exports, "; "))
+		}
+		return result, nil
+	case built && len(r.CacheTo) > 0:
+		result.CacheErr = err
+		if stall != nil {
+			result.CacheErr = stall
+		}
+		return result, nil
+	case stall != nil && !stall.frozen && len(r.CacheFrom) > 0:
+		return nil, &importFailed{stall}
+	case stall != nil:
+		return nil, stallFault(stall)
+	case failed != nil:
+		return nil, failed
+	default:
+		return nil, engineError(err)
+	}
+}
+
+// importFailure returns the first failure that an imported cache may be to blame for: it has layers that the registry
+// lost, or that are garbled, which BuildKit notices when a step needs them. A program that ran and failed, and a base
+// image that is not there, have nothing to do with it.
+func importFailure(r Request, outcomes []Outcome) *importFailed {
+	if len(r.CacheFrom) == 0 {
+		return nil
+	}
+	for _, o := range outcomes {
+		if o.Err == nil || gone(o.Err) || aboutBase(o.Err) || errors.As(o.Err, new(*gatewaypb.ExitError)) || errors.As(o.Err, new(*fault.Error)) {
+			continue
+		}
+		return &importFailed{o.Err}
+	}
+	return nil
+}
+
+// withoutImports says in the report what happened to the imported caches.
+func withoutImports(err error) string {
+	return fmt.Sprintf("an imported cache could not be used, so the build went on without: %s", err)
+}
