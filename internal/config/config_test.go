@@ -384,7 +384,8 @@ func TestWhereTheFileIsFound(t *testing.T) {
 		{"up to the root", "/free/a", nil, nil, "/lpipe.toml", "root", "../../lpipe.toml:1"},
 		{"named by the environment", "/w/a", map[string]string{"LPIPE_CONFIG": "../other.toml"}, nil, "/w/other.toml", "other", "../other.toml:1"},
 		{
-			"named by a flag", "/w", map[string]string{"LPIPE_CONFIG": "other.toml"},
+			"named by a flag", "/w",
+			map[string]string{"LPIPE_CONFIG": "other.toml"},
 			[]Setting{{Key: "config", Values: []string{"/elsewhere/conf/site.toml"}, Flag: "--config"}},
 			"/elsewhere/conf/site.toml", "site", "/elsewhere/conf/site.toml:1",
 		},

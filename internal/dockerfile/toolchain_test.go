@@ -198,7 +198,8 @@ func TestToolchainSaysWhatTheImageLacks(t *testing.T) {
 		want     string
 	}{
 		"packages and nothing to install them with": {
-			[]string{"rustup"}, "", func(v *plan.Variant) { v.Packages = []string{"libpq-dev", "cmake"} },
+			[]string{"rustup"},
+			"", func(v *plan.Variant) { v.Packages = []string{"libpq-dev", "cmake"} },
 			"lpipe: the base image has neither apt-get nor apk to install libpq-dev cmake\n",
 		},
 		"another architecture on Alpine": {
@@ -208,7 +209,8 @@ func TestToolchainSaysWhatTheImageLacks(t *testing.T) {
 			[]string{"rustc"}, "", nil, "lpipe: the base image has no Rust standard library for x86_64-unknown-linux-musl, and no rustup to install it\n",
 		},
 		"no standard library for the tests": {
-			[]string{"apt-get", "dpkg", "rustc"}, "aarch64-unknown-linux-musl", arm,
+			[]string{"apt-get", "dpkg", "rustc"},
+			"aarch64-unknown-linux-musl", arm,
 			"lpipe: the base image has no Rust standard library for x86_64-unknown-linux-musl, and no rustup to install it\n",
 		},
 	} {

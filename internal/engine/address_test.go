@@ -56,23 +56,28 @@ func TestTLSMistakesAreNamed(t *testing.T) {
 		fix  string
 	}{
 		"wrong server name": {
-			addr, map[string]string{"BUILDKIT_TLS_CACERT": ca, "BUILDKIT_TLS_CERT": cert, "BUILDKIT_TLS_KEY": key, "BUILDKIT_TLS_SERVER_NAME": "other"},
+			addr,
+			map[string]string{"BUILDKIT_TLS_CACERT": ca, "BUILDKIT_TLS_CERT": cert, "BUILDKIT_TLS_KEY": key, "BUILDKIT_TLS_SERVER_NAME": "other"},
 			"certificate is valid for buildkitd, not other", "BUILDKIT_TLS_SERVER_NAME",
 		},
 		"no server name": {
-			addr, map[string]string{"BUILDKIT_TLS_CACERT": ca, "BUILDKIT_TLS_CERT": cert, "BUILDKIT_TLS_KEY": key},
+			addr,
+			map[string]string{"BUILDKIT_TLS_CACERT": ca, "BUILDKIT_TLS_CERT": cert, "BUILDKIT_TLS_KEY": key},
 			"127.0.0.1", "BUILDKIT_TLS_SERVER_NAME",
 		},
 		"no client certificate": {
-			addr, map[string]string{"BUILDKIT_TLS_CACERT": ca, "BUILDKIT_TLS_SERVER_NAME": "buildkitd"},
+			addr,
+			map[string]string{"BUILDKIT_TLS_CACERT": ca, "BUILDKIT_TLS_SERVER_NAME": "buildkitd"},
 			"did not accept the client certificate", "BUILDKIT_TLS_CERT",
 		},
 		"a client certificate of another authority": {
-			addr, map[string]string{"BUILDKIT_TLS_CACERT": ca, "BUILDKIT_TLS_CERT": other.client + "/cert.pem", "BUILDKIT_TLS_KEY": other.client + "/key.pem", "BUILDKIT_TLS_SERVER_NAME": "buildkitd"},
+			addr,
+			map[string]string{"BUILDKIT_TLS_CACERT": ca, "BUILDKIT_TLS_CERT": other.client + "/cert.pem", "BUILDKIT_TLS_KEY": other.client + "/key.pem", "BUILDKIT_TLS_SERVER_NAME": "buildkitd"},
 			"did not accept the client certificate", "BUILDKIT_TLS_CERT",
 		},
 		"an unknown authority": {
-			addr, map[string]string{"BUILDKIT_TLS_CERT": cert, "BUILDKIT_TLS_KEY": key, "BUILDKIT_TLS_SERVER_NAME": "buildkitd"},
+			addr,
+			map[string]string{"BUILDKIT_TLS_CERT": cert, "BUILDKIT_TLS_KEY": key, "BUILDKIT_TLS_SERVER_NAME": "buildkitd"},
 			"unknown authority", "BUILDKIT_TLS_CACERT",
 		},
 		"TLS forgotten":             {addr, nil, "wants TLS", "BUILDKIT_TLS_CACERT"},
