@@ -83,7 +83,7 @@ var lpipeMap = map[string]row{
 		why: "rendered Dockerfiles and contexts in, files out: it reads no project and writes no file",
 	},
 
-	"internal/artifact": {imports: in("internal/fault"), why: "it decides from the bytes of a program, wherever they come from"},
+	"internal/artifact": {imports: in("internal/fault", "github.com/klauspost/compress"), why: "it decides from the bytes of a program, wherever they come from"},
 	"internal/login": {
 		imports: in("github.com/docker/cli/cli/config", buildkit+"/session"),
 		why:     "it hands out what docker login left; who uses it against a registry is not its concern",
@@ -100,7 +100,10 @@ var lpipeMap = map[string]row{
 			"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys", "golang.org/x/term", buildkit+"/client", buildkit+"/session"),
 		why: "it wires the packages together; of BuildKit it has the values that one of them hands to another",
 	},
-	"internal/bench": {imports: in("github.com/spf13/pflag"), why: "it measures programs from outside, lpipe among others"},
+	"internal/bench": {
+		imports: in("internal/cargo", "internal/skeleton", "github.com/spf13/pflag"),
+		why:     "a program of its own, which measures lpipe from outside and takes from it only how a project is read",
+	},
 	"internal/testparts": {
 		imports: in("github.com/distribution/distribution/v3", "github.com/klauspost/compress", "github.com/opencontainers", "github.com/pelletier/go-toml/v2",
 			"github.com/sirupsen/logrus", "golang.org/x/crypto"),
