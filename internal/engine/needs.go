@@ -26,11 +26,12 @@ type Needs struct {
 // the way out. BuildKit would say so only in the middle of the build.
 func (e *Engine) Check(ctx context.Context, n Needs) error {
 	var wrong fault.List
-	refuse := func(what, fix string) {
+	const tooOld, noStore = "its BuildKit is too old", "Docker Engine can do so only with the containerd image store"
+	refuse := func(what, why, fix string) {
 		wrong.Add(&fault.Error{
 			Kind: fault.Engine,
 			What: fmt.Sprintf("the engine at %s cannot %s", e.desc.Address, what),
-			Why:  e.limits(),
+			Why:  why,
 			Fix:  fix + "; or use the embedded engine (--engine embedded)",
 		})
 	}
@@ -40,10 +41,10 @@ func (e *Engine) Check(ctx context.Context, n Needs) error {
 			return err
 		}
 		if n.OCILayout && caps.Supports(pb.CapSourceOCILayout) != nil {
-			refuse("read a base image from a folder", "use an image of a registry as base")
+			refuse("read a base image from a folder", tooOld, "use an image of a registry as base")
 		}
 		if n.SecretEnv && caps.Supports(pb.CapExecSecretEnv) != nil {
-			refuse("put a secret into an environment variable", "update it")
+			refuse("put a secret into an environment variable", tooOld, "update it (Docker Engine: 23.0 or newer)")
 		}
 	}
 	// Docker Engine stores layers in a way of its own, unless its image store is containerd's: then the worker
@@ -52,25 +53,14 @@ func (e *Engine) Check(ctx context.Context, n Needs) error {
 		return wrong.Err()
 	}
 	if n.ImageFile {
-		refuse("write an image to a file", "push the image instead, or turn on Docker's containerd image store")
+		refuse("write an image to a file", noStore, "push the image instead, or turn on Docker's containerd image store")
 	}
 	for _, t := range n.CacheExports {
 		if t != "inline" {
-			refuse(fmt.Sprintf("export a cache of type %s", t), "use --cache-to type=inline, or turn on Docker's containerd image store")
+			refuse(fmt.Sprintf("export a cache of type %s", t), noStore, "use --cache-to type=inline, or turn on Docker's containerd image store")
 		}
 	}
 	return wrong.Err()
-}
-
-func (e *Engine) limits() string {
-	switch {
-	case e.desc.Kind != Docker:
-		return "its BuildKit " + e.desc.Version + " is too old"
-	case e.desc.Version == "":
-		return "Docker Engine before 23.0 has an old BuildKit"
-	default:
-		return "Docker Engine without the containerd image store cannot"
-	}
 }
 
 // errAsked ends a build that was only started to learn something.
