@@ -48,6 +48,9 @@ type configFile struct {
 func (l *loader) config(dir string) Config {
 	c := Config{TargetRustflags: map[string][]string{}, Sources: map[string]ConfigSource{}, Env: map[string]ConfigEnv{}}
 	for _, at := range l.upwards(dir) {
+		if l.isDir(path.Join(at, ".cargo/registry")) || l.isDir(path.Join(at, ".cargo/bin")) {
+			continue // cargo's home, in a home folder that is a repository
+		}
 		for _, name := range []string{"config", "config.toml"} { // the old name wins, as in cargo
 			if name = path.Join(at, ".cargo", name); l.isFile(name) {
 				l.configFile(&c, name, at)

@@ -2,8 +2,6 @@ package cargo
 
 import (
 	"crypto/sha256"
-	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"sync"
@@ -67,20 +65,6 @@ func (f *Files) know(name string, is [sha256.Size]byte) {
 	s.once.Do(func() { s.sum = is })
 }
 
-// Open opens the file for reading. The reader fails at the end when the content is not what Sum was told, so a
-// file that is edited meanwhile is never taken for what it was.
-func (f *Files) Open(name string) (io.ReadCloser, error) {
-	want, err := f.Sum(name)
-	if err != nil {
-		return nil, err
-	}
-	r, err := f.fsys.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	return &verifier{ReadCloser: r, name: name, want: want, hash: sha256.New()}, nil
-}
-
 // List returns what is in a folder, sorted by name, links not followed. It is read once.
 func (f *Files) List(dir string) ([]fs.FileInfo, error) {
 	v, _ := f.lists.LoadOrStore(dir, new(list))
@@ -101,19 +85,3 @@ func (f *Files) List(dir string) ([]fs.FileInfo, error) {
 
 // FS returns the file system that is rooted at the base.
 func (f *Files) FS() fs.FS { return f.fsys }
-
-type verifier struct {
-	io.ReadCloser
-	name string
-	want [sha256.Size]byte
-	hash hash.Hash
-}
-
-func (v *verifier) Read(b []byte) (int, error) {
-	n, err := v.ReadCloser.Read(b)
-	v.hash.Write(b[:n])
-	if err == io.EOF && [sha256.Size]byte(v.hash.Sum(nil)) != v.want {
-		return n, fmt.Errorf("%s was changed during the build: run it again", v.name)
-	}
-	return n, err
-}

@@ -493,6 +493,27 @@ name = "app"
 	}
 }
 
+func TestPersonalConfigIsNotRead(t *testing.T) {
+	ws, err := Load(files(`
+-- home/.git/HEAD --
+-- home/.cargo/config.toml --
+[build]
+rustflags = ["-Clinker=mine"]
+-- home/.cargo/bin/cargo --
+-- home/app/Cargo.toml --
+[package]
+name = "app"
+-- home/app/src/main.rs --
+-- home/app/Cargo.lock --
+`), "home/app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(ws.Config.Paths) > 0 || ws.Base != "home/app" {
+		t.Errorf("%+v at %s", ws.Config, ws.Base)
+	}
+}
+
 func TestToolchainFile(t *testing.T) {
 	ws, err := Load(files(app+lock+`
 -- rust-toolchain.toml --

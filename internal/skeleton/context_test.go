@@ -192,6 +192,26 @@ func TestWideReasons(t *testing.T) {
 	}
 }
 
+func TestStubLibraries(t *testing.T) {
+	for lib, want := range map[string]string{
+		"": "[lib]\ndoctest = false\npath = 'lib.rs'\n",
+		"[lib]\ncrate-type = [\"cdylib\", \"rlib\"]": "[lib]\ncrate-type = ['cdylib', 'rlib']\ndoctest = false\npath = 'lib.rs'\n",
+		"[lib]\ncrate-type = [\"cdylib\"]":           "[lib]\ndoctest = false\npath = 'lib.rs'\n",
+		"[lib]\nname = \"n\"\nbench = false":         "[lib]\ndoctest = false\nname = 'n'\npath = 'lib.rs'\n",
+		"[lib]\nproc-macro = true":                   "[lib]\ndoctest = false\npath = 'lib.rs'\nproc-macro = true\n",
+		"[lib]\ncrate-type = [\"proc-macro\"]":       "[lib]\ndoctest = false\npath = 'lib.rs'\nproc-macro = true\n",
+	} {
+		ws := load(t, project(t, "-- Cargo.toml --\n[package]\nname = \"a\"\n"+lib+"\n-- src/lib.rs --\n-- Cargo.lock --\n"))
+		tree, _, err := Make(ws)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, tree, "Cargo.toml"); !strings.Contains(got, want+"\n[package]") {
+			t.Errorf("%s: got\n%s\nwant\n%s", lib, got, want)
+		}
+	}
+}
+
 func TestDeterministicOutput(t *testing.T) {
 	dir := project(t, rooted)
 	ws := load(t, dir)

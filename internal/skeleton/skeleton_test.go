@@ -111,6 +111,14 @@ func TestClosureHasTheRealFoldersOfWhatItNeeds(t *testing.T) {
 			t.Errorf("the lock file lacks %q: %s", entry, lock)
 		}
 	}
+	skel, _, err := Make(ws)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The harness of a stub compiles dev-dependencies in the skeleton, and nothing in a closure.
+	if strings.Contains(read(t, skel, "crates/b/Cargo.toml"), "test = false\n\n") || !strings.Contains(read(t, tree, "crates/b/Cargo.toml"), "\ntest = false\n") {
+		t.Error("a stub's tests are compiled in closures, or not in the skeleton")
+	}
 	root := read(t, tree, "Cargo.toml")
 	if !strings.Contains(root, `util = { path = "crates/util", version = "1.2.3" }`) || !strings.Contains(root, `b = { path = "crates/b", version = "=0.0.0-skel" }`) {
 		t.Errorf("only requirements on stubs are relaxed:\n%s", root)

@@ -36,7 +36,10 @@ func (m *maker) stubManifest(p *cargo.Package) ([]byte, error) {
 	lib := table{"path": "lib.rs", "doctest": false}
 	if p.Lib != nil {
 		from, _ := src.Tree["lib"].(table)
-		keep(lib, from, "name", "crate-type")
+		keep(lib, from, "name")
+		if linkable(from["crate-type"]) {
+			keep(lib, from, "crate-type")
+		}
 	} else {
 		// Not the package's name: a binary may be called as one of the crates it depends on.
 		lib["name"] = "stub_of_" + strings.ReplaceAll(p.Name, "-", "_")
@@ -67,6 +70,14 @@ func (m *maker) stubManifest(p *cargo.Package) ([]byte, error) {
 		m.rootKeys(out)
 	}
 	return encode(out)
+}
+
+// linkable reports that Rust code can depend on a library with these crate types. The other types beside decide
+// what fat LTO asks of the dependencies. A library for other languages alone is of no use as a stub, and musl
+// targets refuse some of these.
+func linkable(types any) bool {
+	list, _ := types.([]any)
+	return slices.Contains(list, any("rlib")) || slices.Contains(list, any("lib"))
 }
 
 // hasStubScript reports that p's build-dependencies are compiled, which takes a script to depend on them.

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"path"
@@ -20,6 +21,7 @@ import (
 	"github.com/tonistiigi/fsutil/types"
 
 	"lpipe/internal/cargo"
+	"lpipe/internal/fault"
 )
 
 // baseSecond is the time of every file: 2001-09-09 01:46:40 UTC. It lies in the past, so that cargo never takes a
@@ -29,11 +31,15 @@ import (
 const baseSecond = 1_000_000_000
 
 // Tree is a set of files with times that follow from their content. It is an [fsutil.FS], which BuildKit can be
-// sent from. It does not change once made and is safe for concurrent use.
+// sent from. It does not change once made and is safe for
+// concurrent use.
 type Tree struct {
 	files   *cargo.Files
 	entries map[string]*entry
 	order   []*entry // as sent
+
+	mu  sync.Mutex
+	err fault.List // files that changed while they were sent
 }
 
 var _ fsutil.FS = (*Tree)(nil)
@@ -89,12 +95,13 @@ func (t *Tree) ReadFile(name string) ([]byte, error) {
 	if e != nil && e.mode&fs.ModeSymlink != 0 {
 		return []byte(e.link), nil
 	}
-	r, err := t.Open(name)
-	if err != nil {
-		return nil, err
+	if e == nil || !e.mode.IsRegular() {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
 	}
-	defer r.Close()
-	return io.ReadAll(r)
+	if e.made {
+		return e.data, nil
+	}
+	return fs.ReadFile(t.files.FS(), e.path)
 }
 
 // Size returns the sum of the sizes of all files in bytes.
@@ -283,8 +290,9 @@ func (t *Tree) stat(e *entry) *types.Stat {
 	return s
 }
 
-// Open opens a file. A file that has changed since the tree was made fails while it is read: fsutil sends one that
-// cannot be opened as empty, so nothing fails before.
+// Open opens a file for sending. A file that changed since the tree was made is sent as it is now, and [Tree.Err]
+// reports it: fsutil sends a file that cannot be opened as an empty one, and waits for ever after an error while
+// reading.
 func (t *Tree) Open(name string) (io.ReadCloser, error) {
 	e := t.entries[path.Clean(name)]
 	if e == nil || !e.mode.IsRegular() {
@@ -293,14 +301,67 @@ func (t *Tree) Open(name string) (io.ReadCloser, error) {
 	if e.made {
 		return io.NopCloser(bytes.NewReader(e.data)), nil
 	}
-	r, err := t.files.Open(e.path)
+	f, err := t.files.FS().Open(e.path)
 	if err != nil {
-		return failing{fmt.Errorf("reading %s: %w", name, err)}, nil
+		t.changed(e, err)
+		return io.NopCloser(strings.NewReader("")), nil
 	}
-	return r, nil
+	return &sending{ReadCloser: f, tree: t, entry: e, hash: sha256.New()}, nil
 }
 
-type failing struct{ err error }
+// Err returns the usage faults of files that changed while they were sent. What was built from them must not be
+// used.
+func (t *Tree) Err() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err.Err()
+}
 
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
-func (failing) Close() error               { return nil }
+func (t *Tree) changed(e *entry, cause error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	why := "the sources must stay as they are until they are sent"
+	if cause != nil {
+		why = unreadable(e.path, cause).why
+	}
+	t.err.Addf(shown(e.path)+" was changed during the build", why, "run it again")
+}
+
+// sending reads a file and compares it with its digest at the end. The receiver has the time of the content that was
+// expected; so that it never takes another of the same size for that one, such a file is sent with a byte too many.
+type sending struct {
+	io.ReadCloser
+	tree  *Tree
+	entry *entry
+	hash  hash.Hash
+	size  int64
+	over  bool
+}
+
+func (s *sending) Read(b []byte) (int, error) {
+	if s.over {
+		return 0, io.EOF
+	}
+	if len(b) == 0 {
+		return 0, nil
+	}
+	n, err := s.ReadCloser.Read(b)
+	s.hash.Write(b[:n])
+	s.size += int64(n)
+	if err == nil || n > 0 {
+		return n, nil // the end comes with the next call
+	}
+	s.over = true
+	if errors.Is(err, io.EOF) {
+		if [sha256.Size]byte(s.hash.Sum(nil)) == s.entry.sum {
+			return 0, io.EOF
+		}
+		err = nil
+	}
+	s.tree.changed(s.entry, err)
+	if s.size == s.entry.size {
+		b[0] = '\n'
+		return 1, nil
+	}
+	return 0, io.EOF
+}
