@@ -595,11 +595,6 @@ func describe(p *Plan) string {
 		for _, e := range v.TestEnv {
 			line("test env "+e.Name, e.Value)
 		}
-		var libs []string
-		for _, p := range v.Libs {
-			libs = append(libs, p.Name)
-		}
-		line("shared libraries", libs...)
 		for _, l := range v.Lambdas {
 			fmt.Fprintf(&b, "  lambda %s: %s %s of %s in %s, for %s\n", l.Folder(), l.Kind, l.Bin, l.Package.Name, l.Package.Dir, l.Arch)
 		}
