@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"lpipe/hostkeys"
@@ -170,9 +171,23 @@ func (a *Access) policy(g *grants) sshfwd.Policy {
 		}
 	}
 	if g.pins != nil {
-		p.Pinned = g.pins.Check
+		p.Pinned = func(host string, key ssh.PublicKey) error { return brief(g.pins.Check(host, key)) }
 	}
 	return p
+}
+
+// brief is the result of a check of a host key in few words, since it becomes part of a line for each host.
+func brief(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, new(*hostkeys.RevokedError)):
+		return errors.New("the key is revoked")
+	case errors.As(err, new(*hostkeys.CertificateError)):
+		return errors.New("the certificate is not valid")
+	default:
+		return errors.New("other keys are pinned")
+	}
 }
 
 // record keeps the refusals for the report and shows what a person should see.

@@ -30,13 +30,13 @@ func (a *Access) Explain(f *fault.Error, stage, log string) error {
 		repository = m[1] + m[2]
 	}
 	switch {
-	case strings.Contains(log, "Host key verification failed"):
+	case strings.Contains(log, "Host key verification failed"), strings.Contains(log, "SSH host key"):
 		a.explainHostKey(f, log)
 	case containsAny(log, missing):
 		f.What = "the server does not show " + repository + " to the key that logged in"
 		f.Why = "servers say that a repository does not exist when the key may not read it" + a.offered(repository)
 		f.Fix = "check that the repository exists and that this key may read it; a key for it alone goes to [ssh] deploy-keys"
-	case strings.Contains(log, "Permission denied (publickey"):
+	case strings.Contains(log, "Permission denied (publickey"), strings.Contains(log, "no authentication methods succeeded"):
 		f.What = "the server lets nobody in to fetch " + repository
 		f.Why = "it knows none of the keys that were offered" + a.offered(repository)
 		if refusals != "" {
@@ -95,21 +95,22 @@ func (k key) String() string {
 	return fmt.Sprintf("%s (%s)", k.Fingerprint, k.Source)
 }
 
+// What OpenSSH and cargo's own git say of a host key that they refuse.
 var (
-	changed     = regexp.MustCompile(`fingerprint for the (\S+) key sent by the remote host is\s+(SHA256:\S+?)\.?\s`)
-	addKey      = regexp.MustCompile(`Host key for (\S+) has changed`)
+	shownKey    = regexp.MustCompile(`fingerprint for the (?:(\S+) key sent by|key from) the remote host is:?\s+(SHA256:[A-Za-z0-9+/]+)`)
+	changedHost = regexp.MustCompile("(?:Host key for |SSH host key has changed for `)([^ `]+)")
 	unknownType = regexp.MustCompile(`No (\S+) host key is known for (\S+) and you have requested strict checking`)
-	revoked     = regexp.MustCompile(`host key for (\S+) is marked as revoked|REVOKED HOST KEY`)
+	revokedKey  = regexp.MustCompile(`marked as revoked|REVOKED HOST KEY|has been revoked`)
 )
 
 // explainHostKey says which key the step was shown and which is pinned.
 func (a *Access) explainHostKey(f *fault.Error, log string) {
 	host, shown := "", "another key"
-	if m := addKey.FindStringSubmatch(log); m != nil {
+	if m := changedHost.FindStringSubmatch(log); m != nil {
 		host = m[1]
 	}
-	if m := changed.FindStringSubmatch(log); m != nil {
-		shown = m[1] + " " + m[2]
+	if m := shownKey.FindStringSubmatch(log); m != nil {
+		shown = strings.TrimSpace(m[1] + " " + m[2])
 	}
 	if m := unknownType.FindStringSubmatch(log); m != nil {
 		host, shown = m[2], "a key of type "+m[1]
@@ -117,7 +118,7 @@ func (a *Access) explainHostKey(f *fault.Error, log string) {
 	if host == "" && len(a.Hosts()) == 1 {
 		host = a.Hosts()[0]
 	}
-	if revoked.MatchString(log) {
+	if revokedKey.MatchString(log) {
 		f.What = "the server uses a host key that is revoked"
 		f.Why = "who holds the retired key can pose as " + host
 		f.Fix = "do not use this connection, and tell whoever runs the host or the network"

@@ -1,0 +1,220 @@
+package access
+
+import (
+	"crypto/ed25519"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+
+	"lpipe/internal/config"
+	"lpipe/internal/dockerfile"
+	"lpipe/internal/fault"
+	"lpipe/internal/plan"
+	"lpipe/sshfwd"
+)
+
+const knownHosts = `# of a test
+[git.example.com]:2222 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl
+`
+
+func newAccess(t *testing.T, change func(*Options)) *Access {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "known_hosts")
+	if err := os.WriteFile(file, []byte(knownHosts), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := Options{
+		Config:       &config.Config{SSH: config.SSH{Mode: "strict", KnownHosts: []string{file}, Key: "env:KEY"}},
+		Env:          map[string]string{"KEY": privateKey},
+		Repositories: []plan.Repository{{Scheme: "ssh", User: "git", Host: "git.example.com", Port: "2222", Path: "org/one"}},
+	}
+	if change != nil {
+		change(&o)
+	}
+	a, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// privateKey is of no account: nothing knows it.
+var privateKey = func() string {
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		panic(err)
+	}
+	block, err := ssh.MarshalPrivateKey(private, "")
+	if err != nil {
+		panic(err)
+	}
+	return string(pem.EncodeToMemory(block))
+}()
+
+func TestFailedFetchesAreExplained(t *testing.T) {
+	const failed = "error: failed to get `one` as a dependency\n\nCaused by:\n  Unable to update ssh://git@git.example.com:2222/org/one.git#0123abcd\n\n" +
+		"Caused by:\n  process didn't exit successfully: `git fetch --force 'ssh://git@git.example.com:2222/org/one.git' '+HEAD:x'` (exit status: 128)\n  --- stderr\n  "
+	for name, test := range map[string]struct {
+		log     string
+		refused error
+		want    []string
+	}{
+		"host key of another value": {
+			log: failed + "@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@\nThe fingerprint for the ED25519 key sent by the remote host is\n" +
+				"SHA256:NgYPcsKoOGtx55MCjkS2/LJwzw1h2/mrOjJBHYw7DvY.\nHost key for [git.example.com]:2222 has changed and you have requested strict checking.\nHost key verification failed.\n",
+			want: []string{"mismatch for [git.example.com]:2222", "showed the build ED25519 SHA256:NgYPcsKoOGtx55MCjkS2/LJwzw1h2/mrOjJBHYw7DvY,", "pinned is ssh-ed25519 SHA256:", "known_hosts:2)"},
+		},
+		"host key of another type": {
+			log:  failed + "No ECDSA host key is known for [git.example.com]:2222 and you have requested strict checking.\nHost key verification failed.\n",
+			want: []string{"mismatch for [git.example.com]:2222", "a key of type ECDSA", "known_hosts:2)"},
+		},
+		"revoked host key": {
+			log:  failed + "WARNING: REVOKED HOST KEY DETECTED!\nHost key verification failed.\n",
+			want: []string{"a host key that is revoked", "pose as git.example.com:2222"},
+		},
+		"host key that cargo refuses": {
+			log:  "error: SSH host key has changed for `[git.example.com]:2222`\nThe `ssh-ed25519` fingerprint for the key from the remote host is:\nSHA256:NgYPcsKoOGtx55MCjkS2/LJwzw1h2/mrOjJBHYw7DvY\n",
+			want: []string{"mismatch for [git.example.com]:2222", "SHA256:NgYPcsKoOGtx55MCjkS2/LJwzw1h2/mrOjJBHYw7DvY, pinned"},
+		},
+		"GitHub, wrong key": {
+			log:  failed + "ERROR: Repository not found.\nfatal: Could not read from remote repository.\n",
+			want: []string{"does not show ssh://git@git.example.com:2222/org/one.git to the key", "(env:KEY)"},
+		},
+		"GitLab, wrong key": {
+			log:  failed + "remote: ERROR: The project you were looking for could not be found or you don't have permission to view it.\n",
+			want: []string{"does not show ssh://git@git.example.com:2222/org/one.git"},
+		},
+		"unknown key": {
+			log:  failed + "git@git.example.com: Permission denied (publickey).\n",
+			want: []string{"lets nobody in to fetch ssh://git@git.example.com:2222/org/one.git", "(env:KEY)", "deploy"},
+		},
+		"old OpenSSH": {
+			log: failed + "git@git.example.com: Permission denied (publickey).\n", refused: sshfwd.ErrUnbound,
+			want: []string{"was not signed", "not bound to a host", "OpenSSH 8.9", "userauth"},
+		},
+		"something else": {log: "error: could not download", want: []string{"as it was"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAccess(t, nil)
+			if _, err := a.prepare(); err != nil {
+				t.Fatal(err)
+			}
+			if test.refused != nil {
+				a.record(sshfwd.Refused{Request: "a login", Err: test.refused})
+			}
+			f := &fault.Error{What: "as it was"}
+			var text strings.Builder
+			fault.Print(&text, a.Explain(f, dockerfile.StageFetch, test.log))
+			for _, want := range test.want {
+				if !strings.Contains(text.String(), want) {
+					t.Errorf("it does not say %q:\n%s", want, &text)
+				}
+			}
+			f = &fault.Error{What: "as it was"}
+			if a.Explain(f, dockerfile.StageDeps, test.log) != error(f) || f.What != "as it was" {
+				t.Error("what code of others prints is believed")
+			}
+		})
+	}
+}
+
+// All that is wrong is reported at once, and never a key.
+func TestEveryProblemOfAccessIsReported(t *testing.T) {
+	a := newAccess(t, func(o *Options) {
+		o.Env = map[string]string{"KEY": "hunter2 is no key", "TOKEN": "two words"}
+		o.Repositories = append(o.Repositories,
+			plan.Repository{Scheme: "ssh", User: "git", Host: "other.example.com", Port: "22", Path: "org/two", Key: "env:TWO"},
+			plan.Repository{Scheme: "https", Host: "github.com", Port: "443", Path: "org/three", Token: "env:TOKEN"},
+			plan.Repository{Scheme: "https", Host: "github.com", Port: "443", Path: "org/four", Token: "env:NONE"},
+		)
+	})
+	_, err := a.prepare()
+	var text strings.Builder
+	fault.Print(&text, err)
+	for _, want := range []string{"the SSH key from env:KEY", "no host key is pinned for other.example.com", "variable TWO is not set", "token from env:TOKEN cannot be used", "variable NONE is not set"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, &text)
+		}
+	}
+	if strings.Contains(text.String(), "hunter2") || strings.Contains(text.String(), "two words") {
+		t.Errorf("it quotes a secret:\n%s", &text)
+	}
+	for _, part := range fault.Parts(err) {
+		if f := new(fault.Error); !errors.As(part, &f) || f.Kind != fault.Usage || f.Fix == "" {
+			t.Errorf("%v is no fault with a fix", part)
+		}
+	}
+	if got := a.Explain(&fault.Error{}, dockerfile.StageFetch, ""); !errors.Is(got, err) && got != err {
+		t.Errorf("the failed step is explained as %v", got)
+	}
+}
+
+func TestTheListHasAKeyPerRepository(t *testing.T) {
+	const public = "ssh-ed25519:AAAAC3NzaC1lZDI1NTE5"
+	two := plan.Repository{Scheme: "ssh", User: "git", Host: "git.example.com", Port: "2222", Path: "org/two"}
+	a := newAccess(t, func(o *Options) { o.Repositories = append(o.Repositories, two) })
+	g, err := a.prepare()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "mode strict\nssh git git.example.com 2222 - org/one\nssh git git.example.com 2222 - org/two\n"; string(g.list) != want {
+		t.Errorf("without deploy keys\n%swant\n%s", g.list, want)
+	}
+	two.Key = "env:TWO"
+	three := plan.Repository{Scheme: "https", Host: "github.com", Port: "443", Path: "org/three", Token: "env:TOKEN"}
+	a = newAccess(t, func(o *Options) {
+		o.Env["TWO"], o.Env["TOKEN"] = privateKey, " me:secret\n"
+		o.Repositories = append(o.Repositories, two, three)
+	})
+	if g, err = a.prepare(); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(g.list), "\n")
+	for i, want := range []string{"mode strict", "ssh git git.example.com 2222 " + public, "ssh git git.example.com 2222 " + public, "https me github.com 443 secret org/three"} {
+		if !strings.HasPrefix(lines[i], want) {
+			t.Errorf("line %d is %q, want %q", i, lines[i], want)
+		}
+	}
+	if !strings.Contains(string(g.knownHosts), "\n[git.example.com]:2222 ssh-ed25519 ") || !strings.Contains(string(g.knownHosts), "@revoked * ") {
+		t.Errorf("known hosts:\n%s", g.knownHosts)
+	}
+}
+
+func TestTokensOfRegistriesReachCargo(t *testing.T) {
+	a := newAccess(t, func(o *Options) {
+		o.Env = map[string]string{
+			"CARGO_REGISTRIES_ACME_TOKEN": "it's", "CARGO_REGISTRIES_B_2_TOKEN": "x", "CARGO_REGISTRIES_EMPTY_TOKEN": "",
+			"CARGO_REGISTRY_TOKEN": "publishes", "CARGO_REGISTRIES_ACME_INDEX": "y", "AWS_TOKEN": "z",
+		}
+	})
+	if got, want := string(a.cargoTokens()), "CARGO_REGISTRIES_ACME_TOKEN='it'\\''s'\nCARGO_REGISTRIES_B_2_TOKEN='x'\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestTheFlagIsThatOfBuildx(t *testing.T) {
+	for _, test := range []struct {
+		values []string
+		want   string // "!" for a mistake
+	}{
+		{nil, "[]"},
+		{[]string{"default"}, `[""]`},
+		{[]string{"default=/run/agent"}, `["/run/agent"]`},
+		{[]string{"github=key,~/.ssh/id"}, `["/w/key" "/home/me/.ssh/id"]`},
+		{[]string{"default", "other=/k"}, `["" "/k"]`},
+		{[]string{"default="}, "!"},
+		{[]string{"=/k"}, "!"},
+		{[]string{""}, "!"},
+	} {
+		got, err := parseSSH(Options{SSH: test.values, Cwd: "/w", Env: map[string]string{"HOME": "/home/me"}})
+		if text := fmt.Sprintf("%q", got); (err != nil) != (test.want == "!") || err == nil && text != test.want {
+			t.Errorf("%q: %s, %v; want %s", test.values, text, err, test.want)
+		}
+	}
+}
