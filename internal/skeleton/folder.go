@@ -17,13 +17,31 @@ import (
 func (m *maker) folder(dir string) {
 	m.list(dir, func(name string, info fs.FileInfo) {
 		switch {
-		case m.owned[name] != nil || slices.Contains(m.ws.Strays, name) || m.ignore.skip(name, info):
+		case m.owned[name] != nil || slices.Contains(m.ws.Strays, name):
+		case m.ignore.skip(name, info):
+			m.leftOut(name, info)
 		case info.IsDir():
 			m.folder(name)
 		default:
 			m.file(name, info)
 		}
 	})
+}
+
+// leftOut notes Rust sources that an ignore file excludes: an old .dockerignore that excludes the tests would make
+// them pass.
+func (m *maker) leftOut(name string, info fs.FileInfo) {
+	if !m.ignore.match(name) {
+		return
+	}
+	rust := path.Ext(name) == ".rs"
+	if info.IsDir() {
+		entries, _ := m.ws.Files.List(name)
+		rust = slices.ContainsFunc(entries, func(e fs.FileInfo) bool { return path.Ext(e.Name()) == ".rs" })
+	}
+	if p := m.ws.Owner(name); p != nil && rust {
+		m.note(p, shown(name)+" is left out, as "+m.ignore.names()+" says")
+	}
 }
 
 // exact adds a folder with nothing left out: cargo compares vendored sources with a list.

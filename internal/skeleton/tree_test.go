@@ -474,6 +474,15 @@ func TestIgnoredSourceIsReported(t *testing.T) {
 	}
 }
 
+func TestIgnoredTestsAreNoted(t *testing.T) {
+	ws := load(t, project(t, single+"-- tests/t.rs --\n-- data/x.txt --\n-- .dockerignore --\ntests\ndata\nsrc/b/c.rs\n"))
+	_, notes, err := Closure(ws, ws.Packages, Options{})
+	want := []Note{{"a", "src/b/c.rs is left out, as .dockerignore says"}, {"a", "tests is left out, as .dockerignore says"}}
+	if err != nil || !slices.Equal(notes, want) {
+		t.Errorf("%v (%v)", notes, err)
+	}
+}
+
 // Make compares times to the nanosecond, and the nanoseconds are as good as random.
 func TestMakeDoesNotGenerateCommittedFilesAgain(t *testing.T) {
 	archive := single + "-- c/Makefile --\nall: configure Makefile.in config.h.in parse.c scan.c\n"
