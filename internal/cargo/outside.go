@@ -32,6 +32,9 @@ func (l *loader) outside(w *Workspace, hold func(string)) {
 	for _, p := range w.Packages {
 		s.roots[p.Dir] = true
 	}
+	for _, vendored := range w.Config.Folders {
+		s.roots[vendored] = true
+	}
 	for _, p := range w.Packages {
 		s.pkg, s.seen, s.known = p, map[string]bool{}, map[string]reached{}
 		s.folder(p.Dir)
@@ -66,7 +69,7 @@ func sourcesOf(p *Package) []string {
 // scanner looks through the sources of one package after the other.
 type scanner struct {
 	*loader
-	roots      map[string]bool // folders of local packages
+	roots      map[string]bool // folders of local packages, and of vendored ones
 	relative   map[string]bool // environment variables that hold a folder of the project
 	repository string          // files beyond it are never taken; "" without one
 	pkg        *Package

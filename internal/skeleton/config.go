@@ -28,7 +28,7 @@ func (m *maker) config(name string) error {
 		removed = withoutTokens(all, registry) || removed
 	}
 	if removed {
-		m.notes = append(m.notes, Note{Text: name + " holds a registry's token, which is not sent to the build: give it as CARGO_REGISTRIES_<NAME>_TOKEN"})
+		m.notes = append(m.notes, Note{name, "holds a registry's token, which is not sent to the build: give it as CARGO_REGISTRIES_<NAME>_TOKEN"})
 		if data, err = encode(tree); err != nil {
 			return err
 		}

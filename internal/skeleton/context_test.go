@@ -192,6 +192,35 @@ func TestWideReasons(t *testing.T) {
 	}
 }
 
+func TestVendoredSourcesAreInEveryContextAsTheyAre(t *testing.T) {
+	dir := project(t, rooted+`
+-- .cargo/config.toml --
+[source.crates-io]
+replace-with = "vendored"
+[source.vendored]
+directory = "vendor"
+-- vendor/x/Cargo.toml --
+-- vendor/x/.env --
+-- vendor/x/tests/t.rs --
+fn f() { Path::new("..").parent(); env!("CARGO_MANIFEST_DIR") }
+-- .dockerignore --
+**/tests
+`)
+	ws := load(t, dir)
+	skel, _, err := Make(ws)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, top, notes := of(t, dir, "top")
+	_, job, _ := of(t, dir, "job")
+	for _, paths := range [][]string{skel.Paths(), top, job} {
+		has(t, paths, "vendor/x/Cargo.toml", "vendor/x/.env", "vendor/x/tests/t.rs")
+	}
+	if ws.Find("top").Wide != "" || len(notes) != 1 {
+		t.Errorf("%q %v", ws.Find("top").Wide, notes)
+	}
+}
+
 func TestStubLibraries(t *testing.T) {
 	for lib, want := range map[string]string{
 		"": "[lib]\ndoctest = false\npath = 'lib.rs'\n",

@@ -17,7 +17,7 @@ import (
 func (m *maker) folder(dir string) {
 	m.list(dir, func(name string, info fs.FileInfo) {
 		switch {
-		case m.owned[name] != nil || slices.Contains(m.ws.Strays, name):
+		case m.elsewhere(name):
 		case m.ignore.skip(name, info):
 			m.leftOut(name, info)
 		case info.IsDir():
@@ -26,6 +26,12 @@ func (m *maker) folder(dir string) {
 			m.file(name, info)
 		}
 	})
+}
+
+// elsewhere reports that a folder is no part of the one it is in: a package, a folder of vendored sources, or one that
+// cargo would take for a member without a manifest.
+func (m *maker) elsewhere(name string) bool {
+	return m.owned[name] != nil || slices.Contains(m.ws.Strays, name) || slices.Contains(m.ws.Config.Folders, name)
 }
 
 // leftOut notes Rust sources that an ignore file excludes: an old .dockerignore that excludes the tests would make
@@ -156,7 +162,7 @@ func (m *maker) stray(dir string, wide bool) {
 	m.list(dir, func(name string, info fs.FileInfo) {
 		top := path.Base(name)
 		switch _, taken := m.tree.entries[name]; {
-		case m.owned[name] != nil || slices.Contains(m.ws.Strays, name) || m.ignore.skip(name, info):
+		case m.elsewhere(name) || m.ignore.skip(name, info):
 		case dir == m.ws.Root && !wide && inert(top):
 		case dir == m.ws.Root && root != nil && slices.Contains(ownSources, top):
 		case info.IsDir():

@@ -38,7 +38,8 @@ type Options struct {
 	Limit int64 // the largest size of the context in bytes; 0 means DefaultLimit
 }
 
-// Note is something a person should know about a context, for the report.
+// Note is something a person should know about a context, for the report. Package is what it is about: a package's
+// name, or a file's.
 type Note struct{ Package, Text string }
 
 // Make returns the skeleton, the context of the stages that fetch and compile the dependencies. Its errors are

@@ -25,6 +25,7 @@ import (
 //	prints: hello       what the binary prints
 //	whole: x            the packages that are copied whole; none by default
 //	notes: text         a part of the notes
+//	slow: yes           left out unless all tests are wanted
 //	libs: util          libraries compiled in a stage between the skeleton and the packages
 //	compiles: a         all local packages that are then compiled, stubs included
 //	recompiles: x       foreign crates that are compiled again with the closure; none by default
@@ -55,6 +56,9 @@ func trap(t *testing.T, archive string) {
 		if k, v, ok := strings.Cut(strings.TrimSpace(line), ": "); ok {
 			key[k] = v
 		}
+	}
+	if key["slow"] != "" && os.Getenv("LPIPE_TEST_PARTS") != "require" {
+		t.Skip("takes long: set LPIPE_TEST_PARTS=require")
 	}
 	dir := project(t, archive)
 	edited := filepath.Join(t.TempDir(), "edited")
