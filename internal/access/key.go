@@ -2,11 +2,13 @@ package access
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"lpipe/internal/fault"
 	"lpipe/sshfwd"
@@ -110,9 +112,20 @@ func unset(name, what string) error {
 	}
 }
 
+// listTimeout is how long an agent may take to list its keys; it may ask a person first.
+const listTimeout = 30 * time.Second
+
 // keys lists the identities that the build may use; wanted are fingerprints, and empty means all.
 func (s source) keys(ctx context.Context, wanted []string) ([]key, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
 	ids, err := s.Identities(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, &sshfwd.Error{
+			Source: s.String(), Err: fmt.Errorf("%w: it said nothing for %s", sshfwd.ErrNoAgent, listTimeout),
+			Fix: "look whether it asks for something, such as to be unlocked; else start another with \"eval $(ssh-agent)\"",
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,136 +1,163 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
+
+	"lpipe/internal/cargo"
+	"lpipe/internal/config"
+	"lpipe/internal/fault"
 )
 
-// locked is the package of single with a lock file that names sources.
-func locked(sources ...string) string {
-	var b strings.Builder
-	b.WriteString(single + "-- Cargo.lock --\nversion = 4\n")
+// fetched plans a package whose lock file has the sources, with lpipe.toml and more files.
+func fetched(t *testing.T, sources []string, toml string, files map[string]string) (*Plan, error) {
+	t.Helper()
+	lock := "version = 4\n"
 	for i, s := range sources {
-		fmt.Fprintf(&b, "[[package]]\nname = \"dep%d\"\nversion = \"1.0.0\"\nsource = %q\n", i, s)
+		lock += fmt.Sprintf("\n[[package]]\nname = \"dep%d\"\nversion = \"1.0.0\"\nsource = %q\n", i, s)
 	}
-	return b.String()
-}
-
-const (
-	commit  = "#0123456789abcdef0123456789abcdef01234567"
-	overSSH = "git+ssh://git@github.com/org/private.git?rev=0123456" + commit
-	public  = "git+https://github.com/org/public" + commit
-	crates  = "registry+https://github.com/rust-lang/crates.io-index"
-)
-
-// TestRepositories: what is listed here is all that a build may fetch with git.
-func TestRepositories(t *testing.T) {
-	for name, c := range map[string]struct {
-		project string
-		want    []string // with the key or token after a space
-		notes   []string
-	}{
-		"crates.io is not fetched with git": {locked(crates), nil, nil},
-		"each repository once": {
-			locked(overSSH, public, "git+ssh://git@github.com/org/private.git?branch=main"+commit),
-			[]string{"https://github.com/org/public", "ssh://git@github.com/org/private"},
-			nil,
-		},
-		"a user and a port":                   {locked("git+ssh://me@Git.Example.com:2222/org/repo" + commit), []string{"ssh://me@git.example.com:2222/org/repo"}, nil},
-		"the user is git where there is none": {locked("git+ssh://github.com/org/repo" + commit), []string{"ssh://git@github.com/org/repo"}, nil},
-		"a registry with its index in git":    {locked("registry+ssh://git@git.example.com/index.git"), []string{"ssh://git@git.example.com/index"}, nil},
-		"a mirror of [source]": {
-			locked(crates) + "-- .cargo/config.toml --\n[source.mirror]\ngit = 'https://git.example.com/mirror.git'\n",
-			[]string{"https://git.example.com/mirror"},
-			nil,
-		},
-		"a submodule on the host of another": {
-			locked(overSSH) + "-- lpipe.toml --\n[ssh]\nrepositories = ['org/sub', 'github.com/org/other.git']\n",
-			[]string{"ssh://git@github.com/org/other", "ssh://git@github.com/org/private", "ssh://git@github.com/org/sub"},
-			nil,
-		},
-		"a submodule on a host of its own": {
-			locked(overSSH) + "-- lpipe.toml --\n[ssh]\nrepositories = ['git.example.com/org/sub']\n",
-			[]string{"ssh://git@git.example.com/org/sub", "ssh://git@github.com/org/private"},
-			nil,
-		},
-		"submodules of nothing are not fetched": {locked(crates) + "-- lpipe.toml --\n[ssh]\nrepositories = ['org/sub']\n", nil, nil},
-		"a deploy key": {
-			locked(overSSH, public) + "-- lpipe.toml --\n[ssh.deploy-keys]\n'org/private' = 'env:KEY'\n'org/gone' = 'env:OTHER'\n",
-			[]string{"https://github.com/org/public", "ssh://git@github.com/org/private env:KEY"},
-			[]string{`lpipe.toml:3: no repository of Cargo.lock is "org/gone", so its deploy key is not used`},
-		},
-		"the token of a repository wins over that of its host": {
-			locked(public, "git+https://github.com/org/second"+commit, overSSH) +
-				"-- lpipe.toml --\n[git.tokens]\n'github.com' = 'env:HOST'\n'github.com/org/public' = 'env:REPOSITORY'\n",
-			[]string{"https://github.com/org/public env:REPOSITORY", "https://github.com/org/second env:HOST", "ssh://git@github.com/org/private"},
-			nil,
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			p := mustPlan(t, c.project, Selection{})
-			var got []string
-			for _, r := range p.Repositories {
-				got = append(got, strings.TrimSpace(r.String()+" "+r.Key+r.Token))
-			}
-			if !slices.Equal(got, c.want) || !slices.Equal(p.Notes, c.notes) {
-				t.Errorf("repositories\n\t%s\nwant\n\t%s\nnotes %q, want %q", strings.Join(got, "\n\t"), strings.Join(c.want, "\n\t"), p.Notes, c.notes)
-			}
-			v := p.Variants[0]
-			if v.Git != (len(c.want) > 0) || v.SSH != strings.Contains(strings.Join(c.want, "\n"), "ssh://") {
-				t.Errorf("the fetch step has git: %t, ssh: %t", v.Git, v.SSH)
-			}
-		})
+	lock += "\n[[package]]\nname = \"a\"\nversion = \"0.1.0\"\n"
+	disk := fstest.MapFS{
+		"p/Cargo.toml":  {Data: []byte("[package]\nname = \"a\"\nversion = \"0.1.0\"\nedition = \"2021\"\n")},
+		"p/src/main.rs": {Data: []byte("fn main() {}\n")},
+		"p/Cargo.lock":  {Data: []byte(lock + files["Cargo.lock"])},
+		"p/lpipe.toml":  {Data: []byte(toml)},
 	}
-}
-
-func TestRepositoriesThatAreRefused(t *testing.T) {
-	for name, c := range map[string]struct{ project, want string }{
-		"without encryption": {locked("git+http://git.example.com/org/repo" + commit), `error: the build cannot fetch http://git.example.com/org/repo
-why:   http:// neither encrypts nor proves who answers
-fix:   name the dependency by its https:// or ssh:// URL
-`},
-		"on a host that is not listed": {locked(overSSH) + "-- lpipe.toml --\n[ssh]\nhosts = ['gitlab.com']\n", `error: the build may not log in to github.com
-why:   Cargo.lock names ssh://git@github.com/org/private, and the list of hosts at lpipe.toml:2 does not have it
-fix:   add the host to [ssh] hosts, or remove the dependency
-`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := plan(t, c.project, Selection{})
-			wantMistake(t, err, c.want)
-		})
-	}
-}
-
-func TestRepositoryIsNamedByItsURLs(t *testing.T) {
-	r := Repository{Scheme: "ssh", User: "git", Host: "github.com", Port: "22", Path: "org/repo"}
-	for url, want := range map[string]bool{
-		"ssh://git@github.com/org/repo":      true,
-		"ssh://git@GitHub.com/org/repo.git":  true,
-		"ssh://git@github.com:22/org/repo":   true,
-		"ssh://git@github.com:2222/org/repo": false,
-		"ssh://git@github.com/org/repo2":     false,
-		"ssh://git@github.com/org":           false,
-		"https://github.com/org/repo":        false,
-		"ssh://git@example.com/org/repo":     false,
-		"::":                                 false,
-	} {
-		if got := r.Is(url); got != want {
-			t.Errorf("%s is %s: %t, want %t", r, url, got, want)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if name != "Cargo.lock" {
+			disk["p/"+name] = &fstest.MapFile{Data: []byte(files[name])}
 		}
 	}
-	six := Repository{Scheme: "https", Host: "::1", Port: "8443", Path: "org/repo"}
-	if got := six.String(); got != "https://[::1]:8443/org/repo" {
-		t.Errorf("got %s", got)
+	cfg, err := config.Load(config.Input{FS: disk, Dir: "p"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ws, err := cargo.Load(disk, "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Make(cfg, ws, Selection{})
+}
+
+const commit = "#0123456789abcdef0123456789abcdef01234567"
+
+func TestRepositoriesOfTheLockFile(t *testing.T) {
+	for name, test := range map[string]struct {
+		sources []string
+		toml    string
+		files   map[string]string
+		want    string // one a line: URL, key, token
+		ssh     bool
+	}{
+		"crates.io alone": {
+			sources: []string{"registry+https://github.com/rust-lang/crates.io-index", "sparse+https://crates.example.com/"},
+		},
+		"git over SSH, in several spellings and revisions": {
+			sources: []string{
+				"git+ssh://git@github.com/org/one.git" + commit,
+				"git+ssh://git@github.com/org/one?branch=next" + commit,
+				"git+ssh://git@GitHub.com:22/org/one.git?tag=v1" + commit,
+				"git+ssh://git.example.com:2222/team/sub/two.git" + commit,
+			},
+			want: "ssh://git@git.example.com:2222/team/sub/two\nssh://git@github.com/org/one", ssh: true,
+		},
+		"git over https": {
+			sources: []string{"git+https://github.com/org/one" + commit},
+			want:    "https://github.com/org/one",
+		},
+		"a registry whose index is a repository": {
+			sources: []string{"registry+ssh://git@git.example.com/index.git", "registry+https://git.example.com/other-index"},
+			want:    "https://git.example.com/other-index\nssh://git@git.example.com/index", ssh: true,
+		},
+		"a patch that nothing uses": {
+			files: map[string]string{"Cargo.lock": "\n[[patch.unused]]\nname = \"x\"\nversion = \"1.0.0\"\nsource = \"git+ssh://git@github.com/org/patch.git" + commit + "\"\n"},
+			want:  "ssh://git@github.com/org/patch", ssh: true,
+		},
+		"replaced by cargo's configuration": {
+			sources: []string{"git+https://github.com/org/one" + commit},
+			files:   map[string]string{".cargo/config.toml": "[source.\"https://github.com/org/one\"]\ngit = \"https://github.com/org/one\"\nreplace-with = \"mirror\"\n\n[source.mirror]\ngit = \"ssh://git@git.example.com/mirrors/one.git\"\n"},
+			want:    "https://github.com/org/one\nssh://git@git.example.com/mirrors/one", ssh: true,
+		},
+		"allowed beside": {
+			sources: []string{"git+ssh://git@github.com/org/one.git" + commit, "git+ssh://deploy@git.example.com:2222/two.git" + commit},
+			toml:    "[ssh]\nrepositories = [\"org/sub\", \"git.example.com/team/sub.git\", \"other.example.com/x/y\"]\n",
+			want: "ssh://deploy@git.example.com:2222/org/sub\nssh://deploy@git.example.com:2222/team/sub\nssh://deploy@git.example.com:2222/two\n" +
+				"ssh://git@github.com/org/one\nssh://git@github.com/org/sub\nssh://git@other.example.com/x/y", ssh: true,
+		},
+		"allowed beside, without git dependencies": {
+			sources: []string{"registry+https://github.com/rust-lang/crates.io-index"},
+			toml:    "[ssh]\nrepositories = [\"org/sub\"]\n",
+		},
+		"deploy keys": {
+			sources: []string{"git+ssh://git@github.com/org/one.git" + commit, "git+ssh://git@github.com/org/two" + commit, "git+https://github.com/org/one" + commit},
+			toml:    "[ssh]\ndeploy-keys = { \"org/one\" = \"env:ONE\", \"github.com/org/two\" = \"two.key\" }\n",
+			want:    "https://github.com/org/one\nssh://git@github.com/org/one env:ONE\nssh://git@github.com/org/two /p/two.key", ssh: true,
+		},
+		"tokens": {
+			sources: []string{"git+https://github.com/org/one.git" + commit, "git+https://github.com/org/two" + commit, "git+https://gitlab.com/org/one" + commit},
+			toml:    "[git]\ntokens = { \"github.com\" = \"env:ALL\", \"github.com/org/two\" = \"env:TWO\" }\n",
+			want:    "https://github.com/org/one env:ALL\nhttps://github.com/org/two env:TWO\nhttps://gitlab.com/org/one",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := fetched(t, test.sources, test.toml, test.files)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, r := range p.Repositories {
+				got = append(got, strings.Join(slices.DeleteFunc([]string{r.String(), r.Key, r.Token}, func(s string) bool { return s == "" }), " "))
+			}
+			if strings.Join(got, "\n") != test.want {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), test.want)
+			}
+			if v := p.Variants[0]; v.Git != (test.want != "") || v.SSH != test.ssh {
+				t.Errorf("the Dockerfile has git: %v, SSH: %v", v.Git, v.SSH)
+			}
+		})
 	}
 }
 
-func TestKeepDropsLambdasAndEmptyVariants(t *testing.T) {
-	p := mustPlan(t, fleet+"-- lpipe.toml --\n[lambda.users]\nprofile = 'dev'\n", Selection{})
-	p.Keep(func(l *Lambda) bool { return l.Name == "orders" })
-	wantLambdas(t, p, "orders = orders/orders")
-	if len(p.Variants) != 1 {
-		t.Errorf("%d variants are left", len(p.Variants))
+func TestRepositoriesThatMayNotBeFetched(t *testing.T) {
+	_, err := fetched(t, []string{"git+http://git.example.com/a" + commit, "git+git://git.example.com/b" + commit, "git+ssh://git@evil.example.com/c" + commit},
+		"[ssh]\nhosts = [\"github.com\"]\n", nil)
+	var l fault.List
+	l.Add(err)
+	parts := fault.Parts(l.Err())
+	if len(parts) != 3 {
+		t.Fatalf("%d mistakes: %v", len(parts), err)
+	}
+	for i, want := range []string{"git://git.example.com/b", "http://git.example.com/a", "evil.example.com"} {
+		f := new(fault.Error)
+		if !slices.ContainsFunc(parts, func(e error) bool { return strings.Contains(e.Error(), want) }) || !errors.As(parts[i], &f) || f.Kind != fault.Usage || f.Fix == "" {
+			t.Errorf("%v: not a mistake about %s", parts, want)
+		}
+	}
+}
+
+func TestADeployKeyForNothingIsNoted(t *testing.T) {
+	p, err := fetched(t, []string{"git+ssh://git@github.com/org/one.git" + commit}, "[ssh]\ndeploy-keys = { \"org/onne\" = \"env:ONE\" }\n", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Notes) != 1 || !strings.Contains(p.Notes[0], `no repository of Cargo.lock is "org/onne"`) || !strings.Contains(p.Notes[0], "lpipe.toml:2") {
+		t.Errorf("notes: %q", p.Notes)
+	}
+}
+
+func TestRepositoryIs(t *testing.T) {
+	r := Repository{Scheme: "ssh", User: "git", Host: "github.com", Port: "22", Path: "org/one"}
+	for url, want := range map[string]bool{
+		"ssh://git@github.com/org/one.git": true, "ssh://git@GitHub.com:22/org/one": true,
+		"ssh://git@github.com/org/two": false, "https://github.com/org/one": false, "ssh://git@github.com:443/org/one": false, "": false,
+	} {
+		if r.Is(url) != want {
+			t.Errorf("%s: %v", url, !want)
+		}
 	}
 }
