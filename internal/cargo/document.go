@@ -1,6 +1,7 @@
 package cargo
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -25,6 +26,7 @@ type document struct {
 
 // parse reads TOML; the error is a usage fault with file, line and column. fix is its advice.
 func parse(name string, data []byte, fix string) (*document, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark, which cargo takes too
 	d := &document{name: name, data: data, tree: table{}}
 	err := toml.Unmarshal(data, &d.tree)
 	if err == nil {

@@ -514,6 +514,33 @@ name = "app"
 	}
 }
 
+func TestByteOrderMarkAndLineEndings(t *testing.T) {
+	fsys := files(app + lock)
+	text := strings.ReplaceAll(string(fsys["Cargo.toml"].Data), "\n", "\r\n")
+	fsys["Cargo.toml"].Data = []byte("\ufeff" + text)
+	ws, err := Load(fsys, ".")
+	if err != nil || ws.Packages[0].Name != "app" {
+		t.Error(ws, err)
+	}
+}
+
+func TestGlobWithLinksThatGoRound(t *testing.T) {
+	dir := t.TempDir()
+	for _, d := range []string{"a/x", "b"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, to := range map[string]string{"a/l": "../b", "b/l": "../a", "b/m": "../a", "a/self": ".", "up": ".."} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := glob(os.DirFS(dir), "**/*"); !slices.Equal(got, []string{"a", "a/l", "a/self", "a/x", "b", "b/l", "b/m", "up"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestToolchainFile(t *testing.T) {
 	ws, err := Load(files(app+lock+`
 -- rust-toolchain.toml --

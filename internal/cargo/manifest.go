@@ -159,7 +159,7 @@ func (l *loader) manifest(dir string) *Manifest {
 		l.errs.Add(err)
 		return nil
 	}
-	m := &Manifest{Path: name, Data: data, Tree: doc.tree, dir: dir, doc: doc}
+	m := &Manifest{Path: name, Data: doc.data, Tree: doc.tree, dir: dir, doc: doc}
 	l.manifests[dir] = m
 	return m
 }

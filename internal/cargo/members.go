@@ -108,12 +108,11 @@ func glob(fsys fs.FS, pattern string) []string {
 		}
 		for _, e := range entries {
 			name := path.Join(dir, e.Name())
-			if !isFolder(fsys, name, e) {
-				continue
-			}
 			if part == "**" {
-				walk(name, parts)
-			} else if ok, _ := path.Match(part, e.Name()); ok {
+				if e.IsDir() { // links could go round for ever
+					walk(name, parts)
+				}
+			} else if ok, _ := path.Match(part, e.Name()); ok && isFolder(fsys, name, e) {
 				walk(name, rest)
 			}
 		}
@@ -129,13 +128,10 @@ func glob(fsys fs.FS, pattern string) []string {
 	return all
 }
 
-// isFolder follows a symbolic link, but not into a folder above it, which would never end.
+// isFolder follows a symbolic link.
 func isFolder(fsys fs.FS, name string, e fs.DirEntry) bool {
 	if e.Type()&fs.ModeSymlink == 0 {
 		return e.IsDir()
-	}
-	if to, err := fs.ReadLink(fsys, name); err == nil && Within(path.Join(path.Dir(name), to), name) {
-		return false
 	}
 	info, err := fs.Stat(fsys, name)
 	return err == nil && info.IsDir()
