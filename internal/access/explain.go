@@ -32,6 +32,10 @@ func (a *Access) Explain(f *fault.Error, stage, log string) error {
 	switch {
 	case strings.Contains(log, "Host key verification failed"), strings.Contains(log, "SSH host key"):
 		a.explainHostKey(f, log)
+	case noToken.MatchString(log):
+		name := noToken.FindStringSubmatch(log)[1]
+		f.What, f.Why = "a registry asks for a token", name+" is not set"
+		f.Fix = "set " + name + " in the environment of lpipe; in CI, as a secret of the job"
 	case containsAny(log, missing):
 		f.What = "the server does not show " + repository + " to the key that logged in"
 		f.Why = "servers say that a repository does not exist when the key may not read it" + a.offered(repository)
@@ -52,6 +56,9 @@ func (a *Access) Explain(f *fault.Error, stage, log string) error {
 
 // failing is how cargo names what it could not fetch, a submodule or a dependency: the command, else the source.
 var failing = regexp.MustCompile("`git fetch [^\n`]*'([a-z]+://[^']+)'|Unable to update ([a-z]+://[^\\s`?#]+)")
+
+// noToken is how cargo says that a registry wants one.
+var noToken = regexp.MustCompile(`use environment variable (CARGO_REGISTRIES_[A-Z0-9_]+_TOKEN)`)
 
 // missing is how git servers say that a repository is not there, or not for this key.
 var missing = []string{

@@ -98,6 +98,10 @@ func TestFailedFetchesAreExplained(t *testing.T) {
 			log: failed + "git@git.example.com: Permission denied (publickey).\n", refused: sshfwd.ErrUnbound,
 			want: []string{"was not signed", "not bound to a host", "OpenSSH 8.9", "userauth"},
 		},
+		"no token": {
+			log:  "error: no token found for `acme`, please run `cargo login --registry acme`\nor use environment variable CARGO_REGISTRIES_ACME_TOKEN\n",
+			want: []string{"a registry asks for a token", "set CARGO_REGISTRIES_ACME_TOKEN"},
+		},
 		"something else": {log: "error: could not download", want: []string{"as it was"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -193,7 +197,7 @@ func TestTokensOfRegistriesReachCargo(t *testing.T) {
 			"CARGO_REGISTRY_TOKEN": "publishes", "CARGO_REGISTRIES_ACME_INDEX": "y", "AWS_TOKEN": "z",
 		}
 	})
-	if got, want := string(a.cargoTokens()), "CARGO_REGISTRIES_ACME_TOKEN='it'\\''s'\nCARGO_REGISTRIES_B_2_TOKEN='x'\n"; got != want {
+	if got, want := string(a.cargoTokens()), "CARGO_REGISTRY_GLOBAL_CREDENTIAL_PROVIDERS=cargo:token\nCARGO_REGISTRIES_ACME_TOKEN='it'\\''s'\nCARGO_REGISTRIES_B_2_TOKEN='x'\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
