@@ -6,19 +6,17 @@
 package since
 
 import (
-	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os/exec"
 	"path"
 	"slices"
 	"strings"
-	"testing/fstest"
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/fault"
@@ -40,11 +38,11 @@ func Revision(ctx context.Context, disk fs.FS, dir, rev string) (fs.FS, error) {
 		return nil, refuse(rev, err)
 	}
 	root := strings.TrimPrefix(strings.TrimSpace(string(top)), "/")
-	archive, err := git(ctx, "/"+root, "archive", "--format=tar", strings.TrimSpace(string(commit)))
+	archive, err := git(ctx, "/"+root, "archive", "--format=zip", "-0", strings.TrimSpace(string(commit)))
 	if err != nil {
 		return nil, refuse(rev, err)
 	}
-	files, err := unpack(root, archive)
+	files, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
 	if err != nil {
 		return nil, fmt.Errorf("reading the files of %s: %w", rev, err)
 	}
@@ -67,53 +65,45 @@ func refuse(rev string, err error) error {
 	}
 }
 
-func unpack(root string, archive []byte) (fstest.MapFS, error) {
-	files := fstest.MapFS{}
-	for r := tar.NewReader(bytes.NewReader(archive)); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return files, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		file := &fstest.MapFile{Mode: h.FileInfo().Mode()}
-		switch h.Typeflag {
-		case tar.TypeReg:
-			if file.Data, err = io.ReadAll(r); err != nil {
-				return nil, err
-			}
-		case tar.TypeSymlink:
-			file.Data = []byte(h.Linkname)
-		default:
-			continue
-		}
-		files[path.Join(root, h.Name)] = file
-	}
-}
-
 // overlay has the files of a revision below root and those of the disk elsewhere.
 type overlay struct {
 	disk  fs.FS
 	root  string
-	files fstest.MapFS
+	files *zip.Reader
 }
 
 var _ fs.ReadLinkFS = overlay{}
 
-func (o overlay) at(name string) fs.FS {
-	// The repository itself is there, or a search for the project's root would go on above it.
-	if cargo.Within(o.root, name) && path.Base(name) != ".git" {
-		return o.files
+// at returns the side that has name, and what it is called there.
+func (o overlay) at(name string) (fs.FS, string) {
+	// The repository itself stays, or the search for the project's root would go on above it.
+	if name == o.root {
+		return o.files, "."
 	}
-	return o.disk
+	if inside, ok := strings.CutPrefix(name, o.root+"/"); ok && inside != ".git" {
+		return o.files, inside
+	}
+	return o.disk, name
 }
 
-func (o overlay) Open(name string) (fs.File, error)          { return o.at(name).Open(name) }
-func (o overlay) ReadLink(name string) (string, error)       { return fs.ReadLink(o.at(name), name) }
-func (o overlay) Lstat(name string) (fs.FileInfo, error)     { return fs.Lstat(o.at(name), name) }
-func (o overlay) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(o.at(name), name) }
-func (o overlay) Stat(name string) (fs.FileInfo, error)      { return fs.Stat(o.at(name), name) }
+func (o overlay) Open(name string) (fs.File, error) {
+	side, name := o.at(name)
+	return side.Open(name)
+}
+
+func (o overlay) Lstat(name string) (fs.FileInfo, error) {
+	side, name := o.at(name)
+	return fs.Lstat(side, name) // a zip has no links to follow: what it says of one is the link itself
+}
+
+func (o overlay) ReadLink(name string) (string, error) {
+	side, name := o.at(name)
+	if side != o.files {
+		return fs.ReadLink(side, name)
+	}
+	target, err := fs.ReadFile(side, name)
+	return string(target), err
+}
 
 // Fingerprint is what the program of one lambda depends on, each part a digest.
 type Fingerprint struct{ settings, sources, dependencies [sha256.Size]byte }
