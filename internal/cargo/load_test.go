@@ -209,7 +209,7 @@ func TestMistakes(t *testing.T) {
 		"empty":            {".", "-- Cargo.toml --\n[profile.release]\nlto = true\n"},
 		"no lock":          {".", app},
 		"conflicted lock":  {".", app + "-- Cargo.lock --\nversion = 4\n<<<<<<< ours\n"},
-		"broken lock":      {".", app + "-- Cargo.lock --\nversion = 4\n[[package]]\nname = \"x\"\n[[package]]\nname = \"y\"\nversion = \"1\"\nsource = \"odd+x\"\n"},
+		"broken lock":      {".", app + "-- Cargo.lock --\nversion = 4\n[[package]]\nname = \"x\"\n[[package]]\nname = \"y\"\nversion = \"1\"\nsource = \"odd+x\"\n[[package]]\nname = \"z\"\nversion = \"1\"\ndependencies = [\" \"]\n"},
 		"names":            {".", lock + "-- Cargo.toml --\n[package]\nname = \"a;rm -rf $HOME\"\nversion = \"1.0.0\"\nedition = \"2021\"\n[lib]\nname = \"x y\"\n[[bin]]\nname = \"../up\"\npath = \"src/main.rs\"\n[[bin]]\nname = \"a\\nRUN b\"\npath = \"src/main.rs\"\n[features]\n\"$(x)\" = []\n-- src/main.rs --\n-- src/lib.rs --\n-- src/bin/we ird.rs --\n"},
 		"nothing to build": {".", lock + "-- Cargo.toml --\n[package]\nname = \"a\"\n"},
 		"sources":          {".", lock + "-- Cargo.toml --\n[package]\nname = \"a\"\nedition = \"2021\"\n[lib]\npath = \"lib/a.rs\"\n[[bin]]\nname = \"x\"\n[[bin]]\nname = \"y\"\npath = \"y.rs\"\n[[example]]\nname = \"e\"\n"},

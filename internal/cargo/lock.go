@@ -88,6 +88,10 @@ func ParseLock(name string, data []byte) (*Lock, error) {
 			errs.Addf(at+": a package without name or version", "", fix)
 			continue
 		}
+		if slices.ContainsFunc(p.Dependencies, func(d string) bool { return strings.TrimSpace(d) == "" }) {
+			errs.Addf(fmt.Sprintf("%s: a dependency of %s has no name", at, quote(p.Name)), "", fix)
+			continue
+		}
 		if text := asString(t["source"]); text != "" {
 			if p.Source, err = ParseSource(text); err != nil {
 				errs.Addf(fmt.Sprintf("%s: the source of %s is not understood", at, quote(p.Name)), err.Error(), fix)

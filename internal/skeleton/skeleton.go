@@ -11,7 +11,10 @@
 // is in every context as it is, and a [Note] says why.
 //
 // The closure of packages is the skeleton with their folders, and those of the local packages they depend on, as
-// they are. A folder is taken without the folders of other local packages in it, and without what [ignore] names.
+// they are. A folder is taken without the folders of other local packages in it, and without version control, .env
+// files, cargo's credentials, what cargo compiled, and what .lpipeignore or else .dockerignore excludes. With them
+// come the files beyond their folders that their sources name, and those below the workspace's root that belong to
+// no package, but for documents and the folders of other tools.
 package skeleton
 
 import (
