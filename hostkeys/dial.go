@@ -84,7 +84,7 @@ func dialConnect(ctx context.Context, via *url.URL, addr string) (net.Conn, erro
 		return nil, err
 	}
 	reader := bufio.NewReader(conn)
-	response, err := http.ReadResponse(reader, request)
+	response, err := http.ReadResponse(reader, request) //nolint:bodyclose // the answer to CONNECT has no body
 	if err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("reading the answer to CONNECT: %w", err)

@@ -42,7 +42,7 @@ type Identity struct {
 func (s Source) String() string { return s.name }
 
 // Format writes the source's name, whatever the verb.
-func (s Source) Format(f fmt.State, _ rune) { io.WriteString(f, s.name) }
+func (s Source) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.name) }
 
 // Socket returns the agent that listens on the unix socket at path. It is first dialled when it is used. An empty
 // path is a source that says that there is no agent.

@@ -150,11 +150,7 @@ func (a *app) unknownVerb(cmd *cobra.Command, args []string) error {
 func flagError(cmd *cobra.Command, err error) error {
 	f := &fault.Error{Kind: fault.Usage, What: err.Error(), Fix: cmd.CommandPath() + " --help lists the flags"}
 	if _, name, ok := strings.Cut(err.Error(), "unknown flag: --"); ok {
-		var known []string
-		for _, flag := range flagNames(cmd) {
-			known = append(known, flag)
-		}
-		if near := fault.Nearest(name, known); near != "" {
+		if near := fault.Nearest(name, flagNames(cmd)); near != "" {
 			f.Fix = "did you mean --" + near + "?"
 		}
 	}

@@ -1,12 +1,10 @@
 package config
 
 import (
-	"errors"
 	"reflect"
 	"testing"
 	"testing/fstest"
 
-	"lpipe/internal/fault"
 )
 
 // input is a project at /p with the given lpipe.toml.
@@ -31,26 +29,6 @@ func load(t *testing.T, in Input) *Config {
 		t.Fatal(err)
 	}
 	return c
-}
-
-// mistakes returns what a person reads, one string per mistake.
-func mistakes(err error) []string {
-	if err == nil {
-		return nil
-	}
-	all := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		all = joined.Unwrap()
-	}
-	var texts []string
-	for _, e := range all {
-		text := e.Error()
-		if f := (*fault.Error)(nil); errors.As(e, &f) && f.Fix != "" {
-			text += " | " + f.Fix
-		}
-		texts = append(texts, text)
-	}
-	return texts
 }
 
 func TestDefaultsWithoutAFile(t *testing.T) {

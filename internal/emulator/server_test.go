@@ -165,9 +165,9 @@ func TestNextWaitsAndSurvivesLostConnections(t *testing.T) {
 
 func TestDeadlineEndsTheInvocation(t *testing.T) {
 	s, w := serve(t, Config{Timeout: 50 * time.Millisecond})
-	running, waiting := invoke(t, s, Event{ID: "one"}), (<-chan Result)(nil)
+	running := invoke(t, s, Event{ID: "one"})
 	w.mustNext()
-	waiting = invoke(t, s, Event{ID: "two"})
+	waiting := invoke(t, s, Event{ID: "two"})
 	for _, result := range []<-chan Result{running, waiting} {
 		if r := <-result; r.ErrorType != "Sandbox.Timedout" || !strings.Contains(string(r.Payload), "timed out after 0.05 seconds") {
 			t.Errorf("%+v %s", r, r.Payload)

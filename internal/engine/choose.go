@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -143,7 +144,7 @@ func address(o Options, addr, why string) (Choice, error) {
 // noEngine is the error of a machine without any engine, with all the ways out.
 func noEngine(embedded, docker error) error {
 	fix := "start Docker, or give the address of a buildkitd with --engine"
-	if f, ok := embedded.(*fault.Error); ok && f.Fix != "" {
+	if f := (*fault.Error)(nil); errors.As(embedded, &f) && f.Fix != "" {
 		fix = f.Fix + "\nor " + fix
 	}
 	return &fault.Error{

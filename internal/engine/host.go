@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/url"
@@ -37,9 +36,7 @@ func (thisHost) accepts(address string) error {
 		_, err := os.Stat(filepath.FromSlash(u.Path)) // a Windows named pipe: npipe:////./pipe/docker_engine
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", u.Path)
+	conn, err := (&net.Dialer{Timeout: time.Second}).Dial("unix", u.Path)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func rootless(getenv func(string) string, more string) error {
 		return refuse("", `give the user ids with "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER"`, err)
 	}
 	// The only sure way to know is to try: there are as many switches as distributions.
-	try := exec.Command(lookPath(path, "newuidmap"))
+	try := exec.Command(lookPath(path, "newuidmap")) //nolint:forbidigo // it ends at once, with its usage
 	try.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS}
 	if err := try.Start(); err != nil {
 		why, fix := userNamespaceSwitch()
@@ -154,7 +154,7 @@ func mapIDs(program string, pid, own int, ranges []idRange) error {
 		args = append(args, strconv.Itoa(next), strconv.Itoa(r.first), strconv.Itoa(r.count))
 		next += r.count
 	}
-	if out, err := exec.Command(program, args...).CombinedOutput(); err != nil {
+	if out, err := exec.Command(program, args...).CombinedOutput(); err != nil { //nolint:forbidigo // one system call long
 		return fmt.Errorf("%s %s: %w: %s", program, strings.Join(args, " "), err, strings.TrimSpace(string(out)))
 	}
 	return nil

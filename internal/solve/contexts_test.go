@@ -20,6 +20,8 @@ type tree struct {
 
 func (t *tree) Paths() []string { return []string{t.name} }
 
+func (*tree) Err() error { return nil }
+
 func TestContextsAreSentOnce(t *testing.T) {
 	skeleton, api, jobs := &tree{name: "skeleton"}, &tree{name: "api"}, &tree{name: "jobs"}
 	job := func(label string, closure Context) *Job {

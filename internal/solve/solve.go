@@ -49,6 +49,7 @@ type Job struct {
 type Context interface {
 	fsutil.FS
 	Paths() []string // of all files, sorted
+	Err() error      // what went wrong while it was sent; what was built from it must not be used
 }
 
 // Layout is an OCI image layout on this machine.
@@ -112,6 +113,7 @@ func Run(ctx context.Context, c *client.Client, r Request, d *progress.Display) 
 		return result, err
 	}
 	r.CacheFrom = nil
+	d.Again()
 	if result, err = attempt(ctx, c, r, opt, d); err != nil {
 		return nil, err
 	}
@@ -128,6 +130,11 @@ func solveAll(ctx context.Context, f *frontend, r Request, d *progress.Display, 
 		eg.Go(func() error {
 			files, state, err := one(egctx, f, j, d)
 			states[i] = state
+			for _, c := range j.Contexts {
+				if sendErr := c.Err(); sendErr != nil {
+					files, err = nil, sendErr
+				}
+			}
 			result.Outcomes[i] = Outcome{Files: files, Err: err}
 			return egctx.Err()
 		})

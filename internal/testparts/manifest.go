@@ -57,7 +57,7 @@ func readManifest(data []byte) (*release, error) {
 		Features map[string][]string
 	}
 	if err := toml.Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("Cargo.toml: %w", err)
+		return nil, fmt.Errorf("reading Cargo.toml: %w", err)
 	}
 	r := &release{
 		Name: m.Package.Name, Version: m.Package.Version, Links: m.Package.Links, Rust: m.Package.Rust,

@@ -39,7 +39,7 @@ func acquire(ctx context.Context, c Config) (unlock func(), err error) {
 		}
 		if locked {
 			// The file stays: removing it would let two daemons lock two files of one name.
-			return func() { os.Remove(ownerFile(c.Root)); lock.Unlock() }, nil
+			return func() { os.Remove(ownerFile(c.Root)); _ = lock.Unlock() }, nil
 		}
 		if p, ok := Running(c.Root); ok {
 			if p.Socket == c.Socket {

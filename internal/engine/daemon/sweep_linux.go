@@ -56,6 +56,6 @@ func sweep(ctx context.Context, c Config) {
 	// BuildKit mounts layers in the folder for temporary files; there they are found again.
 	tmp := filepath.Join(c.Root, "tmp")
 	if err := os.MkdirAll(tmp, 0o700); err == nil {
-		os.Setenv("TMPDIR", tmp)
+		_ = os.Setenv("TMPDIR", tmp)
 	}
 }
