@@ -124,7 +124,26 @@ func gitSources(ws *cargo.Workspace) []cargo.Source {
 			sources = append(sources, *s)
 		}
 	}
-	return slices.DeleteFunc(sources, func(s cargo.Source) bool { return s.Scheme == "file" })
+	return slices.DeleteFunc(sources, func(s cargo.Source) bool { return s.Scheme == "file" || vendored(ws, s.URL) })
+}
+
+// vendored reports whether cargo's configuration puts a folder of crates in the place of a repository, as cargo vendor
+// tells a person to.
+func vendored(ws *cargo.Workspace, url string) bool {
+	for _, s := range ws.Config.Sources {
+		if s.Git != url {
+			continue
+		}
+		for range len(ws.Config.Sources) - 1 { // a chain has no more links
+			if s.ReplaceWith != "" {
+				s = ws.Config.Sources[s.ReplaceWith]
+			}
+		}
+		if s.Directory != "" || s.LocalRegistry != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // cratesIO is the source that Cargo.lock gives crates of crates.io, whose index cargo does not fetch with git.

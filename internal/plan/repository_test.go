@@ -83,6 +83,13 @@ func TestRepositoriesOfTheLockFile(t *testing.T) {
 			files:   map[string]string{".cargo/config.toml": "[source.\"https://github.com/org/one\"]\ngit = \"https://github.com/org/one\"\nreplace-with = \"mirror\"\n\n[source.mirror]\ngit = \"ssh://git@git.example.com/mirrors/one.git\"\n"},
 			want:    "https://github.com/org/one\nssh://git@git.example.com/mirrors/one", ssh: true,
 		},
+		"vendored": {
+			sources: []string{"git+ssh://git@github.com/org/one.git" + commit},
+			files: map[string]string{
+				".cargo/config.toml": "[source.one]\ngit = \"ssh://git@github.com/org/one.git\"\nreplace-with = \"vendored\"\n\n[source.vendored]\ndirectory = \"vendor\"\n",
+				"vendor/one/x":       "",
+			},
+		},
 		"allowed beside": {
 			sources: []string{"git+ssh://git@github.com/org/one.git" + commit, "git+ssh://deploy@git.example.com:2222/two.git" + commit},
 			toml:    "[ssh]\nrepositories = [\"org/sub\", \"git.example.com/team/sub.git\", \"other.example.com/x/y\"]\n",
