@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+)
+
+// machine describes where the numbers come from.
+func machine() string {
+	model := value(read("/proc/cpuinfo"), "model name", ":")
+	if model == "" {
+		model = runtime.GOARCH
+	}
+	memory := 0
+	fmt.Sscan(value(read("/proc/meminfo"), "MemTotal", ":"), &memory)
+	return fmt.Sprintf("%s, %d cores, %d GiB, Linux %s", model, runtime.NumCPU(), (memory+1<<19)>>20, strings.TrimSpace(read("/proc/sys/kernel/osrelease")))
+}
+
+// loadAverage is the number of busy processes over the last minute.
+func loadAverage() string {
+	one, _, _ := strings.Cut(read("/proc/loadavg"), " ")
+	return one
+}
+
+// value finds "key : value" in a file of /proc; it is empty when there is no such key.
+func value(text, key, separator string) string {
+	for line := range strings.Lines(text) {
+		name, v, ok := strings.Cut(line, separator)
+		if ok && strings.TrimSpace(name) == key {
+			return strings.TrimSpace(v)
+		}
+	}
+	return ""
+}
+
+func read(path string) string {
+	text, _ := os.ReadFile(path) // what is unknown is left out of the description
+	return string(text)
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/template"
+)
+
+// The peers. Rendered is of no-ops alone: it solves what lpipe solves, with BuildKit's own client.
+const (
+	peerLpipe    = "lpipe"
+	peerStub     = "stub-main"
+	peerPlanner  = "planner"
+	peerMounts   = "unsafe-cache-mounts"
+	peerHost     = "host-cargo"
+	peerRendered = "buildctl"
+)
+
+// containers are the peers that build in containers.
+var containers = []string{peerStub, peerPlanner, peerMounts}
+
+func peerNames() []string {
+	return []string{peerLpipe, peerStub, peerPlanner, peerMounts, peerHost, peerRendered}
+}
+
+// peer is one way to build one project, with a copy of the project to itself.
+type peer struct {
+	name  string
+	dir   string // the copy
+	build func(ctx context.Context) *exec.Cmd
+	// program is where the build puts the program of a lambda.
+	program func(lambda string) string
+	// forget throws away what the peer keeps beside the engine's cache.
+	forget func() error
+}
+
+//go:embed dockerfiles
+var dockerfiles embed.FS
+
+// dockerfile is what the templates of the peers' Dockerfiles know.
+type dockerfile struct {
+	Project  string
+	Packages []string // folders, "" for the root
+	Stubs    []string // sources that stub-main replaces
+	Lambdas  []string
+	Env      []string
+	Args     string // of cargo, as lpipe calls it
+	Built    string // where cargo puts programs
+}
+
+func newDockerfile(p project, target string) dockerfile {
+	d := dockerfile{Project: p.name, Packages: p.files.packages(), Lambdas: p.lambdas, Env: cargoEnv(target)}
+	slices.Sort(d.Packages)
+	for _, dir := range d.Packages {
+		for _, source := range []string{"src/lib.rs", "src/main.rs"} {
+			if _, ok := p.files[path.Join(dir, source)]; ok {
+				d.Stubs = append(d.Stubs, path.Join(dir, source))
+			}
+		}
+	}
+	d.Args = "--frozen --release --workspace --target " + target
+	d.Built = "/target/" + target + "/release"
+	return d
+}
+
+// cargoEnv is the environment of lpipe's own steps, so that every peer compiles the same.
+func cargoEnv(target string) []string {
+	return []string{
+		"CARGO_TARGET_DIR=/target", "CARGO_INCREMENTAL=0", "CARGO_TERM_COLOR=never",
+		"CARGO_TARGET_" + strings.ToUpper(strings.ReplaceAll(target, "-", "_")) + "_RUSTFLAGS=-Ctarget-feature=+crt-static",
+	}
+}
+
+func (d dockerfile) render(name string) (string, error) {
+	t, err := template.ParseFS(dockerfiles, "dockerfiles/*.tmpl")
+	if err != nil {
+		return "", err
+	}
+	var b bytes.Buffer
+	if err := t.ExecuteTemplate(&b, name+".tmpl", d); err != nil {
+		return "", fmt.Errorf("rendering the Dockerfile of %s: %w", name, err)
+	}
+	return b.String(), nil
+}
+
+// peer prepares one peer for a project.
+func (b *bench) peer(ctx context.Context, name string, p project) (*peer, error) {
+	dir := filepath.Join(b.work, p.name, name)
+	self := &peer{name: name, dir: filepath.Join(dir, "src"), forget: func() error { return nil }}
+	out := filepath.Join(dir, "out")
+	self.program = func(lambda string) string { return filepath.Join(out, lambda) }
+	switch name {
+	case peerLpipe:
+		self.build = func(ctx context.Context) *exec.Cmd {
+			cmd := exec.CommandContext(ctx, filepath.Join(b.bin, "lpipe"), append([]string{"build", "--progress", "plain"}, p.lambdas...)...)
+			cmd.Dir = self.dir
+			return cmd
+		}
+		self.program = func(lambda string) string { return filepath.Join(self.dir, "target/lambda", lambda, "bootstrap") }
+		return self, nil
+	case peerHost:
+		return self, b.host(ctx, self, p)
+	case peerRendered:
+		return self, b.rendered(ctx, self, p, dir, out)
+	}
+	text, err := newDockerfile(p, b.target).render(name)
+	if err != nil {
+		return nil, err
+	}
+	self.build = func(ctx context.Context) *exec.Cmd {
+		return b.buildctl(ctx, dir, out, "--local", "context="+self.dir)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	return self, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(text), 0o644)
+}
+
+// buildctl builds the Dockerfile in dir with BuildKit's own client, on the base image that lpipe uses.
+func (b *bench) buildctl(ctx context.Context, dir, out string, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, filepath.Join(b.bin, "buildctl"), append([]string{
+		"--addr", "unix://" + b.socket, "build", "--progress=plain", "--frontend=dockerfile.v0",
+		"--local", "dockerfile=" + dir, "--oci-layout", "base=" + b.base, "--opt", "context:base=oci-layout://base@" + b.digest,
+		"--output", "type=local,dest=" + out,
+	}, args...)...)
+}
+
+// host builds with cargo in the base image's tree, without a container: the same compiler and the same crates.
+func (b *bench) host(ctx context.Context, self *peer, p project) error {
+	root, err := b.tree(ctx)
+	if err != nil {
+		return err
+	}
+	inside := path.Join("/bench", p.name)
+	self.dir = filepath.Join(root, inside, "src")
+	target := path.Join(inside, "target")
+	d := newDockerfile(p, b.target)
+	env := append(slices.Clone(d.Env), "CARGO_TARGET_DIR="+target, "CARGO_HOME=/usr/local/cargo", "PATH=/usr/bin:/bin", "HOME=/root")
+	self.program = func(lambda string) string { return filepath.Join(root, target, b.target, "release", lambda) }
+	self.forget = func() error { return os.RemoveAll(filepath.Join(root, target)) }
+	script := fmt.Sprintf("cd %s && cargo build %s && cargo test %s", path.Join(inside, "src"), d.Args, d.Args)
+	self.build = func(ctx context.Context) *exec.Cmd {
+		return b.inTree(ctx, root, env, script)
+	}
+	return nil
+}
+
+// inTree runs a script in the base image's tree, counted like a step.
+func (b *bench) inTree(ctx context.Context, root string, env []string, script string) *exec.Cmd {
+	args := []string{"-c", "echo $$ >\"$0/cgroup.procs\" && exec \"$@\"", b.meter.host(), "chroot", root, "env", "-i"}
+	args = append(append(args, env...), "sh", "-c", script)
+	return exec.CommandContext(ctx, "sh", args...)
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// project is what the peers build.
+type project struct {
+	name    string
+	files   files
+	lambdas []string
+}
+
+// lambdaFile is where the sources of one lambda's program are.
+func (p project) lambdaFile(i int) string {
+	if _, ok := p.files["src/main.rs"]; ok {
+		return "src/main.rs"
+	}
+	return path.Join("lambdas", p.lambdas[i], "src/main.rs")
+}
+
+// Sizes of the generated workspaces.
+const (
+	fleetLambdas  = 8
+	tinyLambdas   = 50
+	modelTypes    = 120 // of the library that all lambdas of the fleet share: heavy, as code generated from a schema is
+	libraryMacros = 60
+)
+
+// fleet is a workspace of eight small lambdas on three libraries: model and rules, which all of them use, and letters,
+// which half of them use. It has the dependencies of hyper-echo, and no Cargo.lock.
+func fleet() project {
+	p := project{name: "fleet", files: files{
+		"Cargo.toml": `[workspace]
+resolver = "2"
+members = ["lambdas/*", "libs/*"]
+
+[workspace.dependencies]
+http-body-util = "0.1"
+hyper = { version = "1", features = ["client", "http1"] }
+hyper-util = { version = "0.1", features = ["tokio"] }
+serde = { version = "1", features = ["derive"] }
+serde_json = "1"
+tokio = { version = "1", features = ["macros", "net", "rt", "time"] }
+`,
+		"libs/model/Cargo.toml": library("model", "serde", "serde_json"),
+		"libs/model/src/lib.rs": types("Model", modelTypes),
+		"libs/rules/Cargo.toml": library("rules", "http-body-util", "hyper", "hyper-util", "tokio") + "model = { path = \"../model\" }\n\n" +
+			"[dev-dependencies]\nhyper = { workspace = true, features = [\"server\"] }\n",
+		"libs/rules/src/lib.rs":   "pub use model::answer;\n\n" + functions(libraryMacros),
+		"libs/letters/Cargo.toml": library("letters", "serde", "serde_json"),
+		"libs/letters/src/lib.rs": types("Letter", modelTypes),
+	}}
+	for i := range fleetLambdas {
+		name := fmt.Sprintf("lambda-%d", i)
+		dir := "lambdas/" + name
+		manifest := library(name) + "rules = { path = \"../../libs/rules\" }\n"
+		call := "rules::answer(\"" + name + "\")"
+		if i >= fleetLambdas/2 {
+			manifest += "letters = { path = \"../../libs/letters\" }\n"
+			call += " + &letters::answer(\"letter\")"
+		}
+		p.files[dir+"/Cargo.toml"] = manifest
+		p.files[dir+"/src/main.rs"] = "fn answer() -> String {\n    " + call + "\n}\n\nfn main() {\n    println!(\"{}\", answer());\n}\n\n" +
+			"#[test]\nfn answers() {\n    assert!(answer().contains(\"" + name + "\"));\n}\n"
+		p.lambdas = append(p.lambdas, name)
+	}
+	return p
+}
+
+// tiny is a workspace of fifty lambdas without dependencies, on one small library.
+func tiny() project {
+	p := project{name: "tiny", files: files{
+		"Cargo.toml":             "[workspace]\nresolver = \"2\"\nmembers = [\"lambdas/*\", \"libs/*\"]\n",
+		"libs/answer/Cargo.toml": library("answer"),
+		"libs/answer/src/lib.rs": "pub fn answer(to: &str) -> String {\n    format!(\"answer to {to}\")\n}\n",
+	}}
+	for i := range tinyLambdas {
+		name := fmt.Sprintf("lambda-%d", i)
+		dir := "lambdas/" + name
+		p.files[dir+"/Cargo.toml"] = library(name) + "answer = { path = \"../../libs/answer\" }\n"
+		p.files[dir+"/src/main.rs"] = "fn main() {\n    println!(\"{}\", answer::answer(\"" + name + "\"));\n}\n"
+		p.lambdas = append(p.lambdas, name)
+	}
+	return p
+}
+
+func library(name string, dependencies ...string) string {
+	text := fmt.Sprintf("[package]\nname = %q\nversion = \"0.4.2\"\nedition = \"2021\"\n\n[dependencies]\n", name)
+	for _, d := range dependencies {
+		text += d + ".workspace = true\n"
+	}
+	return text
+}
+
+// types is a library of n types that serde reads and writes.
+func types(name string, n int) string {
+	var b strings.Builder
+	b.WriteString("use serde::{Deserialize, Serialize};\n")
+	for i := range n {
+		fmt.Fprintf(&b, "\n#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]\n#[serde(default)]\npub struct %s%d {\n"+
+			"    pub id: u64,\n    pub name: String,\n    pub notes: Vec<String>,\n    pub price: Option<f64>,\n", name, i)
+		if i > 0 {
+			fmt.Fprintf(&b, "    pub before: Option<Box<%s%d>>,\n", name, i-1)
+		}
+		b.WriteString("}\n")
+	}
+	fmt.Fprintf(&b, "\npub fn answer(name: &str) -> String {\n    let value = %[1]s%[2]d { name: name.into(), ..Default::default() };\n"+
+		"    let text = serde_json::to_string(&value).expect(\"plain data\");\n"+
+		"    let back: %[1]s%[2]d = serde_json::from_str(&text).expect(\"our own text\");\n    back.name + &text\n}\n", name, n-1)
+	return b.String()
+}
+
+// functions is a library of n functions that sort and format.
+func functions(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "pub fn rule_%[1]d(items: &[String]) -> std::collections::BTreeMap<String, Vec<usize>> {\n"+
+			"    let mut found = std::collections::BTreeMap::<String, Vec<usize>>::new();\n"+
+			"    for (at, item) in items.iter().enumerate() {\n        found.entry(format!(\"{item:>%[2]d}\")).or_default().push(at * %[2]d);\n    }\n"+
+			"    found.retain(|_, at| at.len() > %[1]d);\n    found\n}\n\n", i, i+1)
+	}
+	return b.String()
+}

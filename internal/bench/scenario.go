@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// scenario is what happens between two builds.
+type scenario struct {
+	name, title string
+	project     string
+	// edit changes the project in a way that no other round does; nil changes nothing. What it marks it writes into
+	// the first lambda's program, where it is looked for after the build.
+	edit    func(p project, mark string) files
+	marks   bool
+	cold    bool // before each build everything cached is thrown away
+	lambdas int  // how many are built; 0 is all
+	many    bool // fast enough for four times the rounds
+	only    []string
+	extra   []string // peers of this scenario alone
+	facts   bool     // about the engine itself: no peers
+}
+
+// features of tokio that the project does not use, in as many combinations as there may be rounds.
+var features = []string{"fs", "io-std", "io-util", "sync"}
+
+var scenarios = []scenario{
+	{name: "cold", title: "first build, nothing cached but the downloads of the base image", project: "hyper-echo", cold: true},
+	{name: "no-op", title: "nothing changed", project: "hyper-echo", many: true, extra: []string{peerRendered}},
+	{name: "edit", title: "a line of src/main.rs changed", project: "hyper-echo", marks: true, edit: func(p project, mark string) files {
+		return p.files.replace("src/main.rs", "    let greeter", "    eprintln!(\""+mark+"\");\n    let greeter")
+	}},
+	{name: "version", title: "the package's version changed", project: "hyper-echo", edit: func(p project, mark string) files {
+		f := p.files.replace("Cargo.toml", `version = "0.3.1"`, `version = "0.3.1-`+mark+`"`)
+		return f.replace("Cargo.lock", "name = \"hyper-echo\"\nversion = \"0.3.1\"", "name = \"hyper-echo\"\nversion = \"0.3.1-"+mark+"\"")
+	}},
+	{name: "new-file", title: "a module added to the library", project: "hyper-echo", edit: func(p project, mark string) files {
+		return p.files.with("src/extra.rs", "//! "+mark+"\n\n/// Nothing.\npub fn nothing() {}\n").
+			with("src/lib.rs", p.files["src/lib.rs"]+"\npub mod extra;\n")
+	}},
+	{name: "new-test", title: "a test added", project: "hyper-echo", edit: func(p project, mark string) files {
+		return p.files.with("tests/extra.rs", "//! "+mark+"\n\n#[test]\nfn extra() {}\n")
+	}},
+	{name: "new-bin", title: "a program added", project: "hyper-echo", edit: func(p project, mark string) files {
+		return p.files.with("src/bin/extra.rs", "//! "+mark+"\n\nfn main() {}\n")
+	}},
+	{name: "feature", title: "a feature of a dependency added", project: "hyper-echo", edit: func(p project, mark string) files {
+		var round, more = 0, ""
+		fmt.Sscanf(mark[strings.LastIndex(mark, "-")+1:], "%d", &round)
+		for i, f := range features {
+			if round>>i&1 == 1 {
+				more += fmt.Sprintf(", %q", f)
+			}
+		}
+		return p.files.replace("Cargo.toml", `["macros", "net", "rt", "time"]`, `["macros", "net", "rt", "time"`+more+`]`)
+	}},
+	{name: "fleet-edit", title: "one of eight lambdas changed", project: "fleet", marks: true, only: containers, edit: editLambda},
+	{name: "fleet-library", title: "a library changed that four of eight lambdas use", project: "fleet", only: containers, edit: func(p project, mark string) files {
+		return editLibrary(p.files, "letters", mark)
+	}},
+	{name: "fleet-all", title: "everything but the dependencies changed: eight lambdas, three libraries", project: "fleet", marks: true, only: containers, edit: func(p project, mark string) files {
+		f := editLambda(p, mark)
+		for _, l := range p.lambdas[1:] {
+			file := "lambdas/" + l + "/src/main.rs"
+			f = f.with(file, f[file]+"// "+mark+"\n")
+		}
+		for _, l := range []string{"letters", "model", "rules"} {
+			f = editLibrary(f, l, mark)
+		}
+		return f
+	}},
+	{name: "no-op-1", title: "nothing changed, one of fifty lambdas asked for", project: "tiny", lambdas: 1, many: true, only: []string{}},
+	{name: "no-op-8", title: "nothing changed, eight of fifty lambdas asked for", project: "tiny", lambdas: 8, many: true, only: []string{}},
+	{name: "no-op-50", title: "nothing changed, fifty lambdas", project: "tiny", many: true, only: []string{}},
+	{name: "engine", title: "the embedded engine itself", project: "hyper-echo", facts: true},
+}
+
+func editLambda(p project, mark string) files {
+	return p.files.replace(p.lambdaFile(0), "fn main() {\n", "fn main() {\n    eprintln!(\""+mark+"\");\n")
+}
+
+func editLibrary(f files, name, mark string) files {
+	return f.with("libs/"+name+"/src/lib.rs", f["libs/"+name+"/src/lib.rs"]+"\npub const MARK: &str = \""+mark+"\";\n")
+}
