@@ -32,6 +32,7 @@ import (
 type empty struct{ fsutil.FS }
 
 func (empty) Paths() []string { return nil }
+func (empty) Err() error      { return nil }
 
 // step runs a script in the base image with the mounts of the fetch stage, and returns what it wrote to /out/report and
 // the lines of the agent.
@@ -150,6 +151,11 @@ func TestOpenSSHInTheBuild(t *testing.T) {
 		o.Repositories = append(o.Repositories, repository(t, s, "org/one"))
 		script += fmt.Sprintf("git ls-remote %s >/dev/null && echo fetched by %s\n", s.URL("org/one.git"), name)
 	}
+	authority := newKey(t)
+	byCertificate := plan.Repository{Scheme: "ssh", User: unpinned.User, Host: "127.0.0.1", Port: certified(t, root, key.public, authority), Path: "org/one"}
+	o.Repositories = append(o.Repositories, byCertificate)
+	known += "@cert-authority [127.0.0.1]:" + byCertificate.Port + " " + string(ssh.MarshalAuthorizedKey(authority.public))
+	script += "git ls-remote " + byCertificate.String() + " >/dev/null && echo fetched by certificate\n"
 	o.Config.SSH.KnownHosts = []string{filepath.Join(t.TempDir(), "known_hosts")}
 	if err := os.WriteFile(o.Config.SSH.KnownHosts[0], []byte(known), 0o600); err != nil {
 		t.Fatal(err)
@@ -167,7 +173,7 @@ tried "log in as another" ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChec
 `)
 	report, lines := step(t, o, script)
 	for _, want := range []string{
-		"fetched by ed25519", "fetched by ecdsa", "fetched by rsa", key.fingerprint(),
+		"fetched by ed25519", "fetched by ecdsa", "fetched by rsa", "fetched by certificate", key.fingerprint(),
 		"could not: sign", "could not: remove", "could not: log in elsewhere", "could not: log in as another",
 	} {
 		if !strings.Contains(report, want) {

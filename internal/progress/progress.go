@@ -90,7 +90,7 @@ func Start(ctx context.Context, o Options) (*Display, error) {
 	}
 	heartbeat := io.Discard
 	if mode == progressui.PlainMode {
-		heartbeat = out
+		heartbeat = between{out.(*lineWriter)}
 	}
 	go d.run(context.WithoutCancel(ctx), ui, heartbeat)
 	return d, nil
@@ -244,16 +244,4 @@ func (d *Display) running() string {
 		}
 	}
 	return ""
-}
-
-// lineWriter lets the display and the heartbeat write in turn.
-type lineWriter struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (l *lineWriter) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(p)
 }
