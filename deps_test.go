@@ -79,7 +79,7 @@ var lpipeMap = map[string]row{
 	"internal/progress": {imports: in("github.com/opencontainers/go-digest", "golang.org/x/term", buildkit), why: "it draws BuildKit's status stream and decides nothing"},
 	"internal/solve": {
 		imports: in("cache", "internal/dockerfile", "internal/engine", "internal/fault", "internal/progress",
-			"github.com/containerd/containerd/v2", "github.com/opencontainers", "github.com/tonistiigi/fsutil", "golang.org/x/sync", buildkit),
+			"github.com/containerd/containerd/v2", "github.com/distribution/reference", "github.com/opencontainers", "github.com/tonistiigi/fsutil", "golang.org/x/sync", buildkit),
 		why: "rendered Dockerfiles and contexts in, files out: it reads no project and writes no file",
 	},
 
@@ -87,6 +87,10 @@ var lpipeMap = map[string]row{
 	"internal/login": {
 		imports: in("github.com/docker/cli/cli/config", buildkit+"/session"),
 		why:     "it hands out what docker login left; who uses it against a registry is not its concern",
+	},
+	"internal/publish": {
+		imports: in("internal/artifact", "internal/fault", "github.com/containerd/containerd/v2/core/remotes/docker", "github.com/distribution/reference", "github.com/opencontainers"),
+		why:     "it makes an image of the files of a zip and sends it; what they are and who may push is not its concern",
 	},
 	"internal/report":   {imports: in("internal/plan", "internal/artifact"), why: "it tells what happened and makes nothing happen"},
 	"internal/emulator": {why: "it serves HTTP as Lambda does; the standard library is enough"},
@@ -96,7 +100,7 @@ var lpipeMap = map[string]row{
 		why:     "it looks at what a build would use, and builds nothing",
 	},
 	"internal/cli": {
-		imports: in("cache", "hostkeys", "sshfwd", "internal", "github.com/moby/patternmatcher", "github.com/opencontainers", "github.com/sirupsen/logrus",
+		imports: in("cache", "hostkeys", "sshfwd", "internal", "github.com/distribution/reference", "github.com/moby/patternmatcher", "github.com/opencontainers", "github.com/sirupsen/logrus",
 			"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys", "golang.org/x/term", buildkit+"/client", buildkit+"/session"),
 		why: "it wires the packages together; of BuildKit it has the values that one of them hands to another",
 	},

@@ -34,9 +34,9 @@ type registries struct {
 	all map[string]*registry // by host
 }
 
-// fault is what happens to requests with a method ("*" for any) and a path. The actions are: hang, no answer ever;
-// reset, the connection is cut in the middle of the body; garble, the body has wrong bytes; and a status with an
-// optional Retry-After, as in 503 or 429:1.
+// fault is what happens to requests with a method ("*" for any) and a path. The first that fits decides. The
+// actions are: pass, nothing; hang, no answer ever; reset, the connection is cut; garble, the body has wrong bytes; and
+// a status with an optional Retry-After, as in 503 or 429:1.
 type fault struct {
 	action, method string
 	path           *regexp.Regexp
@@ -58,7 +58,7 @@ func (r *registry) wrap(next http.Handler) http.Handler {
 		counted := &counter{ResponseWriter: w, r: r}
 		action, argument := r.next(req)
 		switch action {
-		case "":
+		case "", "pass":
 			next.ServeHTTP(counted, req)
 		case "hang":
 			_, _ = io.Copy(io.Discard, req.Body)

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lpipe/internal/cargo"
+	"lpipe/internal/config"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
 	"lpipe/internal/login"
@@ -44,22 +46,33 @@ func (a *app) testCommand() *cobra.Command {
 // runCommand makes cmd solve one stage for the lambdas it is given.
 func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 	settings := settingFlags(cmd.Flags())
+	pushSettings, pushes := func() []config.Setting { return nil }, func() (*pushing, error) { return nil, nil }
+	if stage == dockerfile.StageLambda {
+		pushSettings, pushes = pushFlags(cmd.Flags())
+	}
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON object in place of paths")
 	noCache := cmd.Flags().Bool("no-cache", false, "run every step again")
 	ssh := cmd.Flags().StringArray("ssh", nil, sshUsage)
 	stall := cmd.Flags().Duration("stall-timeout", stallTimeout, "give up after a `TIME` in which nothing moved and no step was running; 0 waits for ever")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		start := time.Now()
-		p, err := a.open(args, settings())
+		push, err := pushes()
 		if err != nil {
 			return err
 		}
-		r := &run{app: a, project: p, stage: stage, noCache: *noCache, ssh: *ssh, stall: *stall, partial: len(args) > 0}
+		p, err := a.open(args, append(settings(), pushSettings()...))
+		if err != nil {
+			return err
+		}
+		r := &run{push: push, app: a, project: p, stage: stage, noCache: *noCache, ssh: *ssh, stall: *stall, partial: len(args) > 0}
 		err = r.do(cmd.Context())
 		if r.summary == nil {
 			return err
 		}
 		r.summary.Seconds = time.Since(start).Seconds()
+		if told := r.tell(err); told != nil {
+			err = errors.Join(err, told)
+		}
 		if *asJSON {
 			if jsonErr := report.JSON(a.Out, *r.summary); err == nil {
 				err = jsonErr
@@ -89,6 +102,7 @@ type run struct {
 	noCache bool
 	partial bool            // lambdas were named
 	stall   time.Duration   // of --stall-timeout
+	push    *pushing        // nil for a test
 	ssh     []string        // values of --ssh
 	known   *login.Logins   // made when they are first needed
 	lines   sayer           // what the agent does, for the display
@@ -98,6 +112,9 @@ type run struct {
 func (r *run) do(ctx context.Context) error {
 	request, err := r.request()
 	if err != nil {
+		return err
+	}
+	if err := r.imageNames(); err != nil {
 		return err
 	}
 	eng, err := r.engine(ctx, r.cfg)
@@ -130,6 +147,10 @@ func (r *run) do(ctx context.Context) error {
 		out, warnings, err := r.deliver(lambda, result.Outcomes[i])
 		if err != nil {
 			out.Error = err.Error()
+		} else if r.push != nil && r.push.names[lambda] != nil {
+			err = r.pushImage(ctx, lambda, &out)
+		}
+		if err != nil {
 			if !seen[err] {
 				seen[err] = true
 				l.Add(err)

@@ -68,7 +68,8 @@ func (r *run) write(l *plan.Lambda, program []byte, out *report.Lambda) (warning
 	for _, e := range included {
 		unpacked += int64(len(e.Data))
 	}
-	zipped, err := artifact.Zip(append(entries, included...), epoch)
+	entries = append(entries, included...)
+	zipped, err := artifact.Zip(entries, epoch)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +83,9 @@ func (r *run) write(l *plan.Lambda, program []byte, out *report.Lambda) (warning
 		artifact.File{Name: "bootstrap.zip", Data: zipped, Mode: 0o644})
 	if err != nil {
 		return nil, err
+	}
+	if r.push != nil {
+		r.push.files[l] = entries
 	}
 	sums := artifact.Sum(program, zipped)
 	out.Bootstrap, out.Zip = shown(filepath.Join(dir, "bootstrap")), shown(filepath.Join(dir, "bootstrap.zip"))

@@ -17,6 +17,13 @@ var holePattern = regexp.MustCompile(`\{\{\s*(.*?)\s*\}\}`)
 
 func holeList() string { return "`{{" + strings.Join(Holes, "}}`, `{{") + "}}`" }
 
+// Fill returns the template with value's answers in its holes. The template was checked when it was read.
+func Fill(template string, value func(hole string) string) string {
+	return holePattern.ReplaceAllStringFunc(template, func(hole string) string {
+		return value(holePattern.FindStringSubmatch(hole)[1])
+	})
+}
+
 // fill puts a harmless word into the holes of a template.
 func fill(v string) (filled, why, fix string) {
 	for _, m := range holePattern.FindAllStringSubmatch(v, -1) {

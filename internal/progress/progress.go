@@ -119,6 +119,13 @@ func (d *Display) Own(label string, steps []digest.Digest) {
 	}
 }
 
+// Again says that all is done once more: the steps up to now do not count.
+func (d *Display) Again() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clear(d.owners)
+}
+
 // Count returns how many steps ran or were found in the cache, and how many of them were found. Sending a
 // context is no step: it is looked at each time.
 func (d *Display) Count() (steps, cached int) {

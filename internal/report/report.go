@@ -47,6 +47,15 @@ type Lambda struct {
 	SHA256         string `json:"sha256,omitempty"`    // of the zip, in hex
 	CodeSHA256     string `json:"codeSha256,omitempty"`
 	Tests          *Tests `json:"tests,omitempty"` // absent when they were not run
+	Image          *Image `json:"image,omitempty"` // absent when none was to be pushed
+}
+
+// Image is what was pushed of a lambda.
+type Image struct {
+	Names        []string `json:"names"`
+	Digest       string   `json:"digest"`
+	ConfigDigest string   `json:"configDigest"`
+	Error        string   `json:"error,omitempty"` // why it was not pushed
 }
 
 // Tests counts the tests behind a result, whether they ran now or their step was cached.
@@ -82,6 +91,11 @@ func Text(w io.Writer, s Summary) {
 		fmt.Fprintf(w, "  bootstrap   %s, zip %s\n", Size(l.Size), Size(l.ZipSize))
 		fmt.Fprintf(w, "  sha256      %s\n", l.SHA256)
 		fmt.Fprintf(w, "  CodeSha256  %s\n", l.CodeSHA256)
+		if l.Image != nil && l.Image.Error == "" {
+			for _, name := range l.Image.Names {
+				fmt.Fprintf(w, "  pushed      %s@%s\n", name, l.Image.Digest)
+			}
+		}
 	}
 	for _, n := range s.Notes {
 		fmt.Fprintf(w, "note: %s\n", n)

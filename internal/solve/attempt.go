@@ -44,6 +44,12 @@ func attempt(ctx context.Context, c *client.Client, r Request, opt client.SolveO
 		if r.NoCache {
 			f.opts["no-cache"] = ""
 		}
+		if len(r.CacheFrom) > 0 {
+			r.CacheFrom, result.Warnings = reachable(ctx, g, r.CacheFrom, importLimit(r.StallTimeout))
+			if err := setImports(f.opts, r.CacheFrom); err != nil {
+				return nil, err
+			}
+		}
 		refs, err := solveAll(ctx, f, r, d, result)
 		built = err == nil
 		errors.As(err, &failed)
@@ -51,7 +57,7 @@ func attempt(ctx context.Context, c *client.Client, r Request, opt client.SolveO
 	}, status)
 	<-relayed
 	result.Bases = f.images.digests()
-	result.Warnings = w.imports
+	result.Warnings = append(result.Warnings, w.imports...)
 	stall := stallOf(inner)
 	switch {
 	case ctx.Err() != nil:

@@ -46,12 +46,15 @@ func (w *watch) see(status *client.SolveStatus) {
 		} else {
 			w.running[v.Digest] = v.Name
 		}
+		if strings.HasPrefix(v.Name, lookName) {
+			v.Error = "" // a cache that is not there, or is no image
+		}
 		if v.Error == "" || strings.HasSuffix(v.Error, context.Canceled.Error()) {
 			continue
 		}
 		// The names that BuildKit gives to work with caches: cache/remotecache/*/ and solver/llbsolver/bridge.go.
 		switch ref, isImport := strings.CutPrefix(v.Name, "importing cache manifest from "); {
-		case isImport && !strings.Contains(v.Error, "not found"): // no cache yet is no news
+		case isImport:
 			w.imports = append(w.imports, fmt.Sprintf("the cache %s was not read: %s", ref, v.Error))
 		case strings.HasPrefix(v.Name, "exporting") && strings.Contains(v.Name, "cache"):
 			w.exports = append(w.exports, v.Error)

@@ -1,0 +1,116 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Markdown writes the summary for the page of a CI job, such as GITHUB_STEP_SUMMARY. failed is what went wrong, ""
+// when nothing did.
+func Markdown(w io.Writer, s Summary, failed string) {
+	fmt.Fprint(w, "### lpipe\n\n| lambda | target | tests | zip | CodeSha256 | image |\n|---|---|---|---|---|---|\n")
+	for _, l := range s.Lambdas {
+		row := []string{l.Name, l.Target, "", "", "", ""}
+		switch {
+		case l.Error != "":
+			row[2] = "no result: " + firstLine(l.Error)
+		case l.Zip != "":
+			row[2], row[3], row[4] = tests(l.Tests), fmt.Sprintf("%s (%s)", l.Zip, Size(l.ZipSize)), "`"+l.CodeSHA256+"`"
+		default:
+			row[2] = tests(l.Tests)
+		}
+		if l.Image != nil && l.Image.Error == "" {
+			row[5] = "`" + strings.Join(l.Image.Names, "` `") + "`"
+		} else if l.Image != nil {
+			row[5] = "not pushed"
+		}
+		for i := range row {
+			row[i] = cell(row[i])
+		}
+		fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | "))
+	}
+	took := time.Duration(s.Seconds * float64(time.Second))
+	fmt.Fprintf(w, "\n%d steps, %d cached, %s\n", s.Steps, s.Cached, took.Round(10*time.Millisecond))
+	for _, warning := range s.Warnings {
+		fmt.Fprintf(w, "\n- warning: %s\n", cell(warning))
+	}
+	if failed != "" {
+		fence := "```"
+		for strings.Contains(failed, fence) {
+			fence += "`"
+		}
+		fmt.Fprintf(w, "\n%s\n%s\n%s\n", fence, strings.TrimRight(failed, "\n"), fence)
+	}
+}
+
+// cell keeps text inside its cell.
+func cell(text string) string {
+	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;").Replace(text)
+}
+
+// Pair is one output of a CI job.
+type Pair struct{ Name, Value string }
+
+// notInName is what the name of an output cannot have.
+var notInName = regexp.MustCompile(`[^A-Za-z0-9]+`)
+
+// Outputs are the zips and their hashes for the next steps of a CI job: zip_NAME, sha256_NAME and code_sha256_NAME for
+// each lambda, and image_NAME where one was pushed; the same without _NAME when there is one lambda.
+func Outputs(s Summary) []Pair {
+	var all []Pair
+	for _, l := range s.Lambdas {
+		if l.Zip == "" {
+			continue
+		}
+		values := []Pair{{"zip", l.Zip}, {"sha256", l.SHA256}, {"code_sha256", l.CodeSHA256}}
+		if l.Image != nil && l.Image.Error == "" {
+			name, _, _ := strings.Cut(l.Image.Names[0], "@")
+			values = append(values, Pair{"image", name + "@" + l.Image.Digest})
+		}
+		for _, v := range values {
+			all = append(all, Pair{v.Name + "_" + notInName.ReplaceAllString(l.Name, "_"), v.Value})
+			if len(s.Lambdas) == 1 {
+				all = append(all, v)
+			}
+		}
+	}
+	return all
+}
+
+// Dotenv writes the outputs as GitLab reads them, in upper case and with LPIPE_ before:
+// https://docs.gitlab.com/ci/yaml/artifacts_reports/#artifactsreportsdotenv
+func Dotenv(w io.Writer, s Summary) {
+	for _, p := range Outputs(s) {
+		fmt.Fprintf(w, "LPIPE_%s=%s\n", strings.ToUpper(p.Name), p.Value)
+	}
+}
+
+// Metadata writes what docker buildx build --metadata-file does, and the zips: the keys of the one lambda, or an
+// object with one for each, by name, as of docker buildx bake.
+func Metadata(w io.Writer, s Summary) error {
+	all := map[string]any{}
+	for _, l := range s.Lambdas {
+		if l.Zip == "" {
+			continue
+		}
+		one := map[string]any{
+			"lpipe.zip.path": l.Zip, "lpipe.zip.sha256": l.SHA256, "lpipe.zip.codeSha256": l.CodeSHA256, "lpipe.zip.size": l.ZipSize,
+		}
+		if l.Image != nil && l.Image.Error == "" {
+			one["containerimage.digest"], one["containerimage.config.digest"] = l.Image.Digest, l.Image.ConfigDigest
+			one["image.name"] = strings.Join(l.Image.Names, ",")
+		}
+		if len(s.Lambdas) == 1 {
+			all = one
+		} else {
+			all[l.Name] = one
+		}
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(all)
+}
