@@ -71,8 +71,9 @@ as_ssh() {
   esac
   path=$(trim "$path")
   if ! lookup ssh "$user" "$host" "$port" "$path"; then
-    say "refused to fetch ssh://$1:$port/$path: neither Cargo.lock nor [ssh] repositories names it" \
-      "fix: if the build needs it, add \"$path\" to [ssh] repositories in lpipe.toml; else find out which dependency wants it"
+    case $port in 22) name=$host/$path ;; *) name=$host:$port/$path ;; esac
+    say "refused to fetch ssh://$user@$name: neither Cargo.lock nor [ssh] repositories names it" \
+      "fix: if the build needs it, add \"$name\" to [ssh] repositories in lpipe.toml; else find out which dependency wants it"
     exit 128
   fi
   set -- -- "$host" "$2"

@@ -84,7 +84,7 @@ func TestTheListDecidesWhatIsFetchedOverSSH(t *testing.T) {
 		"with its own keys":       {args: `git@github.com "git-upload-pack '/org/two.git'"`, want: []string{"-o", "IdentitiesOnly=yes"}},
 		"the keys":                {args: `git@github.com "git-upload-pack '/org/two.git'"`, want: []string{"ecdsa-sha2-nistp256 BBBB", "ssh-ed25519 AAAA"}},
 		"pinned hosts only":       {args: `git@github.com "git-upload-pack '/org/one.git'"`, want: []string{"-o", "StrictHostKeyChecking=yes"}},
-		"another repository":      {args: `git@github.com "git-upload-pack '/org/other.git'"`, no: "refused to fetch ssh://git@github.com:22/org/other"},
+		"another repository":      {args: `git@github.com "git-upload-pack '/org/other.git'"`, no: "refused to fetch ssh://git@github.com/org/other"},
 		"one of https":            {args: `git@github.com "git-upload-pack '/org/three.git'"`, no: "refused to fetch"},
 		"another user":            {args: `root@github.com "git-upload-pack '/org/one.git'"`, no: "refused to fetch"},
 		"another port":            {args: `-p 443 git@github.com "git-upload-pack '/org/one.git'"`, no: "refused to fetch"},

@@ -107,7 +107,7 @@ func TestSubmodulesMustBeAllowed(t *testing.T) {
 	}{
 		"over SSH": {
 			url:    func(p *project) string { return p.sshd.URL("org/inner.git") },
-			status: 1, words: []string{"refused to fetch ssh://%USER%@%ADDR%/org/inner", "add \"org/inner\" to [ssh] repositories"},
+			status: 1, words: []string{"refused to fetch ssh://%USER%@%ADDR%/org/inner", "add \"%ADDR%/org/inner\" to [ssh] repositories"},
 		},
 		"over SSH in short": {
 			url:    func(p *project) string { return "../inner.git" },
@@ -115,7 +115,7 @@ func TestSubmodulesMustBeAllowed(t *testing.T) {
 		},
 		"over SSH to another host": {
 			url:    func(*project) string { return "ssh://git@github.com/org/inner.git" },
-			status: 1, words: []string{"refused to fetch ssh://git@github.com:22/org/inner"},
+			status: 1, words: []string{"refused to fetch ssh://git@github.com/org/inner"},
 		},
 		"over SSH as another user": {
 			url:    func(p *project) string { return "ssh://other@" + p.sshd.Addr + "/org/one.git" },
@@ -128,6 +128,10 @@ func TestSubmodulesMustBeAllowed(t *testing.T) {
 		"allowed": {
 			url:    func(p *project) string { return p.sshd.URL("org/inner.git") },
 			config: "repositories = [\"org/inner\"]\n",
+		},
+		"allowed on that host": {
+			url:    func(p *project) string { return p.sshd.URL("org/inner.git") },
+			config: "repositories = [\"%ADDR%/org/inner\"]\n",
 		},
 	}
 	for name, test := range tests {
@@ -144,7 +148,7 @@ func TestSubmodulesMustBeAllowed(t *testing.T) {
 			}
 			p.files(map[string]string{
 				"Cargo.lock": strings.ReplaceAll(string(lock), old, commit),
-				"lpipe.toml": "[ssh]\nknown-hosts = [\"known_hosts\"]\n" + test.config,
+				"lpipe.toml": "[ssh]\nknown-hosts = [\"known_hosts\"]\n" + strings.ReplaceAll(test.config, "%ADDR%", p.sshd.Addr),
 			})
 			setting := agent(t, key)
 			if test.status == 0 {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
@@ -71,6 +72,10 @@ func repositories(cfg *config.Config, ws *cargo.Workspace) ([]Repository, []stri
 		if r.Port == "" {
 			l.Addf("the build cannot fetch "+s.URL, fmt.Sprintf("%s:// neither encrypts nor proves who answers", s.Scheme),
 				"name the dependency by its https:// or ssh:// URL")
+			continue
+		}
+		if strings.ContainsFunc(r.User+r.Host, func(c rune) bool { return c <= ' ' }) || strings.ContainsFunc(r.Path, unicode.IsControl) {
+			l.Addf(fmt.Sprintf("the build cannot fetch %q", s.URL), "the URL holds an escaped control character", "restore Cargo.lock")
 			continue
 		}
 		if r.Scheme == "ssh" && r.User == "" {
@@ -150,31 +155,44 @@ func vendored(ws *cargo.Workspace, url string) bool {
 const cratesIO = "https://github.com/rust-lang/crates.io-index"
 
 // allowed are the repositories of [ssh] repositories. One that is written without a host may lie on each host that the
-// lock file names.
+// lock file names. A host that it names with https alone may have them over SSH too, unless there is a token for it.
 func allowed(cfg *config.Config, locked []Repository) []Repository {
 	var all []Repository
 	for _, name := range cfg.SSH.Repositories {
 		host, rest, _ := strings.Cut(trimmed(name), "/")
-		found := false
-		for _, r := range locked {
-			if r.Host == strings.ToLower(host) || r.Address() == strings.ToLower(host) {
-				r.Path, found = rest, true
-				all = append(all, r)
-			}
-		}
+		host = strings.ToLower(host)
+		path, on := rest, slices.DeleteFunc(slices.Clone(locked), func(r Repository) bool { return r.Host != host && r.Address() != host })
 		switch {
-		case found:
+		case len(on) > 0:
 		case strings.ContainsAny(host, ".:") && strings.Contains(rest, "/"):
-			name, port, _ := strings.Cut(strings.ToLower(host), ":")
-			all = append(all, Repository{Scheme: "ssh", User: "git", Host: name, Port: cmp.Or(port, defaultPorts["ssh"]), Path: rest})
+			name, port, _ := strings.Cut(host, ":")
+			on = []Repository{{Scheme: "ssh", User: "git", Host: name, Port: cmp.Or(port, defaultPorts["ssh"])}}
 		default:
-			for _, r := range locked {
-				r.Path = trimmed(name)
-				all = append(all, r)
+			path, on = trimmed(name), locked
+		}
+		for _, r := range on {
+			r.Path = path
+			all = append(all, r)
+			if r.Scheme == "https" && token(cfg, r) == "" {
+				all = append(all, Repository{Scheme: "ssh", User: "git", Host: r.Host, Port: defaultPorts["ssh"], Path: path})
 			}
 		}
 	}
 	return all
+}
+
+// token is that of [git] tokens for the repository itself, else that of its host.
+func token(cfg *config.Config, r Repository) string {
+	of := ""
+	for name, token := range cfg.Git.Tokens {
+		switch {
+		case r.called(name):
+			return token
+		case name == r.Host || name == r.Address():
+			of = token
+		}
+	}
+	return of
 }
 
 // credentials gives the repositories the keys and tokens that lpipe.toml has for them. The notes name those that are for
@@ -191,12 +209,9 @@ func credentials(cfg *config.Config, all []Repository) (notes []string) {
 			notes = append(notes, fmt.Sprintf("%s: no repository of Cargo.lock is %q, so its deploy key is not used", cfg.Origin(config.Key("ssh", "deploy-keys", name)), name))
 		}
 	}
-	for i := range all {
-		// The token of the repository wins over that of its host.
-		for name, token := range cfg.Git.Tokens {
-			if all[i].Scheme == "https" && (all[i].called(name) || all[i].Token == "" && (name == all[i].Host || name == all[i].Address())) {
-				all[i].Token = token
-			}
+	for i, r := range all {
+		if r.Scheme == "https" {
+			all[i].Token = token(cfg, r)
 		}
 	}
 	return notes

@@ -96,6 +96,12 @@ func TestRepositoriesOfTheLockFile(t *testing.T) {
 			want: "ssh://deploy@git.example.com:2222/org/sub\nssh://deploy@git.example.com:2222/team/sub\nssh://deploy@git.example.com:2222/two\n" +
 				"ssh://git@github.com/org/one\nssh://git@github.com/org/sub\nssh://git@other.example.com/x/y", ssh: true,
 		},
+		"allowed beside https": {
+			sources: []string{"git+https://github.com/org/one" + commit, "git+https://gitlab.com/org/one" + commit},
+			toml:    "[ssh]\nrepositories = [\"github.com/org/sub\", \"gitlab.com/org/sub\"]\n[git]\ntokens = { \"gitlab.com\" = \"env:T\" }\n",
+			want: "https://github.com/org/one\nhttps://github.com/org/sub\nhttps://gitlab.com/org/one env:T\nhttps://gitlab.com/org/sub env:T\n" +
+				"ssh://git@github.com/org/sub", ssh: true,
+		},
 		"allowed beside, without git dependencies": {
 			sources: []string{"registry+https://github.com/rust-lang/crates.io-index"},
 			toml:    "[ssh]\nrepositories = [\"org/sub\"]\n",
@@ -131,15 +137,15 @@ func TestRepositoriesOfTheLockFile(t *testing.T) {
 }
 
 func TestRepositoriesThatMayNotBeFetched(t *testing.T) {
-	_, err := fetched(t, []string{"git+http://git.example.com/a" + commit, "git+git://git.example.com/b" + commit, "git+ssh://git@evil.example.com/c" + commit},
+	_, err := fetched(t, []string{"git+http://git.example.com/a" + commit, "git+git://git.example.com/b" + commit, "git+ssh://git@evil.example.com/c" + commit, "git+ssh://git@github.com/org/x%0Assh%20git%20evil%2022%20-%20y" + commit},
 		"[ssh]\nhosts = [\"github.com\"]\n", nil)
 	var l fault.List
 	l.Add(err)
 	parts := fault.Parts(l.Err())
-	if len(parts) != 3 {
+	if len(parts) != 4 {
 		t.Fatalf("%d mistakes: %v", len(parts), err)
 	}
-	for i, want := range []string{"git://git.example.com/b", "http://git.example.com/a", "evil.example.com"} {
+	for i, want := range []string{"git://git.example.com/b", "http://git.example.com/a", "evil.example.com", "escaped control character"} {
 		f := new(fault.Error)
 		if !slices.ContainsFunc(parts, func(e error) bool { return strings.Contains(e.Error(), want) }) || !errors.As(parts[i], &f) || f.Kind != fault.Usage || f.Fix == "" {
 			t.Errorf("%v: not a mistake about %s", parts, want)
