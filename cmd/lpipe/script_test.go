@@ -1,18 +1,14 @@
 package main
 
 import (
-	"context"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"lpipe/internal/testparts"
 )
 
 // TestScripts runs testdata/script: what a user types and sees, against the real program, a real BuildKit and real
@@ -25,13 +21,8 @@ import (
 //	registry, login, fault, requests, pulled   see [registries]
 //	exec status CMD    runs CMD and writes its exit status to standard error as "exit status N"
 func TestScripts(t *testing.T) {
-	bin := t.TempDir()
-	build := exec.Command("go", "build", "-o", filepath.Join(bin, "lpipe"), ".")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building lpipe: %v\n%s", err, out)
-	}
-	status := "#!/bin/sh\n\"$@\"\necho \"exit status $?\" >&2\n"
-	if err := os.WriteFile(filepath.Join(bin, "status"), []byte(status), 0o755); err != nil {
+	bin, err := program()
+	if err != nil {
 		t.Fatal(err)
 	}
 	lambdas, err := filepath.Abs("../../testdata/lambdas")
@@ -64,32 +55,15 @@ func TestScripts(t *testing.T) {
 		testscript.Run(t, params(t, "[^be]*.txtar", func(*testscript.Env) error { return nil }))
 	})
 	t.Run("engine", func(t *testing.T) {
-		_, err := exec.LookPath("runc")
-		testparts.Need(t, err == nil && os.Geteuid() == 0, "root and runc", "apt-get install runc")
-		base := testparts.BaseImage(t)
-		root := t.TempDir()
-		t.Cleanup(func() { stop(t, filepath.Join(bin, "lpipe"), root) })
+		e := newEngine(t)
 		testscript.Run(t, params(t, "[be]*.txtar", func(env *testscript.Env) error {
-			env.Setenv("BASE", base)
-			env.Setenv("LPIPE_ENGINE", "embedded")
-			env.Setenv("LPIPE_ENGINE_ROOT", root)
-			env.Setenv("LPIPE_BASE", "oci-layout://"+base)
-			// The offline base has no standard library for musl.
-			env.Setenv("LPIPE_TARGET", "x86_64-unknown-linux-gnu")
+			env.Setenv("BASE", e.base)
+			for name, value := range e.env {
+				env.Setenv(name, value)
+			}
 			return nil
 		}))
 	})
-}
-
-// stop ends the engine that the scripts shared, so that its folder can be removed.
-func stop(t *testing.T, lpipe, root string) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, lpipe, "engine", "stop")
-	cmd.Env = append(os.Environ(), "LPIPE_ENGINE_ROOT="+root)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("stopping the engine: %v\n%s", err, out)
-	}
 }
 
 func listen(ts *testscript.TestScript, _ bool, args []string) {
@@ -110,12 +84,16 @@ func listen(ts *testscript.TestScript, _ bool, args []string) {
 
 // TestHelpNamesEveryVerb keeps the hand-written help complete.
 func TestHelpNamesEveryVerb(t *testing.T) {
-	out, err := exec.Command("go", "run", ".", "help").Output()
+	bin, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, verb := range []string{"build", "test", "invoke", "render", "engine", "version"} {
-		if !strings.Contains(string(out), "lpipe "+verb) {
+	help, err := exec.Command(filepath.Join(bin, "lpipe"), "help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"build", "test", "invoke", "plan", "render", "engine", "cache", "hostkeys", "doctor", "version"} {
+		if !strings.Contains(string(help), "lpipe "+verb) {
 			t.Errorf("help does not mention %q", verb)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"lpipe/internal/cargo"
+	"lpipe/internal/testparts"
 )
 
 // of returns the paths in the closure of the named packages.
@@ -121,16 +122,16 @@ func TestSkeletonIgnoresEverythingButDependencies(t *testing.T) {
 		"lints, metadata": "-- crates/job/Cargo.toml --\n# changed\n[package]\nedition = \"2021\"\nversion = \"0.1.0\"\nname = \"job\"\ndescription = \"x\"\n[package.metadata.x]\ny = 1\n[lints.rust]\nunsafe_code = \"forbid\"\n[[bin]]\nname = \"third\"\npath = \"src/bin/other.rs\"\n",
 		"a shared file":   "-- migrations/2.sql --\n",
 	} {
-		unpack(t, dir, change)
+		testparts.Unpack(t, dir, change)
 		if digest() != before {
 			t.Errorf("%s changed the skeleton", what)
 		}
 	}
-	unpack(t, dir, strings.ReplaceAll("-- crates/lib/Cargo.toml --\n[package]\nname = \"lib\"\nversion = \"0.2.0\"\nedition = \"2021\"\n-- Cargo.lock --\nversion = 4\n\n[[package]]\nname = \"top\"\nversion = \"0.1.0\"\n[[package]]\nname = \"lib\"\nversion = \"0.2.0\"\n[[package]]\nname = \"job\"\nversion = \"0.1.0\"\n", "\t", ""))
+	testparts.Unpack(t, dir, strings.ReplaceAll("-- crates/lib/Cargo.toml --\n[package]\nname = \"lib\"\nversion = \"0.2.0\"\nedition = \"2021\"\n-- Cargo.lock --\nversion = 4\n\n[[package]]\nname = \"top\"\nversion = \"0.1.0\"\n[[package]]\nname = \"lib\"\nversion = \"0.2.0\"\n[[package]]\nname = \"job\"\nversion = \"0.1.0\"\n", "\t", ""))
 	if digest() != before {
 		t.Error("a version changed the skeleton")
 	}
-	unpack(t, dir, "-- crates/lib/Cargo.toml --\n[package]\nname = \"lib\"\nversion = \"0.2.0\"\nedition = \"2021\"\n[features]\nx = []\n")
+	testparts.Unpack(t, dir, "-- crates/lib/Cargo.toml --\n[package]\nname = \"lib\"\nversion = \"0.2.0\"\nedition = \"2021\"\n[features]\nx = []\n")
 	if digest() == before {
 		t.Error("a feature did not change the skeleton")
 	}

@@ -1,7 +1,6 @@
 package skeleton
 
 import (
-	"bytes"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -12,7 +11,6 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/tonistiigi/fsutil"
 
 	"lpipe/internal/cargo"
@@ -23,25 +21,8 @@ import (
 func project(t *testing.T, archive string) string {
 	t.Helper()
 	dir := t.TempDir()
-	unpack(t, dir, archive)
+	testparts.Unpack(t, dir, archive)
 	return dir
-}
-
-func unpack(t *testing.T, dir, archive string) {
-	t.Helper()
-	for _, f := range txtar.Parse([]byte(archive)).Files {
-		name := filepath.Join(dir, f.Name)
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		mode := fs.FileMode(0o644)
-		if bytes.HasPrefix(f.Data, []byte("#!/")) {
-			mode = 0o755
-		}
-		if err := os.WriteFile(name, f.Data, mode); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 // load reads the project in dir as lpipe does, from the root of the machine's file system.
@@ -131,37 +112,6 @@ func cargoRun(dir, target string, args ...string) (out string, foreign, local []
 		}
 	}
 	return string(b), foreign, local, err
-}
-
-// lockProject makes the project's lock file with cargo, and turns its vendor folder into what `cargo vendor` makes.
-func lockProject(t *testing.T, dir, root string) {
-	t.Helper()
-	crates, _ := filepath.Glob(filepath.Join(dir, root, "vendor/*"))
-	for _, c := range crates {
-		if err := os.WriteFile(filepath.Join(c, ".cargo-checksum.json"), []byte(`{"files":{}}`), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(crates) > 0 {
-		name := filepath.Join(dir, root, ".cargo/config.toml")
-		old, _ := os.ReadFile(name)
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		text := string(old) + "\n[source.crates-io]\nreplace-with = \"vendored\"\n[source.vendored]\ndirectory = \"vendor\"\n"
-		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	relock(t, filepath.Join(dir, root))
-}
-
-// relock brings the lock file up to date with the manifests.
-func relock(t *testing.T, dir string) {
-	t.Helper()
-	if out, _, _, err := cargoRun(dir, t.TempDir(), "generate-lockfile"); err != nil {
-		t.Fatal(out)
-	}
 }
 
 // mapFS is a project in memory: path -> content.

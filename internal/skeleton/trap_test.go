@@ -10,9 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/txtar"
-
 	"lpipe/internal/cargo"
+	"lpipe/internal/testparts"
 )
 
 // Each file of testdata/traps is a project that plain cargo builds and that a naive treatment of its manifests
@@ -51,19 +50,15 @@ func TestTraps(t *testing.T) {
 }
 
 func trap(t *testing.T, archive string) {
-	key := map[string]string{}
-	for line := range strings.Lines(string(txtar.Parse([]byte(archive)).Comment)) {
-		if k, v, ok := strings.Cut(strings.TrimSpace(line), ": "); ok {
-			key[k] = v
-		}
-	}
+	key := testparts.Keys(archive)
 	if key["slow"] != "" && os.Getenv("LPIPE_TEST_PARTS") != "require" {
 		t.Skip("takes long: set LPIPE_TEST_PARTS=require")
 	}
 	dir := project(t, archive)
 	edited := filepath.Join(t.TempDir(), "edited")
 	_ = os.Rename(filepath.Join(dir, "edited"), edited)
-	lockProject(t, dir, key["root"])
+	testparts.Vendor(t, filepath.Join(dir, key["root"]))
+	testparts.Lock(t, filepath.Join(dir, key["root"]))
 	src, deps, target := filepath.Join(t.TempDir(), "src"), filepath.Join(t.TempDir(), "deps"), filepath.Join(t.TempDir(), "target")
 	args := append([]string{"--workspace", "--frozen", "--target", host()}, strings.Fields(key["args"])...)
 
@@ -135,7 +130,7 @@ func trap(t *testing.T, archive string) {
 		if err := os.Rename(filepath.Join(edited, path.Base(name)), filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
-		relock(t, filepath.Join(dir, key["root"]))
+		testparts.Lock(t, filepath.Join(dir, key["root"]))
 		ws := load(t, filepath.Join(dir, key["root"]))
 		again, _, err := Make(ws)
 		if err != nil || again.Digest() != skel.Digest() && key["notes"] == "" && key["whole"] == "" {

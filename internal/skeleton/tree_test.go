@@ -23,6 +23,7 @@ import (
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/fault"
+	"lpipe/internal/testparts"
 )
 
 const single = `
@@ -228,7 +229,7 @@ func TestContentDecidesWhatIsSent(t *testing.T) {
 func TestTwoCheckoutsAreEqual(t *testing.T) {
 	one, two := project(t, single), project(t, single)
 	umask := syscall.Umask(0o077)
-	unpack(t, two, "-- src/main.rs --\nfn main() {}\n-- .git/HEAD --\nx\n")
+	testparts.Unpack(t, two, "-- src/main.rs --\nfn main() {}\n-- .git/HEAD --\nx\n")
 	syscall.Umask(umask)
 	_ = filepath.WalkDir(two, func(name string, d fs.DirEntry, err error) error {
 		if d.IsDir() {
@@ -266,7 +267,7 @@ func TestFileChangedMeanwhileIsReportedAndSentAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			if change != "" {
-				unpack(t, dir, "-- src/main.rs --\n"+change)
+				testparts.Unpack(t, dir, "-- src/main.rs --\n"+change)
 			}
 			if _, err := send(t, tree, to); err != nil {
 				t.Fatal(err)
@@ -418,7 +419,7 @@ lpipe: fix:   replace the links by what they point to, or exclude them in .lpipe
 	if got := refused(t, dir, Options{}); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
-	unpack(t, dir, "-- .lpipeignore --\nsrc/pipe\nsrc/absolute\nsrc/up\nsrc/?.rs\n")
+	testparts.Unpack(t, dir, "-- .lpipeignore --\nsrc/pipe\nsrc/absolute\nsrc/up\nsrc/?.rs\n")
 	closure(t, dir)
 }
 
@@ -438,7 +439,7 @@ func TestUnreadableFilesAreReported(t *testing.T) {
 func TestLimitIsMeasuredWithoutReading(t *testing.T) {
 	dir := project(t, single)
 	for name, n := range map[string]int64{"src/data/huge.bin": 10 << 30, "models/a/b.bin": 700 << 20, "one.bin": 20 << 20} {
-		unpack(t, dir, "-- "+name+" --\n")
+		testparts.Unpack(t, dir, "-- "+name+" --\n")
 		if err := os.Truncate(filepath.Join(dir, name), n); err != nil {
 			t.Fatal(err)
 		}

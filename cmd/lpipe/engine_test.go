@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"lpipe/internal/testparts"
+)
+
+// work holds the program and the state of the engine that all tests share.
+var work string
+
+func TestMain(m *testing.M) {
+	var err error
+	if work, err = os.MkdirTemp("", "lpipe-test-"); err != nil {
+		panic(err)
+	}
+	status := m.Run()
+	if _, err := os.Stat(filepath.Join(work, "engine")); err == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		cmd := exec.CommandContext(ctx, filepath.Join(work, "bin", "lpipe"), "engine", "stop")
+		cmd.Env = append(os.Environ(), "LPIPE_ENGINE_ROOT="+filepath.Join(work, "engine"))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "stopping the engine: %v\n%s", err, out)
+			status = 1
+		}
+		cancel()
+	}
+	if err := os.RemoveAll(work); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
+	os.Exit(status)
+}
+
+// program builds lpipe once and returns the folder it is in.
+var program = sync.OnceValues(func() (string, error) {
+	bin := filepath.Join(work, "bin")
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		return "", err
+	}
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "lpipe"), ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building lpipe: %w\n%s", err, out)
+	}
+	status := "#!/bin/sh\n\"$@\"\necho \"exit status $?\" >&2\n"
+	return bin, os.WriteFile(filepath.Join(bin, "status"), []byte(status), 0o755)
+})
+
+// engine runs lpipe with an embedded engine and the offline base image.
+type engine struct {
+	bin  string
+	base string
+	env  map[string]string
+}
+
+// newEngine needs root, runc and the base image. All tests share one state folder, and so one daemon and its cache.
+func newEngine(t *testing.T) *engine {
+	t.Helper()
+	_, err := exec.LookPath("runc")
+	testparts.Need(t, err == nil && os.Geteuid() == 0, "root and runc", "apt-get install runc")
+	base := testparts.BaseImage(t)
+	bin, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &engine{bin: bin, base: base, env: map[string]string{
+		"LPIPE_ENGINE":      "embedded",
+		"LPIPE_ENGINE_ROOT": filepath.Join(work, "engine"),
+		"LPIPE_BASE":        "oci-layout://" + base,
+		// The offline base has no standard library for musl.
+		"LPIPE_TARGET": "x86_64-unknown-linux-gnu",
+	}}
+}
+
+type output struct{ stdout, stderr string }
+
+func (e *engine) run(dir string, args ...string) (output, error) {
+	cmd := exec.Command(filepath.Join(e.bin, "lpipe"), args...)
+	cmd.Dir = dir
+	cmd.Env = os.Environ()
+	for name, value := range e.env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	return output{stdout.String(), stderr.String()}, err
+}
