@@ -84,6 +84,7 @@ func (a *app) root() *cobra.Command {
 		a.planCommand(),
 		a.renderCommand(),
 		a.hostkeysCommand(),
+		a.cacheCommand(),
 		a.engineCommand(),
 		a.doctorCommand(),
 		a.versionCommand(),
@@ -107,6 +108,7 @@ Usage:
   lpipe render [NAME]           print the Dockerfile that would be solved
   lpipe hostkeys list|verify|update
                                 the pinned keys of git servers
+  lpipe cache usage|prune       what the engine keeps
   lpipe engine status|stop      the embedded BuildKit
   lpipe doctor                  what works here, what does not, and the fix
   lpipe version
