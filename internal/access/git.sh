@@ -28,18 +28,25 @@ lookup() {
 lower() { printf '%s\n' "$1" | tr '[:upper:]' '[:lower:]'; }
 
 prepare() {
-  missing=
+  missing='' needed=''
   command -v git >/dev/null || missing=" git"
-  ! grep -q '^ssh ' "$list" || command -v ssh >/dev/null || missing="$missing ssh"
-  # Cargo's own git will do for https, and for SSH where a login need not be bound to a host.
-  if [ -n "$missing" ] && grep -q '^ssh ' "$list" && ! grep -q '^mode userauth' "$list"; then
+  if grep -q '^ssh ' "$list"; then
+    command -v ssh >/dev/null || missing="$missing ssh"
+    grep -q '^mode userauth' "$list" || needed=yes
+  fi
+  # Cargo's own git will do without a login, and for SSH where logins need not be bound to a host.
+  if grep '^https ' "$list" | grep -qv '^https [^ ]* [^ ]* [^ ]* - '; then needed=yes; fi
+  if [ -z "$missing" ]; then
+    export CARGO_NET_GIT_FETCH_WITH_CLI=true
+  elif [ -n "$needed" ]; then
     package=openssh-client
     command -v apk >/dev/null && package=openssh-client-default
     say "the base image lacks$missing, with which private repositories are fetched" \
       "fix: add to [build] in lpipe.toml: packages = [\"git\", \"$package\"]"
     exit 1
+  else
+    echo "note: the base image lacks$missing, and cargo's own git fetches any submodule that its keys can" >&2
   fi
-  [ -n "$missing" ] || export CARGO_NET_GIT_FETCH_WITH_CLI=true
   export GIT_ALLOW_PROTOCOL=ssh:https GIT_TERMINAL_PROMPT=0
   export GIT_SSH_VARIANT=ssh GIT_SSH_COMMAND="sh $self ssh"
   export XDG_CONFIG_HOME=/tmp/config

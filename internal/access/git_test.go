@@ -174,7 +174,8 @@ func TestABaseWithoutGitIsToldApart(t *testing.T) {
 		"neither":                        {list: list, programs: "apk", no: `the base image lacks git ssh, with which`},
 		"https alone":                    {list: "mode strict\nhttps - github.com 443 - org/four\n", cli: false},
 		"https alone, with git":          {list: "mode strict\nhttps - github.com 443 - org/four\n", programs: "git", cli: true},
-		"logins need not be bound":       {list: strings.Replace(list, "strict", "userauth", 1), cli: false},
+		"https with a token":             {list: "mode userauth\nhttps me github.com 443 secret org/three\n", no: `the base image lacks git, with which`},
+		"logins need not be bound":       {list: "mode userauth\nssh git github.com 22 - org/one\n", cli: false},
 		"logins need not be, but can be": {list: strings.Replace(list, "strict", "userauth", 1), programs: "git ssh", cli: true},
 	} {
 		t.Run(name, func(t *testing.T) {
