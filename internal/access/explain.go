@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 
 	"lpipe/hostkeys"
@@ -36,7 +37,7 @@ func (a *Access) Explain(f *fault.Error, stage, log string) error {
 		name := noToken.FindStringSubmatch(log)[1]
 		f.What, f.Why = "a registry asks for a token", name+" is not set"
 		f.Fix = "set " + name + " in the environment of lpipe; in CI, as a secret of the job"
-	case containsAny(log, missing):
+	case slices.ContainsFunc(missing, func(words string) bool { return strings.Contains(log, words) }):
 		f.What = "the server does not show " + repository + " to the key that logged in"
 		f.Why = "servers say that a repository does not exist when the key may not read it" + a.offered(repository)
 		f.Fix = "check that the repository exists and that this key may read it; a key for it alone goes to [ssh] deploy-keys"
@@ -66,15 +67,6 @@ var missing = []string{
 	"does not appear to be a git repository",
 	"The project you were looking for could not be found", // GitLab
 	"TF401019", // Azure DevOps
-}
-
-func containsAny(text string, words []string) bool {
-	for _, w := range words {
-		if strings.Contains(text, w) {
-			return true
-		}
-	}
-	return false
 }
 
 // offered names the keys that are for the repository of a URL.
@@ -133,16 +125,17 @@ func (a *Access) explainHostKey(f *fault.Error, log string) {
 	}
 	f.What = "host key mismatch for " + host
 	f.Why = "the server showed the build " + shown
-	f.Fix = "ask whoever runs the host whether its key has changed, and only then change the pin; lpipe hostkeys verify " + host + " looks at it from here"
 	g, err := a.prepare()
 	if err != nil {
 		return
 	}
 	var pinned []string
-	for _, p := range g.pins.Lookup(host) {
+	pins := g.pins.Lookup(host)
+	for _, p := range pins {
 		pinned = append(pinned, p.String())
 	}
 	f.Why += ", pinned is " + strings.Join(pinned, " or ") + ": the connection is intercepted, or the host has changed its key"
+	f.Fix = (&hostkeys.MismatchError{Host: host, Pins: pins}).Fix() + "\nlpipe hostkeys verify " + host + " looks at the host from here"
 }
 
 // Explained turns the errors of hostkeys and sshfwd into faults.

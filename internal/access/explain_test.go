@@ -74,6 +74,10 @@ func TestFailedFetchesAreExplained(t *testing.T) {
 			log:  failed + "No ECDSA host key is known for [git.example.com]:2222 and you have requested strict checking.\nHost key verification failed.\n",
 			want: []string{"mismatch for [git.example.com]:2222", "a key of type ECDSA", "known_hosts:2)"},
 		},
+		"host key of GitHub": {
+			log:  failed + "The fingerprint for the ED25519 key sent by the remote host is\nSHA256:NgYPcsKoOGtx55MCjkS2/LJwzw1h2/mrOjJBHYw7DvY.\nHost key for github.com has changed and you have requested strict checking.\nHost key verification failed.\n",
+			want: []string{"mismatch for github.com", "SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU (built-in known_hosts:", "lpipe hostkeys update", "lpipe hostkeys verify github.com"},
+		},
 		"revoked host key": {
 			log:  failed + "WARNING: REVOKED HOST KEY DETECTED!\nHost key verification failed.\n",
 			want: []string{"a host key that is revoked", "pose as git.example.com:2222"},
