@@ -34,7 +34,7 @@ func attempt(ctx context.Context, c *client.Client, r Request, opt client.SolveO
 	}()
 
 	result := &Result{Outcomes: make([]Outcome, len(r.Jobs))}
-	f := &frontend{images: newImages()}
+	f := &frontend{images: newImages(), project: r.SharedKey}
 	var built bool
 	var failed *importFailed
 	opt.FrontendAttrs = map[string]string{}
@@ -92,7 +92,7 @@ func importFailure(r Request, outcomes []Outcome) *importFailed {
 		return nil
 	}
 	for _, o := range outcomes {
-		if o.Err == nil || gone(o.Err) || aboutBase(o.Err) || errors.As(o.Err, new(*gatewaypb.ExitError)) || errors.As(o.Err, new(*fault.Error)) {
+		if o.Err == nil || gone(o.Err) || full(o.Err.Error()) || aboutBase(o.Err) || errors.As(o.Err, new(*gatewaypb.ExitError)) || errors.As(o.Err, new(*fault.Error)) {
 			continue
 		}
 		return &importFailed{o.Err}

@@ -80,6 +80,9 @@ func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display
 	}
 	var exit *gatewaypb.ExitError
 	if !errors.As(err, &exit) {
+		if full(err.Error()) {
+			return noSpace(err), stage, log
+		}
 		f.What = fmt.Sprintf("the step %q of %s failed", name, labels)
 		return f, stage, log
 	}
@@ -110,6 +113,9 @@ func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display
 			f.Fix = h.fix
 			break
 		}
+	}
+	if full(log) {
+		f.Kind, f.Why, f.Fix = fault.NoSpace, fmt.Sprintf("the step %q found the disk full", name), fullFix
 	}
 	if exit.ExitCode == 137 {
 		f.Why = fmt.Sprintf("the step %q was killed: most often the engine's machine ran out of memory", name)
@@ -145,7 +151,6 @@ var hints = []struct{ stage, text, fix string }{
 	{dockerfile.StageFetch, "cannot update the lock file", "run \"cargo update --workspace\" and commit Cargo.lock"},
 	{dockerfile.StageFetch, "Could not resolve host", "check that the engine's machine reaches the registry"},
 	{"", "Temporary failure in name resolution", "compile steps have no network; if the build must download, set network = \"default\" in lpipe.toml"},
-	{"", "No space left on device", "free space on the engine's disk: lpipe cache prune"},
 }
 
 // unexplained is the fault for an error that no step is responsible for, such as a base image that cannot be
@@ -157,6 +162,8 @@ func unexplained(label string, err error) error {
 	}
 	f = &fault.Error{Kind: fault.Build, What: "building " + label + " failed", Err: err}
 	switch {
+	case full(err.Error()):
+		return noSpace(err)
 	case aboutBase(err):
 		f.What = "the base image of " + label + " could not be read"
 		f.Fix = "check [build] base in lpipe.toml, and that the engine reaches its registry; [registry.\"HOST\"] sets a CA, mirrors or plain HTTP"
@@ -164,6 +171,17 @@ func unexplained(label string, err error) error {
 		return engineError(err)
 	}
 	return f
+}
+
+// full is true for the words of a system whose disk is full: errno 28, as C and Go write it.
+func full(text string) bool {
+	return strings.Contains(strings.ToLower(text), "no space left on device")
+}
+
+const fullFix = "make room with lpipe cache prune, which removes what no build is using, or on the engine's disk"
+
+func noSpace(err error) *fault.Error {
+	return &fault.Error{Kind: fault.NoSpace, What: "the engine's disk is full", Err: err, Fix: fullFix}
 }
 
 // aboutBase is true for a base image whose manifest could not be read.
@@ -180,6 +198,9 @@ func gone(err error) bool {
 
 // engineError says in one sentence that the engine went away or refused the run.
 func engineError(err error) error {
+	if full(err.Error()) {
+		return noSpace(err)
+	}
 	if gone(err) {
 		return &fault.Error{
 			Kind: fault.Engine, What: "the engine went away during the build", Err: err,
