@@ -22,13 +22,13 @@ func (b *bench) engine(ctx context.Context) ([]Fact, error) {
 	warm := Fact{What: "memory of the engine after the builds before this scenario", Unit: "MiB"}
 	size := Fact{What: "lpipe, stripped", Unit: "MB"}
 
-	pid, err := b.lpipe(ctx, "engine", "status")
+	status, err := b.lpipe(ctx, "engine", "status")
 	if err != nil {
 		return nil, err
 	}
 	var running int
-	if _, err := fmt.Sscanf(pid, "running, process %d", &running); err != nil {
-		return nil, fmt.Errorf("reading the engine's status %q: %w", pid, err)
+	if _, err := fmt.Sscanf(status, "running, process %d", &running); err != nil {
+		return nil, fmt.Errorf("reading the engine's status %q: %w", status, err)
 	}
 	if err := memory(&warm, running); err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func answers(ctx context.Context, socket string) error {
 // memory adds what a process holds in memory at the moment.
 func memory(f *Fact, pid int) error {
 	var kib float64
-	if _, err := fmt.Sscan(value(read(fmt.Sprintf("/proc/%d/status", pid)), "VmRSS", ":"), &kib); err != nil {
+	if _, err := fmt.Sscan(value(read(fmt.Sprintf("/proc/%d/status", pid)), "VmRSS"), &kib); err != nil {
 		return fmt.Errorf("reading the engine's memory: %w", err)
 	}
 	f.Samples = append(f.Samples, kib/1024)

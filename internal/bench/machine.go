@@ -4,17 +4,18 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 )
 
 // machine describes where the numbers come from.
 func machine() string {
-	model := value(read("/proc/cpuinfo"), "model name", ":")
+	model := value(read("/proc/cpuinfo"), "model name")
 	if model == "" {
 		model = runtime.GOARCH
 	}
-	memory := 0
-	fmt.Sscan(value(read("/proc/meminfo"), "MemTotal", ":"), &memory)
+	kib, _, _ := strings.Cut(value(read("/proc/meminfo"), "MemTotal"), " ")
+	memory, _ := strconv.Atoi(kib) // as read: unknown is 0
 	return fmt.Sprintf("%s, %d cores, %d GiB, Linux %s", model, runtime.NumCPU(), (memory+1<<19)>>20, strings.TrimSpace(read("/proc/sys/kernel/osrelease")))
 }
 
@@ -25,9 +26,9 @@ func loadAverage() string {
 }
 
 // value finds "key : value" in a file of /proc; it is empty when there is no such key.
-func value(text, key, separator string) string {
+func value(text, key string) string {
 	for line := range strings.Lines(text) {
-		name, v, ok := strings.Cut(line, separator)
+		name, v, ok := strings.Cut(line, ":")
 		if ok && strings.TrimSpace(name) == key {
 			return strings.TrimSpace(v)
 		}

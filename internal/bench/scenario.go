@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -45,10 +46,10 @@ var scenarios = []scenario{
 		return p.files.with("src/bin/extra.rs", "//! "+mark+"\n\nfn main() {}\n")
 	}},
 	{name: "feature", title: "a feature of a dependency added", project: "hyper-echo", edit: func(p project, mark string) files {
-		var round, more = 0, ""
-		fmt.Sscanf(mark[strings.LastIndex(mark, "-")+1:], "%d", &round)
+		more := ""
+		round, err := strconv.Atoi(mark[strings.LastIndex(mark, "-")+1:])
 		for i, f := range features {
-			if round>>i&1 == 1 {
+			if err == nil && round>>i&1 == 1 {
 				more += fmt.Sprintf(", %q", f)
 			}
 		}
