@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +16,8 @@ import (
 	"sync"
 	"testing"
 
+	digest "github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"lpipe/internal/testparts"
@@ -24,6 +27,7 @@ import (
 //
 //	registry NAME [secure]     serves one and sets NAME to its host; with "secure" over TLS, for the user ci with the
 //	                           password s3cret, and sets NAME_CA to the certificate
+//	image NAME REF             puts the base image into it, as REF
 //	login NAME [PASSWORD]      makes a configuration folder of Docker's with the login, and sets DOCKER_CONFIG
 //	fault NAME ACTION METHOD PATH [TIMES]   makes requests fail, see [fault]; "fault NAME none" ends that
 //	requests NAME METHOD PATH COUNT         fails unless so many such requests came: "0", "2", "1+"
@@ -138,7 +142,7 @@ func (rs *registries) find(ts *testscript.TestScript, name string) *registry {
 func withRegistries(t *testing.T, commands map[string]func(*testscript.TestScript, bool, []string)) map[string]func(*testscript.TestScript, bool, []string) {
 	rs := &registries{t: t, all: map[string]*registry{}}
 	commands["registry"], commands["login"], commands["fault"] = rs.registry, rs.login, rs.fault
-	commands["requests"], commands["pulled"] = rs.requests, rs.pulled
+	commands["requests"], commands["pulled"], commands["image"] = rs.requests, rs.pulled, rs.image
 	return commands
 }
 
@@ -155,6 +159,43 @@ func (rs *registries) registry(ts *testscript.TestScript, _ bool, args []string)
 	rs.mu.Unlock()
 	ts.Setenv(args[0], r.Host)
 	ts.Setenv(args[0]+"_CA", r.CAFile)
+}
+
+func (rs *registries) image(ts *testscript.TestScript, _ bool, args []string) {
+	base, to := ts.Getenv("BASE"), "http://"+rs.find(ts, args[0]).Host+"/v2/"
+	name, tag, _ := strings.Cut(args[1], ":")
+	var index ocispec.Index
+	text, err := os.ReadFile(filepath.Join(base, ocispec.ImageIndexFile))
+	ts.Check(err)
+	ts.Check(json.Unmarshal(text, &index))
+	put := func(method, url, mediaType string, body []byte) *http.Response {
+		request, err := http.NewRequest(method, url, bytes.NewReader(body))
+		ts.Check(err)
+		request.Header.Set("Content-Type", mediaType)
+		response, err := http.DefaultClient.Do(request)
+		ts.Check(err)
+		response.Body.Close()
+		if response.StatusCode >= 300 {
+			ts.Fatalf("%s %s: %s", method, url, response.Status)
+		}
+		return response
+	}
+	read := func(d digest.Digest) []byte {
+		data, err := os.ReadFile(filepath.Join(base, "blobs", d.Algorithm().String(), d.Encoded()))
+		ts.Check(err)
+		return data
+	}
+	var manifest ocispec.Manifest
+	ts.Check(json.Unmarshal(read(index.Manifests[0].Digest), &manifest))
+	for _, b := range append(manifest.Layers, manifest.Config) {
+		at, err := put(http.MethodPost, to+name+"/blobs/uploads/", "", nil).Location()
+		ts.Check(err)
+		query := at.Query()
+		query.Set("digest", b.Digest.String())
+		at.RawQuery = query.Encode()
+		put(http.MethodPut, at.String(), "application/octet-stream", read(b.Digest))
+	}
+	put(http.MethodPut, to+name+"/manifests/"+tag, index.Manifests[0].MediaType, read(index.Manifests[0].Digest))
 }
 
 func (rs *registries) login(ts *testscript.TestScript, _ bool, args []string) {

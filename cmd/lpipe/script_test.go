@@ -56,8 +56,13 @@ func TestScripts(t *testing.T) {
 	})
 	t.Run("engine", func(t *testing.T) {
 		e := newEngine(t)
+		scripts, err := filepath.Abs("../../scripts")
+		if err != nil {
+			t.Fatal(err)
+		}
 		testscript.Run(t, params(t, "[be]*.txtar", func(env *testscript.Env) error {
 			env.Setenv("BASE", e.base)
+			env.Setenv("SCRIPTS", scripts)
 			for name, value := range e.env {
 				env.Setenv(name, value)
 			}

@@ -145,6 +145,7 @@ func (r *run) do(ctx context.Context) error {
 	seen := map[error]bool{}
 	for i, lambda := range r.plan.Lambdas() {
 		out, warnings, err := r.deliver(lambda, result.Outcomes[i])
+		out.Base = resolvedBase(lambda, request.Jobs[i], result.Bases)
 		if err != nil {
 			out.Error = err.Error()
 		} else if r.push != nil && r.push.names[lambda] != nil {

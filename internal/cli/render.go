@@ -17,22 +17,28 @@ func (a *app) renderCommand() *cobra.Command {
 		Use:   "render [NAME|PATH ...]",
 		Short: "Print the Dockerfile that would be solved",
 		Long: `Print the Dockerfile that "lpipe build" would solve, byte for byte. With --contexts, print its other inputs
-instead: each named context with its files, the build arguments, and the stage.`,
+instead: each named context with its files, the build arguments, and the stage. With --pin, ask the engine for the
+digest of the base image and write it into lpipe.toml: from then on every build has that one, and where it was built
+before, it builds with the registry down.`,
 	}
 	settings := settingFlags(cmd.Flags())
 	contexts := cmd.Flags().Bool("contexts", false, "list the other inputs of the build")
+	pin := cmd.Flags().Bool("pin", false, "write the digest of the base image into lpipe.toml")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		p, err := a.open(args, settings())
 		if err != nil {
 			return err
 		}
 		r := &run{app: a, project: p, stage: dockerfile.StageLambda}
+		if *pin {
+			return r.pin(cmd.Context())
+		}
 		request, err := r.request()
 		if err != nil {
 			return err
 		}
 		if *contexts {
-			return a.listContexts(request.Jobs)
+			return a.listContexts(request)
 		}
 		if n := len(p.plan.Variants); n > 1 {
 			return &fault.Error{
@@ -46,10 +52,10 @@ instead: each named context with its files, the build arguments, and the stage.`
 	return cmd
 }
 
-func (a *app) listContexts(jobs []*solve.Job) error {
-	for _, j := range jobs {
-		fmt.Fprintf(a.Out, "lambda %s\n  target %s\n  build-arg %s=%s\n  build-arg %s=%s\n",
-			j.Label, j.Stage, dockerfile.ArgKind, j.Kind, dockerfile.ArgBin, j.Bin)
+func (a *app) listContexts(request *solve.Request) error {
+	for _, j := range request.Jobs {
+		fmt.Fprintf(a.Out, "lambda %s\n  target %s\n  build-arg %s=%s\n  build-arg %s=%s\n  build-arg %s=%s\n",
+			j.Label, j.Stage, dockerfile.ArgKind, j.Kind, dockerfile.ArgBin, j.Bin, dockerfile.ArgProject, request.SharedKey)
 		if j.Base != nil {
 			fmt.Fprintf(a.Out, "  context %s=oci-layout://%s@%s\n", dockerfile.BaseContext, j.Base.Dir, j.Base.Digest)
 		}

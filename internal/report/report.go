@@ -88,6 +88,9 @@ func Text(w io.Writer, s Summary) {
 		if l.Zip == "" {
 			continue
 		}
+		if l.Base != "" {
+			fmt.Fprintf(w, "  base        %s\n", l.Base)
+		}
 		fmt.Fprintf(w, "  bootstrap   %s, zip %s\n", Size(l.Size), Size(l.ZipSize))
 		fmt.Fprintf(w, "  sha256      %s\n", l.SHA256)
 		fmt.Fprintf(w, "  CodeSha256  %s\n", l.CodeSHA256)

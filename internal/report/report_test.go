@@ -28,6 +28,7 @@ func TestText(t *testing.T) {
 	Text(&b, summary)
 	const want = `api  x86_64-unknown-linux-musl  4 tests passed, 2 ignored
   WARNING: its build scripts and tests could use the network
+  base        docker.io/library/rust:1-bookworm
   bootstrap   3.0 MiB, zip 2 KiB
   sha256      0a1b
   CodeSha256  Chs=

@@ -1,0 +1,81 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func twoLambdas() Summary {
+	return Summary{Steps: 9, Cached: 4, Seconds: 1.5, Warnings: []string{"the cache | was <not> exported"}, Lambdas: []Lambda{
+		{
+			Name: "my-echo", Target: "x86_64-unknown-linux-musl", Zip: "target/lambda/my-echo/bootstrap.zip", ZipSize: 1 << 20, SHA256: "ab", CodeSHA256: "qw==",
+			Tests: &Tests{Passed: 2}, Image: &Image{Names: []string{"r/my-echo:v1", "r/my-echo:latest"}, Digest: "sha256:1", ConfigDigest: "sha256:2"},
+		},
+		{Name: "broken", Error: "it does not compile\nat all"},
+	}}
+}
+
+func TestMarkdownIsOneTableWhateverIsInIt(t *testing.T) {
+	var text bytes.Buffer
+	Markdown(&text, twoLambdas(), "lpipe: error: it does ```not``` compile\n")
+	got := text.String()
+	for _, want := range []string{
+		"| my-echo | x86_64-unknown-linux-musl | 2 tests passed | target/lambda/my-echo/bootstrap.zip (1.0 MiB) | `qw==` | `r/my-echo:v1` `r/my-echo:latest` |\n",
+		"| broken |  | no result: it does not compile |  |  |  |\n",
+		"9 steps, 4 cached, 1.5s\n",
+		`- warning: the cache \| was &lt;not> exported`,
+		"\n````\nlpipe: error: it does ```not``` compile\n````\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in:\n%s", want, got)
+		}
+	}
+}
+
+func TestOutputs(t *testing.T) {
+	s := twoLambdas()
+	want := []Pair{
+		{"zip_my_echo", "target/lambda/my-echo/bootstrap.zip"}, {"sha256_my_echo", "ab"}, {"code_sha256_my_echo", "qw=="},
+		{"image_my_echo", "r/my-echo:v1@sha256:1"},
+	}
+	if got := Outputs(s); !slices.Equal(got, want) {
+		t.Errorf("%v", got)
+	}
+	s.Lambdas = s.Lambdas[:1]
+	if got := Outputs(s); len(got) != 8 || !slices.Contains(got, Pair{"zip", "target/lambda/my-echo/bootstrap.zip"}) {
+		t.Errorf("alone: %v", got)
+	}
+	var text bytes.Buffer
+	Dotenv(&text, s)
+	if !strings.Contains(text.String(), "LPIPE_ZIP_MY_ECHO=target/lambda/my-echo/bootstrap.zip\n") {
+		t.Error(text.String())
+	}
+}
+
+func TestMetadataHasBuildxsKeys(t *testing.T) {
+	read := func(s Summary) (v map[string]any) {
+		var text bytes.Buffer
+		if err := Metadata(&text, s); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(text.Bytes(), &v); err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	s := twoLambdas()
+	if v := read(s); len(v) != 1 || v["my-echo"].(map[string]any)["containerimage.digest"] != "sha256:1" {
+		t.Errorf("%v", v)
+	}
+	s.Lambdas = s.Lambdas[:1]
+	if v := read(s); v["image.name"] != "r/my-echo:v1,r/my-echo:latest" || v["containerimage.config.digest"] != "sha256:2" || v["lpipe.zip.sha256"] != "ab" {
+		t.Errorf("%v", v)
+	}
+	s.Lambdas[0].Image.Error = "refused"
+	if v := read(s); v["containerimage.digest"] != nil || v["lpipe.zip.path"] == nil {
+		t.Errorf("an image that was not pushed: %v", v)
+	}
+}
