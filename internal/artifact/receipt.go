@@ -59,7 +59,7 @@ func ReadReceipt(messages []byte, pkg, bin string) (Receipt, error) {
 		case "build-finished":
 			finished = m.Success
 		case "compiler-artifact":
-			if m.Executable == "" || m.Profile.Test || !slices.Contains(m.Target.Kind, "bin") {
+			if m.Executable == "" || m.Profile.Test || !slices.Contains(m.Target.Kind, "bin") && !slices.Contains(m.Target.Kind, "example") {
 				continue
 			}
 			name, version := packageID(m.PackageID)
