@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"lpipe/internal/testparts"
@@ -121,12 +122,15 @@ func TestTheListDecidesWhoGetsTheToken(t *testing.T) {
 	for _, name := range []string{"org/three", "org/other", "org/four"} {
 		testparts.Repository(t, root, name+".git", map[string]string{"a": "b"})
 	}
-	var tokens []string
+	var mu sync.Mutex
+	var tokens []string // paths for which one was sent
 	git := &cgi.Handler{Path: backend, Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"}}
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, token, ok := r.BasicAuth()
 		if ok {
+			mu.Lock()
 			tokens = append(tokens, r.URL.Path)
+			mu.Unlock()
 		}
 		if user != "x-token-auth" || token != "secret" {
 			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
@@ -148,8 +152,12 @@ func TestTheListDecidesWhoGetsTheToken(t *testing.T) {
 		{"org/four", server.URL + "/org/four asks for a login, and lpipe.toml has none for it"},
 	} {
 		t.Run(test.path, func(t *testing.T) {
+			mu.Lock()
 			tokens = nil
+			mu.Unlock()
 			_, problems, err := s.run("git ls-remote "+server.URL+"/"+test.path, "")
+			mu.Lock()
+			defer mu.Unlock()
 			if test.no == "" && err != nil || test.no != "" && (err == nil || !strings.Contains(problems, "lpipe: "+test.no)) {
 				t.Errorf("%v, %s", err, problems)
 			}

@@ -14,6 +14,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"lpipe/internal/access"
@@ -92,11 +94,11 @@ func TestPrivateRegistry(t *testing.T) {
 	}
 	proxy := httputil.NewSingleHostReverseProxy(behind)
 	var server *httptest.Server
-	refused := 0
+	var refused atomic.Int32
 	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Header.Get("Authorization") != "canary-token":
-			refused++
+			refused.Add(1)
 			w.WriteHeader(http.StatusUnauthorized)
 		case r.URL.Path == "/config.json":
 			fmt.Fprintf(w, `{"dl":%q,"auth-required":true}`, server.URL+"/crates")
@@ -133,7 +135,7 @@ func TestPrivateRegistry(t *testing.T) {
 	if got := p.run(); got != "7\n" {
 		t.Errorf("the program says %q", got)
 	}
-	if refused == 0 {
+	if refused.Load() == 0 {
 		t.Error("the registry is not private")
 	}
 }
@@ -151,11 +153,14 @@ func TestTokensAreForTheListAlone(t *testing.T) {
 	git := &cgi.Handler{Path: backend, Env: []string{
 		"GIT_PROJECT_ROOT=" + p.repo, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",
 	}}
-	var logins []string
+	var mu sync.Mutex
+	var logins []string // paths for which somebody logged in
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, token, ok := r.BasicAuth()
 		if ok {
+			mu.Lock()
 			logins = append(logins, r.URL.Path)
+			mu.Unlock()
 		}
 		if user != "me" || token != "canary-token" {
 			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
@@ -176,7 +181,9 @@ func TestTokensAreForTheListAlone(t *testing.T) {
 		"submodule": {"one", one, refused},
 	} {
 		t.Run(name, func(t *testing.T) {
+			mu.Lock()
 			logins = nil
+			mu.Unlock()
 			source := server.URL + "/org/" + test.repository + ".git"
 			report, _ := step(t, access.Options{
 				Config: &config.Config{SSH: config.SSH{Mode: "strict"}},
@@ -213,6 +220,8 @@ cargo fetch --locked && echo fetched || echo not fetched
 			if !strings.Contains(report, test.want) || strings.Contains(report, "the token is in a file") {
 				t.Errorf("the step does not say %q", test.want)
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			for _, path := range logins {
 				if !strings.HasPrefix(path, "/org/"+test.repository+".git") {
 					t.Errorf("the token was sent for %s", path)

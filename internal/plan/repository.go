@@ -69,13 +69,13 @@ func repositories(cfg *config.Config, ws *cargo.Workspace) ([]Repository, []stri
 	var all []Repository
 	for _, s := range gitSources(ws) {
 		r := Repository{Scheme: s.Scheme, User: s.User, Host: strings.ToLower(s.Host), Port: cmp.Or(s.Port, defaultPorts[s.Scheme]), Path: trimmed(s.Path)}
-		if r.Port == "" {
+		if defaultPorts[r.Scheme] == "" {
 			l.Addf("the build cannot fetch "+s.URL, fmt.Sprintf("%s:// neither encrypts nor proves who answers", s.Scheme),
 				"name the dependency by its https:// or ssh:// URL")
 			continue
 		}
-		if strings.ContainsFunc(r.User+r.Host, func(c rune) bool { return c <= ' ' }) || strings.ContainsFunc(r.Path, unicode.IsControl) {
-			l.Addf(fmt.Sprintf("the build cannot fetch %q", s.URL), "the URL holds an escaped control character", "restore Cargo.lock")
+		if why := unusable(r); why != "" {
+			l.Addf(fmt.Sprintf("the build cannot fetch %q", s.URL), why, "restore Cargo.lock")
 			continue
 		}
 		if r.Scheme == "ssh" && r.User == "" {
@@ -95,6 +95,21 @@ func repositories(cfg *config.Config, ws *cargo.Workspace) ([]Repository, []stri
 	all = slices.Compact(all)
 	notes := credentials(cfg, all)
 	return all, notes, l.Err()
+}
+
+// unusable says why git and ssh could take the parts of a URL for something else.
+func unusable(r Repository) string {
+	odd := func(c rune) bool { return unicode.IsSpace(c) || unicode.IsControl(c) }
+	switch {
+	case strings.ContainsFunc(r.User+r.Host, odd), strings.ContainsFunc(r.Path, unicode.IsControl):
+		return "the URL holds a blank or an escaped control character"
+	case r.Host == "" || r.Path == "":
+		return "the URL names no host or no repository"
+	case strings.HasPrefix(r.Host, "-"), strings.HasPrefix(r.User, "-"):
+		return "the URL's host or user would be an option of ssh"
+	default:
+		return ""
+	}
 }
 
 // gitSources are those that cargo fetches with git: dependencies, patches that nothing uses, and registries whose index

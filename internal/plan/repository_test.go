@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"unicode"
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
@@ -137,15 +138,15 @@ func TestRepositoriesOfTheLockFile(t *testing.T) {
 }
 
 func TestRepositoriesThatMayNotBeFetched(t *testing.T) {
-	_, err := fetched(t, []string{"git+http://git.example.com/a" + commit, "git+git://git.example.com/b" + commit, "git+ssh://git@evil.example.com/c" + commit, "git+ssh://git@github.com/org/x%0Assh%20git%20evil%2022%20-%20y" + commit},
+	_, err := fetched(t, []string{"git+http://git.example.com/a" + commit, "git+git://git.example.com:9418/b" + commit, "git+ssh://git@evil.example.com/c" + commit, "git+ssh://git@github.com/org/x%0Assh%20git%20evil%2022%20-%20y" + commit, "git+ssh:///x" + commit},
 		"[ssh]\nhosts = [\"github.com\"]\n", nil)
 	var l fault.List
 	l.Add(err)
 	parts := fault.Parts(l.Err())
-	if len(parts) != 4 {
+	if len(parts) != 5 {
 		t.Fatalf("%d mistakes: %v", len(parts), err)
 	}
-	for i, want := range []string{"git://git.example.com/b", "http://git.example.com/a", "evil.example.com", "escaped control character"} {
+	for i, want := range []string{"git://git.example.com:9418/b", "http://git.example.com/a", "evil.example.com", "escaped control character", "names no host"} {
 		f := new(fault.Error)
 		if !slices.ContainsFunc(parts, func(e error) bool { return strings.Contains(e.Error(), want) }) || !errors.As(parts[i], &f) || f.Kind != fault.Usage || f.Fix == "" {
 			t.Errorf("%v: not a mistake about %s", parts, want)
@@ -173,4 +174,37 @@ func TestRepositoryIs(t *testing.T) {
 			t.Errorf("%s: %v", url, !want)
 		}
 	}
+}
+
+// Whatever a lock file names, a repository stays one line of words in the list for git.
+func FuzzRepositoryOfALockedSource(f *testing.F) {
+	for _, seed := range []string{
+		"ssh://git@github.com/org/one.git?branch=main#0123", "https://user:word@host:8443/a%20b", "ssh://a%20b@host/x", "ssh://git@host/x%0Ay",
+		"ssh://[::1]:22/x", "ssh://git@ho%20st/x", "git://host/x", "ssh:///x", "ssh://git@host:%0A/x", "//0:0/0", "git://host:1/x",
+	} {
+		f.Add(seed)
+	}
+	cfg, err := config.Load(config.Input{FS: fstest.MapFS{}, Dir: "p"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, url string) {
+		s, err := cargo.ParseSource("git+" + url)
+		if err != nil {
+			t.Skip()
+		}
+		all, _, err := repositories(cfg, &cargo.Workspace{Lock: &cargo.Lock{Packages: []cargo.LockPackage{{Source: s}}}})
+		if err != nil {
+			t.Skip()
+		}
+		for _, r := range all {
+			words := r.Scheme + " " + r.User + " " + r.Host + " " + r.Port
+			if n := len(strings.Fields(words)); n != 4 && (n != 3 || r.Scheme == "ssh") || strings.ContainsFunc(words+r.Path, unicode.IsControl) {
+				t.Errorf("%q became %q %q", url, words, r.Path)
+			}
+			if r.Scheme == "ssh" && (strings.HasPrefix(r.Host, "-") || strings.HasPrefix(r.User, "-")) {
+				t.Errorf("%q would be an option of ssh", url)
+			}
+		}
+	})
 }
