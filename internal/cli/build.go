@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
 	"lpipe/internal/dockerfile"
+	"lpipe/internal/engine"
 	"lpipe/internal/fault"
 	"lpipe/internal/login"
 	"lpipe/internal/plan"
@@ -52,6 +54,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 	}
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON object in place of paths")
 	noCache := cmd.Flags().Bool("no-cache", false, "run every step again")
+	rev := cmd.Flags().String("since", "", sinceUsage)
 	ssh := cmd.Flags().StringArray("ssh", nil, sshUsage)
 	stall := cmd.Flags().Duration("stall-timeout", stallTimeout, "give up after a `TIME` in which nothing moved and no step was running; 0 waits for ever")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -64,7 +67,13 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		r := &run{push: push, app: a, project: p, stage: stage, noCache: *noCache, ssh: *ssh, stall: *stall, partial: len(args) > 0}
+		if *rev != "" {
+			if _, err := a.onlySince(cmd.Context(), p, *rev, settings()); err != nil {
+				return err
+			}
+			p.plan.Notes = append(p.plan.Notes, fmt.Sprintf("%d lambdas differ from %s", len(p.plan.Lambdas()), *rev))
+		}
+		r := &run{push: push, app: a, project: p, stage: stage, noCache: *noCache, ssh: *ssh, stall: *stall, partial: len(args) > 0 || *rev != ""}
 		err = r.do(cmd.Context())
 		if r.summary == nil {
 			return err
@@ -110,6 +119,10 @@ type run struct {
 }
 
 func (r *run) do(ctx context.Context) error {
+	if len(r.plan.Variants) == 0 { // nothing differs: no engine is needed to say so
+		r.summary = &report.Summary{Notes: r.plan.Notes}
+		return nil
+	}
 	request, err := r.request()
 	if err != nil {
 		return err
@@ -122,6 +135,9 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 	defer eng.Close()
+	if err := check(ctx, eng, request); err != nil {
+		return err
+	}
 
 	display, err := progress.Start(ctx, progress.Options{Out: r.Err, Mode: r.cfg.Progress, Rename: dockerfile.Title})
 	if err != nil {
@@ -161,6 +177,18 @@ func (r *run) do(ctx context.Context) error {
 		r.summary.Warnings = append(r.summary.Warnings, warnings...)
 	}
 	return l.Err()
+}
+
+// check refuses what the engine cannot do. The embedded one can do everything.
+func check(ctx context.Context, eng *engine.Engine, request *solve.Request) error {
+	if eng.Description().Kind == engine.Embedded {
+		return nil
+	}
+	needs := engine.Needs{OCILayout: slices.ContainsFunc(request.Jobs, func(j *solve.Job) bool { return j.Base != nil })}
+	for _, e := range request.CacheTo {
+		needs.CacheExports = append(needs.CacheExports, e.Type)
+	}
+	return eng.Check(ctx, needs)
 }
 
 // request renders and lays out everything that the engine is to solve. Nothing has been contacted yet.
