@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -18,7 +19,8 @@ import (
 //
 //	fixture NAME DIR   copies a project of testdata/lambdas
 //	listen NAME        sets NAME to the address of a server on this machine, which answers any connection
-//	registry, login, fault, requests, pulled   see [registries]
+//	registry, image, login, fault, requests, pulled   see [registries]
+//	buildkitd, dockerd                                see [withDaemons]
 //	exec status CMD    runs CMD and writes its exit status to standard error as "exit status N"
 func TestScripts(t *testing.T) {
 	bin, err := program()
@@ -43,12 +45,13 @@ func TestScripts(t *testing.T) {
 				env.Setenv("PATH", bin+":"+env.Getenv("PATH"))
 				return setup(env)
 			},
-			Cmds: withRegistries(t, map[string]func(*testscript.TestScript, bool, []string){
+			Cmds: withDaemons(withRegistries(t, map[string]func(*testscript.TestScript, bool, []string){
 				"fixture": func(ts *testscript.TestScript, _ bool, args []string) {
 					ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(filepath.Join(lambdas, args[0]))))
 				},
 				"listen": listen,
-			}),
+			})),
+			Condition: installed,
 		}
 	}
 	t.Run("plain", func(t *testing.T) {
@@ -69,6 +72,20 @@ func TestScripts(t *testing.T) {
 			return nil
 		}))
 	})
+}
+
+// installed is the condition [program:NAME], which holds where the program is on PATH; it must be where all parts are
+// required.
+func installed(condition string) (bool, error) {
+	name, ok := strings.CutPrefix(condition, "program:")
+	if !ok {
+		return false, fmt.Errorf("unknown condition %s", condition)
+	}
+	_, err := exec.LookPath(name)
+	if err != nil && os.Getenv("LPIPE_TEST_PARTS") == "require" {
+		return false, err
+	}
+	return err == nil, nil
 }
 
 func listen(ts *testscript.TestScript, _ bool, args []string) {
