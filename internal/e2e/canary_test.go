@@ -33,7 +33,7 @@ func TestWhereKeysComeFromIsNoPartOfTheBuild(t *testing.T) {
 		{name: "agent", toml: toml, env: []string{agent(t, newKey(t), key)}},
 		{name: "agent and a list of keys", toml: toml + "keys = [\"" + key.fingerprint() + "\"]\n", env: []string{agent(t, key)}},
 		{name: "file", toml: toml, args: []string{"--ssh", "default=" + file}},
-		{name: "environment", toml: toml + "[ci]\nssh.key = \"env:KEY\"\n", env: []string{"CI=1", "KEY=" + key.pem(t, "")}},
+		{name: "environment", toml: toml + "key = \"env:KEY\"\n", env: []string{"KEY=" + key.pem(t, "")}},
 		{name: "deploy key", toml: toml + "deploy-keys = { \"org/one\" = \"env:KEY\", \"org/two\" = \"env:KEY\" }\n", env: []string{"KEY=" + key.pem(t, ""), "CARGO_REGISTRIES_X_TOKEN=x"}},
 		{name: "nothing", toml: toml},
 	}
