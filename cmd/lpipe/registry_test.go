@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,6 +18,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	digest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -27,7 +30,7 @@ import (
 //
 //	registry NAME [secure]     serves one and sets NAME to its host; with "secure" over TLS, for the user ci with the
 //	                           password s3cret, and sets NAME_CA to the certificate
-//	image NAME REF             puts the base image into it, as REF
+//	image NAME REF [gzip]      puts the base image into it, as REF; with "gzip" so that old engines can unpack it
 //	login NAME [PASSWORD]      makes a configuration folder of Docker's with the login, and sets DOCKER_CONFIG
 //	fault NAME ACTION METHOD PATH [TIMES]   makes requests fail, see [fault]; "fault NAME none" ends that
 //	requests NAME METHOD PATH COUNT         fails unless so many such requests came: "0", "2", "1+"
@@ -168,7 +171,7 @@ func (rs *registries) image(ts *testscript.TestScript, _ bool, args []string) {
 	text, err := os.ReadFile(filepath.Join(base, ocispec.ImageIndexFile))
 	ts.Check(err)
 	ts.Check(json.Unmarshal(text, &index))
-	put := func(method, url, mediaType string, body []byte) *http.Response {
+	send := func(method, url, mediaType string, body []byte) *http.Response {
 		request, err := http.NewRequest(method, url, bytes.NewReader(body))
 		ts.Check(err)
 		request.Header.Set("Content-Type", mediaType)
@@ -187,15 +190,40 @@ func (rs *registries) image(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	var manifest ocispec.Manifest
 	ts.Check(json.Unmarshal(read(index.Manifests[0].Digest), &manifest))
-	for _, b := range append(manifest.Layers, manifest.Config) {
-		at, err := put(http.MethodPost, to+name+"/blobs/uploads/", "", nil).Location()
+	put := func(b ocispec.Descriptor, data []byte) {
+		at, err := send(http.MethodPost, to+name+"/blobs/uploads/", "", nil).Location()
 		ts.Check(err)
 		query := at.Query()
 		query.Set("digest", b.Digest.String())
 		at.RawQuery = query.Encode()
-		put(http.MethodPut, at.String(), "application/octet-stream", read(b.Digest))
+		send(http.MethodPut, at.String(), "application/octet-stream", data)
 	}
-	put(http.MethodPut, to+name+"/manifests/"+tag, index.Manifests[0].MediaType, read(index.Manifests[0].Digest))
+	put(manifest.Config, read(manifest.Config.Digest))
+	for i, layer := range manifest.Layers {
+		data := read(layer.Digest)
+		if len(args) > 2 && strings.HasSuffix(layer.MediaType, "+zstd") {
+			data = gzipped(ts, data)
+			layer = ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayerGzip, Digest: digest.FromBytes(data), Size: int64(len(data))}
+			manifest.Layers[i] = layer
+		}
+		put(layer, data)
+	}
+	manifest.MediaType = ocispec.MediaTypeImageManifest
+	text, err = json.Marshal(manifest)
+	ts.Check(err)
+	send(http.MethodPut, to+name+"/manifests/"+tag, manifest.MediaType, text)
+}
+
+func gzipped(ts *testscript.TestScript, layer []byte) []byte {
+	plain, err := zstd.NewReader(bytes.NewReader(layer))
+	ts.Check(err)
+	defer plain.Close()
+	var packed bytes.Buffer
+	w, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+	ts.Check(err)
+	_, err = io.Copy(w, plain)
+	ts.Check(errors.Join(err, w.Close()))
+	return packed.Bytes()
 }
 
 func (rs *registries) login(ts *testscript.TestScript, _ bool, args []string) {
