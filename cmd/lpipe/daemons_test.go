@@ -1,37 +1,76 @@
+//go:build linux
+
 package main
 
 import (
+	"archive/tar"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// withDaemons adds the commands for scripts that need another engine. Both are stopped at the end of the script, and
-// use the network of this machine, so that they reach its registries:
+// withDaemons adds the commands for scripts that need another engine. Both are stopped at the end of the script:
 //
-//	buildkitd NAME   starts the buildkitd on PATH and sets NAME to its address
-//	dockerd NAME     starts the dockerd on PATH and sets NAME to its address
+//	buildkitd NAME     starts the buildkitd on PATH and sets NAME to its address
+//	dockerd NAME       starts the dockerd on PATH, in a network of its own, and sets NAME to its address
+//	archive FILE REF   writes the base image as docker load reads it
 func withDaemons(commands map[string]func(*testscript.TestScript, bool, []string)) map[string]func(*testscript.TestScript, bool, []string) {
 	commands["buildkitd"] = func(ts *testscript.TestScript, _ bool, args []string) {
 		dir := daemonFolder(ts)
 		socket := filepath.Join(dir, "s")
-		startDaemon(ts, socket, "buildkitd", "--root", dir+"/root", "--config", "/dev/null", "--addr", "unix://"+socket,
+		startDaemon(ts, socket, 0, "buildkitd", "--root", dir+"/root", "--config", "/dev/null", "--addr", "unix://"+socket,
 			"--otel-socket-path", dir+"/otel", "--oci-worker-net", "host", "--containerd-worker=false")
 		ts.Setenv(args[0], "unix://"+socket)
 	}
 	commands["dockerd"] = func(ts *testscript.TestScript, _ bool, args []string) {
 		dir := daemonFolder(ts)
 		socket := filepath.Join(dir, "s")
-		startDaemon(ts, socket, "dockerd", "--data-root", dir+"/data", "--exec-root", dir+"/exec", "--pidfile", dir+"/pid",
-			"-H", "unix://"+socket, "--iptables=false", "--ip6tables=false", "--bridge=none")
+		startDaemon(ts, socket, syscall.CLONE_NEWNET, "dockerd", "--data-root", dir+"/data", "--exec-root", dir+"/exec", "--pidfile", dir+"/pid",
+			"-H", "unix://"+socket, "--iptables=false", "--ip6tables=false")
 		ts.Setenv(args[0], "unix://"+socket)
 	}
+	commands["archive"] = archive
 	return commands
+}
+
+func archive(ts *testscript.TestScript, _ bool, args []string) {
+	base := readBase(ts)
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	w := tar.NewWriter(f)
+	add := func(name string, data []byte) {
+		ts.Check(w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(data))}))
+		_, err := w.Write(data)
+		ts.Check(err)
+	}
+	var layers []string
+	for i, layer := range base.manifest.Layers {
+		data := base.read(ts, layer.Digest)
+		if strings.HasSuffix(layer.MediaType, "+zstd") { // old engines cannot
+			plain, err := zstd.NewReader(nil)
+			ts.Check(err)
+			data, err = plain.DecodeAll(data, nil)
+			ts.Check(err)
+			plain.Close()
+		}
+		layers = append(layers, fmt.Sprintf("%d.tar", i))
+		add(layers[i], data)
+	}
+	add("config.json", base.read(ts, base.manifest.Config.Digest))
+	text, err := json.Marshal([]map[string]any{{"Config": "config.json", "RepoTags": args[1:2], "Layers": layers}})
+	ts.Check(err)
+	add("manifest.json", text)
+	ts.Check(errors.Join(w.Close(), f.Close()))
 }
 
 // daemonFolder is one with a short path, as sockets need.
@@ -42,11 +81,12 @@ func daemonFolder(ts *testscript.TestScript) string {
 	return dir
 }
 
-func startDaemon(ts *testscript.TestScript, socket string, command ...string) {
+func startDaemon(ts *testscript.TestScript, socket string, namespaces uintptr, command ...string) {
 	log, err := os.Create(socket + ".log")
 	ts.Check(err)
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces}
 	if err := cmd.Start(); err != nil {
 		ts.Fatalf("starting %s: %v", command[0], err)
 	}

@@ -2,10 +2,8 @@ package main
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -18,7 +16,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
 	digest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -30,7 +27,7 @@ import (
 //
 //	registry NAME [secure]     serves one and sets NAME to its host; with "secure" over TLS, for the user ci with the
 //	                           password s3cret, and sets NAME_CA to the certificate
-//	image NAME REF [gzip]      puts the base image into it, as REF; with "gzip" so that old engines can unpack it
+//	image NAME REF             puts the base image into it, as REF
 //	login NAME [PASSWORD]      makes a configuration folder of Docker's with the login, and sets DOCKER_CONFIG
 //	fault NAME ACTION METHOD PATH [TIMES]   makes requests fail, see [fault]; "fault NAME none" ends that
 //	requests NAME METHOD PATH COUNT         fails unless so many such requests came: "0", "2", "1+"
@@ -165,12 +162,8 @@ func (rs *registries) registry(ts *testscript.TestScript, _ bool, args []string)
 }
 
 func (rs *registries) image(ts *testscript.TestScript, _ bool, args []string) {
-	base, to := ts.Getenv("BASE"), "http://"+rs.find(ts, args[0]).Host+"/v2/"
+	to := "http://" + rs.find(ts, args[0]).Host + "/v2/"
 	name, tag, _ := strings.Cut(args[1], ":")
-	var index ocispec.Index
-	text, err := os.ReadFile(filepath.Join(base, ocispec.ImageIndexFile))
-	ts.Check(err)
-	ts.Check(json.Unmarshal(text, &index))
 	send := func(method, url, mediaType string, body []byte) *http.Response {
 		request, err := http.NewRequest(method, url, bytes.NewReader(body))
 		ts.Check(err)
@@ -183,47 +176,40 @@ func (rs *registries) image(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		return response
 	}
-	read := func(d digest.Digest) []byte {
-		data, err := os.ReadFile(filepath.Join(base, "blobs", d.Algorithm().String(), d.Encoded()))
-		ts.Check(err)
-		return data
-	}
-	var manifest ocispec.Manifest
-	ts.Check(json.Unmarshal(read(index.Manifests[0].Digest), &manifest))
-	put := func(b ocispec.Descriptor, data []byte) {
+	base := readBase(ts)
+	for _, b := range append(base.manifest.Layers, base.manifest.Config) {
 		at, err := send(http.MethodPost, to+name+"/blobs/uploads/", "", nil).Location()
 		ts.Check(err)
 		query := at.Query()
 		query.Set("digest", b.Digest.String())
 		at.RawQuery = query.Encode()
-		send(http.MethodPut, at.String(), "application/octet-stream", data)
+		send(http.MethodPut, at.String(), "application/octet-stream", base.read(ts, b.Digest))
 	}
-	put(manifest.Config, read(manifest.Config.Digest))
-	for i, layer := range manifest.Layers {
-		data := read(layer.Digest)
-		if len(args) > 2 && strings.HasSuffix(layer.MediaType, "+zstd") {
-			data = gzipped(ts, data)
-			layer = ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayerGzip, Digest: digest.FromBytes(data), Size: int64(len(data))}
-			manifest.Layers[i] = layer
-		}
-		put(layer, data)
-	}
-	manifest.MediaType = ocispec.MediaTypeImageManifest
-	text, err = json.Marshal(manifest)
-	ts.Check(err)
-	send(http.MethodPut, to+name+"/manifests/"+tag, manifest.MediaType, text)
+	send(http.MethodPut, to+name+"/manifests/"+tag, base.at.MediaType, base.read(ts, base.at.Digest))
 }
 
-func gzipped(ts *testscript.TestScript, layer []byte) []byte {
-	plain, err := zstd.NewReader(bytes.NewReader(layer))
+// baseImage is the offline base image.
+type baseImage struct {
+	dir      string
+	at       ocispec.Descriptor
+	manifest ocispec.Manifest
+}
+
+func readBase(ts *testscript.TestScript) *baseImage {
+	b := &baseImage{dir: ts.Getenv("BASE")}
+	var index ocispec.Index
+	text, err := os.ReadFile(filepath.Join(b.dir, ocispec.ImageIndexFile))
 	ts.Check(err)
-	defer plain.Close()
-	var packed bytes.Buffer
-	w, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+	ts.Check(json.Unmarshal(text, &index))
+	b.at = index.Manifests[0]
+	ts.Check(json.Unmarshal(b.read(ts, b.at.Digest), &b.manifest))
+	return b
+}
+
+func (b *baseImage) read(ts *testscript.TestScript, d digest.Digest) []byte {
+	data, err := os.ReadFile(filepath.Join(b.dir, "blobs", d.Algorithm().String(), d.Encoded()))
 	ts.Check(err)
-	_, err = io.Copy(w, plain)
-	ts.Check(errors.Join(err, w.Close()))
-	return packed.Bytes()
+	return data
 }
 
 func (rs *registries) login(ts *testscript.TestScript, _ bool, args []string) {
