@@ -34,7 +34,7 @@ func attempt(ctx context.Context, c *client.Client, r Request, opt client.SolveO
 	}()
 
 	result := &Result{Outcomes: make([]Outcome, len(r.Jobs))}
-	f := &frontend{images: newImages(), project: r.SharedKey}
+	f := &frontend{images: newImages()}
 	var built bool
 	var failed *importFailed
 	opt.FrontendAttrs = map[string]string{}
