@@ -187,11 +187,14 @@ func noSpace(err error) *fault.Error {
 // aboutBase is true for a base image whose manifest could not be read.
 func aboutBase(err error) bool {
 	text := err.Error()
-	return strings.Contains(text, "load metadata for") || strings.Contains(text, "failed to resolve source metadata")
+	return strings.Contains(text, unresolved) || strings.Contains(text, "load metadata for")
 }
 
+// unresolved opens the errors about base images, in BuildKit's words.
+const unresolved = "failed to resolve source metadata for"
+
 func gone(err error) bool {
-	text := err.Error()
+	text := strings.ReplaceAll(err.Error(), "Service Unavailable", "") // a registry's 503
 	return strings.Contains(text, "Unavailable") || strings.Contains(text, "transport is closing") ||
 		strings.Contains(text, "error reading from server: EOF") || strings.Contains(text, "connection refused")
 }

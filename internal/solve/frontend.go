@@ -115,8 +115,11 @@ func (i *images) resolve(ctx context.Context, c client.Client, ref string, o sou
 	get, ok := i.known[key]
 	if !ok {
 		get = sync.OnceValues(func() (image, error) {
-			ref, dgst, config, err := c.ResolveImageConfig(ctx, ref, o)
-			return image{ref, dgst, config}, err
+			full, dgst, config, err := c.ResolveImageConfig(ctx, ref, o)
+			if err != nil {
+				err = fmt.Errorf("%s %s: %w", unresolved, ref, err)
+			}
+			return image{full, dgst, config}, err
 		})
 		i.known[key] = get
 	}
