@@ -38,7 +38,7 @@ before, it builds with the registry down.`,
 			return err
 		}
 		if *contexts {
-			return a.listContexts(request)
+			return a.listContexts(request.Jobs)
 		}
 		if n := len(p.plan.Variants); n > 1 {
 			return &fault.Error{
@@ -52,10 +52,10 @@ before, it builds with the registry down.`,
 	return cmd
 }
 
-func (a *app) listContexts(request *solve.Request) error {
-	for _, j := range request.Jobs {
-		fmt.Fprintf(a.Out, "lambda %s\n  target %s\n  build-arg %s=%s\n  build-arg %s=%s\n  build-arg %s=%s\n",
-			j.Label, j.Stage, dockerfile.ArgKind, j.Kind, dockerfile.ArgBin, j.Bin, dockerfile.ArgProject, request.SharedKey)
+func (a *app) listContexts(jobs []*solve.Job) error {
+	for _, j := range jobs {
+		fmt.Fprintf(a.Out, "lambda %s\n  target %s\n  build-arg %s=%s\n  build-arg %s=%s\n",
+			j.Label, j.Stage, dockerfile.ArgKind, j.Kind, dockerfile.ArgBin, j.Bin)
 		if j.Base != nil {
 			fmt.Fprintf(a.Out, "  context %s=oci-layout://%s@%s\n", dockerfile.BaseContext, j.Base.Dir, j.Base.Digest)
 		}
