@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"time"
 
@@ -15,7 +14,6 @@ import (
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
 	"lpipe/internal/dockerfile"
-	"lpipe/internal/engine"
 	"lpipe/internal/fault"
 	"lpipe/internal/login"
 	"lpipe/internal/plan"
@@ -57,8 +55,14 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 	rev := cmd.Flags().String("since", "", sinceUsage)
 	ssh := cmd.Flags().StringArray("ssh", nil, sshUsage)
 	stall := cmd.Flags().Duration("stall-timeout", stallTimeout, "give up after a `TIME` in which nothing moved and no step was running; 0 waits for ever")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	traced := traceFlag(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		start := time.Now()
+		finish, err := traced(a)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, finish()) }()
 		push, err := pushes()
 		if err != nil {
 			return err
@@ -130,7 +134,9 @@ func (r *run) do(ctx context.Context) error {
 	if err := r.imageNames(); err != nil {
 		return err
 	}
+	end := r.trace.Begin("connect to the engine")
 	eng, err := r.engine(ctx, r.cfg)
+	end()
 	if err != nil {
 		return err
 	}
@@ -144,8 +150,11 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 	r.lines.start(display)
+	end = r.trace.Begin("solve")
 	result, err := solve.Run(ctx, eng.Client(), *request, display)
 	display.Wait()
+	end()
+	r.traceSteps(display)
 	if err != nil {
 		return err
 	}
@@ -158,6 +167,7 @@ func (r *run) do(ctx context.Context) error {
 		r.summary.Warnings = append(r.summary.Warnings, "the cache was not exported: "+result.CacheErr.Error())
 	}
 	var l fault.List
+	l.Add(cacheFault(request, result.CacheErr))
 	seen := map[error]bool{}
 	for i, lambda := range r.plan.Lambdas() {
 		out, warnings, err := r.deliver(lambda, result.Outcomes[i])
@@ -179,27 +189,16 @@ func (r *run) do(ctx context.Context) error {
 	return l.Err()
 }
 
-// check refuses what the engine cannot do. The embedded one can do everything.
-func check(ctx context.Context, eng *engine.Engine, request *solve.Request) error {
-	if eng.Description().Kind == engine.Embedded {
-		return nil
-	}
-	needs := engine.Needs{OCILayout: slices.ContainsFunc(request.Jobs, func(j *solve.Job) bool { return j.Base != nil })}
-	for _, e := range request.CacheTo {
-		needs.CacheExports = append(needs.CacheExports, e.Type)
-	}
-	return eng.Check(ctx, needs)
-}
-
 // request renders and lays out everything that the engine is to solve. Nothing has been contacted yet.
 func (r *run) request() (*solve.Request, error) {
+	defer r.trace.Begin("contexts")()
 	ws := r.plan.Workspace
 	skel, notes, err := skeleton.Make(ws)
 	if err != nil {
 		return nil, err
 	}
 	r.note(notes)
-	request := &solve.Request{SharedKey: r.sharedKey(), NoCache: r.noCache, StallTimeout: r.stall}
+	request := &solve.Request{SharedKey: r.sharedKey(), NoCache: r.noCache, StallTimeout: r.stall, Trace: r.trace}
 	var l fault.List
 	rendered := map[*plan.Lambda]*solve.Job{}
 	trees := map[string]*skeleton.Tree{}
