@@ -29,7 +29,15 @@ func (a *app) buildCommand() *cobra.Command {
 		Short: "Build lambdas: target/lambda/NAME/bootstrap and bootstrap.zip",
 		Long: `Build the lambdas named, or all of the workspace, and run their tests in the image. For each one whose tests
 pass, target/lambda/NAME/ in the workspace root gets the program and the zip that Lambda takes; the path of the zip
-is printed. A failure leaves the files of an earlier build untouched.`,
+is printed. A failure leaves the files of an earlier build untouched.
+
+A cache in a registry whose name has no tag (--cache-from, --cache-to, [cache] in lpipe.toml) keeps a tag for each branch:
+a build writes that of its branch, and reads it and that of the main branch. The branch is what the CI system or git
+says; LPIPE_BRANCH says it for others. In CI (CI, BUILD_ID, GITHUB_ACTIONS and the like are set) the table [ci] of
+lpipe.toml is laid over the rest, and GITHUB_STEP_SUMMARY and GITHUB_OUTPUT are written.
+
+With --push each lambda becomes an image too, FROM scratch with the program as entry point; a push that fails ends the
+run with status 6 and leaves the zip. Credentials are those of docker login.`,
 	}
 	return a.runCommand(cmd, dockerfile.StageLambda)
 }
@@ -62,7 +70,11 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, finish()) }()
+		defer func() {
+			if traceErr := finish(); traceErr != nil {
+				err = errors.Join(err, traceErr)
+			}
+		}()
 		push, err := pushes()
 		if err != nil {
 			return err

@@ -3,6 +3,7 @@ package publish
 import (
 	"testing"
 	"time"
+	"unicode"
 )
 
 func TestRetryAfter(t *testing.T) {
@@ -17,4 +18,26 @@ func TestRetryAfter(t *testing.T) {
 	if got := retryAfter(time.Now().Add(time.Hour).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")); got < 59*time.Minute {
 		t.Errorf("an hour ahead: %s", got)
 	}
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	for _, header := range []string{"", "7", "-1", "Fri, 31 Dec 1999 23:59:59 GMT", "1e9", "9223372036854775807"} {
+		f.Add(header)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		if retryAfter(header) < 0 {
+			t.Errorf("%q is in the past", header)
+		}
+	})
+}
+
+func FuzzClean(f *testing.F) {
+	f.Add([]byte("a\x1b[31m\nb\xff\u009b"))
+	f.Fuzz(func(t *testing.T, words []byte) {
+		for _, r := range clean(words) {
+			if unicode.IsControl(r) {
+				t.Errorf("%q reaches the terminal", r)
+			}
+		}
+	})
 }
