@@ -76,9 +76,10 @@ var lpipeMap = map[string]row{
 		imports: in("internal/engine", "internal/testparts", "github.com/tonistiigi/fsutil", buildkit),
 		why:     "one suite that every engine passes, over the client alone", testOnly: true,
 	},
+	"internal/trace":    {why: "every package that takes time may import it, so it imports nothing of lpipe"},
 	"internal/progress": {imports: in("github.com/opencontainers/go-digest", "golang.org/x/term", buildkit), why: "it draws BuildKit's status stream and decides nothing"},
 	"internal/solve": {
-		imports: in("cache", "internal/dockerfile", "internal/engine", "internal/fault", "internal/progress",
+		imports: in("cache", "internal/dockerfile", "internal/engine", "internal/fault", "internal/progress", "internal/trace",
 			"github.com/containerd/containerd/v2", "github.com/distribution/reference", "github.com/opencontainers", "github.com/tonistiigi/fsutil", "golang.org/x/sync", buildkit),
 		why: "rendered Dockerfiles and contexts in, files out: it reads no project and writes no file",
 	},

@@ -69,7 +69,9 @@ func (r *run) write(l *plan.Lambda, program []byte, out *report.Lambda) (warning
 		unpacked += int64(len(e.Data))
 	}
 	entries = append(entries, included...)
+	end := r.trace.Begin("zip " + l.Label())
 	zipped, err := artifact.Zip(entries, epoch)
+	end()
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +79,7 @@ func (r *run) write(l *plan.Lambda, program []byte, out *report.Lambda) (warning
 	if err != nil {
 		return nil, err
 	}
+	defer r.trace.Begin("write " + l.Label())()
 	dir := filepath.Join(r.dir, "target", "lambda", filepath.FromSlash(l.Folder()))
 	err = artifact.Write(dir,
 		artifact.File{Name: "bootstrap", Data: program, Mode: 0o755},

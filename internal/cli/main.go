@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/trace"
 )
 
 // Streams are the standard streams of the process.
@@ -28,7 +29,8 @@ type Streams struct {
 // app is what every verb needs of the process it runs in.
 type app struct {
 	Streams
-	env map[string]string
+	env   map[string]string
+	trace *trace.Recorder // nil unless --trace is given
 }
 
 func (a *app) getenv(name string) string { return a.env[name] }

@@ -53,8 +53,12 @@ func (a *app) openOn(disk fs.FS, cwd string, args []string, settings []config.Se
 	if len(paths) > 0 {
 		dir = paths[0]
 	}
+	end := a.trace.Begin("read lpipe.toml")
 	cfg, configErr := config.Load(config.Input{FS: disk, Dir: inFS(dir), Cwd: inFS(cwd), Env: a.env, Settings: settings})
+	end()
+	end = a.trace.Begin("read the cargo project")
 	ws, cargoErr := cargo.Load(disk, inFS(dir))
+	end()
 	var l fault.List
 	l.Add(configErr)
 	l.Add(cargoErr)
@@ -72,6 +76,7 @@ func (a *app) openOn(disk fs.FS, cwd string, args []string, settings []config.Se
 	if len(args) == 0 && ws.Dir != ws.Root {
 		s.Dirs = append(s.Dirs, ws.Dir)
 	}
+	defer a.trace.Begin("plan")()
 	l.Add(ws.CheckLock())
 	p, err := plan.Make(cfg, ws, s)
 	l.Add(err)

@@ -57,6 +57,7 @@ type step struct {
 	cached    bool
 	completed bool
 	started   bool
+	from, to  time.Time // of the engine's clock
 	log       []byte
 }
 
@@ -143,6 +144,26 @@ func (d *Display) Count() (steps, cached int) {
 	return steps, cached
 }
 
+// Step is one step as it went.
+type Step struct {
+	Name       string
+	Cached     bool
+	Start, End time.Time // by the engine's clock
+}
+
+// Steps returns all steps that ended, in no order.
+func (d *Display) Steps() []Step {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var all []Step
+	for _, s := range d.steps {
+		if s.completed && !s.from.IsZero() {
+			all = append(all, Step{s.name, s.cached, s.from, s.to})
+		}
+	}
+	return all
+}
+
 // Log returns the output of a step, and the name it is shown by.
 func (d *Display) Log(dgst digest.Digest) (name, log string) {
 	d.mu.Lock()
@@ -197,6 +218,12 @@ func (d *Display) observe(status *client.SolveStatus) {
 		s.cached = s.cached || v.Cached
 		s.started = s.started || v.Started != nil
 		s.completed = s.completed || v.Completed != nil
+		if v.Started != nil && s.from.IsZero() {
+			s.from = *v.Started
+		}
+		if v.Completed != nil {
+			s.to = *v.Completed
+		}
 		name := v.Name
 		if d.rename != nil {
 			name = d.rename(name)

@@ -27,6 +27,7 @@ import (
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
 	"lpipe/internal/progress"
+	"lpipe/internal/trace"
 )
 
 // parallel bounds how many lambdas are prepared and read back at a time. The engine bounds what it runs.
@@ -71,6 +72,7 @@ type Request struct {
 	StallTimeout time.Duration
 	// Explain, if set, may replace the fault of a failed step; log is the step's output.
 	Explain func(f *fault.Error, stage, log string) error
+	Trace   *trace.Recorder // may be nil
 }
 
 // Outcome is what became of one job.
@@ -128,7 +130,7 @@ func solveAll(ctx context.Context, f *frontend, r Request, d *progress.Display, 
 	eg.SetLimit(parallel)
 	for i, j := range r.Jobs {
 		eg.Go(func() error {
-			files, state, err := one(egctx, f, j, d)
+			files, state, err := one(egctx, f, j, d, r.Trace)
 			states[i] = state
 			for _, c := range j.Contexts {
 				if sendErr := c.Err(); sendErr != nil {
@@ -155,7 +157,7 @@ func solveAll(ctx context.Context, f *frontend, r Request, d *progress.Display, 
 }
 
 // one solves one job and reads the files of its stage.
-func one(ctx context.Context, f *frontend, j *Job, d *progress.Display) (map[string][]byte, llb.State, error) {
+func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *trace.Recorder) (map[string][]byte, llb.State, error) {
 	request, state, err := f.convert(ctx, j, j.Stage)
 	if err != nil {
 		return nil, state, err
@@ -173,6 +175,7 @@ func one(ctx context.Context, f *frontend, j *Job, d *progress.Display) (map[str
 	if j.Stage == dockerfile.StageTest {
 		dir = "out"
 	}
+	defer record.Begin("read back " + j.Label)()
 	files, err := readAll(ctx, ref, dir)
 	return files, state, err
 }

@@ -1,0 +1,36 @@
+package cli
+
+import (
+	"errors"
+	"os"
+
+	"github.com/spf13/pflag"
+
+	"lpipe/internal/fault"
+	"lpipe/internal/progress"
+	"lpipe/internal/trace"
+)
+
+// traceFlag declares --trace. The function begins to record when it was given; finish writes the file, whatever became
+// of the run.
+func traceFlag(f *pflag.FlagSet) func(a *app) (finish func() error, err error) {
+	name := f.String("trace", "", "write where the time went to `FILE`, for ui.perfetto.dev or chrome://tracing")
+	return func(a *app) (func() error, error) {
+		if *name == "" {
+			return func() error { return nil }, nil
+		}
+		file, err := os.Create(*name)
+		if err != nil {
+			return nil, &fault.Error{Kind: fault.Usage, What: "the file of --trace cannot be written", Err: err}
+		}
+		a.trace = &trace.Recorder{}
+		return func() error { return errors.Join(a.trace.Write(file), file.Close()) }, nil
+	}
+}
+
+// traceSteps records the steps of the build.
+func (r *run) traceSteps(d *progress.Display) {
+	for _, s := range d.Steps() {
+		r.trace.Add(trace.Span{Group: trace.Steps, Name: s.Name, Start: s.Start, End: s.End, Args: map[string]any{"cached": s.Cached}})
+	}
+}
