@@ -111,7 +111,7 @@ var lpipeMap = map[string]row{
 	},
 	"internal/testparts": {
 		imports: in("github.com/distribution/distribution/v3", "github.com/klauspost/compress", "github.com/opencontainers", "github.com/pelletier/go-toml/v2",
-			"github.com/sirupsen/logrus", "golang.org/x/crypto"),
+			"github.com/rogpeppe/go-internal", "github.com/sirupsen/logrus", "golang.org/x/crypto"),
 		why: "the real parts that tests run against; nothing of lpipe may be needed to start them", testOnly: true,
 	},
 }
