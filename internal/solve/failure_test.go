@@ -131,9 +131,9 @@ func TestAFailedStepSaysWhatCouldNotBeDone(t *testing.T) {
 			`compile steps have no network; if the build must download, set network = "default" in lpipe.toml`,
 		},
 		"a full disk": {
-			buildStep, "error: No space left on device (os error 28)\n", 101, fault.Build,
-			"a does not compile", `the step "[build] compile the lambda" ended with exit status 101; its output is above`,
-			"free space on the engine's disk: lpipe cache prune",
+			buildStep, "error: No space left on device (os error 28)\n", 101, fault.NoSpace,
+			"a does not compile", `the step "[build] compile the lambda" found the disk full`,
+			"make room with lpipe cache prune, which removes what no build is using, or on the engine's disk",
 		},
 		"the toolchain says why": {
 			toolchainStep, "lpipe: the base image has neither apt-get nor apk to install libpq-dev\n", 1, fault.Build,
