@@ -4,7 +4,6 @@ import (
 	"reflect"
 	"testing"
 	"testing/fstest"
-
 )
 
 // input is a project at /p with the given lpipe.toml.
