@@ -7,10 +7,11 @@
 //	Cargo.toml, Cargo.lock ─ cargo ─┴─ plan ─┬─ skeleton (manifests + stubs, in memory) ─┐
 //	                                         └─ Dockerfile.tmpl, rendered ───────────────┤
 //	embedded | docker | address ──────────── engine ─────────────────────────────────── solve ── artifact ── report
-//	                                         sshfwd, hostkeys, cache ────────────────────┘       (ELF, zip)
+//	                                 access (sshfwd, hostkeys), login, cache ────────────┘       (ELF, zip)   │
+//	                                                                                                       publish
 //
-// Planning and rendering are pure: values and an [io/fs.FS] in, values out. Only engine, progress, solve and
-// sshfwd know BuildKit; deps_test.go holds the map and a reason for each line of it.
+// Planning and rendering are pure: values and an [io/fs.FS] in, values out. deps_test.go holds the map: what each
+// package may import, which ones know BuildKit, and a reason for each line.
 //
 // # Terms
 //
@@ -19,7 +20,8 @@
 //   - skeleton: the manifests of a workspace with empty sources; what the dependencies depend on, and no more
 //   - closure: the skeleton with the real folders of a lambda and of its local path dependencies laid over it
 //   - engine: a BuildKit to build with
-//   - stage: a stage of Dockerfile.tmpl: toolchain, fetch, compiler, deps, build, test, bootstrap, lambda
+//   - stage: a stage of Dockerfile.tmpl: toolchain, fetch, compiler, deps, libs, build, test, bootstrap, lambda
+//   - variant: all that a rendered Dockerfile depends on; lambdas of one variant share its text
 package lpipe
 
 import _ "embed"
