@@ -21,16 +21,20 @@ import (
 
 // withDaemons adds the commands for scripts that need another engine. Both are stopped at the end of the script:
 //
-//	buildkitd NAME     starts the buildkitd on PATH and sets NAME to its address
+//	buildkitd NAME     starts the buildkitd on PATH and sets NAME to its address, tcp on loopback
 //	dockerd NAME       starts the dockerd on PATH, in a network of its own, and sets NAME to its address
 //	archive FILE REF   writes the base image as docker load reads it
 func withDaemons(commands map[string]func(*testscript.TestScript, bool, []string)) map[string]func(*testscript.TestScript, bool, []string) {
 	commands["buildkitd"] = func(ts *testscript.TestScript, _ bool, args []string) {
 		dir := daemonFolder(ts)
 		socket := filepath.Join(dir, "s")
-		startDaemon(ts, socket, 0, "buildkitd", "--root", dir+"/root", "--config", "/dev/null", "--addr", "unix://"+socket,
+		free, err := net.Listen("tcp", "127.0.0.1:0")
+		ts.Check(err)
+		address := "tcp://" + free.Addr().String()
+		ts.Check(free.Close())
+		startDaemon(ts, socket, 0, "buildkitd", "--root", dir+"/root", "--config", "/dev/null", "--addr", "unix://"+socket, "--addr", address,
 			"--otel-socket-path", dir+"/otel", "--oci-worker-net", "host", "--containerd-worker=false")
-		ts.Setenv(args[0], "unix://"+socket)
+		ts.Setenv(args[0], address)
 	}
 	commands["dockerd"] = func(ts *testscript.TestScript, _ bool, args []string) {
 		dir := daemonFolder(ts)
