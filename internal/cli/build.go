@@ -147,13 +147,17 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 	end := r.trace.Begin("connect to the engine")
-	eng, err := r.engine(ctx, r.cfg)
+	engines, warnings, err := r.engines(ctx, r.cfg)
 	end()
 	if err != nil {
 		return err
 	}
-	defer eng.Close()
-	if err := check(ctx, eng, request); err != nil {
+	var unfit fault.List
+	for _, eng := range engines {
+		defer eng.Close()
+		unfit.Add(check(ctx, eng, request))
+	}
+	if err := unfit.Err(); err != nil {
 		return err
 	}
 
@@ -163,7 +167,7 @@ func (r *run) do(ctx context.Context) error {
 	}
 	r.lines.start(display)
 	end = r.trace.Begin("solve")
-	result, err := solve.Run(ctx, eng.Client(), *request, display)
+	result, err := solveOn(ctx, engines, *request, display)
 	display.Wait()
 	end()
 	r.traceSteps(display)
@@ -171,7 +175,7 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 
-	r.summary = &report.Summary{Engine: string(eng.Description().Kind), Notes: r.plan.Notes}
+	r.summary = &report.Summary{Engine: string(engines[0].Description().Kind), Notes: r.plan.Notes, Warnings: warnings}
 	r.summary.Steps, r.summary.Cached = display.Count()
 	r.summary.Warnings = append(r.summary.Warnings, result.Warnings...)
 	if result.CacheErr != nil {

@@ -22,7 +22,7 @@ import (
 func (r *run) deliver(l *plan.Lambda, o solve.Outcome) (report.Lambda, []string, error) {
 	out := report.Lambda{
 		Name: l.Label(), Arch: l.Arch, Target: l.Build.TargetFor(l.Arch), Base: l.Build.Base,
-		Network: l.Build.Network == "default",
+		Network: l.Build.Network == "default", Engine: o.Engine,
 	}
 	if o.Err != nil {
 		return out, nil, o.Err

@@ -7,6 +7,7 @@ import (
 
 	"lpipe/internal/config"
 	"lpipe/internal/doctor"
+	"lpipe/internal/engine"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -40,7 +41,9 @@ func (a *app) diagnose(ctx context.Context, settings []config.Setting, ssh []str
 	if err != nil {
 		checks = append(checks, doctor.Check{Name: "engine", Err: err})
 	} else {
-		checks = append(checks, doctor.Engine(ctx, o)...)
+		for _, one := range engine.Each(o) {
+			checks = append(checks, doctor.Engine(ctx, one)...)
+		}
 	}
 	seen := map[string]bool{}
 	for _, v := range p.plan.Variants {

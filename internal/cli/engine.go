@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,7 +22,47 @@ func (a *app) engine(ctx context.Context, cfg *config.Config) (*engine.Engine, e
 	if err != nil {
 		return nil, err
 	}
+	if each := engine.Each(o); len(each) > 1 {
+		return nil, &fault.Error{
+			Kind: fault.Usage, What: "several engines are configured, and this works on one", Fix: "name one: --engine " + each[0].Engine,
+		}
+	}
 	return engine.Open(ctx, o)
+}
+
+// engines connects to all engines that the configuration names. Of several, those that cannot be reached are left out,
+// with a warning for each, as long as there is one.
+func (a *app) engines(ctx context.Context, cfg *config.Config) (all []*engine.Engine, warnings []string, err error) {
+	o, err := a.engineOptions(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	each := engine.Each(o)
+	opened, errs := make([]*engine.Engine, len(each)), make([]error, len(each))
+	var wait sync.WaitGroup
+	for i := range each {
+		wait.Go(func() { opened[i], errs[i] = engine.Open(ctx, each[i]) })
+	}
+	wait.Wait()
+	var l fault.List
+	for i, e := range opened {
+		switch {
+		case errs[i] == nil:
+			all = append(all, e)
+		case fault.Worst(errs[i]) == fault.Engine:
+			l.Add(errs[i])
+			warnings = append(warnings, "left out: "+errs[i].Error())
+		default: // a mistake, or an interrupt
+			err = errors.Join(err, errs[i])
+		}
+	}
+	if err == nil && len(all) > 0 {
+		return all, warnings, nil
+	}
+	for _, e := range all {
+		e.Close()
+	}
+	return nil, nil, errors.Join(err, l.Err())
 }
 
 func (a *app) engineOptions(cfg *config.Config) (engine.Options, error) {

@@ -104,7 +104,7 @@ var buildFlags = []struct{ name, key, usage string }{
 	{"link", "build.link", "`static` or dynamic"},
 	{"network", "build.network", "`none`, or default to let build scripts and tests use the network"},
 	{"builder", "builder", "`NAME` of a buildx builder"},
-	{"engine", "engine", "`ENGINE`: embedded, docker or an address such as tcp://host:1234"},
+	{"engine", "engine", "`ENGINE`: embedded, docker or an address such as tcp://host:1234; several with commas share the lambdas"},
 	{"progress", "progress", "`MODE` of the display: auto, plain, tty, quiet or rawjson"},
 	{"config", "config", "`FILE` to read in place of lpipe.toml"},
 }

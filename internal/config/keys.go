@@ -58,7 +58,7 @@ var buildKeys = []key{
 var table = slices.Concat(
 	[]key{
 		{name: "lambdas", kind: list, derived: "the binary targets of the workspace's default members", check: checkPattern, meaning: "the binary targets to build, as names or patterns"},
-		{name: "engine", derived: "what the machine has", check: checkPlain, meaning: "embedded, docker or an address"},
+		{name: "engine", derived: "what the machine has", check: checkPlain, meaning: "embedded, docker or an address; several with commas between them share the lambdas of a build"},
 		{name: "builder", check: checkName, meaning: "a buildx builder to use"},
 		{name: "progress", derived: "`auto`; `plain` in CI", choices: []string{"auto", "plain", "tty", "quiet", "rawjson"}, initial: []string{"auto"}, meaning: "the display"},
 		{name: "push", kind: toggle, initial: []string{"false"}, meaning: "whether to push each lambda as an image"},

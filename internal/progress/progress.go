@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"strings"
 	"sync"
@@ -39,17 +40,24 @@ type Options struct {
 
 // Display shows the steps of one run. It is ready after [Start] and must be ended with Wait.
 type Display struct {
-	in   chan *client.SolveStatus
+	in     chan *client.SolveStatus
+	engine string // of a part, see [Display.Part]
+	*board
+}
+
+// board is what all parts of a display share.
+type board struct {
 	said chan string
 	done chan struct{}
 
 	mode   progressui.DisplayMode
 	rename func(string) string
 
-	mu     sync.Mutex
-	owners map[digest.Digest]map[string]bool
-	labels map[string]bool
-	steps  map[digest.Digest]*step
+	mu      sync.Mutex
+	owners  map[digest.Digest]map[string]bool
+	engines map[digest.Digest]string // of the steps of parts
+	labels  map[string]bool
+	steps   map[digest.Digest]*step
 }
 
 type step struct {
@@ -79,16 +87,16 @@ func Start(ctx context.Context, o Options) (*Display, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the progress display: %w", err)
 	}
-	d := &Display{
-		in:     make(chan *client.SolveStatus),
-		said:   make(chan string),
-		done:   make(chan struct{}),
-		rename: o.Rename,
-		mode:   mode,
-		owners: map[digest.Digest]map[string]bool{},
-		labels: map[string]bool{},
-		steps:  map[digest.Digest]*step{},
-	}
+	d := &Display{in: make(chan *client.SolveStatus), board: &board{
+		said:    make(chan string),
+		done:    make(chan struct{}),
+		rename:  o.Rename,
+		mode:    mode,
+		owners:  map[digest.Digest]map[string]bool{},
+		engines: map[digest.Digest]string{},
+		labels:  map[string]bool{},
+		steps:   map[digest.Digest]*step{},
+	}}
 	heartbeat := io.Discard
 	if mode == progressui.PlainMode {
 		heartbeat = between{out.(*lineWriter)}
@@ -113,6 +121,8 @@ func (d *Display) Own(label string, steps []digest.Digest) {
 	defer d.mu.Unlock()
 	d.labels[label] = true
 	for _, s := range steps {
+		s = d.key(s)
+		d.engines[s] = d.engine
 		if d.owners[s] == nil {
 			d.owners[s] = map[string]bool{}
 		}
@@ -124,7 +134,7 @@ func (d *Display) Own(label string, steps []digest.Digest) {
 func (d *Display) Again() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	clear(d.owners)
+	maps.DeleteFunc(d.owners, func(s digest.Digest, _ map[string]bool) bool { return d.engines[s] == d.engine })
 }
 
 // Count returns how many steps ran or were found in the cache, and how many of them were found. Sending a
@@ -168,7 +178,7 @@ func (d *Display) Steps() []Step {
 func (d *Display) Log(dgst digest.Digest) (name, log string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if s := d.steps[dgst]; s != nil {
+	if s := d.steps[d.key(dgst)]; s != nil {
 		return s.name, string(s.log)
 	}
 	return "", ""
@@ -232,6 +242,9 @@ func (d *Display) observe(status *client.SolveStatus) {
 			for label := range owners {
 				name = label + " " + name
 			}
+		}
+		if engine := d.engines[v.Digest]; engine != "" {
+			name += " on " + engine
 		}
 		s.raw, s.name, v.Name = v.Name, name, name
 		if d.mode == progressui.PlainMode && v.Error != "" && !strings.HasSuffix(v.Error, context.Canceled.Error()) {

@@ -35,6 +35,7 @@ type Lambda struct {
 	Target  string `json:"target"`
 	Base    string `json:"base"` // the base image, with the digest that was used when it is known
 	Network bool   `json:"network,omitempty"`
+	Engine  string `json:"engine,omitempty"` // where it was built, when there are several
 
 	Error string `json:"error,omitempty"` // why there is no result; the fields below are unset then
 

@@ -77,8 +77,9 @@ type Request struct {
 
 // Outcome is what became of one job.
 type Outcome struct {
-	Files map[string][]byte // what the stage holds, by name; nil when Err is set
-	Err   error
+	Files  map[string][]byte // what the stage holds, by name; nil when Err is set
+	Err    error
+	Engine string // where it was solved, "" where there is only one engine
 }
 
 // Result is what became of a run.
@@ -95,6 +96,10 @@ type Result struct {
 // whole: the engine is gone or ctx was cancelled. Failures of single jobs are in their outcomes.
 func Run(ctx context.Context, c *client.Client, r Request, d *progress.Display) (*Result, error) {
 	defer close(d.Status())
+	return run(ctx, c, r, d)
+}
+
+func run(ctx context.Context, c *client.Client, r Request, d *progress.Display) (*Result, error) {
 	mounts, stores, err := contexts(r.Jobs)
 	if err != nil {
 		return nil, err
