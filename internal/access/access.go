@@ -70,7 +70,7 @@ func New(o Options) (*Access, error) {
 	a := &Access{o: o, given: given}
 	a.prepare = sync.OnceValues(func() (*grants, error) {
 		// Not the context of the caller: all steps of a run share what is prepared once.
-		g, err := a.grant(context.Background())
+		g, err := a.grant(context.Background()) //nolint:forbidigo // see above
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.failed = err

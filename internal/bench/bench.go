@@ -33,7 +33,7 @@ type bench struct {
 	edits    int
 }
 
-func newBench(ctx context.Context, o options, log io.Writer) (*bench, error) {
+func newBench(o options, log io.Writer) (*bench, error) {
 	b := &bench{
 		options: o, log: log, projects: map[string]project{}, known: map[string]*peer{}, warm: map[*peer]bool{},
 		target: "x86_64-unknown-linux-gnu",
@@ -141,7 +141,7 @@ func (b *bench) compare(ctx context.Context, s scenario) ([]Series, error) {
 	var peers []*peer
 	var all []Series
 	for _, name := range b.peersOf(s) {
-		peer, err := b.known[p.name+name], error(nil)
+		peer := b.known[p.name+name]
 		if peer == nil {
 			if peer, err = b.peer(ctx, name, p); err != nil {
 				return nil, err

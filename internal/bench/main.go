@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	if o.render {
 		return write(o.out, all)
 	}
-	b, err := newBench(ctx, o, log)
+	b, err := newBench(o, log)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,9 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -99,7 +101,7 @@ func (r *run) writeBase(at config.Origin, old, pinned string) error {
 		name = filepath.Join("/", name)
 	}
 	text, err := os.ReadFile(name)
-	if err != nil && !os.IsNotExist(err) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("reading lpipe.toml: %w", err)
 	}
 	changed, ok := pinBase(text, at.Line, old, pinned)

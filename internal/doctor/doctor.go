@@ -49,7 +49,7 @@ func Engine(ctx context.Context, o engine.Options) []Check {
 func runc() Check {
 	for _, name := range []string{"buildkit-runc", "runc", "/usr/sbin/runc", "/sbin/runc"} {
 		if found, err := exec.LookPath(name); err == nil {
-			version, _ := exec.Command(found, "--version").Output()
+			version, _ := exec.Command(found, "--version").Output() //nolint:forbidigo // it prints a line and ends
 			first, _, _ := strings.Cut(string(version), "\n")
 			return Check{"runc", strings.TrimSuffix(found+", "+first, ", "), nil}
 		}

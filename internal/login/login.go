@@ -72,7 +72,7 @@ func (l *Logins) Session() session.Attachable {
 		AuthConfigProvider: func(_ context.Context, host string, _ []string, _ authprovider.ExpireCachedAuthCheck) (types.AuthConfig, error) {
 			config, err := l.get(host)
 			if err != nil {
-				return types.AuthConfig{}, nil // said by get; the registry may not want any
+				return types.AuthConfig{}, nil //nolint:nilerr // said by get; the registry may not want any
 			}
 			return config, nil
 		},

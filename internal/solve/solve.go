@@ -158,7 +158,7 @@ func solveAll(ctx context.Context, f *frontend, r Request, d *progress.Display, 
 	if len(r.CacheTo) == 0 {
 		return gateway.NewResult(), ctx.Err()
 	}
-	return marker(ctx, f, r, d, states, result)
+	return marker(ctx, f, r, states, result)
 }
 
 // one solves one job and reads the files of its stage.
@@ -187,7 +187,7 @@ func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *
 
 // marker solves a result that depends on every step which succeeded, and on nothing that failed: a cache
 // export takes only the steps behind a result, and a failed solve exports nothing.
-func marker(ctx context.Context, f *frontend, r Request, d *progress.Display, states []llb.State, result *Result) (*gateway.Result, error) {
+func marker(ctx context.Context, f *frontend, r Request, states []llb.State, result *Result) (*gateway.Result, error) {
 	all := llb.Scratch()
 	keep := func(from llb.State, file, label string) {
 		all = all.File(llb.Copy(from, file, path.Join("/", label)+"/", &llb.CopyInfo{CreateDestPath: true}),
