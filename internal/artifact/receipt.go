@@ -45,8 +45,8 @@ type message struct {
 }
 
 // ReadReceipt reads the lines that "cargo build --message-format=json" wrote and returns what they say about a
-// binary target of a package. Lines that are not cargo's, such as those of build scripts, are passed over.
-func ReadReceipt(messages []byte, pkg, bin string) (Receipt, error) {
+// target of a package; kind is "bin" or "example". Lines that are not cargo's, such as those of build scripts, are passed over.
+func ReadReceipt(messages []byte, pkg, kind, bin string) (Receipt, error) {
 	var found []Receipt
 	var bins []string
 	finished := false
@@ -59,7 +59,7 @@ func ReadReceipt(messages []byte, pkg, bin string) (Receipt, error) {
 		case "build-finished":
 			finished = m.Success
 		case "compiler-artifact":
-			if m.Executable == "" || m.Profile.Test || !slices.Contains(m.Target.Kind, "bin") && !slices.Contains(m.Target.Kind, "example") {
+			if m.Executable == "" || m.Profile.Test || !slices.Contains(m.Target.Kind, kind) {
 				continue
 			}
 			name, version := packageID(m.PackageID)

@@ -38,11 +38,15 @@ func TestReadReceipt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			line := built(id, "bin", "bootstrap", "/t/bootstrap")
-			got, err := ReadReceipt([]byte(noise+line+line+finished), "echo", "bootstrap")
+			got, err := ReadReceipt([]byte(noise+line+line+finished), "echo", "bin", "bootstrap")
 			if err != nil || got != want {
 				t.Errorf("%+v %v", got, err)
 			}
 		})
+	}
+	got, err := ReadReceipt([]byte(noise+finished), "echo", "example", "bootstrap")
+	if err != nil || got.Executable != "/t/examples/bootstrap" {
+		t.Errorf("an example: %+v %v", got, err)
 	}
 }
 
@@ -61,7 +65,7 @@ func TestReadReceiptRefuses(t *testing.T) {
 		"a cut line":          {line[:len(line)-20] + "\n" + finished, "it built no program", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ReadReceipt([]byte(c.messages), "echo", "echo")
+			_, err := ReadReceipt([]byte(c.messages), "echo", "bin", "echo")
 			checkErrors(t, err, fault.Artifact, c.want)
 			if fix := err.(*fault.Error).Fix; !strings.Contains(fix, c.fix) {
 				t.Errorf("fix %q, want %q", fix, c.fix)
@@ -92,7 +96,7 @@ func TestReceiptAndInspectOnCargosOutput(t *testing.T) {
 	if err != nil {
 		needPart(t, "a working cargo: "+stderr.String(), false)
 	}
-	r, err := ReadReceipt(out, "tiny", "bootstrap")
+	r, err := ReadReceipt(out, "tiny", "bin", "bootstrap")
 	if err != nil || r.Version != "0.3.0" || r.OptLevel != "3" || !r.DebugAssertions || r.Fresh {
 		t.Fatalf("%+v %v\n%s", r, err, out)
 	}
@@ -111,7 +115,7 @@ func FuzzReadReceipt(f *testing.F) {
 	f.Add([]byte(built("echo 0.0.0-skel (path+file:///src/echo)", "bin", "echo", "/t/echo") + finished))
 	f.Add([]byte("{\n}\n#@ ()"))
 	f.Fuzz(func(t *testing.T, messages []byte) {
-		r, err := ReadReceipt(messages, "echo", "echo")
+		r, err := ReadReceipt(messages, "echo", "bin", "echo")
 		if err == nil && (r.Package != "echo" || r.Bin != "echo" || r.Executable == "" || r.Version == skeletonVersion) {
 			t.Errorf("accepted %+v", r)
 		}

@@ -36,7 +36,7 @@ func (r *run) deliver(l *plan.Lambda, o solve.Outcome) (report.Lambda, []string,
 	if r.stage == dockerfile.StageTest {
 		return out, nil, nil
 	}
-	receipt, err := artifact.ReadReceipt(o.Files[dockerfile.FileReceipt], l.Package.Name, l.Bin)
+	receipt, err := artifact.ReadReceipt(o.Files[dockerfile.FileReceipt], l.Package.Name, l.Kind, l.Bin)
 	if err != nil {
 		return out, nil, err
 	}
