@@ -29,7 +29,7 @@ func Engine(ctx context.Context, o engine.Options) []Check {
 	if err != nil {
 		return []Check{{"engine", "", err}}
 	}
-	checks := []Check{{"engine", fmt.Sprintf("%s at %s, by %s", choice.Kind, choice.Address, choice.Why), nil}}
+	checks := []Check{{"engine", fmt.Sprintf("%s at %s (%s)", choice.Kind, choice.Address, choice.Why), nil}}
 	for _, s := range choice.Skipped {
 		checks[0].Detail += "; passed over " + s
 	}
