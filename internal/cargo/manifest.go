@@ -123,7 +123,7 @@ func (m *Manifest) ReplaceStrings(with map[string]string) []byte {
 			return
 		}
 		if text, ok := with[strings.Join(key, ".")]; ok {
-			edits = append(edits, edit{uint32(value.Raw.Offset), uint32(value.Raw.Offset + value.Raw.Length), `"` + text + `"`})
+			edits = append(edits, edit{value.Raw.Offset, value.Raw.Offset + value.Raw.Length, `"` + text + `"`})
 		}
 	})
 	var out []byte

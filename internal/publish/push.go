@@ -133,7 +133,7 @@ func (r *repository) send(ctx context.Context, method, to, mediaType string, bod
 			return answer{response}, nil
 		}
 		if response.StatusCode == http.StatusUnauthorized && len(challenged) == 0 {
-			challenged = append(challenged, response)
+			challenged = append(challenged, response) //nolint:bodyclose // closed above
 			if err := r.authorizer.AddResponses(ctx, challenged); err != nil {
 				return answer{}, &refusal{err: err, status: response.StatusCode, words: clean(words)}
 			}

@@ -38,7 +38,9 @@ func TestMarkdownIsOneTableWhateverIsInIt(t *testing.T) {
 func TestOutputs(t *testing.T) {
 	s := twoLambdas()
 	want := []Pair{
-		{"zip_my_echo", "target/lambda/my-echo/bootstrap.zip"}, {"sha256_my_echo", "ab"}, {"code_sha256_my_echo", "qw=="},
+		{"zip_my_echo", "target/lambda/my-echo/bootstrap.zip"},
+		{"sha256_my_echo", "ab"},
+		{"code_sha256_my_echo", "qw=="},
 		{"image_my_echo", "r/my-echo:v1@sha256:1"},
 	}
 	if got := Outputs(s); !slices.Equal(got, want) {

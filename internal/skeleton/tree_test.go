@@ -58,10 +58,9 @@ func closure(t *testing.T, dir string) *Tree {
 
 // pipe is both ends of a connection as fsutil wants it.
 type pipe struct {
-	ctx  context.Context
-	in   <-chan []byte
-	out  chan<- []byte
-	done <-chan struct{}
+	ctx context.Context
+	in  <-chan []byte
+	out chan<- []byte
 }
 
 type message interface {
