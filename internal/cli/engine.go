@@ -112,7 +112,11 @@ it has been idle. "status" tells whether it runs and where its log is, "stop" en
 				if err != nil {
 					return err
 				}
-				return daemon.Run(cmd.Context(), c)
+				err = daemon.Run(cmd.Context(), c)
+				if cmd.Context().Err() != nil {
+					return nil // asked to leave, be it while it started: who wants it starts it again
+				}
+				return err
 			},
 		})
 	return cmd

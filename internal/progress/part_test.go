@@ -29,6 +29,8 @@ func TestEqualStepsOfTwoEnginesStayApart(t *testing.T) {
 	}
 	one.Status() <- &client.SolveStatus{Vertexes: vertex(true), Logs: log("of one")}
 	two.Status() <- &client.SolveStatus{Vertexes: vertex(false), Logs: log("of two")}
+	one.Flush()
+	two.Flush()
 	endOne()
 	endTwo()
 	if steps, cached := d.Count(); steps != 2 || cached != 1 {

@@ -108,6 +108,13 @@ func Start(ctx context.Context, o Options) (*Display, error) {
 // Status is the channel to hand to the BuildKit client.
 func (d *Display) Status() chan *client.SolveStatus { return d.in }
 
+// Flush returns when all that was sent to Status before is remembered, for Log and Count.
+func (d *Display) Flush() {
+	// The display takes the next status when it is done with the last; a part has one more on its way.
+	d.in <- &client.SolveStatus{}
+	d.in <- &client.SolveStatus{}
+}
+
 // Wait returns when the channel was closed and everything is drawn.
 func (d *Display) Wait() { <-d.done }
 
@@ -207,7 +214,9 @@ func (d *Display) run(ctx context.Context, ui progressui.Display, heartbeat io.W
 			}
 			last = time.Now()
 			d.observe(status)
-			drawn <- status
+			if len(status.Vertexes)+len(status.Statuses)+len(status.Logs)+len(status.Warnings) > 0 {
+				drawn <- status
+			}
 		case line := <-d.said:
 			d.say(line, heartbeat, drawn)
 		case <-tick.C:

@@ -56,6 +56,8 @@ func attempt(ctx context.Context, c *client.Client, r Request, opt client.SolveO
 		return refs, err
 	}, status)
 	<-relayed
+	d.Flush() // the last words of the steps that failed
+	explain(r, result.Outcomes, d)
 	result.Bases = f.images.digests()
 	result.Warnings = append(result.Warnings, w.imports...)
 	stall := stallOf(inner)

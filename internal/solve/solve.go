@@ -152,9 +152,6 @@ func solveAll(ctx context.Context, f *frontend, r Request, d *progress.Display, 
 	if failed := importFailure(r, result.Outcomes); failed != nil && ctx.Err() == nil {
 		return nil, failed
 	}
-	if ctx.Err() == nil {
-		explain(r, result.Outcomes, d)
-	}
 	if len(r.CacheTo) == 0 {
 		return gateway.NewResult(), ctx.Err()
 	}
