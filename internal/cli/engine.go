@@ -114,7 +114,7 @@ it has been idle. "status" tells whether it runs and where its log is, "stop" en
 				}
 				err = daemon.Run(cmd.Context(), c)
 				if cmd.Context().Err() != nil {
-					return nil // asked to leave, be it while it started: who wants it starts it again
+					return nil //nolint:nilerr // asked to leave, be it while it started: who wants it starts it again
 				}
 				return err
 			},
