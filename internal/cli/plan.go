@@ -80,12 +80,10 @@ func (a *app) onlySince(ctx context.Context, p *project, rev string, settings []
 	if err != nil {
 		return nil, err
 	}
-	before := map[string]since.Fingerprint{}
+	var before map[string]since.Fingerprint
 	// A project that was not there, or could not be planned, has no lambda that is still the same.
 	if old, err := a.openOn(disk, p.dir, nil, settings); err == nil {
-		if before, err = fingerprints(old); err != nil {
-			before = nil
-		}
+		before, _ = fingerprints(old)
 	}
 	now, err := fingerprints(p)
 	if err != nil {
@@ -93,14 +91,10 @@ func (a *app) onlySince(ctx context.Context, p *project, rev string, settings []
 	}
 	why := map[string][]string{}
 	for label, f := range now {
-		old, known := before[label]
-		switch {
-		case !known:
+		if old, known := before[label]; !known {
 			why[label] = []string{"new"}
-		default:
-			if changed := f.Changes(old); len(changed) > 0 {
-				why[label] = changed
-			}
+		} else if changed := f.Changes(old); len(changed) > 0 {
+			why[label] = changed
 		}
 	}
 	p.plan.Keep(func(l *plan.Lambda) bool { return len(why[l.Label()]) > 0 })

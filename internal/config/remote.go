@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"lpipe/cache"
+	"lpipe/internal/fault"
 )
 
 var (
@@ -77,7 +78,7 @@ func checkCache(parse func(string) (cache.Entry, error)) check {
 	return func(_, v string) (why, fix string) {
 		var whys, fixes []string
 		_, err := parse(v)
-		for _, err := range parts(err) {
+		for _, err := range fault.Parts(err) {
 			why := err.Error()
 			if e := (*cache.Error)(nil); errors.As(err, &e) {
 				why = strings.TrimPrefix(e.Option+": "+e.What, ": ")
@@ -89,19 +90,4 @@ func checkCache(parse func(string) (cache.Entry, error)) check {
 		}
 		return strings.Join(whys, "\n"), strings.Join(fixes, "\n")
 	}
-}
-
-// parts returns the errors that err joins, err itself when it joins none.
-func parts(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []error
-		for _, e := range joined.Unwrap() {
-			all = append(all, parts(e)...)
-		}
-		return all
-	}
-	if err == nil {
-		return nil
-	}
-	return []error{err}
 }
