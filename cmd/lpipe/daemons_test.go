@@ -90,7 +90,7 @@ func startDaemon(ts *testscript.TestScript, socket string, namespaces uintptr, c
 	ts.Check(err)
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces, Unshareflags: syscall.CLONE_NEWNS} // what it mounts goes with it
 	if err := cmd.Start(); err != nil {
 		ts.Fatalf("starting %s: %v", command[0], err)
 	}

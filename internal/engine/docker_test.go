@@ -62,7 +62,8 @@ func dockerd(t *testing.T) string {
 	socket := filepath.Join(dir, "docker.sock")
 	cmd := exec.Command(path, "--data-root", dir+"/data", "--exec-root", dir+"/exec", "--pidfile", dir+"/pid", "-H", "unix://"+socket,
 		"--iptables=false", "--ip6tables=false")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	// What it mounts goes with it, so that nothing keeps its folder from being removed.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Unshareflags: syscall.CLONE_NEWNS}
 	run(t, filepath.Join(dir, "log"), cmd)
 	awaitListener(t, "unix", socket)
 	return "unix://" + socket

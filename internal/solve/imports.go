@@ -14,6 +14,8 @@ import (
 	"github.com/moby/buildkit/client/llb/sourceresolver"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
+	"github.com/moby/buildkit/util/grpcerrors"
+	"google.golang.org/grpc/codes"
 )
 
 // importTimeout is how long a registry may take to say whether it has a cache. It says so in milliseconds.
@@ -70,8 +72,9 @@ func look(ctx context.Context, g gateway.Client, ref string, limit time.Duration
 		LogName:  lookName + ref,
 		ImageOpt: &sourceresolver.ResolveImageOpt{},
 	})
-	if err != nil && ctx.Err() == nil && inner.Err() != nil {
-		return inner.Err()
+	// The engine knows the limit as well, and may say that it has passed before this side's clock does.
+	if err != nil && ctx.Err() == nil && (inner.Err() != nil || grpcerrors.Code(err) == codes.DeadlineExceeded) {
+		return context.DeadlineExceeded
 	}
 	return err
 }
