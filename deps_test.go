@@ -73,7 +73,7 @@ var lpipeMap = map[string]row{
 		why: "BuildKit's own daemon, wired; it knows nothing of lambdas",
 	},
 	"internal/engine/enginetest": {
-		imports: in("internal/engine", "internal/testparts", "github.com/tonistiigi/fsutil", buildkit),
+		imports: in("internal/engine", "internal/testparts", "internal/testparts/require", "github.com/tonistiigi/fsutil", buildkit),
 		why:     "one suite that every engine passes, over the client alone", testOnly: true,
 	},
 	"internal/trace":    {why: "every package that takes time may import it, so it imports nothing of lpipe"},
@@ -109,8 +109,13 @@ var lpipeMap = map[string]row{
 		imports: in("internal/cargo", "internal/skeleton", "github.com/spf13/pflag"),
 		why:     "a program of its own, which measures lpipe from outside and takes from it only how a project is read",
 	},
+	"internal/testparts/require": {why: "every test may import it, so it imports nothing", testOnly: true},
+	"internal/testparts/suite": {
+		imports: in("internal/testparts/require"),
+		why:     "a program of its own, which runs the tests and knows only how they say that they were left out", testOnly: true,
+	},
 	"internal/testparts": {
-		imports: in("github.com/distribution/distribution/v3", "github.com/klauspost/compress", "github.com/opencontainers", "github.com/pelletier/go-toml/v2",
+		imports: in("internal/testparts/require", "github.com/distribution/distribution/v3", "github.com/klauspost/compress", "github.com/opencontainers", "github.com/pelletier/go-toml/v2",
 			"github.com/rogpeppe/go-internal", "github.com/sirupsen/logrus", "golang.org/x/crypto"),
 		why: "the real parts that tests run against; nothing of lpipe may be needed to start them", testOnly: true,
 	},

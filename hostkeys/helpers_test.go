@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -126,18 +125,6 @@ func listen(t *testing.T, handle func(net.Conn)) string {
 		running.Wait()
 	})
 	return listener.Addr().String()
-}
-
-// need skips the test for want of a part of the system, or fails it where all parts are promised.
-func need(t *testing.T, what string, ok bool) {
-	t.Helper()
-	switch {
-	case ok:
-	case os.Getenv("LPIPE_TEST_PARTS") == "require":
-		t.Fatalf("this test needs %s", what)
-	default:
-		t.Skipf("this test needs %s", what)
-	}
 }
 
 func types(pins []Pin) string {

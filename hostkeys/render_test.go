@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/crypto/ssh"
+
+	"lpipe/internal/testparts/require"
 )
 
 func TestRenderHasTheHostsAskedForAndAllRevokedKeys(t *testing.T) {
@@ -48,7 +50,7 @@ func TestRenderNamesEveryHostWithoutAPin(t *testing.T) {
 // OpenSSH itself reads the rendered file: it goes on to the login, or it does not.
 func TestOpenSSHDecidesByTheRenderedFileAsCheckDoes(t *testing.T) {
 	client, err := exec.LookPath("ssh")
-	need(t, "the OpenSSH client", err == nil)
+	require.Part(t, err == nil, "the OpenSSH client", "apt-get install openssh-client")
 	for _, tt := range []struct {
 		name string
 		key  ssh.Signer

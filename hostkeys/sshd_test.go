@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"lpipe/internal/testparts/require"
 )
 
 func TestProbeAsksOpenSSHForThePinnedKey(t *testing.T) {
@@ -82,11 +84,11 @@ func newSSHD(t *testing.T) *sshd {
 	t.Helper()
 	const program = "/usr/sbin/sshd"
 	_, err := os.Stat(program)
-	need(t, "OpenSSH's sshd", err == nil)
+	require.Part(t, err == nil, "OpenSSH's sshd", "apt-get install openssh-server")
 	if os.Getuid() == 0 {
 		// The empty folder that sshd, as root, confines itself to: Debian's service makes it when it starts.
 		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
-			need(t, "/run/sshd", false)
+			require.Part(t, false, "/run/sshd", "mkdir it as root")
 		}
 	}
 	dir := t.TempDir()

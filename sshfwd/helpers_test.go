@@ -16,18 +16,6 @@ import (
 
 func pemText(b *pem.Block) string { return string(pem.EncodeToMemory(b)) }
 
-// need skips the test if a part is missing, or fails it where all parts are required.
-func need(t testing.TB, what string, ok bool) {
-	t.Helper()
-	if ok {
-		return
-	}
-	if os.Getenv("LPIPE_TEST_PARTS") == "require" {
-		t.Fatalf("needs %s", what)
-	}
-	t.Skipf("needs %s", what)
-}
-
 // touchAgent stands for an agent with one hardware key.
 type touchAgent struct {
 	agent.ExtendedAgent

@@ -19,6 +19,8 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 	"golang.org/x/crypto/ssh/knownhosts"
+
+	"lpipe/internal/testparts/require"
 )
 
 // sshdPath is where Debian installs the server, which is on few users' PATH.
@@ -28,12 +30,12 @@ func needOpenSSH(t testing.TB) {
 	t.Helper()
 	for _, program := range []string{"ssh", "ssh-keygen", "ssh-add", "ssh-agent", sshdPath} {
 		_, err := exec.LookPath(program)
-		need(t, program, err == nil)
+		require.Part(t, err == nil, program, "apt-get install openssh-client openssh-server")
 	}
 	if os.Geteuid() == 0 {
 		// Where a service manager makes it, nobody has started sshd yet.
 		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
-			need(t, "/run/sshd, where sshd separates privileges", false)
+			require.Part(t, false, "/run/sshd, where sshd separates privileges", "mkdir it as root")
 		}
 	}
 }

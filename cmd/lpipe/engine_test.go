@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 // work holds the program and the state of the engine that all tests share.
@@ -64,7 +65,7 @@ type engine struct {
 func newEngine(t *testing.T) *engine {
 	t.Helper()
 	_, err := exec.LookPath("runc")
-	testparts.Need(t, err == nil && os.Geteuid() == 0, "root and runc", "apt-get install runc")
+	require.Part(t, err == nil && os.Geteuid() == 0, "root and runc", "apt-get install runc")
 	base := testparts.BaseImage(t)
 	bin, err := program()
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 // TestProjects builds, for real, the projects that plain cargo builds and that a build tool with a dependency layer
@@ -42,7 +43,7 @@ func TestProjects(t *testing.T) {
 				t.Fatal(err)
 			}
 			key := testparts.Keys(string(data))
-			if key["slow"] != "" && os.Getenv("LPIPE_TEST_ALL") == "" {
+			if key["slow"] != "" && !require.Slow(t) {
 				return
 			}
 			t.Parallel()

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 // step is a machine like the one of the fetch step, with git.sh at a place of its own and an ssh that records how it
@@ -117,7 +118,7 @@ func TestTheListDecidesWhatIsFetchedOverSSH(t *testing.T) {
 func TestTheListDecidesWhoGetsTheToken(t *testing.T) {
 	backend := filepath.Join(output(t, "git", "--exec-path"), "git-http-backend")
 	_, err := os.Stat(backend)
-	testparts.Need(t, err == nil, "git-http-backend", "apt-get install git")
+	require.Part(t, err == nil, "git-http-backend", "apt-get install git")
 	root := t.TempDir()
 	for _, name := range []string{"org/three", "org/other", "org/four"} {
 		testparts.Repository(t, root, name+".git", map[string]string{"a": "b"})
@@ -214,7 +215,7 @@ func TestGitScriptIsPortable(t *testing.T) {
 	for _, checker := range [][]string{{"dash", "-n"}, {"busybox", "ash", "-n"}, {"shellcheck", "--shell=sh", "-"}} {
 		t.Run(checker[0], func(t *testing.T) {
 			_, err := exec.LookPath(checker[0])
-			testparts.Need(t, err == nil, checker[0], "apt-get install "+checker[0])
+			require.Part(t, err == nil, checker[0], "apt-get install "+checker[0])
 			cmd := exec.Command(checker[0], checker[1:]...)
 			cmd.Stdin = bytes.NewReader(gitScript)
 			if out, err := cmd.CombinedOutput(); err != nil {
@@ -227,6 +228,6 @@ func TestGitScriptIsPortable(t *testing.T) {
 func output(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	out, err := exec.Command(name, args...).Output()
-	testparts.Need(t, err == nil, name, "apt-get install "+name)
+	require.Part(t, err == nil, name, "apt-get install "+name)
 	return strings.TrimSpace(string(out))
 }

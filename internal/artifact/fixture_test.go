@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"lpipe/internal/testparts/require"
 )
 
 // fixture describes a tiny ELF file. The zero value is a static x86_64 program.
@@ -119,30 +121,18 @@ const (
 	glibcARM = "/lib/ld-linux-aarch64.so.1"
 )
 
-// needPart skips the test for want of a part of the machine, or fails it where all parts are required.
-func needPart(t testing.TB, what string, ok bool) {
-	t.Helper()
-	if ok {
-		return
-	}
-	if os.Getenv("LPIPE_TEST_PARTS") == "require" {
-		t.Fatalf("%s is required", what)
-	}
-	t.Skipf("needs %s", what)
-}
-
 // compile builds a C program with gcc and returns its bytes.
 func compile(t *testing.T, source string, flags ...string) []byte {
 	t.Helper()
 	gcc, err := exec.LookPath("gcc")
-	needPart(t, "gcc", err == nil)
+	require.Part(t, err == nil, "gcc", "apt-get install gcc")
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "main.c"), filepath.Join(dir, "main")
 	if err := os.WriteFile(in, []byte(source), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if msg, err := exec.Command(gcc, append(flags, "-o", out, in)...).CombinedOutput(); err != nil {
-		needPart(t, "a gcc that takes "+flags[0]+": "+string(msg), false)
+		require.Part(t, false, "a gcc that takes "+flags[0], string(msg))
 	}
 	b, err := os.ReadFile(out)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/testparts/require"
 )
 
 const finished = `{"reason":"build-finished","success":true}` + "\n"
@@ -77,7 +78,7 @@ func TestReadReceiptRefuses(t *testing.T) {
 // TestReceiptAndInspectOnCargosOutput builds the smallest package with the cargo of this machine.
 func TestReceiptAndInspectOnCargosOutput(t *testing.T) {
 	cargo, err := exec.LookPath("cargo")
-	needPart(t, "cargo", err == nil)
+	require.Part(t, err == nil, "cargo", "apt-get install cargo, or https://rustup.rs")
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"Cargo.toml": "[package]\nname = \"tiny\"\nversion = \"0.3.0\"\nedition = \"2021\"\n[[bin]]\nname = \"bootstrap\"\npath = \"main.rs\"\n[profile.release]\ndebug-assertions = true\n",
@@ -94,7 +95,7 @@ func TestReceiptAndInspectOnCargosOutput(t *testing.T) {
 	build.Stderr = &stderr
 	out, err := build.Output()
 	if err != nil {
-		needPart(t, "a working cargo: "+stderr.String(), false)
+		require.Part(t, false, "a working cargo", stderr.String())
 	}
 	r, err := ReadReceipt(out, "tiny", "bin", "bootstrap")
 	if err != nil || r.Version != "0.3.0" || r.OptLevel != "3" || !r.DebugAssertions || r.Fresh {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/testparts/require"
 )
 
 // The test binary, started with this variable, writes the second generation of files into the folder it names,
@@ -171,10 +172,10 @@ func TestConcurrentWritersDoNotMix(t *testing.T) {
 }
 
 func TestFullDiskLeavesTheOldFiles(t *testing.T) {
-	needPart(t, "root, to mount a small file system", os.Geteuid() == 0)
+	require.Part(t, os.Geteuid() == 0, "root, to mount a small file system", "run as root")
 	dir := t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", dir).CombinedOutput(); err != nil {
-		needPart(t, "mount: "+string(out), false)
+		require.Part(t, false, "a mount", string(out))
 	}
 	defer func() {
 		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {

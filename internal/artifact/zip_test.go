@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/testparts/require"
 )
 
 func sample() []Entry {
@@ -144,7 +145,7 @@ func TestOtherReadersAgree(t *testing.T) {
 	}
 	t.Run("unzip", func(t *testing.T) {
 		unzip, err := exec.LookPath("unzip")
-		needPart(t, "unzip", err == nil)
+		require.Part(t, err == nil, "unzip", "apt-get install unzip")
 		t.Setenv("LC_ALL", "C.UTF-8") // or unzip changes names that are not ASCII
 		out, err := exec.Command(unzip, "-Z", path).CombinedOutput()
 		if err != nil {
@@ -170,7 +171,7 @@ func TestOtherReadersAgree(t *testing.T) {
 	})
 	t.Run("python", func(t *testing.T) {
 		python, err := exec.LookPath("python3")
-		needPart(t, "python3", err == nil)
+		require.Part(t, err == nil, "python3", "apt-get install python3")
 		out, err := exec.Command(python, "-c", `
 import sys, zipfile
 z = zipfile.ZipFile(sys.argv[1])

@@ -18,7 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"lpipe/internal/fault"
-	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -62,7 +62,7 @@ func TestLoadAgreesWithCargo(t *testing.T) {
 		t.Skip("runs cargo, which -short leaves out")
 	}
 	_, err := exec.LookPath("cargo")
-	testparts.Need(t, err == nil, "cargo", "apt-get install cargo, or https://rustup.rs")
+	require.Part(t, err == nil, "cargo", "apt-get install cargo, or https://rustup.rs")
 	archives, err := filepath.Glob("testdata/projects/*.txtar")
 	if err != nil || len(archives) == 0 {
 		t.Fatal("no projects", err)

@@ -151,7 +151,7 @@ func (a *app) engineStop(ctx context.Context) error {
 	defer cancel()
 	stopped, err := engine.Stop(ctx, o)
 	if err != nil {
-		return &fault.Error{Kind: fault.Engine, What: "the engine did not stop", Err: err}
+		return err
 	}
 	if stopped {
 		fmt.Fprintln(a.Out, "stopped")

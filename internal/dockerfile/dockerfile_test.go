@@ -19,7 +19,7 @@ import (
 	"lpipe/internal/cargo"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
-	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -214,7 +214,7 @@ func TestScriptsAreReadByTheShell(t *testing.T) {
 	for _, command := range checkers {
 		t.Run(command[0], func(t *testing.T) {
 			_, err := exec.LookPath(command[0])
-			testparts.Need(t, err == nil, command[0], "apt-get install "+command[0])
+			require.Part(t, err == nil, command[0], "apt-get install "+command[0])
 			seen := map[string]bool{}
 			for name, v := range variants {
 				for _, s := range mustParse(t, render(t, v)) {

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 // certified serves the repositories below root from an OpenSSH server that shows a host certificate by the authority,
@@ -20,7 +20,7 @@ func certified(t *testing.T, root string, login ssh.PublicKey, authority keyPair
 	t.Helper()
 	const sshd = "/usr/sbin/sshd"
 	_, err := os.Stat(sshd)
-	testparts.Need(t, err == nil, "sshd", "apt-get install openssh-server")
+	require.Part(t, err == nil, "sshd", "apt-get install openssh-server")
 	dir, host := t.TempDir(), newKey(t)
 	signer, err := ssh.NewSignerFromSigner(authority.private)
 	if err != nil {

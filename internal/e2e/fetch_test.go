@@ -22,6 +22,7 @@ import (
 	"lpipe/internal/config"
 	"lpipe/internal/plan"
 	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 // Dependencies by branch, tag and revision, two branches of one repository, a patch, and a source that cargo's
@@ -148,7 +149,7 @@ func TestTokensAreForTheListAlone(t *testing.T) {
 	if err == nil {
 		_, err = os.Stat(backend)
 	}
-	testparts.Need(t, err == nil, "git-http-backend", "apt-get install git")
+	require.Part(t, err == nil, "git-http-backend", "apt-get install git")
 	p := &project{t: t, repo: t.TempDir()}
 	git := &cgi.Handler{Path: backend, Env: []string{
 		"GIT_PROJECT_ROOT=" + p.repo, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 // parts are shared by all tests of a run: the program, and the engine that it starts.
@@ -56,7 +57,7 @@ type project struct {
 func newProject(t *testing.T) *project {
 	t.Helper()
 	_, err := exec.LookPath("runc")
-	testparts.Need(t, err == nil && os.Geteuid() == 0, "root and runc", "apt-get install runc")
+	require.Part(t, err == nil && os.Geteuid() == 0, "root and runc", "apt-get install runc")
 	base := testparts.BaseImage(t)
 	if _, err := os.Stat(parts.program); err != nil {
 		if out, err := exec.Command("go", "build", "-o", parts.program, "lpipe/cmd/lpipe").CombinedOutput(); err != nil {
@@ -205,7 +206,7 @@ func (k keyPair) pem(t testing.TB, passphrase string) string {
 func agent(t testing.TB, keys ...keyPair) string {
 	t.Helper()
 	_, err := exec.LookPath("ssh-agent")
-	testparts.Need(t, err == nil, "ssh-agent", "apt-get install openssh-client")
+	require.Part(t, err == nil, "ssh-agent", "apt-get install openssh-client")
 	dir, err := os.MkdirTemp("", "agent-") // the path of a socket is short
 	if err != nil {
 		t.Fatal(err)

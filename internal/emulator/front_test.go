@@ -19,6 +19,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"lpipe/internal/testparts/require"
 )
 
 // stub answers with what the test says.
@@ -386,12 +388,7 @@ func FuzzURLEvent(f *testing.F) {
 // TestWithTheAWSCLI invokes by the command that people use.
 func TestWithTheAWSCLI(t *testing.T) {
 	version, err := exec.Command("aws", "--version").CombinedOutput()
-	if err != nil {
-		if os.Getenv("LPIPE_TEST_PARTS") == "require" {
-			t.Fatal("the AWS CLI is required")
-		}
-		t.Skip("needs the AWS CLI")
-	}
+	require.Part(t, err == nil, "the AWS CLI", "apt-get install awscli")
 	f := NewFunction(program(t, "run"), 2)
 	defer f.Close()
 	_, base := api(t, f, nil)

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"lpipe/internal/testparts/require"
 )
 
 // buffer is a bytes.Buffer that may be read while the program writes.
@@ -269,12 +271,7 @@ func TestRustLambda(t *testing.T) {
 	}
 	target := t.TempDir()
 	out, err := exec.Command("cargo", "build", "--locked", "--offline", "--manifest-path", manifest, "--target-dir", target).CombinedOutput()
-	if err != nil {
-		if os.Getenv("LPIPE_TEST_PARTS") == "require" {
-			t.Fatalf("cargo is required: %v\n%s", err, out)
-		}
-		t.Skipf("needs cargo: %v", err)
-	}
+	require.Part(t, err == nil, "a working cargo", string(out))
 	p := Program{Config: Config{Name: "echo"}, Path: filepath.Join(target, "debug", "echo")}
 	r := run(t, p, Event{Payload: []byte(`{"from":"the test"}`)}, Event{Payload: []byte("null")}, Event{})
 	if string(r[0].Payload) != `{"message":"hello","event":{"from":"the test"}}` || r[1].ErrorType != "Echo.NoEvent" || r[2].FunctionError != "" {

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"lpipe/internal/engine/enginetest"
-	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 func TestBuildkitdPassesTheSuite(t *testing.T) {
@@ -47,8 +47,8 @@ func TestBuildkitdPassesTheSuite(t *testing.T) {
 func buildkitd(t *testing.T, p pki) (socket, tcp string) {
 	t.Helper()
 	path, err := exec.LookPath("buildkitd")
-	testparts.Need(t, err == nil, "buildkitd", "build it from its module")
-	testparts.Need(t, os.Geteuid() == 0, "root's rights", "run as root")
+	require.Part(t, err == nil, "buildkitd", "build it from its module")
+	require.Part(t, os.Geteuid() == 0, "root's rights", "run as root")
 	dir := t.TempDir()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -71,11 +71,11 @@ func sshd(t *testing.T) string {
 	if err != nil {
 		server, err = exec.LookPath("/usr/sbin/sshd")
 	}
-	testparts.Need(t, err == nil, "sshd", "apt-get install openssh-server")
+	require.Part(t, err == nil, "sshd", "apt-get install openssh-server")
 	client, err := exec.LookPath("ssh")
-	testparts.Need(t, err == nil, "ssh", "apt-get install openssh-client")
+	require.Part(t, err == nil, "ssh", "apt-get install openssh-client")
 	buildctl, err := exec.LookPath("buildctl")
-	testparts.Need(t, err == nil, "buildctl", "build it from its module")
+	require.Part(t, err == nil, "buildctl", "build it from its module")
 	dir := t.TempDir()
 	must(t, os.Chmod(dir, 0o700))
 	_ = os.MkdirAll("/run/sshd", 0o755) // sshd's own, which its service makes

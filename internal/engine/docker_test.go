@@ -14,7 +14,7 @@ import (
 	"github.com/moby/buildkit/worker/label"
 
 	"lpipe/internal/engine/enginetest"
-	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 func TestDockerPassesTheSuite(t *testing.T) {
@@ -56,8 +56,8 @@ func TestDockerThatIsNotThere(t *testing.T) {
 func dockerd(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("dockerd")
-	testparts.Need(t, err == nil, "dockerd", "apt-get install docker.io")
-	testparts.Need(t, os.Geteuid() == 0, "root's rights", "run as root")
+	require.Part(t, err == nil, "dockerd", "apt-get install docker.io")
+	require.Part(t, os.Geteuid() == 0, "root's rights", "run as root")
 	dir := t.TempDir()
 	socket := filepath.Join(dir, "docker.sock")
 	cmd := exec.Command(path, "--data-root", dir+"/data", "--exec-root", dir+"/exec", "--pidfile", dir+"/pid", "-H", "unix://"+socket,

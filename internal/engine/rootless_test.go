@@ -16,7 +16,7 @@ import (
 	"testing"
 
 	"lpipe/internal/fault"
-	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 // As root this runs the tests of the embedded engine again, as an ordinary user. For ordinary users those tests
@@ -61,7 +61,7 @@ func userWithIDs(t *testing.T) *user.User {
 			return u
 		}
 	}
-	testparts.Need(t, false, "a user with a range in /etc/subuid", "useradd a user")
+	require.Part(t, false, "a user with a range in /etc/subuid", "useradd a user")
 	return nil
 }
 

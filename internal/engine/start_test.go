@@ -9,14 +9,14 @@ import (
 	"testing"
 	"time"
 
-	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 // embeddedOptions are for an embedded engine of the test's own, which is stopped when the test ends.
 func embeddedOptions(t *testing.T) Options {
 	t.Helper()
 	err := thisHost{}.embeddable(Options{Getenv: os.Getenv})
-	testparts.Need(t, err == nil, "a machine for the embedded engine", fmt.Sprint(err))
+	require.Part(t, err == nil, "a machine for the embedded engine", fmt.Sprint(err))
 	// Not t.TempDir, which has the test's name: a socket's path must be short.
 	runtime, err := os.MkdirTemp("", "lpipe-")
 	must(t, err)

@@ -15,6 +15,7 @@ import (
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 // project writes the files of a txtar archive into a new folder and returns it.
@@ -84,7 +85,7 @@ func needCargo(t *testing.T) {
 		t.Skip("compiles with cargo, which -short leaves out")
 	}
 	_, err := exec.LookPath("cargo")
-	testparts.Need(t, err == nil, "cargo", "apt-get install cargo, or https://rustup.rs")
+	require.Part(t, err == nil, "cargo", "apt-get install cargo, or https://rustup.rs")
 }
 
 // host is the triple that cargo compiles for by default.

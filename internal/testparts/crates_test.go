@@ -12,12 +12,13 @@ import (
 	"testing"
 
 	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 const hyperEcho = "../../testdata/lambdas/hyper-echo"
 
 func TestCratesFillCargosHomeAsARegistryDoes(t *testing.T) {
-	testparts.Need(t, os.Getuid() == 0, "root", "run the test as root")
+	require.Part(t, os.Getuid() == 0, "root", "run the test as root")
 	r := testparts.NewCrateRegistry(t, testparts.BaseImage(t))
 	root := unpack(t, r.BaseImage(t))
 	project := filepath.Join(root, "project")

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"lpipe/internal/testparts/require"
 )
 
 // Repository makes a bare git repository root/name, such as "org/repo.git", with a commit of files by path on the branch
@@ -16,7 +18,7 @@ import (
 func Repository(t testing.TB, root, name string, files map[string]string) string {
 	t.Helper()
 	_, err := exec.LookPath("git")
-	Need(t, err == nil, "git", "apt-get install git")
+	require.Part(t, err == nil, "git", "apt-get install git")
 	bare, tree := filepath.Join(root, name), t.TempDir()
 	git := func(args ...string) string {
 		t.Helper()

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"lpipe/internal/testparts/require"
 )
 
 // Unpack writes the files of a txtar archive below dir. A file that opens with #! is executable.
@@ -68,7 +70,7 @@ func Vendor(t testing.TB, dir string) {
 func Lock(t testing.TB, dir string) {
 	t.Helper()
 	_, err := exec.LookPath("cargo")
-	Need(t, err == nil, "cargo", "apt-get install cargo, or https://rustup.rs")
+	require.Part(t, err == nil, "cargo", "apt-get install cargo, or https://rustup.rs")
 	cmd := exec.Command("cargo", "generate-lockfile")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CARGO_NET_OFFLINE=true")

@@ -17,6 +17,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
+
+	"lpipe/internal/testparts/require"
 )
 
 // sshdPath is where OpenSSH's server is on Linux systems. It must be called by its whole path.
@@ -53,9 +55,9 @@ type SSHD struct {
 func NewSSHD(t testing.TB, opt SSHDOptions) *SSHD {
 	t.Helper()
 	_, err := os.Stat(sshdPath)
-	Need(t, err == nil, "sshd", "apt-get install openssh-server")
+	require.Part(t, err == nil, "sshd", "apt-get install openssh-server")
 	_, err = exec.LookPath("git")
-	Need(t, err == nil, "git", "apt-get install git")
+	require.Part(t, err == nil, "git", "apt-get install git")
 	me, err := user.Current()
 	if err != nil {
 		t.Fatal(err)

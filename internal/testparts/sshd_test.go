@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 // gitClient is a person with a key, who trusts the host keys in a known_hosts file.
@@ -44,7 +45,7 @@ func newGitClient(t *testing.T) *gitClient {
 func (c *gitClient) git(t *testing.T, knownHosts string, args ...string) (string, error) {
 	t.Helper()
 	_, err := exec.LookPath("ssh")
-	testparts.Need(t, err == nil, "ssh", "apt-get install openssh-client")
+	require.Part(t, err == nil, "ssh", "apt-get install openssh-client")
 	hosts := filepath.Join(c.dir, "known_hosts")
 	if err := os.WriteFile(hosts, []byte(knownHosts), 0o600); err != nil {
 		t.Fatal(err)

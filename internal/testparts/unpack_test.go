@@ -11,14 +11,14 @@ import (
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 // unpack puts the layers of the image in dir, an OCI layout, over one another with tar, and obeys whiteouts.
 func unpack(t *testing.T, dir string) string {
 	t.Helper()
 	_, err := exec.LookPath("zstd")
-	testparts.Need(t, err == nil, "zstd", "apt-get install zstd")
+	require.Part(t, err == nil, "zstd", "apt-get install zstd")
 	blob := func(d string) string { return filepath.Join(dir, "blobs", "sha256", strings.TrimPrefix(d, "sha256:")) }
 	var index ocispec.Index
 	var manifest ocispec.Manifest

@@ -30,7 +30,7 @@ import (
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/tonistiigi/fsutil"
 
-	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 // Lacks names what an engine is known not to do. Where it is set, the engine must refuse with an error.
@@ -67,8 +67,8 @@ func Run(t *testing.T, c *client.Client, lacks Lacks) {
 func Busybox(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("busybox")
-	testparts.Need(t, err == nil, "busybox", "apt-get install busybox-static")
-	testparts.Need(t, static(path), "a static busybox", "apt-get install busybox-static")
+	require.Part(t, err == nil, "busybox", "apt-get install busybox-static")
+	require.Part(t, static(path), "a static busybox", "apt-get install busybox-static")
 	program, err := os.ReadFile(path)
 	must(t, err)
 	root := t.TempDir()

@@ -1,11 +1,11 @@
-package testparts_test
+package require_test
 
 import (
 	"fmt"
 	"runtime"
 	"testing"
 
-	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 // recorder is a test that notes how it ended.
@@ -26,7 +26,7 @@ func (r *recorder) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-func TestNeedSkipsUnlessAllPartsAreRequired(t *testing.T) {
+func TestAMissingPartSkipsUnlessAllAreRequired(t *testing.T) {
 	for _, c := range []struct {
 		parts string
 		ok    bool
@@ -42,7 +42,7 @@ func TestNeedSkipsUnlessAllPartsAreRequired(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			testparts.Need(r, c.ok, "runc", "apt-get install runc")
+			require.Part(r, c.ok, "runc", "apt-get install runc")
 		}()
 		<-done
 		if r.end != c.want {
