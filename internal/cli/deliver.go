@@ -7,10 +7,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"lpipe/internal/artifact"
 	"lpipe/internal/dockerfile"
+	"lpipe/internal/engine"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
 	"lpipe/internal/report"
@@ -69,8 +71,9 @@ func (r *run) write(l *plan.Lambda, program []byte, out *report.Lambda) (warning
 		unpacked += int64(len(e.Data))
 	}
 	entries = append(entries, included...)
+	dir := filepath.Join(r.dir, "target", "lambda", filepath.FromSlash(l.Folder()))
 	end := r.trace.Begin("zip " + l.Label())
-	zipped, err := artifact.Zip(entries, epoch)
+	zipped, note, err := artifact.Pack(dir, thisProgram(), entries, epoch)
 	end()
 	if err != nil {
 		return nil, err
@@ -80,10 +83,10 @@ func (r *run) write(l *plan.Lambda, program []byte, out *report.Lambda) (warning
 		return nil, err
 	}
 	defer r.trace.Begin("write " + l.Label())()
-	dir := filepath.Join(r.dir, "target", "lambda", filepath.FromSlash(l.Folder()))
-	err = artifact.Write(dir,
-		artifact.File{Name: "bootstrap", Data: program, Mode: 0o755},
-		artifact.File{Name: "bootstrap.zip", Data: zipped, Mode: 0o644})
+	err = artifact.Write(dir, append([]artifact.File{
+		{Name: artifact.ProgramName, Data: program, Mode: 0o755},
+		{Name: artifact.ZipName, Data: zipped, Mode: 0o644},
+	}, note...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -91,10 +94,20 @@ func (r *run) write(l *plan.Lambda, program []byte, out *report.Lambda) (warning
 		r.push.files[l] = entries
 	}
 	sums := artifact.Sum(program, zipped)
-	out.Bootstrap, out.Zip = shown(filepath.Join(dir, "bootstrap")), shown(filepath.Join(dir, "bootstrap.zip"))
+	out.Bootstrap, out.Zip = shown(filepath.Join(dir, artifact.ProgramName)), shown(filepath.Join(dir, artifact.ZipName))
 	out.Size, out.ZipSize, out.SHA256, out.CodeSHA256 = sums.Size, sums.ZipSize, sums.SHA256, sums.CodeSHA256
 	return append(info.Warnings, sizes...), nil
 }
+
+// thisProgram identifies the lpipe that runs, "" where that cannot be told.
+var thisProgram = sync.OnceValue(func() string {
+	self, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	id, _ := engine.ProgramID(self)
+	return id
+})
 
 // epoch is SOURCE_DATE_EPOCH, the zero time when it is not set.
 func (r *run) epoch() (time.Time, error) {

@@ -11,6 +11,4 @@ import (
 
 func startDetached(*exec.Cmd) error { return daemon.ErrUnsupported }
 
-func programID(string) (string, error) { return "", daemon.ErrUnsupported }
-
 func mine(fs.FileInfo) bool { return false }

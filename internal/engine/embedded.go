@@ -117,7 +117,7 @@ func newEmbedded(o Options) (*embedded, error) {
 		}
 	}
 	d.env = append(d.env, proxies...)
-	program, err := programID(d.command[0])
+	program, err := ProgramID(d.command[0])
 	if err != nil {
 		return nil, fmt.Errorf("identifying %s: %w", d.command[0], err)
 	}

@@ -39,7 +39,10 @@ func attempt(ctx context.Context, c *client.Client, r Request, opt client.SolveO
 	var failed *importFailed
 	opt.FrontendAttrs = map[string]string{}
 	opt.CacheImports = r.CacheFrom
+	end := r.Trace.Begin("open the session")
 	_, err := c.Build(inner, opt, "lpipe", func(ctx context.Context, g gateway.Client) (*gateway.Result, error) {
+		end()
+		defer func() { end = r.Trace.Begin("close the session") }()
 		f.gateway, f.opts = g, g.BuildOpts().Opts
 		if r.NoCache {
 			f.opts["no-cache"] = ""
@@ -55,6 +58,7 @@ func attempt(ctx context.Context, c *client.Client, r Request, opt client.SolveO
 		errors.As(err, &failed)
 		return refs, err
 	}, status)
+	end()
 	<-relayed
 	d.Flush() // the last words of the steps that failed
 	explain(r, result.Outcomes, d)

@@ -160,12 +160,16 @@ func solveAll(ctx context.Context, f *frontend, r Request, d *progress.Display, 
 
 // one solves one job and reads the files of its stage.
 func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *trace.Recorder) (map[string][]byte, llb.State, error) {
+	end := record.Begin("convert " + j.Label)
 	request, state, err := f.convert(ctx, j, j.Stage)
+	end()
 	if err != nil {
 		return nil, state, err
 	}
 	d.Own(j.Label, steps(request))
+	end = record.Begin("steps of " + j.Label)
 	res, err := f.gateway.Solve(ctx, request)
+	end()
 	if err != nil {
 		return nil, state, err
 	}
