@@ -19,7 +19,8 @@ type Receipt struct {
 	Executable      string `json:"executable"` // its path in the build
 	OptLevel        string `json:"optLevel"`   // of the profile: "0" to "3", "s" or "z"
 	DebugAssertions bool   `json:"debugAssertions"`
-	Fresh           bool   `json:"fresh"` // cargo found it built already
+	Fresh           bool   `json:"fresh"`  // cargo found it built already
+	SHA256          string `json:"sha256"` // of the program, in hex
 }
 
 // skeletonVersion is the version of the stand-ins for a project's own packages in the dependency layer.
@@ -42,14 +43,16 @@ type message struct {
 	Executable string `json:"executable"` // null for libraries
 	Fresh      bool   `json:"fresh"`
 	Success    bool   `json:"success"` // of the message that ends a build
+	SHA256     string `json:"sha256"`  // of the line that the build adds: no message of cargo's
 }
 
-// ReadReceipt reads the lines that "cargo build --message-format=json" wrote and returns what they say about a
-// target of a package; kind is "bin" or "example". Lines that are not cargo's, such as those of build scripts, are passed over.
+// ReadReceipt reads the lines that "cargo build --message-format=json" wrote, and the one with the program's digest,
+// and returns what they say about a target of a package; kind is "bin" or "example". Lines of others, such as those of
+// build scripts, are passed over.
 func ReadReceipt(messages []byte, pkg, kind, bin string) (Receipt, error) {
 	var found []Receipt
 	var bins []string
-	finished := false
+	finished, digest := false, ""
 	for line := range bytes.Lines(messages) {
 		var m message
 		if line = bytes.TrimSpace(line); !bytes.HasPrefix(line, []byte("{")) || json.Unmarshal(line, &m) != nil {
@@ -58,6 +61,8 @@ func ReadReceipt(messages []byte, pkg, kind, bin string) (Receipt, error) {
 		switch m.Reason {
 		case "build-finished":
 			finished = m.Success
+		case "lpipe-program":
+			digest = m.SHA256
 		case "compiler-artifact":
 			if m.Executable == "" || m.Profile.Test || !slices.Contains(m.Target.Kind, kind) {
 				continue
@@ -85,6 +90,7 @@ func ReadReceipt(messages []byte, pkg, kind, bin string) (Receipt, error) {
 		return Receipt{}, refuse(what, fmt.Sprintf("it built %s", list(bins)), fix)
 	}
 	r := found[0]
+	r.SHA256 = digest
 	for _, other := range found {
 		if other.Executable != r.Executable {
 			return Receipt{}, refuse(what, fmt.Sprintf("it built both %s and %s", r.Executable, other.Executable), "give only one --target")
@@ -95,6 +101,19 @@ func ReadReceipt(messages []byte, pkg, kind, bin string) (Receipt, error) {
 			"cargo reported version "+skeletonVersion, "this is a mistake of lpipe: please report it; --no-cache may help until then")
 	}
 	return r, nil
+}
+
+// Program returns the program with that digest: what file holds if it is that program, else what read returns.
+func Program(file, digest string, read func() ([]byte, error)) ([]byte, error) {
+	if data, err := readRegular(file); err == nil && sum(data) == digest {
+		return data, nil
+	}
+	data, err := read()
+	if err == nil && sum(data) != digest {
+		err = refuse("the program is not the one that was built", "its SHA-256 is not that of the receipt, "+digest,
+			"build it again; if that does not help, with --no-cache")
+	}
+	return data, err
 }
 
 func list(names []string) string {

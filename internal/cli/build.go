@@ -236,6 +236,10 @@ func (r *run) request() (*solve.Request, error) {
 		if r.stage == dockerfile.StageLambda && !lambda.Build.Test {
 			job.Stage = dockerfile.StageBootstrap
 		}
+		job.Files = dockerfile.SmallFiles(job.Stage)
+		if r.stage == dockerfile.StageLambda {
+			job.Program = r.program(lambda)
+		}
 		request.Jobs = append(request.Jobs, job)
 	}
 	granted, err := r.access(r.project, r.ssh, r.lines.say)

@@ -50,6 +50,22 @@ func (r *run) deliver(l *plan.Lambda, o solve.Outcome) (report.Lambda, []string,
 	return out, warnings, err
 }
 
+// program gets a lambda's program from its folder if it is still the one that the receipt names, else from the engine.
+func (r *run) program(l *plan.Lambda) func(map[string][]byte, func() ([]byte, error)) ([]byte, error) {
+	return func(files map[string][]byte, read func() ([]byte, error)) ([]byte, error) {
+		receipt, err := artifact.ReadReceipt(files[dockerfile.FileReceipt], l.Package.Name, l.Kind, l.Bin)
+		if err != nil {
+			return nil, err
+		}
+		return artifact.Program(filepath.Join(r.folder(l), artifact.ProgramName), receipt.SHA256, read)
+	}
+}
+
+// folder is where a lambda's files go.
+func (r *run) folder(l *plan.Lambda) string {
+	return filepath.Join(r.dir, "target", "lambda", filepath.FromSlash(l.Folder()))
+}
+
 // write checks the program, packs it and puts program and zip into the lambda's folder.
 func (r *run) write(l *plan.Lambda, program []byte, out *report.Lambda) (warnings []string, err error) {
 	expect := artifact.Expect{Arch: l.Arch, Link: l.Build.Link, Runtime: l.Build.Runtime}
@@ -71,7 +87,7 @@ func (r *run) write(l *plan.Lambda, program []byte, out *report.Lambda) (warning
 		unpacked += int64(len(e.Data))
 	}
 	entries = append(entries, included...)
-	dir := filepath.Join(r.dir, "target", "lambda", filepath.FromSlash(l.Folder()))
+	dir := r.folder(l)
 	end := r.trace.Begin("zip " + l.Label())
 	zipped, note, err := artifact.Pack(dir, thisProgram(), entries, epoch)
 	end()

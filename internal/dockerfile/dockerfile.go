@@ -52,6 +52,18 @@ const (
 	FileTests     = "tests.json"
 )
 
+// SmallFiles are the paths of what a stage holds, but for the program.
+func SmallFiles(stage string) []string {
+	switch stage {
+	case StageLambda:
+		return []string{FileReceipt, FileTests}
+	case StageBootstrap:
+		return []string{FileReceipt}
+	default: // StageTest
+		return []string{"out/" + FileTests}
+	}
+}
+
 // ExitTests is the exit status of the test step when the tests compiled and one of them failed.
 const ExitTests = 5
 

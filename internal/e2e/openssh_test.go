@@ -94,7 +94,7 @@ COPY --from=step /out/ /
 	}
 	result, err := solve.Run(t.Context(), eng.Client(), solve.Request{
 		Jobs: []*solve.Job{{
-			Label: "step", Dockerfile: []byte(text), Stage: dockerfile.StageLambda, Contexts: map[string]solve.Context{dockerfile.Skeleton: empty{none}},
+			Label: "step", Dockerfile: []byte(text), Stage: dockerfile.StageLambda, Files: []string{"report"}, Contexts: map[string]solve.Context{dockerfile.Skeleton: empty{none}},
 			Base: &solve.Layout{Dir: base, Digest: index.Manifests[0].Digest},
 		}},
 		SharedKey: t.Name(), NoCache: true, Session: granted.Session(),

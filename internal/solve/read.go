@@ -4,53 +4,62 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"sync"
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"golang.org/x/sync/errgroup"
 )
 
-// Files come in ranges: an answer above 16 MiB is refused by BuildKit's limit on one message
+// Large files come in ranges: an answer above 16 MiB is refused by BuildKit's limit on one message
 // (util/grpcutil, defaults.DefaultMaxRecvMsgSize), and four at a time were the fastest of those tried.
 const (
 	rangeSize  = 4 << 20
 	rangesOpen = 4
 )
 
-// readAll returns the regular files directly in dir.
-func readAll(ctx context.Context, ref gateway.Reference, dir string) (map[string][]byte, error) {
-	entries, err := ref.ReadDir(ctx, gateway.ReadDirRequest{Path: path.Join("/", dir)})
-	if err != nil {
-		return nil, fmt.Errorf("listing the result: %w", err)
-	}
+// readFiles returns small files by their names, all of them read at once.
+func readFiles(ctx context.Context, ref gateway.Reference, paths []string) (map[string][]byte, error) {
+	var mu sync.Mutex
 	files := map[string][]byte{}
-	for _, e := range entries {
-		if e.IsDir() {
-			continue
-		}
-		data := make([]byte, e.Size)
-		eg, egctx := errgroup.WithContext(ctx)
-		eg.SetLimit(rangesOpen)
-		for at := 0; at < len(data); at += rangeSize {
-			eg.Go(func() error {
-				want := min(rangeSize, len(data)-at)
-				got, err := ref.ReadFile(egctx, gateway.ReadRequest{
-					Filename: path.Join("/", dir, e.Path),
-					Range:    &gateway.FileRange{Offset: at, Length: want},
-				})
-				if err != nil {
-					return err
-				}
-				if len(got) != want {
-					return fmt.Errorf("%d bytes at %d of %d came back", len(got), at, want)
-				}
-				copy(data[at:], got)
-				return nil
-			})
-		}
-		if err := eg.Wait(); err != nil {
-			return nil, fmt.Errorf("reading %s: %w", e.Path, err)
-		}
-		files[e.Path] = data
+	eg, egctx := errgroup.WithContext(ctx)
+	for _, p := range paths {
+		eg.Go(func() error {
+			data, err := ref.ReadFile(egctx, gateway.ReadRequest{Filename: path.Join("/", p)})
+			if err != nil {
+				return fmt.Errorf("reading %s: %w", p, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			files[path.Base(p)] = data
+			return nil
+		})
 	}
-	return files, nil
+	return files, eg.Wait()
+}
+
+// readLarge returns a file of any size.
+func readLarge(ctx context.Context, ref gateway.Reference, name string) ([]byte, error) {
+	name = path.Join("/", name)
+	info, err := ref.StatFile(ctx, gateway.StatRequest{Path: name})
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	data := make([]byte, info.Size)
+	eg, egctx := errgroup.WithContext(ctx)
+	eg.SetLimit(rangesOpen)
+	for at := 0; at < len(data); at += rangeSize {
+		eg.Go(func() error {
+			want := min(rangeSize, len(data)-at)
+			got, err := ref.ReadFile(egctx, gateway.ReadRequest{Filename: name, Range: &gateway.FileRange{Offset: at, Length: want}})
+			if err == nil && len(got) != want {
+				err = fmt.Errorf("%d bytes at %d of %d came back", len(got), at, want)
+			}
+			copy(data[at:], got)
+			return err
+		})
+	}
+	if err := eg.Wait(); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	return data, nil
 }

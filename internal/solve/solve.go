@@ -41,6 +41,10 @@ type Job struct {
 	Kind, Bin  string             // the program, as the Dockerfile's arguments
 	Contexts   map[string]Context // by the names of package dockerfile; one value for all jobs that share it
 	Base       *Layout            // the base image when it is an OCI layout
+	Files      []string           // what to read of the stage, by path: at least one, each below 16 MiB
+	// Program, if set, adds dockerfile.FileBootstrap to the outcome. files are those of Files; read gets the program from
+	// the engine.
+	Program func(files map[string][]byte, read func() ([]byte, error)) ([]byte, error)
 
 	mounts    map[string]string // by the context's name: its name in the session
 	baseStore string
@@ -77,7 +81,7 @@ type Request struct {
 
 // Outcome is what became of one job.
 type Outcome struct {
-	Files  map[string][]byte // what the stage holds, by name; nil when Err is set
+	Files  map[string][]byte // of the stage, by name; nil when Err is set
 	Err    error
 	Engine string // where it was solved, "" where there is only one engine
 }
@@ -177,12 +181,13 @@ func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *
 	if err != nil {
 		return nil, state, err
 	}
-	dir := ""
-	if j.Stage == dockerfile.StageTest {
-		dir = "out"
-	}
 	defer record.Begin("read back " + j.Label)()
-	files, err := readAll(ctx, ref, dir)
+	files, err := readFiles(ctx, ref, j.Files)
+	if err == nil && j.Program != nil {
+		files[dockerfile.FileBootstrap], err = j.Program(files, func() ([]byte, error) {
+			return readLarge(ctx, ref, dockerfile.FileBootstrap)
+		})
+	}
 	return files, state, err
 }
 
@@ -200,11 +205,7 @@ func marker(ctx context.Context, f *frontend, r Request, states []llb.State, res
 			failed = append(failed, j)
 			continue
 		}
-		file := dockerfile.FileReceipt
-		if j.Stage == dockerfile.StageTest {
-			file = path.Join("out", dockerfile.FileTests)
-		}
-		keep(states[i], "/"+file, j.Label)
+		keep(states[i], "/"+j.Files[0], j.Label)
 	}
 	var deps []string
 	for _, j := range failed {

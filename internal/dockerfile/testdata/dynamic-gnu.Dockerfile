@@ -97,7 +97,7 @@ cargo build --frozen --workspace --target x86_64-unknown-linux-gnu --profile rel
 cargo test --no-run --frozen --workspace --target "$(uname -m)-unknown-linux-gnu" --profile release
 EOF
 
-# build: one lambda. /out holds the program and cargo's own word on what it is.
+# build: one lambda. /out holds the program and the receipt: cargo's own word on what it is, and its digest.
 FROM compiler AS build
 ARG LAMBDA_KIND LAMBDA_BIN
 RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
@@ -111,6 +111,7 @@ cargo build --frozen --workspace "--$LAMBDA_KIND" "$LAMBDA_BIN" --target x86_64-
 mkdir /out
 grep -e '"executable":"/' -e '"reason":"build-finished"' /tmp/messages >/out/receipt.json
 cp "$(sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' /out/receipt.json)" /out/bootstrap
+printf '{"reason":"lpipe-program","sha256":"%.64s"}\n' "$(sha256sum /out/bootstrap)" >>/out/receipt.json
 EOF
 
 # test: the lambda's tests and those of the local packages it uses. Exit status 5 is a test that failed; any other, one
