@@ -106,8 +106,8 @@ var lpipeMap = map[string]row{
 		why: "it wires the packages together; of BuildKit it has the values that one of them hands to another",
 	},
 	"internal/bench": {
-		imports: in("internal/cargo", "internal/skeleton", "github.com/spf13/pflag"),
-		why:     "a program of its own, which measures lpipe from outside and takes from it only how a project is read",
+		imports: in("internal/cargo", "internal/skeleton", "github.com/distribution/distribution/v3", "github.com/sirupsen/logrus", "github.com/spf13/pflag"),
+		why:     "a program of its own, which measures lpipe from outside and takes from it only how a project is read; it serves a registry",
 	},
 	"internal/testparts/require": {why: "every test may import it, so it imports nothing", testOnly: true},
 	"internal/testparts/suite": {

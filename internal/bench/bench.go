@@ -30,6 +30,7 @@ type bench struct {
 	known    map[string]*peer // by project and name
 	warm     map[*peer]bool   // those that have built since the cache was last thrown away
 	rootTree string
+	registry *registry // of the scenarios that have one
 	edits    int
 }
 
@@ -74,13 +75,33 @@ func (b *bench) lpipe(ctx context.Context, args ...string) (string, error) {
 	return b.output(exec.CommandContext(ctx, filepath.Join(b.bin, "lpipe"), args...))
 }
 
+// lpipeIn runs lpipe in a folder and returns what it prints.
+func (b *bench) lpipeIn(ctx context.Context, dir string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(b.bin, "lpipe"), args...)
+	cmd.Dir, cmd.Env = dir, b.env
+	var problem bytes.Buffer
+	cmd.Stderr = &problem
+	text, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, problem.String())
+	}
+	return string(text), nil
+}
+
 // output runs a command and returns all it writes.
-func (b *bench) output(cmd *exec.Cmd) (string, error) {
+func (b *bench) output(cmd *exec.Cmd) (string, error) { return b.watch(cmd, nil) }
+
+// watch does so, and hands what is written to seen while it comes.
+func (b *bench) watch(cmd *exec.Cmd, seen io.Writer) (string, error) {
 	if cmd.Env == nil {
 		cmd.Env = b.env
 	}
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Stdout = &out
+	if seen != nil {
+		cmd.Stdout = io.MultiWriter(&out, seen)
+	}
+	cmd.Stderr = cmd.Stdout // the same value, so that one goroutine writes
 	if err := cmd.Run(); err != nil {
 		text := strings.Split(strings.TrimSpace(out.String()), "\n")
 		return "", fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, strings.Join(text[max(0, len(text)-40):], "\n"))
@@ -149,7 +170,7 @@ func (b *bench) compare(ctx context.Context, s scenario) ([]Series, error) {
 			b.known[p.name+name] = peer
 		}
 		peers, all = append(peers, peer), append(all, Series{Peer: name})
-		if !s.cold {
+		if !s.cold || s.cache {
 			if err := b.prepare(ctx, peer, p, s); err != nil {
 				return nil, err
 			}
@@ -169,8 +190,14 @@ func (b *bench) compare(ctx context.Context, s scenario) ([]Series, error) {
 				return nil, err
 			}
 			all[at].Samples = append(all[at].Samples, sample)
-			fmt.Fprintf(b.log, "%-14s %2d  %-26s %7.2f CPU s %8.3f wall s %3d dependencies\n",
-				s.name, round+1, peers[at].name, sample.CPU, sample.Wall, sample.Crates)
+			fmt.Fprintf(b.log, "%-14s %2d  %-26s %7.2f CPU s %8.3f wall s %3d dependencies", s.name, round+1, peers[at].name, sample.CPU, sample.Wall, sample.Crates)
+			if s.cooked {
+				fmt.Fprintf(b.log, " cooked in %.2f CPU s", sample.Cooked)
+			}
+			if s.cache {
+				fmt.Fprintf(b.log, " %.1f MB pulled", float64(sample.Pulled)/1e6)
+			}
+			fmt.Fprintln(b.log)
 		}
 	}
 	return all, nil
@@ -178,9 +205,12 @@ func (b *bench) compare(ctx context.Context, s scenario) ([]Series, error) {
 
 func (b *bench) peersOf(s scenario) []string {
 	names := []string{peerLpipe}
+	usual := s.only
+	if usual == nil {
+		usual = sources
+	}
 	for _, name := range peerNames()[1:] {
-		takesPart := slices.Contains(s.extra, name) || name != peerRendered && (s.only == nil || slices.Contains(s.only, name))
-		if takesPart && (len(b.peers) == 0 || slices.Contains(b.peers, name)) {
+		if takesPart := slices.Contains(usual, name) || slices.Contains(s.extra, name); takesPart && (len(b.peers) == 0 || slices.Contains(b.peers, name)) {
 			names = append(names, name)
 		}
 	}
@@ -223,8 +253,18 @@ func (b *bench) once(ctx context.Context, peer *peer, p project, s scenario, mar
 	if err != nil {
 		return sample, err
 	}
+	var cooked *stepEnd
+	var seen io.Writer
+	if s.cooked && peer.cooks != "" {
+		cooked = &stepEnd{step: peer.cooks, meter: b.meter}
+		seen = cooked
+	}
+	var sent int64
+	if b.registry != nil {
+		sent = b.registry.sent.Load()
+	}
 	begin := time.Now()
-	out, err := b.output(peer.build(ctx))
+	out, err := b.watch(peer.build(ctx), seen)
 	sample.Wall = time.Since(begin).Seconds()
 	if err != nil {
 		return sample, err
@@ -235,6 +275,15 @@ func (b *bench) once(ctx context.Context, peer *peer, p project, s scenario, mar
 	}
 	sample.CPU = (now - used).Seconds()
 	sample.Crates = dependencies(out)
+	if s.cache {
+		sample.Pulled = b.registry.sent.Load() - sent
+	}
+	if cooked != nil {
+		if cooked.err != nil {
+			return sample, cooked.err
+		}
+		sample.Cooked = max(0, (cooked.used - used).Seconds())
+	}
 	if s.marks {
 		ok, err := holds(peer.program(p.lambdas[0]), mark)
 		if err != nil {
@@ -245,8 +294,9 @@ func (b *bench) once(ctx context.Context, peer *peer, p project, s scenario, mar
 	return sample, nil
 }
 
-// compiled is cargo's line for a package that it compiles; a local one is followed by its folder.
-var compiled = regexp.MustCompile(`(?m)\s(?:Compiling) (\S+ v[^\s]+)(?: \(proc-macro\))?( \(/.*\))?$`)
+// compiled is cargo's line for a package that it compiles; a local one is followed by its folder, one that is not from
+// crates.io by its registry.
+var compiled = regexp.MustCompile(`(?m)\s(?:Compiling) (\S+ v[^\s]+)(?: \(proc-macro\))?(?: \(registry .*\))?( \(/.*\))?$`)
 
 // dependencies counts the packages of others that cargo compiled.
 func dependencies(output string) (n int) {
@@ -270,6 +320,15 @@ func (b *bench) project(ctx context.Context, s scenario) (project, error) {
 	case s.project == "tiny":
 		p = tiny()
 		err = b.lock(ctx, p)
+	case s.project == "leaf":
+		var index string
+		if index, err = newCrates(ctx); err != nil {
+			return p, err
+		}
+		p = project{name: "hyper-echo-leaf", lambdas: []string{"hyper-echo"}}
+		if p.files, err = readFiles("testdata/lambdas/hyper-echo"); err == nil {
+			p.files = withLeaf(p.files, index)
+		}
 	default:
 		p = project{name: s.project, lambdas: []string{s.project}}
 		p.files, err = readFiles("testdata/lambdas/" + s.project)
@@ -278,6 +337,15 @@ func (b *bench) project(ctx context.Context, s scenario) (project, error) {
 		return p, err
 	}
 	b.projects[s.project] = p
+	if s.cache {
+		if b.registry == nil {
+			if b.registry, err = newRegistry(context.WithoutCancel(ctx), filepath.Join(b.work, "registry")); err != nil {
+				return p, err
+			}
+		}
+		p.name += "-registry"
+		p.cache = b.registry.host
+	}
 	if s.lambdas > 0 {
 		p.lambdas = p.lambdas[:s.lambdas]
 		p.name += fmt.Sprintf("-%d", s.lambdas)

@@ -14,7 +14,8 @@ import (
 	"text/template"
 )
 
-// The peers. Rendered is of no-ops alone: it solves what lpipe solves, with BuildKit's own client.
+// The peers. Rendered and buildx are of no-ops alone: they solve what lpipe solves, with BuildKit's and Docker's clients.
+// Inline and max are stub-main with its cache in a registry.
 const (
 	peerLpipe    = "lpipe"
 	peerStub     = "stub-main"
@@ -22,13 +23,21 @@ const (
 	peerMounts   = "unsafe-cache-mounts"
 	peerHost     = "host-cargo"
 	peerRendered = "buildctl"
+	peerBuildx   = "buildx"
+	peerInline   = "stub-main-inline"
+	peerMax      = "stub-main-max"
 )
 
-// containers are the peers that build in containers.
-var containers = []string{peerStub, peerPlanner, peerMounts}
+// sources are the peers that build the sources with a pattern of their own; containers are those that do it in containers,
+// and caching those that share their cache through a registry.
+var (
+	sources    = []string{peerStub, peerPlanner, peerMounts, peerHost}
+	containers = []string{peerStub, peerPlanner, peerMounts}
+	caching    = []string{peerInline, peerMax}
+)
 
 func peerNames() []string {
-	return []string{peerLpipe, peerStub, peerPlanner, peerMounts, peerHost, peerRendered}
+	return slices.Concat([]string{peerLpipe}, sources, []string{peerRendered, peerBuildx}, caching)
 }
 
 // peer is one way to build one project, with a copy of the project to itself.
@@ -38,6 +47,8 @@ type peer struct {
 	build func(ctx context.Context) *exec.Cmd
 	// program is where the build puts the program of a lambda.
 	program func(lambda string) string
+	// cooks is found in the name of the step that compiles the dependencies; "" for peers that have none.
+	cooks string
 	// forget throws away what the peer keeps beside the engine's cache.
 	forget func() error
 }
@@ -52,6 +63,7 @@ type dockerfile struct {
 	Stubs    []string // sources that stub-main replaces
 	Lambdas  []string
 	Env      []string
+	Config   bool   // the project has a .cargo/config.toml
 	Args     string // of cargo, as lpipe calls it
 	Built    string // where cargo puts programs
 }
@@ -66,7 +78,12 @@ func newDockerfile(p project, target string) dockerfile {
 			}
 		}
 	}
-	d.Args = "--frozen --release --workspace --target " + target
+	// Crates that are not in the base image have to be fetched, which lpipe does in a step of its own.
+	d.Args = "--locked"
+	if _, d.Config = p.files[".cargo/config.toml"]; !d.Config {
+		d.Args = "--frozen"
+	}
+	d.Args += " --release --workspace --target " + target
 	d.Built = "/target/" + target + "/release"
 	return d
 }
@@ -97,26 +114,47 @@ func (b *bench) peer(ctx context.Context, name string, p project) (*peer, error)
 	self := &peer{name: name, dir: filepath.Join(dir, "src"), forget: func() error { return nil }}
 	out := filepath.Join(dir, "out")
 	self.program = func(lambda string) string { return filepath.Join(out, lambda) }
+	pattern, args := name, []string{"--local", "context=" + self.dir}
 	switch name {
 	case peerLpipe:
+		args := []string{"build", "--progress", "plain"}
+		if p.cache != "" {
+			args = append(args, "--cache-from=type=registry,ref="+p.cache+"/lpipe:cache", "--cache-to=type=registry,mode=max,ref="+p.cache+"/lpipe:cache")
+		}
+		args = append(args, p.lambdas...)
 		self.build = func(ctx context.Context) *exec.Cmd {
-			cmd := exec.CommandContext(ctx, filepath.Join(b.bin, "lpipe"), append([]string{"build", "--progress", "plain"}, p.lambdas...)...)
+			cmd := exec.CommandContext(ctx, filepath.Join(b.bin, "lpipe"), args...)
 			cmd.Dir = self.dir
 			return cmd
 		}
+		self.cooks = "[deps] "
 		self.program = func(lambda string) string { return filepath.Join(self.dir, "target/lambda", lambda, "bootstrap") }
 		return self, nil
 	case peerHost:
 		return self, b.host(ctx, self, p)
 	case peerRendered:
 		return self, b.rendered(ctx, self, p, dir, out)
+	case peerBuildx:
+		return self, b.buildx(ctx, self, p, dir, out)
+	case peerStub:
+		self.cooks = "RUN for source in"
+	case peerPlanner:
+		self.cooks = "cargo test --no-run"
+	case peerInline:
+		// The image is pushed with the program in it, and its cache among its metadata.
+		pattern = peerStub
+		args = append(args, "--output", "type=image,push=true,name="+p.cache+"/inline:latest",
+			"--export-cache", "type=inline", "--import-cache", "type=registry,ref="+p.cache+"/inline:latest")
+	case peerMax:
+		pattern = peerStub
+		args = append(args, "--export-cache", "type=registry,mode=max,ref="+p.cache+"/max:cache", "--import-cache", "type=registry,ref="+p.cache+"/max:cache")
 	}
-	text, err := newDockerfile(p, b.target).render(name)
+	text, err := newDockerfile(p, b.target).render(pattern)
 	if err != nil {
 		return nil, err
 	}
 	self.build = func(ctx context.Context) *exec.Cmd {
-		return b.buildctl(ctx, dir, out, "--local", "context="+self.dir)
+		return b.buildctl(ctx, dir, out, args...)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err

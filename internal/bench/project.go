@@ -11,6 +11,7 @@ type project struct {
 	name    string
 	files   files
 	lambdas []string
+	cache   string // the registry that its peers keep their cache in
 }
 
 // lambdaFile is where the sources of one lambda's program are.

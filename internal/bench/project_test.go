@@ -35,8 +35,15 @@ func hyperEcho(t *testing.T) project {
 	return project{name: "hyper-echo", files: f, lambdas: []string{"hyper-echo"}}
 }
 
+func hyperEchoWithLeaf(t *testing.T) project {
+	t.Helper()
+	p := hyperEcho(t)
+	p.name, p.files = "hyper-echo-leaf", withLeaf(p.files, "sparse+http://127.0.0.1:1234/")
+	return p
+}
+
 func TestDockerfilesOfThePeers(t *testing.T) {
-	for _, p := range []project{hyperEcho(t), fleet()} {
+	for _, p := range []project{hyperEcho(t), hyperEchoWithLeaf(t), fleet()} {
 		for _, peer := range containers {
 			got, err := newDockerfile(p, "x86_64-unknown-linux-gnu").render(peer)
 			if err != nil {
@@ -61,7 +68,7 @@ func TestDockerfilesOfThePeers(t *testing.T) {
 
 // Every edit must be one that no cache knows: of no other round, and not the project as it is.
 func TestEditsDiffer(t *testing.T) {
-	projects := map[string]project{"hyper-echo": hyperEcho(t), "fleet": fleet(), "tiny": tiny()}
+	projects := map[string]project{"hyper-echo": hyperEcho(t), "fleet": fleet(), "tiny": tiny(), "leaf": hyperEchoWithLeaf(t)}
 	for _, s := range scenarios {
 		if s.edit == nil {
 			continue

@@ -26,6 +26,9 @@ type Sample struct {
 	Wall   float64 // seconds from the start of the command to its end
 	Crates int     // dependencies that cargo compiled
 	Stale  bool    // the program built does not hold the words of the edit
+
+	Cooked float64 `json:",omitempty"` // seconds of processor time until the dependencies were compiled
+	Pulled int64   `json:",omitempty"` // bytes that came from the registry
 }
 
 // Fact is one number that belongs to no peer.
@@ -45,6 +48,15 @@ func (s Series) wall() []float64 {
 
 func (s Series) crates() []float64 {
 	return each(s.Samples, func(s Sample) float64 { return float64(s.Crates) })
+}
+
+func (s Series) cooked() []float64 {
+	return each(s.Samples, func(s Sample) float64 { return s.Cooked })
+}
+
+// pulled is in megabytes.
+func (s Series) pulled() []float64 {
+	return each(s.Samples, func(s Sample) float64 { return float64(s.Pulled) / 1e6 })
 }
 
 func (s Series) stale() (n int) {

@@ -14,10 +14,12 @@ type scenario struct {
 	// the first lambda's program, where it is looked for after the build.
 	edit    func(p project, mark string) files
 	marks   bool
-	cold    bool // before each build everything cached is thrown away
-	lambdas int  // how many are built; 0 is all
-	many    bool // fast enough for four times the rounds
-	only    []string
+	cold    bool     // before each build everything that the engine has cached is thrown away
+	cache   bool     // a registry holds the cache, filled before the first round; each build writes it again
+	cooked  bool     // the time until the dependencies are compiled is of interest
+	lambdas int      // how many are built; 0 is all
+	many    bool     // fast enough for four times the rounds
+	only    []string // peers that take part beside lpipe; nil is all that build the sources themselves
 	extra   []string // peers of this scenario alone
 	facts   bool     // about the engine itself: no peers
 }
@@ -27,10 +29,8 @@ var features = []string{"fs", "io-std", "io-util", "sync"}
 
 var scenarios = []scenario{
 	{name: "cold", title: "first build, nothing cached but the downloads of the base image", project: "hyper-echo", cold: true},
-	{name: "no-op", title: "nothing changed", project: "hyper-echo", many: true, extra: []string{peerRendered}},
-	{name: "edit", title: "a line of src/main.rs changed", project: "hyper-echo", marks: true, edit: func(p project, mark string) files {
-		return p.files.replace("src/main.rs", "    let greeter", "    eprintln!(\""+mark+"\");\n    let greeter")
-	}},
+	{name: "no-op", title: "nothing changed", project: "hyper-echo", many: true, extra: []string{peerRendered, peerBuildx}},
+	{name: "edit", title: "a line of src/main.rs changed", project: "hyper-echo", marks: true, edit: editEcho},
 	{name: "version", title: "the package's version changed", project: "hyper-echo", edit: func(p project, mark string) files {
 		f := p.files.replace("Cargo.toml", `version = "0.3.1"`, `version = "0.3.1-`+mark+`"`)
 		return f.replace("Cargo.lock", "name = \"hyper-echo\"\nversion = \"0.3.1\"", "name = \"hyper-echo\"\nversion = \"0.3.1-"+mark+"\"")
@@ -47,14 +47,18 @@ var scenarios = []scenario{
 	}},
 	{name: "feature", title: "a feature of a dependency added", project: "hyper-echo", edit: func(p project, mark string) files {
 		more := ""
-		round, err := strconv.Atoi(mark[strings.LastIndex(mark, "-")+1:])
 		for i, f := range features {
-			if err == nil && round>>i&1 == 1 {
+			if roundOf(mark)>>i&1 == 1 {
 				more += fmt.Sprintf(", %q", f)
 			}
 		}
 		return p.files.replace("Cargo.toml", `["macros", "net", "rt", "time"]`, `["macros", "net", "rt", "time"`+more+`]`)
 	}},
+	{name: "bump", title: "one dependency in another version, which nothing else depends on", project: "leaf", cooked: true, only: containers, edit: func(p project, mark string) files {
+		return bumpLeaf(p.files, roundOf(mark))
+	}},
+	{name: "registry", title: "nothing changed, on an empty engine, with the cache in a registry", project: "hyper-echo", cold: true, cache: true, only: caching},
+	{name: "registry-edit", title: "the same, with a line of src/main.rs changed", project: "hyper-echo", cold: true, cache: true, marks: true, only: caching, edit: editEcho},
 	{name: "fleet-edit", title: "one of eight lambdas changed", project: "fleet", marks: true, only: containers, edit: editLambda},
 	{name: "fleet-library", title: "a library changed that four of eight lambdas use", project: "fleet", only: containers, edit: func(p project, mark string) files {
 		return editLibrary(p.files, "letters", mark)
@@ -70,10 +74,23 @@ var scenarios = []scenario{
 		}
 		return f
 	}},
-	{name: "no-op-1", title: "nothing changed, one of fifty lambdas asked for", project: "tiny", lambdas: 1, many: true, only: []string{}},
-	{name: "no-op-8", title: "nothing changed, eight of fifty lambdas asked for", project: "tiny", lambdas: 8, many: true, only: []string{}},
-	{name: "no-op-50", title: "nothing changed, fifty lambdas", project: "tiny", many: true, only: []string{}},
+	{name: "no-op-1", title: "nothing changed, one of fifty lambdas asked for", project: "tiny", lambdas: 1, many: true, only: []string{}, extra: []string{peerBuildx}},
+	{name: "no-op-8", title: "nothing changed, eight of fifty lambdas asked for", project: "tiny", lambdas: 8, many: true, only: []string{}, extra: []string{peerBuildx}},
+	{name: "no-op-50", title: "nothing changed, fifty lambdas", project: "tiny", lambdas: 50, many: true, only: []string{}, extra: []string{peerBuildx}},
 	{name: "engine", title: "the embedded engine itself", project: "hyper-echo", facts: true},
+}
+
+// roundOf is the number at the end of a mark: 1 in the first round.
+func roundOf(mark string) int {
+	n, err := strconv.Atoi(mark[strings.LastIndex(mark, "-")+1:])
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+func editEcho(p project, mark string) files {
+	return p.files.replace("src/main.rs", "    let greeter", "    eprintln!(\""+mark+"\");\n    let greeter")
 }
 
 func editLambda(p project, mark string) files {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -13,14 +14,15 @@ func markdown(all []Result) string {
 <!-- Written by scripts/bench from results.json; edits are lost. -->
 
 [How this was measured](../bench.md). Medians, with the smallest value in parentheses. "lpipe is" divides the median of
-lpipe by that of the peer: below 1, lpipe needs less.
+lpipe by that of the peer, and in parentheses the smallest value of lpipe by the peer's smallest: below 1, lpipe needs less.
 
-![Processor time inside the steps](results.svg)
+![Processor time inside the steps, and wall time](results.svg)
 `)
 	for _, r := range all {
 		fmt.Fprintf(&b, "\n## %s: %s\n\n%s. %s. Load %s. `%s`\n\n", r.Scenario, r.Title, r.Date, r.Machine, r.Load, r.Command)
 		if len(r.Series) > 0 {
 			b.WriteString(table(r.Series))
+			b.WriteString(perLambda(r, all))
 		}
 		if len(r.Facts) > 0 {
 			b.WriteString(facts(r.Facts))
@@ -29,26 +31,87 @@ lpipe by that of the peer: below 1, lpipe needs less.
 	return b.String()
 }
 
+// column is one number of each sample in a table.
+type column struct {
+	title   string
+	numbers func(Series) []float64
+	noise   float64 // up to which a ratio says nothing
+	always  bool    // shown also when nobody has any
+	ratio   bool    // followed by what lpipe's number is of the peer's
+}
+
+var columns = []column{
+	{title: "CPU s in the steps", numbers: Series.cpu, noise: noise, always: true, ratio: true},
+	{title: "of it until the dependencies are compiled", numbers: Series.cooked, noise: noise, ratio: true},
+	{title: "wall s", numbers: Series.wall, always: true, ratio: true},
+	{title: "MB pulled", numbers: Series.pulled, ratio: true},
+	{title: "dependencies compiled", numbers: Series.crates, always: true},
+}
+
 // table compares the first series with the others.
 func table(all []Series) string {
 	var b strings.Builder
-	b.WriteString("| peer | n | CPU s in the steps | lpipe is | wall s | lpipe is | dependencies compiled |\n|---|--:|--:|--:|--:|--:|--:|\n")
-	ours := all[0]
-	for i, s := range all {
-		ratio := func(ours, theirs []float64, noise float64) string {
-			if i == 0 || median(theirs) <= noise {
-				return "–"
-			}
-			return fmt.Sprintf("%.2f ×", median(ours)/median(theirs))
+	shown := slices.DeleteFunc(slices.Clone(columns), func(c column) bool {
+		return !c.always && !slices.ContainsFunc(all, func(s Series) bool { return median(c.numbers(s)) > 0 })
+	})
+	head, rule := "| peer | n |", "|---|--:|"
+	for _, c := range shown {
+		head, rule = head+" "+c.title+" |", rule+"--:|"
+		if c.ratio {
+			head, rule = head+" lpipe is |", rule+"--:|"
 		}
+	}
+	b.WriteString(head + "\n" + rule + "\n")
+	for i, s := range all {
 		name := s.Peer
 		if n := s.stale(); n > 0 {
 			name += fmt.Sprintf(" (**wrong program** in %d of %d)", n, len(s.Samples))
 		}
-		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s | %.0f |\n", name, len(s.Samples),
-			middle(s.cpu()), ratio(ours.cpu(), s.cpu(), noise), middle(s.wall()), ratio(ours.wall(), s.wall(), 0), median(s.crates()))
+		fmt.Fprintf(&b, "| %s | %d |", name, len(s.Samples))
+		for _, c := range shown {
+			numbers := c.numbers(s)
+			if !c.ratio {
+				fmt.Fprintf(&b, " %.0f |", median(numbers))
+				continue
+			}
+			ratio := "–"
+			if ours := c.numbers(all[0]); i > 0 && least(numbers) > c.noise {
+				ratio = fmt.Sprintf("%.2f × (%.2f)", median(ours)/median(numbers), least(ours)/least(numbers))
+			}
+			fmt.Fprintf(&b, " %s | %s |", middle(numbers), ratio)
+		}
+		b.WriteString("\n")
 	}
 	return b.String()
+}
+
+// perLambda says what each lambda costs beyond the first: the difference to the result with one lambda.
+func perLambda(r Result, all []Result) string {
+	lambdas, one := lambdasOf(r.Scenario), slices.IndexFunc(all, func(r Result) bool { return lambdasOf(r.Scenario) == 1 })
+	if lambdas < 2 || one < 0 {
+		return ""
+	}
+	var parts []string
+	for _, s := range r.Series {
+		for _, first := range all[one].Series {
+			if first.Peer == s.Peer {
+				each := func(of func([]float64) float64) float64 {
+					return (of(s.wall()) - of(first.wall())) * 1000 / float64(lambdas-1)
+				}
+				parts = append(parts, fmt.Sprintf("%s %.1f ms (%.1f)", s.Peer, each(median), each(least)))
+			}
+		}
+	}
+	return "\nEach lambda beyond the first, compared with " + all[one].Scenario + ": " + strings.Join(parts, ", ") + ".\n"
+}
+
+// lambdasOf is how many lambdas a scenario names; zero if it builds all there are.
+func lambdasOf(name string) int {
+	i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })
+	if i < 0 {
+		return 0
+	}
+	return scenarios[i].lambdas
 }
 
 func facts(all []Fact) string {
