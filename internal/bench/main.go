@@ -95,13 +95,21 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 		return err
 	}
 	defer b.close(context.WithoutCancel(ctx))
+	var failed []error
 	for _, s := range chosen {
+		begin := time.Now()
 		r, err := b.scenario(ctx, s)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		fmt.Fprintf(log, "%-14s     took %s\n", s.name, time.Since(begin).Round(time.Second))
+		// A run takes hours: one scenario that fails takes nothing from the others.
 		if err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+			failed = append(failed, fmt.Errorf("%s: %w", s.name, err))
+			fmt.Fprintln(log, "bench:", failed[len(failed)-1])
+			continue
 		}
 		r.Command = command(args)
-		// What was measured is kept, whatever happens to the next scenario.
 		all = put(all, *r)
 		if err := save(store, all); err != nil {
 			return err
@@ -110,7 +118,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 			return err
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // choose returns the scenarios asked for, in the order of the list: all when none is named.
