@@ -146,7 +146,7 @@ func (b *bench) scenario(ctx context.Context, s scenario) (*Result, error) {
 	r := &Result{Scenario: s.name, Title: s.title, Date: today(), Machine: machine()}
 	var err error
 	if s.facts {
-		r.Facts, err = b.engine(ctx)
+		r.Facts, err = b.engine(ctx, s.rounds)
 	} else {
 		r.Series, err = b.compare(ctx, s)
 	}
@@ -176,11 +176,16 @@ func (b *bench) compare(ctx context.Context, s scenario) ([]Series, error) {
 			}
 		}
 	}
-	rounds := b.rounds
+	rounds := s.rounds
 	if s.many {
 		rounds *= 4
 	}
 	for round := range rounds {
+		if s.cold && !s.cache {
+			if err := b.unlearn(ctx, peers); err != nil {
+				return nil, err
+			}
+		}
 		// Each round begins with another peer, so that none always has the disk cache of the same one before it.
 		for i := range peers {
 			at := (i + round) % len(peers)
@@ -230,6 +235,32 @@ func (b *bench) prepare(ctx context.Context, peer *peer, p project, s scenario) 
 	return err
 }
 
+// unlearn leaves the engine with nothing but the base image unpacked, so that no peer does that for the others. The
+// peers share no other step, and what they build now serves the scenarios that follow.
+func (b *bench) unlearn(ctx context.Context, peers []*peer) error {
+	if err := b.prune(ctx); err != nil {
+		return err
+	}
+	for _, p := range peers {
+		if err := p.forget(); err != nil {
+			return err
+		}
+	}
+	dir := filepath.Join(b.work, "unpack")
+	if err := (files{"Dockerfile": "FROM base\nRUN true\nFROM scratch\nCOPY --from=0 /etc/hostname /\n"}).sync(dir); err != nil {
+		return err
+	}
+	_, err := b.output(b.buildctl(ctx, dir, filepath.Join(dir, "out")))
+	return err
+}
+
+// prune throws away all that the engine keeps, cache mounts too.
+func (b *bench) prune(ctx context.Context) error {
+	clear(b.warm)
+	_, err := b.output(exec.CommandContext(ctx, filepath.Join(b.bin, "buildctl"), "--addr", "unix://"+b.socket, "prune", "--all"))
+	return err
+}
+
 // once edits the peer's copy, builds it, and measures that.
 func (b *bench) once(ctx context.Context, peer *peer, p project, s scenario, mark string) (Sample, error) {
 	var sample Sample
@@ -240,15 +271,12 @@ func (b *bench) once(ctx context.Context, peer *peer, p project, s scenario, mar
 	if err := sources.sync(peer.dir); err != nil {
 		return sample, err
 	}
-	if s.cold {
-		clear(b.warm)
-		if _, err := b.output(exec.CommandContext(ctx, filepath.Join(b.bin, "buildctl"), "--addr", "unix://"+b.socket, "prune", "--all")); err != nil {
-			return sample, err
-		}
-		if err := peer.forget(); err != nil {
+	if s.cold && s.cache {
+		if err := b.prune(ctx); err != nil {
 			return sample, err
 		}
 	}
+	b.warm[peer] = true
 	used, err := b.meter.used()
 	if err != nil {
 		return sample, err

@@ -16,7 +16,7 @@ import (
 const hello = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
 // engine measures the embedded engine itself: the command that lpipe starts it with, on the state of this run.
-func (b *bench) engine(ctx context.Context) ([]Fact, error) {
+func (b *bench) engine(ctx context.Context, rounds int) ([]Fact, error) {
 	start := Fact{What: "start, from the command to the first answer", Unit: "ms"}
 	idle := Fact{What: "memory of the engine after its start", Unit: "MiB"}
 	warm := Fact{What: "memory of the engine after the builds before this scenario", Unit: "MiB"}
@@ -34,7 +34,7 @@ func (b *bench) engine(ctx context.Context) ([]Fact, error) {
 		return nil, err
 	}
 	config := strings.TrimSuffix(b.socket, ".sock") + ".json"
-	for range b.rounds {
+	for range rounds {
 		if _, err := b.lpipe(ctx, "engine", "stop"); err != nil {
 			return nil, err
 		}

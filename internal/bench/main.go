@@ -19,6 +19,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -51,7 +52,7 @@ func main() {
 func run(ctx context.Context, args []string, log io.Writer) error {
 	var o options
 	flags := pflag.NewFlagSet("scripts/bench", pflag.ContinueOnError)
-	flags.IntVarP(&o.rounds, "rounds", "n", 5, "rounds of each scenario; a no-op has four times as many")
+	flags.IntVarP(&o.rounds, "rounds", "n", 5, "rounds of each scenario that has no =ROUNDS; a no-op has four times as many")
 	flags.StringSliceVar(&o.peers, "peers", nil, "peers to run beside lpipe, with commas: "+strings.Join(peerNames(), ", "))
 	flags.StringVar(&o.out, "out", "docs/bench", "folder of the results")
 	flags.BoolVar(&o.render, "render", false, "only write the tables and plots again from the results")
@@ -66,7 +67,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 		}
 	}
 	flags.Usage = func() {
-		fmt.Fprintf(log, "Usage: scripts/bench [SCENARIO ...] [flags]\n\nScenarios:\n")
+		fmt.Fprintf(log, "Usage: scripts/bench [SCENARIO[=ROUNDS] ...] [flags]\n\nScenarios:\n")
 		for _, s := range scenarios {
 			fmt.Fprintf(log, "  %-14s %s\n", s.name, s.title)
 		}
@@ -128,15 +129,30 @@ func choose(o options) ([]scenario, error) {
 			return nil, fmt.Errorf("there is no peer %q, only %s", p, strings.Join(peerNames(), ", "))
 		}
 	}
+	rounds := map[string]int{}
+	for _, arg := range o.scenarios {
+		name, n, ok := strings.Cut(arg, "=")
+		rounds[name] = o.rounds
+		if ok {
+			var err error
+			if rounds[name], err = strconv.Atoi(n); err != nil || rounds[name] < 1 {
+				return nil, fmt.Errorf("%q is no number of rounds, in %s", n, arg)
+			}
+		}
+	}
 	var names []string
 	var chosen []scenario
 	for _, s := range scenarios {
 		names = append(names, s.name)
-		if len(o.scenarios) == 0 || slices.Contains(o.scenarios, s.name) {
+		n, ok := rounds[s.name]
+		if s.rounds = n; len(rounds) == 0 {
+			s.rounds, ok = o.rounds, true
+		}
+		if ok {
 			chosen = append(chosen, s)
 		}
 	}
-	for _, name := range o.scenarios {
+	for name := range rounds {
 		if !slices.Contains(names, name) {
 			return nil, fmt.Errorf("there is no scenario %q, only %s", name, strings.Join(names, ", "))
 		}

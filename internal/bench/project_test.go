@@ -163,14 +163,16 @@ func TestScenariosAndPeersAreChecked(t *testing.T) {
 		want string
 	}{
 		{options{scenarios: []string{"edti"}}, `there is no scenario "edti"`},
+		{options{scenarios: []string{"edit=many"}}, `"many" is no number of rounds, in edit=many`},
+		{options{scenarios: []string{"edit=0"}}, `"0" is no number of rounds`},
 		{options{peers: []string{"make"}}, `there is no peer "make"`},
 	} {
 		if _, err := choose(c.o); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: %v", c.o, err)
 		}
 	}
-	chosen, err := choose(options{scenarios: []string{"version", "cold"}})
-	if err != nil || len(chosen) != 2 || chosen[0].name != "cold" {
+	chosen, err := choose(options{rounds: 7, scenarios: []string{"version", "cold=2"}})
+	if err != nil || len(chosen) != 2 || chosen[0].name != "cold" || chosen[0].rounds != 2 || chosen[1].rounds != 7 {
 		t.Errorf("%v, %v", chosen, err)
 	}
 }

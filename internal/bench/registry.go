@@ -24,7 +24,7 @@ type registry struct {
 
 // newRegistry serves an empty registry with its blobs in dir, as long as the process lives.
 func newRegistry(ctx context.Context, dir string) (*registry, error) {
-	logrus.SetLevel(logrus.ErrorLevel) // it would log every request
+	logrus.SetLevel(logrus.FatalLevel) // it would log every request, and what it does not have as an error
 	config := &configuration.Configuration{Storage: configuration.Storage{
 		"filesystem":  configuration.Parameters{"rootdirectory": filepath.Join(dir, "blobs")},
 		"maintenance": configuration.Parameters{"uploadpurging": map[any]any{"enabled": false}},
