@@ -102,7 +102,7 @@ func newEmbedded(o Options) (*embedded, error) {
 		return nil, &fault.Error{Kind: fault.Engine, What: "cannot make the embedded engine's state folder", Err: err}
 	}
 	d := &embedded{
-		config:  daemon.Config{Root: root, Runc: runc, Idle: o.Idle, Registries: o.Registries},
+		config:  daemon.Config{Root: root, Runc: runc, Idle: o.Idle, Silence: o.Silence, Registries: o.Registries},
 		logFile: filepath.Join(root, "daemon.log"),
 		env:     []string{"PATH=" + o.Getenv("PATH") + ":" + sbin, "HOME=" + root},
 		command: o.DaemonCommand,

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/client/llb"
@@ -82,5 +83,32 @@ func TestRegistryTables(t *testing.T) {
 				t.Errorf("the registry was not asked for %s: %v", c.path, err)
 			}
 		})
+	}
+}
+
+// TestARegistryThatHangsIsGivenUp imports a cache from it: BuildKit reads caches in the thread that moves all builds.
+func TestARegistryThatHangsIsGivenUp(t *testing.T) {
+	done := make(chan struct{})
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-done:
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(hanging.Close)
+	t.Cleanup(func() { close(done) })
+
+	o := embeddedOptions(t)
+	o.Silence = 500 * time.Millisecond
+	e := open(t, o)
+	def, err := llb.Scratch().File(llb.Mkfile("/a", 0o644, nil)).Marshal(t.Context())
+	must(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	_, err = e.Client().Solve(ctx, def, client.SolveOpt{CacheImports: []client.CacheOptionsEntry{
+		{Type: "registry", Attrs: map[string]string{"ref": hanging.Listener.Addr().String() + "/cache:main"}},
+	}}, nil)
+	if err != nil {
+		t.Errorf("the build does not go on without the cache: %v", err)
 	}
 }

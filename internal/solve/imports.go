@@ -49,11 +49,12 @@ func reachable(ctx context.Context, g gateway.Client, imports []client.CacheOpti
 	return kept, warnings
 }
 
+// importLimit is less than the stall that ends the build, so that only the cache is given up.
 func importLimit(stall time.Duration) time.Duration {
 	if stall <= 0 {
 		return importTimeout
 	}
-	return min(importTimeout, stall)
+	return min(importTimeout, stall/2)
 }
 
 // lookName opens the name of the step that looks for a cache.

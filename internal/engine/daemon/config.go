@@ -20,6 +20,11 @@ import (
 // DefaultIdle is how long a daemon without clients stays when [Config.Idle] is zero.
 const DefaultIdle = 15 * time.Minute
 
+// DefaultSilence is how long a registry that was asked for something may say nothing when [Config.Silence] is zero. It
+// is twice what a load balancer in front of one allows it: 60 seconds by default, both in nginx (proxy_read_timeout)
+// and on AWS (idle timeout of an application load balancer).
+const DefaultSilence = 2 * time.Minute
+
 // NoticePrefix opens each line of the log that the user who started the daemon should see.
 const NoticePrefix = "lpipe: notice: "
 
@@ -29,6 +34,7 @@ type Config struct {
 	Socket     string              // the unix socket to serve, in a folder only the user can enter
 	Runc       string              // the runc program; empty looks for buildkit-runc, then runc, on PATH
 	Idle       time.Duration       // without clients for so long, the daemon leaves; zero means DefaultIdle
+	Silence    time.Duration       // a registry that says nothing for so long is given up; zero means DefaultSilence
 	Registries map[string]Registry // by host, as in an image name
 }
 

@@ -53,7 +53,7 @@ func newController(ctx context.Context, c Config) (*control.Controller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the session manager: %w", err)
 	}
-	hosts := registryHosts(c.Registries)
+	hosts := impatient(registryHosts(c.Registries), c.Silence)
 	w, err := newWorker(ctx, c, hosts)
 	if err != nil {
 		return nil, fmt.Errorf("starting the worker: %w", err)
