@@ -52,7 +52,7 @@ func TestScripts(t *testing.T) {
 				},
 				"listen": listen,
 			}))),
-			Condition: installed,
+			Condition: condition,
 		}
 	}
 	t.Run("plain", func(t *testing.T) {
@@ -75,12 +75,15 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// installed is the condition [program:NAME], which holds where the program is on PATH; it must be where all parts are
-// required.
-func installed(condition string) (bool, error) {
-	name, ok := strings.CutPrefix(condition, "program:")
+// condition decides [program:NAME], which holds where the program is on PATH; it must be where all parts are required.
+// And [slow], which holds where slow tests run.
+func condition(text string) (bool, error) {
+	if text == "slow" {
+		return os.Getenv("LPIPE_TEST_ALL") != "", nil
+	}
+	name, ok := strings.CutPrefix(text, "program:")
 	if !ok {
-		return false, fmt.Errorf("unknown condition %s", condition)
+		return false, fmt.Errorf("unknown condition %s", text)
 	}
 	_, err := exec.LookPath(name)
 	if err != nil && os.Getenv("LPIPE_TEST_PARTS") == "require" {
