@@ -160,12 +160,16 @@ func choose(o options) ([]scenario, error) {
 	return chosen, nil
 }
 
-// command is how a person repeats the run; what scripts/bench adds is left out.
+// command is how a person repeats the run; what scripts/bench adds is left out, and the folder of the results.
 func command(args []string) string {
-	kept := slices.DeleteFunc(slices.Clone(args), func(a string) bool {
-		return strings.HasPrefix(a, "--bin=") || strings.HasPrefix(a, "--cgroup=") || strings.HasPrefix(a, "--base=") || strings.HasPrefix(a, "--out=")
-	})
-	return strings.Join(append([]string{"scripts/bench"}, kept...), " ")
+	words := []string{"scripts/bench"}
+	for i, a := range args {
+		name, _, _ := strings.Cut(a, "=")
+		if !slices.Contains([]string{"--bin", "--cgroup", "--base", "--out"}, name) && (i == 0 || args[i-1] != "--out") {
+			words = append(words, a)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 func load(path string) ([]Result, error) {

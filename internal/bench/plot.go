@@ -20,7 +20,7 @@ const (
 // scenario, each group in its own scale.
 func plot(all []Result) string {
 	var b strings.Builder
-	y := 10
+	y := 20
 	for _, r := range all {
 		numbers, unit, most := Series.cpu, "s", longest(r.Series, Series.cpu)
 		if most < noise {

@@ -38,14 +38,15 @@ type column struct {
 	noise   float64 // up to which a ratio says nothing
 	always  bool    // shown also when nobody has any
 	ratio   bool    // followed by what lpipe's number is of the peer's
+	whole   bool    // a count, whose median says enough
 }
 
 var columns = []column{
 	{title: "CPU s in the steps", numbers: Series.cpu, noise: noise, always: true, ratio: true},
 	{title: "of it until the dependencies are compiled", numbers: Series.cooked, noise: noise, ratio: true},
 	{title: "wall s", numbers: Series.wall, always: true, ratio: true},
-	{title: "MB pulled", numbers: Series.pulled, ratio: true},
-	{title: "dependencies compiled", numbers: Series.crates, always: true},
+	{title: "MB pulled", numbers: Series.pulled},
+	{title: "dependencies compiled", numbers: Series.crates, always: true, whole: true},
 }
 
 // table compares the first series with the others.
@@ -70,15 +71,22 @@ func table(all []Series) string {
 		fmt.Fprintf(&b, "| %s | %d |", name, len(s.Samples))
 		for _, c := range shown {
 			numbers := c.numbers(s)
-			if !c.ratio {
+			if c.whole {
 				fmt.Fprintf(&b, " %.0f |", median(numbers))
+				continue
+			}
+			fmt.Fprintf(&b, " %s |", middle(numbers))
+			if !c.ratio {
 				continue
 			}
 			ratio := "–"
 			if ours := c.numbers(all[0]); i > 0 && least(numbers) > c.noise {
-				ratio = fmt.Sprintf("%.2f × (%.2f)", median(ours)/median(numbers), least(ours)/least(numbers))
+				ratio = fmt.Sprintf("%.2f ×", median(ours)/median(numbers))
+				if len(numbers) > 1 {
+					ratio += fmt.Sprintf(" (%.2f)", least(ours)/least(numbers))
+				}
 			}
-			fmt.Fprintf(&b, " %s | %s |", middle(numbers), ratio)
+			fmt.Fprintf(&b, " %s |", ratio)
 		}
 		b.WriteString("\n")
 	}
