@@ -55,11 +55,9 @@ var scenarios = []scenario{
 		}
 		return p.files.replace("Cargo.toml", `["macros", "net", "rt", "time"]`, `["macros", "net", "rt", "time"`+more+`]`)
 	}},
-	{name: "bump", title: "one dependency in another version, which nothing else depends on", project: "leaf", cooked: true, only: []string{peerStub, peerPlanner}, edit: func(p project, mark string) files {
+	{name: "bump", title: "one dependency in another version, which nothing else depends on", project: "leaf", cooked: true, only: []string{peerPlanner}, edit: func(p project, mark string) files {
 		return bumpLeaf(p.files, roundOf(mark))
 	}},
-	{name: "registry", title: "nothing changed, on an empty engine, with the cache in a registry", project: "hyper-echo", cold: true, cache: true, only: caching},
-	{name: "registry-edit", title: "the same, with a line of src/main.rs changed", project: "hyper-echo", cold: true, cache: true, marks: true, only: caching, edit: editEcho},
 	{name: "fleet-edit", title: "one of eight lambdas changed", project: "fleet", marks: true, only: containers, edit: editLambda},
 	{name: "fleet-library", title: "a library changed that four of eight lambdas use", project: "fleet", only: containers, edit: func(p project, mark string) files {
 		return editLibrary(p.files, "letters", mark)
@@ -78,6 +76,8 @@ var scenarios = []scenario{
 	{name: "no-op-1", title: "nothing changed, one of fifty lambdas asked for", project: "tiny", lambdas: 1, many: true, only: []string{}, extra: []string{peerBuildx}},
 	{name: "no-op-8", title: "nothing changed, eight of fifty lambdas asked for", project: "tiny", lambdas: 8, many: true, only: []string{}, extra: []string{peerBuildx}},
 	{name: "no-op-50", title: "nothing changed, fifty lambdas", project: "tiny", lambdas: 50, many: true, only: []string{}, extra: []string{peerBuildx}},
+	{name: "registry", title: "nothing changed, on an empty engine, with the cache in a registry", project: "hyper-echo", cold: true, cache: true, only: caching},
+	{name: "registry-edit", title: "the same, with a line of src/main.rs changed", project: "hyper-echo", cold: true, cache: true, marks: true, only: caching, edit: editEcho},
 	{name: "engine", title: "the embedded engine itself", project: "hyper-echo", facts: true},
 }
 
