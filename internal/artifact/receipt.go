@@ -103,19 +103,6 @@ func ReadReceipt(messages []byte, pkg, kind, bin string) (Receipt, error) {
 	return r, nil
 }
 
-// Program returns the program with that digest: what file holds if it is that program, else what read returns.
-func Program(file, digest string, read func() ([]byte, error)) ([]byte, error) {
-	if data, err := readRegular(file); err == nil && sum(data) == digest {
-		return data, nil
-	}
-	data, err := read()
-	if err == nil && sum(data) != digest {
-		err = refuse("the program is not the one that was built", "its SHA-256 is not that of the receipt, "+digest,
-			"build it again; if that does not help, with --no-cache")
-	}
-	return data, err
-}
-
 func list(names []string) string {
 	if len(names) == 0 {
 		return "no program"

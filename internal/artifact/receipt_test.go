@@ -1,7 +1,6 @@
 package artifact
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,7 +45,7 @@ func TestReadReceipt(t *testing.T) {
 			}
 		})
 	}
-	digest := sum([]byte("program"))
+	digest := sum([]byte("program")).String()
 	got, err := ReadReceipt([]byte(built("path+file:///src/echo#0.1.0", "bin", "bootstrap", "/t/bootstrap")+finished+
 		`{"reason":"lpipe-program","sha256":"`+digest+`"}`+"\n"), "echo", "bin", "bootstrap")
 	if err != nil || got.SHA256 != digest {
@@ -128,45 +127,4 @@ func FuzzReadReceipt(f *testing.F) {
 			t.Errorf("accepted %+v", r)
 		}
 	})
-}
-
-// TestProgram: what comes out has the digest of the receipt, wherever it comes from.
-func TestProgram(t *testing.T) {
-	const program = "the program"
-	for name, c := range map[string]struct {
-		file, engine string // what each of them holds; "" is nothing
-		read         bool   // the engine was asked
-		want         string
-	}{
-		"both":                    {program, program, false, ""},
-		"the engine alone":        {"", program, true, ""},
-		"a changed file":          {"The program", program, true, ""},
-		"another on the engine":   {"", "another", true, "not the one that was built"},
-		"neither is the one":      {"planted", "another", true, "not the one that was built"},
-		"the engine has it not":   {"planted", "", true, "gone"},
-		"the file alone is right": {program, "another", false, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			file := filepath.Join(t.TempDir(), "bootstrap")
-			if c.file != "" {
-				if err := os.WriteFile(file, []byte(c.file), 0o755); err != nil {
-					t.Fatal(err)
-				}
-			}
-			read := false
-			got, err := Program(file, sum([]byte(program)), func() ([]byte, error) {
-				read = true
-				if c.engine == "" {
-					return nil, errors.New("gone")
-				}
-				return []byte(c.engine), nil
-			})
-			if read != c.read {
-				t.Errorf("asked the engine: %t, want %t", read, c.read)
-			}
-			if c.want == "" && (err != nil || string(got) != program) || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-				t.Errorf("%q %v, want the program or %q", got, err, c.want)
-			}
-		})
-	}
 }

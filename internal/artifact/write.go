@@ -19,6 +19,9 @@ type File struct {
 	Name string // in the folder, without one of its own
 	Data []byte
 	Mode fs.FileMode // its permissions, whatever the umask
+
+	digest digest      // of Data, where it was needed
+	seen   fs.FileInfo // of the file that Data is from, as it was before it was read; nil for new data
 }
 
 // Files under construction are called so, and are nobody's once the folder's lock is free.
@@ -83,6 +86,9 @@ func isWritten(dir string, f File) bool {
 	info, err := os.Lstat(name)
 	if err != nil || info.Mode() != f.Mode || info.Size() != int64(len(f.Data)) {
 		return false
+	}
+	if f.seen != nil && os.SameFile(info, f.seen) && info.ModTime().Equal(f.seen.ModTime()) {
+		return true
 	}
 	data, err := os.ReadFile(name)
 	return err == nil && bytes.Equal(data, f.Data)

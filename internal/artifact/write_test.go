@@ -182,12 +182,12 @@ func TestFullDiskLeavesTheOldFiles(t *testing.T) {
 			t.Errorf("%v: %s", err, out)
 		}
 	}()
-	small := []File{{"bootstrap", bytes.Repeat([]byte("a"), 200_000), 0o755}, {"bootstrap.zip", bytes.Repeat([]byte("b"), 100_000), 0o644}}
+	small := []File{{Name: "bootstrap", Data: bytes.Repeat([]byte("a"), 200_000), Mode: 0o755}, {Name: "bootstrap.zip", Data: bytes.Repeat([]byte("b"), 100_000), Mode: 0o644}}
 	if err := Write(dir, small...); err != nil {
 		t.Fatal(err)
 	}
 	// The first file fits, the second does not: neither may change.
-	big := []File{{"bootstrap", bytes.Repeat([]byte("c"), 200_000), 0o755}, {"bootstrap.zip", make([]byte, 2<<20), 0o644}}
+	big := []File{{Name: "bootstrap", Data: bytes.Repeat([]byte("c"), 200_000), Mode: 0o755}, {Name: "bootstrap.zip", Data: make([]byte, 2<<20), Mode: 0o644}}
 	err := Write(dir, big...)
 	checkErrors(t, err, fault.NoSpace, "no space left on device")
 	for _, f := range small {

@@ -89,7 +89,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 			}
 			p.plan.Notes = append(p.plan.Notes, fmt.Sprintf("%d lambdas differ from %s", len(p.plan.Lambdas()), *rev))
 		}
-		r := &run{push: push, app: a, project: p, stage: stage, noCache: *noCache, ssh: *ssh, stall: *stall, partial: len(args) > 0 || *rev != ""}
+		r := &run{push: push, app: a, project: p, stage: stage, noCache: *noCache, ssh: *ssh, stall: *stall, partial: len(args) > 0 || *rev != "", folders: map[*plan.Lambda]*folder{}}
 		err = r.do(cmd.Context())
 		if r.summary == nil {
 			return err
@@ -125,12 +125,13 @@ type run struct {
 	*project
 	stage   string
 	noCache bool
-	partial bool            // lambdas were named
-	stall   time.Duration   // of --stall-timeout
-	push    *pushing        // nil for a test
-	ssh     []string        // values of --ssh
-	known   *login.Logins   // made when they are first needed
-	lines   sayer           // what the agent does, for the display
+	partial bool          // lambdas were named
+	stall   time.Duration // of --stall-timeout
+	push    *pushing      // nil for a test
+	ssh     []string      // values of --ssh
+	known   *login.Logins // made when they are first needed
+	lines   sayer         // what the agent does, for the display
+	folders map[*plan.Lambda]*folder
 	summary *report.Summary // set once there is something to report
 }
 
@@ -238,7 +239,7 @@ func (r *run) request() (*solve.Request, error) {
 		}
 		job.Files = dockerfile.SmallFiles(job.Stage)
 		if r.stage == dockerfile.StageLambda {
-			job.Program = r.program(lambda)
+			job.Then = r.taker(lambda)
 		}
 		request.Jobs = append(request.Jobs, job)
 	}

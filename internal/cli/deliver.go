@@ -38,38 +38,43 @@ func (r *run) deliver(l *plan.Lambda, o solve.Outcome) (report.Lambda, []string,
 	if r.stage == dockerfile.StageTest {
 		return out, nil, nil
 	}
-	receipt, err := artifact.ReadReceipt(o.Files[dockerfile.FileReceipt], l.Package.Name, l.Kind, l.Bin)
-	if err != nil {
-		return out, nil, err
-	}
-	out.Package, out.PackageVersion = receipt.Package, receipt.Version
-	warnings, err := r.write(l, o.Files[dockerfile.FileBootstrap], &out)
+	f := r.folders[l]
+	out.Package, out.PackageVersion = f.receipt.Package, f.receipt.Version
+	warnings, err := r.write(l, f, &out)
 	for i := range warnings {
 		warnings[i] = l.Label() + ": " + warnings[i]
 	}
 	return out, warnings, err
 }
 
-// program gets a lambda's program from its folder if it is still the one that the receipt names, else from the engine.
-func (r *run) program(l *plan.Lambda) func(map[string][]byte, func() ([]byte, error)) ([]byte, error) {
-	return func(files map[string][]byte, read func() ([]byte, error)) ([]byte, error) {
-		receipt, err := artifact.ReadReceipt(files[dockerfile.FileReceipt], l.Package.Name, l.Kind, l.Bin)
+// folder is where a lambda's files go, and what was built to go there.
+type folder struct {
+	*artifact.Folder
+	path    string
+	receipt artifact.Receipt
+	program artifact.File
+}
+
+// taker opens the folder of a lambda. The function takes what was built: the program from the folder if it is still the
+// one that the receipt names, else from the engine.
+func (r *run) taker(l *plan.Lambda) func(map[string][]byte, func(string) ([]byte, error)) error {
+	f := &folder{path: filepath.Join(r.dir, "target", "lambda", filepath.FromSlash(l.Folder()))}
+	f.Folder = artifact.OpenFolder(f.path)
+	r.folders[l] = f
+	return func(files map[string][]byte, read func(string) ([]byte, error)) (err error) {
+		f.receipt, err = artifact.ReadReceipt(files[dockerfile.FileReceipt], l.Package.Name, l.Kind, l.Bin)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		return artifact.Program(filepath.Join(r.folder(l), artifact.ProgramName), receipt.SHA256, read)
+		f.program, err = f.Program(f.receipt.SHA256, func() ([]byte, error) { return read(dockerfile.FileBootstrap) })
+		return err
 	}
 }
 
-// folder is where a lambda's files go.
-func (r *run) folder(l *plan.Lambda) string {
-	return filepath.Join(r.dir, "target", "lambda", filepath.FromSlash(l.Folder()))
-}
-
 // write checks the program, packs it and puts program and zip into the lambda's folder.
-func (r *run) write(l *plan.Lambda, program []byte, out *report.Lambda) (warnings []string, err error) {
+func (r *run) write(l *plan.Lambda, f *folder, out *report.Lambda) (warnings []string, err error) {
 	expect := artifact.Expect{Arch: l.Arch, Link: l.Build.Link, Runtime: l.Build.Runtime}
-	info, err := artifact.Inspect(program, expect)
+	info, err := artifact.Inspect(f.program.Data, expect)
 	if err != nil {
 		return nil, err
 	}
@@ -77,40 +82,34 @@ func (r *run) write(l *plan.Lambda, program []byte, out *report.Lambda) (warning
 	if err != nil {
 		return nil, err
 	}
-	entries := []artifact.Entry{{Name: dockerfile.FileBootstrap, Data: program, Executable: true}}
 	included, err := r.included(l)
 	if err != nil {
 		return nil, err
 	}
-	unpacked := int64(len(program))
-	for _, e := range included {
-		unpacked += int64(len(e.Data))
-	}
-	entries = append(entries, included...)
-	dir := r.folder(l)
+	entries := append([]artifact.Entry{f.program.Entry()}, included...)
 	end := r.trace.Begin("zip " + l.Label())
-	zipped, note, err := artifact.Pack(dir, thisProgram(), entries, epoch)
+	zipped, others, err := f.Pack(thisProgram(), entries, epoch)
 	end()
 	if err != nil {
 		return nil, err
 	}
-	sizes, err := artifact.CheckSizes(int64(len(zipped)), unpacked, expect)
+	var unpacked int64
+	for _, e := range entries {
+		unpacked += int64(len(e.Data))
+	}
+	sizes, err := artifact.CheckSizes(int64(len(zipped.Data)), unpacked, expect)
 	if err != nil {
 		return nil, err
 	}
 	defer r.trace.Begin("write " + l.Label())()
-	err = artifact.Write(dir, append([]artifact.File{
-		{Name: artifact.ProgramName, Data: program, Mode: 0o755},
-		{Name: artifact.ZipName, Data: zipped, Mode: 0o644},
-	}, note...)...)
-	if err != nil {
+	if err := artifact.Write(f.path, append([]artifact.File{f.program, zipped}, others...)...); err != nil {
 		return nil, err
 	}
 	if r.push != nil {
 		r.push.files[l] = entries
 	}
-	sums := artifact.Sum(program, zipped)
-	out.Bootstrap, out.Zip = shown(filepath.Join(dir, artifact.ProgramName)), shown(filepath.Join(dir, artifact.ZipName))
+	sums := artifact.Sum(f.program, zipped)
+	out.Bootstrap, out.Zip = shown(filepath.Join(f.path, artifact.ProgramName)), shown(filepath.Join(f.path, artifact.ZipName))
 	out.Size, out.ZipSize, out.SHA256, out.CodeSHA256 = sums.Size, sums.ZipSize, sums.SHA256, sums.CodeSHA256
 	return append(info.Warnings, sizes...), nil
 }

@@ -42,9 +42,8 @@ type Job struct {
 	Contexts   map[string]Context // by the names of package dockerfile; one value for all jobs that share it
 	Base       *Layout            // the base image when it is an OCI layout
 	Files      []string           // what to read of the stage, by path: at least one, each below 16 MiB
-	// Program, if set, adds dockerfile.FileBootstrap to the outcome. files are those of Files; read gets the program from
-	// the engine.
-	Program func(files map[string][]byte, read func() ([]byte, error)) ([]byte, error)
+	// Then, if set, is called with what was read, and may read larger files by name. Its error is the job's.
+	Then func(files map[string][]byte, read func(name string) ([]byte, error)) error
 
 	mounts    map[string]string // by the context's name: its name in the session
 	baseStore string
@@ -81,7 +80,7 @@ type Request struct {
 
 // Outcome is what became of one job.
 type Outcome struct {
-	Files  map[string][]byte // of the stage, by name; nil when Err is set
+	Files  map[string][]byte // those of the job, by name; nil when Err is set
 	Err    error
 	Engine string // where it was solved, "" where there is only one engine
 }
@@ -183,10 +182,8 @@ func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *
 	}
 	defer record.Begin("read back " + j.Label)()
 	files, err := readFiles(ctx, ref, j.Files)
-	if err == nil && j.Program != nil {
-		files[dockerfile.FileBootstrap], err = j.Program(files, func() ([]byte, error) {
-			return readLarge(ctx, ref, dockerfile.FileBootstrap)
-		})
+	if err == nil && j.Then != nil {
+		err = j.Then(files, func(name string) ([]byte, error) { return readLarge(ctx, ref, name) })
 	}
 	return files, state, err
 }

@@ -65,7 +65,8 @@ type event struct {
 	Args  map[string]any `json:"args,omitempty"`
 }
 
-// Write writes all spans as one JSON object. Times start at the first one.
+// Write writes all spans as one JSON object. Times start at the first of [Run]: what the engine did before, for others
+// that asked for the same, took none of them.
 func (r *Recorder) Write(w io.Writer) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -73,6 +74,10 @@ func (r *Recorder) Write(w io.Writer) error {
 	slices.SortStableFunc(r.spans, func(a, b Span) int {
 		return cmp.Or(a.Start.Compare(b.Start), b.End.Compare(a.End), cmp.Compare(a.Name, b.Name))
 	})
+	var start time.Time
+	if first := slices.IndexFunc(r.spans, func(s Span) bool { return s.Group == Run }); first >= 0 {
+		start = r.spans[first].Start
+	}
 	events := []event{}
 	for i, group := range []string{Run, Steps} {
 		events = append(events, event{Name: "process_name", Phase: "M", PID: i + 1, Args: map[string]any{"name": group}})
@@ -81,6 +86,7 @@ func (r *Recorder) Write(w io.Writer) error {
 			if s.Group != group {
 				continue
 			}
+			s.Start, s.End = later(s.Start, start), later(s.End, start)
 			at := slices.IndexFunc(rows, func(r row) bool { return r.takes(s) })
 			if at < 0 {
 				at, rows = len(rows), append(rows, nil)
@@ -88,7 +94,7 @@ func (r *Recorder) Write(w io.Writer) error {
 			rows[at] = append(rows[at], s.End)
 			events = append(events, event{
 				Name: s.Name, Phase: "X", PID: i + 1, TID: at + 1,
-				Time: micros(s.Start.Sub(r.spans[0].Start)), For: micros(s.End.Sub(s.Start)), Args: s.Args,
+				Time: micros(s.Start.Sub(start)), For: micros(s.End.Sub(s.Start)), Args: s.Args,
 			})
 		}
 	}
@@ -105,6 +111,13 @@ type row []time.Time
 
 func (r row) takes(s Span) bool {
 	return !slices.ContainsFunc(r, func(end time.Time) bool { return end.After(s.Start) && end.Before(s.End) })
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }

@@ -19,6 +19,8 @@ func TestTheFileIsOneThatViewersRead(t *testing.T) {
 		{Group: Run, Name: "other", Start: at(70), End: at(95)},
 		{Group: Steps, Name: "build", Start: at(20), End: at(50), Args: map[string]any{"cached": true}},
 		{Group: Run, Name: "zip", Start: at(90), End: at(91)},
+		{Group: Steps, Name: "begun for another run", Start: at(-50), End: at(15)},
+		{Group: Steps, Name: "ended before", Start: at(-50), End: at(-20)},
 	} {
 		r.Add(s)
 	}
@@ -48,6 +50,8 @@ func TestTheFileIsOneThatViewersRead(t *testing.T) {
 		"X other 1/2 60000+25000 map[]", // overlaps the two before
 		"X zip 1/1 80000+1000 map[]",
 		"M process_name 2/0 0+0 map[name:engine]",
+		"X begun for another run 2/1 0+5000 map[]",
+		"X ended before 2/1 0+0 map[]",
 		"X build 2/1 10000+30000 map[cached:true]",
 		"X test 2/2 20000+30000 map[]",
 	}
