@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -174,5 +175,29 @@ func TestScenariosAndPeersAreChecked(t *testing.T) {
 	chosen, err := choose(options{rounds: 7, scenarios: []string{"version", "cold=2"}})
 	if err != nil || len(chosen) != 2 || chosen[0].name != "cold" || chosen[0].rounds != 2 || chosen[1].rounds != 7 {
 		t.Errorf("%v, %v", chosen, err)
+	}
+}
+
+func TestPeersOfAScenario(t *testing.T) {
+	for _, c := range []struct {
+		scenario string
+		asked    []string
+		want     []string
+	}{
+		{"edit", nil, []string{peerLpipe, peerStub, peerPlanner, peerMounts, peerHost}},
+		{"no-op", nil, []string{peerLpipe, peerStub, peerPlanner, peerMounts, peerHost, peerRendered, peerBuildx}},
+		{"no-op", []string{peerBuildx, peerMax}, []string{peerLpipe, peerBuildx}},
+		{"no-op-50", nil, []string{peerLpipe, peerBuildx}},
+		{"bump", []string{peerStub, peerPlanner}, []string{peerLpipe, peerPlanner}},
+		{"registry-edit", nil, []string{peerLpipe, peerInline, peerMax}},
+	} {
+		chosen, err := choose(options{scenarios: []string{c.scenario}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := bench{options: options{peers: c.asked}}
+		if got := b.peersOf(chosen[0]); !slices.Equal(got, c.want) {
+			t.Errorf("%s with %v: %v, not %v", c.scenario, c.asked, got, c.want)
+		}
 	}
 }
