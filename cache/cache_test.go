@@ -337,3 +337,37 @@ func FuzzFamily(f *testing.F) {
 		}
 	})
 }
+
+func TestPartsOfACacheAreApart(t *testing.T) {
+	digest := "@sha256:" + strings.Repeat("a", 64)
+	long := "type=registry,ref=r.example.com/c:" + strings.Repeat("x", 128)
+	for _, c := range []struct{ from, want string }{
+		{"type=registry,ref=r.example.com/c:main", "type=registry,ref=r.example.com/c:main-p1"},
+		{"type=registry,ref=r.example.com:5000/c", "type=registry,ref=r.example.com:5000/c:latest-p1"},
+		{"type=registry,ref=r.example.com/c" + digest, "type=registry,ref=r.example.com/c" + digest},
+		{"type=local,src=/tmp/c", "type=local,src=/tmp/c/p1"},
+		{"type=gha,url=http://h/,token=t", "type=gha,scope=buildkit-p1,token=t,url=http://h/"},
+		{"type=gha,url=http://h/,token=t,scope=x", "type=gha,scope=x-p1,token=t,url=http://h/"},
+		{"type=s3,bucket=b,region=r", "type=s3,bucket=b,name=buildkit-p1,region=r"},
+		{"type=s3,name=a;b", "type=s3,name=a-p1;b-p1"},
+		{"type=azblob,account_url=https://a.example.com/,name=n", "type=azblob,account_url=https://a.example.com/,name=n-p1"},
+	} {
+		e, err := ParseImport(c.from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := e.CSV()
+		got := e.Part("p1")
+		if got.CSV() != c.want || e.CSV() != before {
+			t.Errorf("%s: %s, want %s", before, got.CSV(), c.want)
+		}
+	}
+	e, err := ParseImport(long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, two := e.Part("p1"), e.Part("p2")
+	if _, err := ParseImport(one.CSV()); err != nil || one.CSV() == two.CSV() {
+		t.Errorf("%s and %s: %v", one, two, err)
+	}
+}

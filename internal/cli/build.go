@@ -168,7 +168,7 @@ func (r *run) do(ctx context.Context) error {
 	}
 	r.lines.start(display)
 	end = r.trace.Begin("solve")
-	result, err := solveOn(ctx, engines, *request, display)
+	result, err := r.solveOn(ctx, engines, *request, display)
 	display.Wait()
 	end()
 	r.traceSteps(display)

@@ -21,6 +21,9 @@ import (
 type Engine struct {
 	Name   string // decides, with the label of a job, where the job is solved
 	Client *client.Client
+	// CacheFrom and CacheTo are its own, instead of those of the request: of what engines write to one place, there is
+	// in the end what the last one has built.
+	CacheFrom, CacheTo []client.CacheOptionsEntry
 }
 
 // Spread is [Run] over several engines. A job goes to the same engine in every run, where its steps are cached; when
@@ -40,9 +43,6 @@ func Spread(ctx context.Context, engines []Engine, r Request, d *progress.Displa
 			return nil, cancelled(ctx)
 		}
 		return nil, err
-	}
-	if len(r.CacheTo) > 0 {
-		s.result.Warnings = append(s.result.Warnings, fmt.Sprintf("%d engines wrote the same cache: it holds what the last one built", len(engines)))
 	}
 	return s.result, nil
 }
@@ -73,9 +73,14 @@ func (s *spread) run(ctx context.Context, jobs []int, again bool) error {
 	return eg.Wait()
 }
 
-// on solves the jobs on one engine, and when that goes away on the others, unless it is the second time.
+// on solves the jobs on one engine, and when that goes away on the others, unless it is the second time. What moved is
+// not kept: it alone would replace what the engine has kept of its own.
 func (s *spread) on(ctx context.Context, at int, jobs []int, again bool) error {
 	engine, r := s.engines[at], s.request
+	r.CacheFrom, r.CacheTo = engine.CacheFrom, engine.CacheTo
+	if again {
+		r.CacheTo = nil
+	}
 	r.Jobs = make([]*Job, len(jobs))
 	for i, job := range jobs {
 		r.Jobs[i] = s.request.Jobs[job]
