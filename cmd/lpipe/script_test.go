@@ -22,6 +22,7 @@ import (
 //	registry, image, login, fault, requests, pulled   see [registries]
 //	buildkitd, dockerd                                see [withDaemons]
 //	member                                            see [withFleet]
+//	crates                                            see [crates]
 //	exec status CMD    runs CMD and writes its exit status to standard error as "exit status N"
 func TestScripts(t *testing.T) {
 	bin, err := program()
@@ -46,12 +47,12 @@ func TestScripts(t *testing.T) {
 				env.Setenv("PATH", bin+":"+env.Getenv("PATH"))
 				return setup(env)
 			},
-			Cmds: withFleet(withDaemons(withRegistries(t, map[string]func(*testscript.TestScript, bool, []string){
+			Cmds: withCrates(t, withFleet(withDaemons(withRegistries(t, map[string]func(*testscript.TestScript, bool, []string){
 				"fixture": func(ts *testscript.TestScript, _ bool, args []string) {
 					ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(filepath.Join(lambdas, args[0]))))
 				},
 				"listen": listen,
-			}))),
+			})))),
 			Condition: condition,
 		}
 	}

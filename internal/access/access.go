@@ -33,6 +33,8 @@ type Options struct {
 	Env          map[string]string // of lpipe
 	Cwd          string            // where relative paths of SSH start
 	SSH          []string          // values of --ssh, as of docker buildx build: ID[=SOCKET|KEY[,KEY]]
+	// Secrets are further ones, by id, for steps that mount them: a session has one provider of secrets.
+	Secrets map[string][]byte
 	// Log takes one line for each login and each refusal; nil drops them. Several goroutines may call it.
 	Log func(line string)
 }

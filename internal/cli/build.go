@@ -132,7 +132,8 @@ type run struct {
 	known   *login.Logins // made when they are first needed
 	lines   sayer         // what the agent does, for the display
 	folders map[*plan.Lambda]*folder
-	summary *report.Summary // set once there is something to report
+	secrets map[string][]byte // for the steps that mount them
+	summary *report.Summary   // set once there is something to report
 }
 
 func (r *run) do(ctx context.Context) error {
@@ -140,6 +141,7 @@ func (r *run) do(ctx context.Context) error {
 		r.summary = &report.Summary{Notes: r.plan.Notes}
 		return nil
 	}
+	r.secrets = map[string][]byte{}
 	request, err := r.request()
 	if err != nil {
 		return err
@@ -162,6 +164,7 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 
+	r.warm(engines, request)
 	display, err := progress.Start(ctx, progress.Options{Out: r.Err, Mode: r.cfg.Progress, Rename: dockerfile.Title})
 	if err != nil {
 		return err
@@ -243,7 +246,7 @@ func (r *run) request() (*solve.Request, error) {
 		}
 		request.Jobs = append(request.Jobs, job)
 	}
-	granted, err := r.access(r.project, r.ssh, r.lines.say)
+	granted, err := r.access(r.project, r.ssh, r.secrets, r.lines.say)
 	l.Add(err)
 	if err == nil {
 		request.Session, request.Explain = granted.Session(), granted.Explain

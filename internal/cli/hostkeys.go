@@ -100,7 +100,7 @@ func (a *app) verifyHostKeys(cmd *cobra.Command, hosts []string) error {
 		if err != nil {
 			return err
 		}
-		granted, err := a.access(p, nil, nil)
+		granted, err := a.access(p, nil, nil, nil)
 		if err != nil {
 			return err
 		}

@@ -9,14 +9,14 @@ import (
 	"lpipe/internal/progress"
 )
 
-// access is what the run's fetch steps may fetch, and with what.
-func (a *app) access(p *project, ssh []string, log func(string)) (*access.Access, error) {
+// access is what the run's fetch steps may fetch, and with what. It serves the other secrets as well.
+func (a *app) access(p *project, ssh []string, secrets map[string][]byte, log func(string)) (*access.Access, error) {
 	cwd, err := os.Getwd()
 	if err != nil {
 		return nil, fmt.Errorf("finding the current folder: %w", err)
 	}
 	return access.New(access.Options{
-		Config: p.cfg, Repositories: p.plan.Repositories, Env: a.env, Cwd: cwd, SSH: ssh, Log: log,
+		Config: p.cfg, Repositories: p.plan.Repositories, Env: a.env, Cwd: cwd, SSH: ssh, Secrets: secrets, Log: log,
 	})
 }
 

@@ -42,6 +42,7 @@ type Config struct {
 	Engine   string // as package engine reads it; "" when nothing was said
 	Builder  string // a buildx builder by name
 	Progress string // auto, plain, tty, quiet or rawjson
+	Warm     bool   // the engine may keep compiled dependencies from one build to the next
 
 	values map[string]value
 	tables map[string]Origin
@@ -257,6 +258,7 @@ func (l *loader) config() *Config {
 	c.Push, c.Image, c.Tags = text("push") == "true", text("image"), list("tags")
 	c.CacheWrite = text("ci.cache-write")
 	c.Engine, c.Builder, c.Progress = text("engine"), text("builder"), text("progress")
+	c.Warm = text("build.warm") == "true"
 	c.Cache = Cache{From: list("cache.from"), To: list("cache.to")}
 	for _, name := range union(children(l.values, "lambda."), children(l.tables, "lambda.")) {
 		c.Lambda[name] = Lambda{Package: text(Key("lambda", name, "package")), Bin: text(Key("lambda", name, "bin"))}

@@ -73,6 +73,7 @@ test     = false
 network  = "default"
 link     = "dynamic"
 runtime  = "provided.al2"
+warm     = false
 
 [build.test-env]
 RUST_LOG = "debug"
@@ -186,7 +187,7 @@ func TestCILaysItsTableOver(t *testing.T) {
 	if got := c.For("plain").Profile; got != "ci" {
 		t.Errorf("profile %q", got)
 	}
-	if got := c.Origin("build.profile").String(); got != "lpipe.toml:50" {
+	if got := c.Origin("build.profile").String(); got != "lpipe.toml:51" {
 		t.Errorf("origin %q", got)
 	}
 }
@@ -236,7 +237,7 @@ func TestTheEnvironmentAndFlagsSetEveryBuildKey(t *testing.T) {
 		"LPIPE_BASE": "oci-layout://base", "LPIPE_ARCH": "arm64, x86_64", "LPIPE_PROFILE": "dev",
 		"LPIPE_FEATURES": "a,b/c", "LPIPE_DEFAULT_FEATURES": "0", "LPIPE_RUSTFLAGS": "-C target-feature=+aes,+avx2",
 		"LPIPE_PACKAGES": "cmake", "LPIPE_TEST": "false", "LPIPE_NETWORK": "default", "LPIPE_LINK": "dynamic",
-		"LPIPE_RUNTIME": "provided.al2", "LPIPE_INCLUDE": "a/*,b",
+		"LPIPE_RUNTIME": "provided.al2", "LPIPE_INCLUDE": "a/*,b", "LPIPE_WARM": "false",
 		"LPIPE_ENGINE": "docker", "LPIPE_PROGRESS": "plain", "LPIPE_TEST_PARTS": "require", "OTHER": "x",
 	}
 	var flags []Setting
@@ -265,8 +266,8 @@ func TestTheEnvironmentAndFlagsSetEveryBuildKey(t *testing.T) {
 		if got := c.For("x"); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", name, got, want)
 		}
-		if c.Engine != "docker" || c.Progress != "plain" {
-			t.Errorf("%s: got engine %q, progress %q", name, c.Engine, c.Progress)
+		if c.Engine != "docker" || c.Progress != "plain" || c.Warm {
+			t.Errorf("%s: got engine %q, progress %q, warm %v", name, c.Engine, c.Progress, c.Warm)
 		}
 	}
 }

@@ -66,6 +66,9 @@ var table = slices.Concat(
 		{name: "tags", kind: list, check: checkTag, meaning: "more tags for it, with the same holes"},
 	},
 	under("build.", buildKeys),
+	[]key{
+		{name: "build.warm", kind: toggle, initial: []string{"true"}, meaning: "whether the engine keeps compiled dependencies, so that a new version of one compiles that one again and not all; never in CI, nor with a cache to write"},
+	},
 	under("lambda.*.", []key{
 		{name: "package", check: checkName, meaning: "the cargo package, where several have a binary of one name"},
 		{name: "bin", derived: "NAME", check: checkName, meaning: "the binary target, where the lambda is to have another name"},

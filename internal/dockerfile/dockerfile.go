@@ -6,6 +6,7 @@
 package dockerfile
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"path"
 	"regexp"
@@ -43,6 +44,14 @@ const (
 const (
 	ArgKind = "LAMBDA_KIND" // "bin" or "example"
 	ArgBin  = "LAMBDA_BIN"  // the cargo target's name
+)
+
+// SecretWarm tells the deps stage to use the dependencies that it keeps outside of layers: [WarmKeep], or [WarmFresh] to
+// replace them unused. Without it they are neither used nor kept. Secrets are in no cache key.
+const (
+	SecretWarm = "lpipe-warm"
+	WarmKeep   = "keep"
+	WarmFresh  = "fresh"
 )
 
 // FileReceipt, FileBootstrap and FileTests are what the last stage holds.
@@ -93,6 +102,16 @@ func (v view) Compiled() string {
 		return StageLibs
 	}
 	return StageDeps
+}
+
+// WarmID is the cache mount that keeps compiled dependencies, "" for none. Builds with other settings have another, so
+// that they do not replace each other's; BuildKit leaves it out of the step's cache key.
+func (v view) WarmID() string {
+	if v.Warm == "" {
+		return ""
+	}
+	settings := []any{v.Warm, v.Base(), v.Packages, v.Channel, v.Components, v.Dir, v.Target, v.Profile, v.Features, v.NoDefaultFeatures, v.Env}
+	return fmt.Sprintf("lpipe-warm-%.8x", sha256.Sum256(fmt.Appendf(nil, "%q", settings)))
 }
 
 // Network is the flag that cuts a step off from the network.

@@ -77,6 +77,7 @@ var variants = map[string]*plan.Variant{
 	}),
 	"git-over-https": variant(func(v *plan.Variant) { v.Git = true }),
 	"git-over-ssh":   variant(func(v *plan.Variant) { v.Git, v.SSH = true, true }),
+	"warm":           variant(func(v *plan.Variant) { v.Warm = "report" }),
 	"network":        variant(func(v *plan.Variant) { v.AllowNetwork = true }),
 }
 
@@ -190,7 +191,7 @@ func TestOnlyToolchainAndFetchReachTheNetwork(t *testing.T) {
 					t.Errorf("%s: %s runs with network %q, want %q", name, s.Name, got, want)
 				}
 				for _, m := range mounts(t, run) {
-					if (m.Type == instructions.MountTypeSSH || m.Type == instructions.MountTypeSecret) && s.Name != StageFetch {
+					if (m.Type == instructions.MountTypeSSH || m.Type == instructions.MountTypeSecret) && s.Name != StageFetch && m.CacheID != SecretWarm {
 						t.Errorf("%s: %s has a %s mount", name, s.Name, m.Type)
 					}
 				}

@@ -33,6 +33,9 @@ type Variant struct {
 	Git               bool  // Cargo.lock names git repositories
 	SSH               bool  // some of them are fetched over SSH
 
+	// Warm is the name under which an engine may keep the compiled dependencies for the next build; "" where it must not.
+	Warm string
+
 	// Libs are the local libraries that these lambdas share, compiled once for all of them.
 	Libs []*cargo.Package
 
@@ -65,6 +68,7 @@ func newVariant(ws *cargo.Workspace, l *Lambda, f features, libs libraries) (*Va
 		Env:               list(b.Env),
 		TestEnv:           list(b.TestEnv),
 		AllowNetwork:      b.Network == "default",
+		Warm:              warm(ws, b),
 		Libs:              libs,
 	}
 	if t := ws.Toolchain; t != nil {

@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -27,6 +30,7 @@ type CrateRegistry struct {
 	// IndexURL is how cargo is told of it: sparse+http://127.0.0.1:PORT/
 	IndexURL string
 
+	mu     sync.Mutex
 	crates map[string][]*crate // by name in lower case
 	base   *layout
 }
@@ -34,14 +38,21 @@ type CrateRegistry struct {
 // NewCrateRegistry serves the crates in base, an OCI layout of scripts/base-image.
 func NewCrateRegistry(t testing.TB, base string) *CrateRegistry {
 	t.Helper()
-	l, err := openLayout(base)
-	if err != nil {
+	r := NewEmptyCrateRegistry(t)
+	var err error
+	if r.base, err = openLayout(base); err != nil {
 		t.Fatal(err)
 	}
-	r := &CrateRegistry{base: l, crates: map[string][]*crate{}}
 	if err := r.load(); err != nil {
 		t.Fatal(err)
 	}
+	return r
+}
+
+// NewEmptyCrateRegistry serves what [CrateRegistry.Publish] is given, and has no base image.
+func NewEmptyCrateRegistry(t testing.TB) *CrateRegistry {
+	t.Helper()
+	r := &CrateRegistry{crates: map[string][]*crate{}}
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
@@ -52,6 +63,40 @@ func NewCrateRegistry(t testing.TB, base string) *CrateRegistry {
 	mux.HandleFunc("GET /crates/{name}/{version}/download", r.serveCrate)
 	mux.HandleFunc("GET /", r.serveIndex)
 	return r
+}
+
+// Publish adds the crate in the folder dir. One of the same name and version is replaced, which no real registry does.
+func (r *CrateRegistry) Publish(t testing.TB, dir string) {
+	t.Helper()
+	var files []file
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		files = append(files, file{path: name, data: data})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := newCrate(files)
+	if err != nil {
+		t.Fatalf("reading %s: %v", dir, err)
+	}
+	name := strings.ToLower(c.release.Name)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.crates[name] = append(slices.DeleteFunc(slices.Clone(r.crates[name]), func(old *crate) bool {
+		return old.release.Version == c.release.Version
+	}), c)
+}
+
+// versions are those of the crate.
+func (r *CrateRegistry) versions(name string) []*crate {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.crates[strings.ToLower(name)]
 }
 
 // Config is the .cargo/config.toml with which cargo takes crates from here and not from crates.io.
@@ -103,7 +148,7 @@ func (r *CrateRegistry) Relock(t testing.TB, dir string) {
 
 // find is a crate as cargo downloads it.
 func (r *CrateRegistry) find(name, version string) (packed, error) {
-	for _, c := range r.crates[strings.ToLower(name)] {
+	for _, c := range r.versions(name) {
 		if c.release.Version == version {
 			return c.pack()
 		}
@@ -141,7 +186,7 @@ func (r *CrateRegistry) load() error {
 // serveIndex answers with a line for each version. The last part of an index path is the crate's name in lower case.
 // https://doc.rust-lang.org/cargo/reference/registry-index.html#index-files
 func (r *CrateRegistry) serveIndex(w http.ResponseWriter, request *http.Request) {
-	crates := r.crates[path.Base(request.URL.Path)]
+	crates := r.versions(path.Base(request.URL.Path))
 	if crates == nil {
 		http.NotFound(w, request)
 		return

@@ -52,6 +52,7 @@ else
     }
   done
 fi
+cat /proc/sys/kernel/random/uuid >/toolchain # another one with every other image
 EOF
 ENV CARGO_HOME=/cargo CARGO_TARGET_DIR=/target CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
 
