@@ -13,8 +13,9 @@ import (
 
 // crates is the command for scripts that need a registry of crates:
 //
-//	crates NAME DIR PROJECT   publishes the crates in the folders of DIR, in the registry at NAME, which it starts when
-//	                          NAME is empty; cargo in PROJECT takes crates from there, and Cargo.lock gets their checksums
+//	crates NAME DIR PROJECT   publishes the crates in the folders of DIR, and gives the Cargo.lock of PROJECT their
+//	                          checksums. When NAME is empty it starts the registry, sets NAME to its address, and makes
+//	                          cargo in PROJECT take crates from there
 type crates struct {
 	t   *testing.T // at whose end they stop
 	mu  sync.Mutex
@@ -35,14 +36,14 @@ func (c *crates) publish(ts *testscript.TestScript, _ bool, args []string) {
 		r = testparts.NewEmptyCrateRegistry(c.t)
 		c.all[r.IndexURL] = r
 		ts.Setenv(args[0], r.IndexURL)
+		config := filepath.Join(ts.MkAbs(args[2]), ".cargo", "config.toml")
+		ts.Check(os.MkdirAll(filepath.Dir(config), 0o755))
+		ts.Check(os.WriteFile(config, []byte(r.Config()), 0o644))
 	}
 	folders, err := filepath.Glob(ts.MkAbs(args[1]) + "/*")
 	ts.Check(err)
 	for _, dir := range folders {
 		r.Publish(c.t, dir)
 	}
-	project := ts.MkAbs(args[2])
-	r.Relock(c.t, project)
-	ts.Check(os.MkdirAll(filepath.Join(project, ".cargo"), 0o755))
-	ts.Check(os.WriteFile(filepath.Join(project, ".cargo", "config.toml"), []byte(r.Config()), 0o644))
+	r.Relock(c.t, ts.MkAbs(args[2]))
 }

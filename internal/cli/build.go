@@ -14,6 +14,7 @@ import (
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
 	"lpipe/internal/dockerfile"
+	"lpipe/internal/engine"
 	"lpipe/internal/fault"
 	"lpipe/internal/login"
 	"lpipe/internal/plan"
@@ -59,7 +60,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		pushSettings, pushes = pushFlags(cmd.Flags())
 	}
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON object in place of paths")
-	noCache := cmd.Flags().Bool("no-cache", false, "run every step again")
+	noCache := cmd.Flags().Bool("no-cache", false, "run every step again, and compile every dependency")
 	rev := cmd.Flags().String("since", "", sinceUsage)
 	ssh := cmd.Flags().StringArray("ssh", nil, sshUsage)
 	stall := cmd.Flags().Duration("stall-timeout", stallTimeout, "give up after a `TIME` in which nothing moved and no step was running; 0 waits for ever")
@@ -156,15 +157,19 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 	var unfit fault.List
+	var choices []engine.Choice
 	for _, eng := range engines {
 		defer eng.Close()
+		choices = append(choices, eng.Description().Choice)
 		unfit.Add(check(ctx, eng, request))
 	}
 	if err := unfit.Err(); err != nil {
 		return err
 	}
 
-	r.warm(engines, request)
+	if secret := warm(r.cfg, r.noCache, choices, request); secret != nil {
+		r.secrets[dockerfile.SecretWarm] = secret
+	}
 	display, err := progress.Start(ctx, progress.Options{Out: r.Err, Mode: r.cfg.Progress, Rename: dockerfile.Title})
 	if err != nil {
 		return err

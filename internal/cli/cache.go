@@ -89,7 +89,7 @@ func (a *app) cachePrune() *cobra.Command {
 	settings := engineFlags(cmd)
 	keep := cmd.Flags().Duration("keep-duration", 0, "keep what was used in the last `TIME`, such as 72h")
 	storage := cmd.Flags().Int64("keep-storage", 0, "keep so many `MB` of what was used last")
-	mounts := cmd.Flags().Bool("mounts", false, "remove the cache mounts alone: downloads, which are checked when they are used")
+	mounts := cmd.Flags().Bool("mounts", false, "remove the cache mounts alone: downloads and compiled dependencies")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		eng, err := a.cacheEngine(cmd.Context(), settings())
 		if err != nil {

@@ -67,7 +67,7 @@ var table = slices.Concat(
 	},
 	under("build.", buildKeys),
 	[]key{
-		{name: "build.warm", kind: toggle, initial: []string{"true"}, meaning: "whether the engine keeps compiled dependencies, so that a new version of one compiles that one again and not all; never in CI, nor with a cache to write"},
+		{name: "build.warm", kind: toggle, initial: []string{"true"}, meaning: "whether the engine keeps compiled dependencies, so that a new version of one compiles that one again and not all; never in CI, with a cache to write, or on an engine elsewhere"},
 	},
 	under("lambda.*.", []key{
 		{name: "package", check: checkName, meaning: "the cargo package, where several have a binary of one name"},
