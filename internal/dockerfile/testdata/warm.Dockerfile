@@ -127,7 +127,7 @@ if [ -n "$warm" ]; then
 fi
 EOF
 
-# build: one lambda. /out holds the program and cargo's own word on what it is.
+# build: one lambda. /out holds the program and the receipt: cargo's own word on what it is, and its digest.
 FROM compiler AS build
 ARG LAMBDA_KIND LAMBDA_BIN
 RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
@@ -141,6 +141,7 @@ cargo build --frozen --workspace "--$LAMBDA_KIND" "$LAMBDA_BIN" --target x86_64-
 mkdir /out
 grep -e '"executable":"/' -e '"reason":"build-finished"' /tmp/messages >/out/receipt.json
 cp "$(sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' /out/receipt.json)" /out/bootstrap
+printf '{"reason":"lpipe-program","sha256":"%.64s"}\n' "$(sha256sum /out/bootstrap)" >>/out/receipt.json
 EOF
 
 # test: the lambda's tests and those of the local packages it uses. Exit status 5 is a test that failed; any other, one
