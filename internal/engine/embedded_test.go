@@ -268,6 +268,48 @@ func TestADamagedDatabaseIsMovedAside(t *testing.T) {
 	}
 }
 
+// TestACacheIsKeptUnlessTheMachineWentDown: killing the daemon tears no database, the machine's end may.
+func TestACacheIsKeptUnlessTheMachineWentDown(t *testing.T) {
+	o, root := embeddedOptions(t), enginetest.Busybox(t)
+	marker := filepath.Join(o.Root, "unsynced")
+	// run opens the engine and builds; it returns how many records were cached before, and what the user was told.
+	run := func() (cached int, notices []string) {
+		t.Helper()
+		o.Log = func(n string) { notices = append(notices, n) }
+		e := open(t, o)
+		defer e.Close()
+		before, err := e.Client().DiskUsage(t.Context())
+		must(t, err)
+		_, err = enginetest.Solve(t.Context(), e.Client(), root, enginetest.Step("echo fine > /tmp/out").Root(), "tmp/out", client.SolveOpt{})
+		must(t, err)
+		return len(before), notices
+	}
+	kill := func() {
+		t.Helper()
+		p, _ := daemon.Running(o.Root)
+		must(t, syscall.Kill(p.PID, syscall.SIGKILL))
+		eventually(t, "the daemon is gone", func() bool { return len(daemons(t, o)) == 0 })
+	}
+	run()
+	kill()
+	if cached, notices := run(); cached == 0 || len(notices) > 0 {
+		t.Errorf("after a kill: %d records, notices %q", cached, notices)
+	}
+	kill()
+	must(t, os.WriteFile(marker, []byte("another boot"), 0o600))
+	if cached, notices := run(); cached != 0 || len(notices) != 1 || !strings.Contains(notices[0], "the machine went down") {
+		t.Errorf("after another boot: %d records, notices %q", cached, notices)
+	}
+	_, err := Stop(t.Context(), o)
+	must(t, err)
+	if _, err := os.Lstat(marker); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a daemon that left in order left its mark: %v", err)
+	}
+	if cached, notices := run(); cached == 0 || len(notices) > 0 {
+		t.Errorf("after an orderly end: %d records, notices %q", cached, notices)
+	}
+}
+
 func TestADaemonThatDoesNotStartShowsItsLog(t *testing.T) {
 	o := embeddedOptions(t)
 	o.DaemonCommand = []string{"/bin/sh", "-c", "echo no luck today >&2; exit 3"}

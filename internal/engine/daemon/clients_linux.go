@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/moby/buildkit/util/bklog"
 	"google.golang.org/grpc"
 )
 
@@ -19,6 +20,7 @@ type clients struct {
 	*net.UnixListener
 	path string
 	usage
+	unsynced
 }
 
 func listen(path string) (*clients, error) {
@@ -48,6 +50,7 @@ func (c *clients) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	c.began()
+	c.use()
 	return &connection{Conn: conn, usage: &c.usage}, nil
 }
 
@@ -80,6 +83,11 @@ func (c *clients) waitUnused(ctx context.Context, idle time.Duration) {
 		}
 		if _, err := os.Lstat(c.path); errors.Is(err, os.ErrNotExist) || c.unusedFor(idle) {
 			return
+		}
+		if c.unusedFor(settleAfter) {
+			if err := c.settle(); err != nil {
+				bklog.L.WithError(err).Warn("settling the databases")
+			}
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 
 	"github.com/containerd/containerd/v2/core/remotes/docker"
@@ -19,7 +18,6 @@ import (
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/cmd/buildkitd/config"
 	"github.com/moby/buildkit/control"
-	"github.com/moby/buildkit/executor/oci"
 	"github.com/moby/buildkit/frontend"
 	dockerfile "github.com/moby/buildkit/frontend/dockerfile/builder"
 	"github.com/moby/buildkit/frontend/gateway"
@@ -28,53 +26,49 @@ import (
 	"github.com/moby/buildkit/solver"
 	"github.com/moby/buildkit/solver/bboltcachestorage"
 	"github.com/moby/buildkit/util/apicaps"
-	"github.com/moby/buildkit/util/archutil"
 	"github.com/moby/buildkit/util/bklog"
 	"github.com/moby/buildkit/util/db/boltutil"
 	"github.com/moby/buildkit/util/disk"
-	"github.com/moby/buildkit/util/network/netproviders"
 	"github.com/moby/buildkit/util/resolver"
 	resolverconfig "github.com/moby/buildkit/util/resolver/config"
 	"github.com/moby/buildkit/version"
 	"github.com/moby/buildkit/worker"
-	"github.com/moby/buildkit/worker/base"
 	"github.com/moby/buildkit/worker/runc"
-	"github.com/moby/sys/userns"
-	"golang.org/x/sync/semaphore"
+	bolt "go.etcd.io/bbolt"
 )
 
 // newController wires BuildKit as buildkitd does, without its options that lpipe has no use for: containerd,
-// CNI, devices, tracing, entitlements.
-func newController(ctx context.Context, c Config) (*control.Controller, error) {
+// CNI, devices, tracing, entitlements. Of the databases it returns those that may go without syncing.
+func newController(ctx context.Context, c Config) (*control.Controller, []*bolt.DB, error) {
 	// Tells clients that optional features may be reported by name, as buildkitd does.
 	apicaps.ExportedProduct = "buildkit"
 
 	sessions, err := session.NewManager()
 	if err != nil {
-		return nil, fmt.Errorf("starting the session manager: %w", err)
+		return nil, nil, fmt.Errorf("starting the session manager: %w", err)
 	}
 	hosts := impatient(registryHosts(c.Registries), c.Silence)
-	w, err := newWorker(ctx, c, hosts)
+	w, dbs, err := newWorker(ctx, c, hosts)
 	if err != nil {
-		return nil, fmt.Errorf("starting the worker: %w", err)
+		return nil, nil, fmt.Errorf("starting the worker: %w", err)
 	}
 	workers := &worker.Controller{}
 	if err := workers.Add(w); err != nil {
-		return nil, fmt.Errorf("starting the worker: %w", err)
+		return nil, nil, fmt.Errorf("starting the worker: %w", err)
 	}
 	images, err := gateway.NewGatewayFrontend(workers.Infos(), nil)
 	if err != nil {
-		return nil, fmt.Errorf("starting the gateway: %w", err)
+		return nil, nil, fmt.Errorf("starting the gateway: %w", err)
 	}
 	results, err := bboltcachestorage.NewStore(filepath.Join(c.Root, "cache.db"))
 	if err != nil {
-		return nil, fmt.Errorf("opening the cache: %w", err)
+		return nil, nil, fmt.Errorf("opening the cache: %w", err)
 	}
 	history, err := boltutil.SafeOpen(filepath.Join(c.Root, historyFile), 0o600, nil)
 	if err != nil {
-		return nil, fmt.Errorf("opening the history: %w", err)
+		return nil, nil, fmt.Errorf("opening the history: %w", err)
 	}
-	return control.NewController(control.Opt{
+	controller, err := control.NewController(control.Opt{
 		SessionManager:   sessions,
 		WorkerController: workers,
 		Frontends: map[string]frontend.Frontend{
@@ -98,34 +92,7 @@ func newController(ctx context.Context, c Config) (*control.Controller, error) {
 		GarbageCollect: w.GarbageCollect,
 		GracefulStop:   ctx.Done(),
 	})
-}
-
-func newWorker(ctx context.Context, c Config, hosts docker.RegistryHosts) (*base.Worker, error) {
-	opt, err := runc.NewWorkerOpt(
-		c.Root,
-		snapshotter(c.Root),
-		userns.RunningInUserNS(),
-		oci.ProcessSandbox,
-		nil, // labels
-		nil, // identity mapping
-		netproviders.Opt{Mode: "host"},
-		nil, // DNS: the host's
-		c.Runc,
-		"",    // AppArmor profile
-		false, // SELinux
-		semaphore.NewWeighted(int64(runtime.NumCPU())),
-		"",  // trace socket
-		"",  // cgroup parent
-		nil, // devices
-	)
-	if err != nil {
-		return nil, err
-	}
-	opt.Platforms = archutil.SupportedPlatforms(false)
-	opt.RegistryHosts = hosts
-	opt.GCPolicy = gcPolicy(c.Root)
-	opt.BuildkitVersion = client.BuildkitVersion{Package: version.Package, Version: buildkitVersion()}
-	return base.NewWorker(ctx, opt)
+	return controller, dbs, err
 }
 
 // snapshotter prefers overlayfs; copying whole trees works everywhere.

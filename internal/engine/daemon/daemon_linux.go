@@ -62,11 +62,13 @@ func Run(ctx context.Context, c Config) error {
 	// Builds that are running when ctx ends need BuildKit to the last.
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	controller, err := newController(working, c)
+	controller, dbs, err := newController(working, c)
 	if err != nil {
 		return err
 	}
 	defer controller.Close()
+	socket.unsynced = unsynced{root: c.Root, dbs: dbs}
+	socket.use()
 
 	var calls usage
 	calls.touch()
@@ -86,7 +88,7 @@ func Run(ctx context.Context, c Config) error {
 	socket.waitDone(&calls)
 	stop()
 	server.GracefulStop()
-	return <-served
+	return errors.Join(<-served, socket.settle())
 }
 
 func notice(format string, args ...any) {

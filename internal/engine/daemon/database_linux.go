@@ -18,8 +18,16 @@ const historyFile = "history.db"
 // healDatabases opens and reads every database of the state folder. With a damaged one BuildKit would not start,
 // or would crash in the middle of a build. It is moved aside, to *.damaged, and the user is told. The databases of
 // the cache refer to each other and to the layers on disk, so all of the cache goes with any of them: it can be
-// built again.
+// built again. So it does where the machine went down while they were in use.
 func healDatabases(root string) error {
+	if was, err := torn(root); err != nil {
+		return err
+	} else if was {
+		notice("the build cache starts empty: the machine went down during a build or just after it")
+		if err := dropCache(root); err != nil {
+			return err
+		}
+	}
 	var found []string
 	for _, pattern := range []string{"*.db", "runc-*/*.db", "runc-*/snapshots/*.db"} {
 		more, _ := filepath.Glob(filepath.Join(root, pattern))
@@ -39,11 +47,18 @@ func healDatabases(root string) error {
 			continue
 		}
 		notice("the build cache starts empty: %s did not open (%v) and was moved to %s", path, damage, aside)
-		cache, _ := filepath.Glob(filepath.Join(root, "runc-*"))
-		for _, gone := range append(cache, filepath.Join(root, "cache.db")) {
-			if err := os.RemoveAll(gone); err != nil {
-				return fmt.Errorf("removing the cache of a damaged database: %w", err)
-			}
+		if err := dropCache(root); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func dropCache(root string) error {
+	cache, _ := filepath.Glob(filepath.Join(root, "runc-*"))
+	for _, gone := range append(cache, filepath.Join(root, "cache.db")) {
+		if err := os.RemoveAll(gone); err != nil {
+			return fmt.Errorf("removing the cache of a damaged database: %w", err)
 		}
 	}
 	return nil
