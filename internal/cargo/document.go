@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -21,18 +22,15 @@ type document struct {
 	name string // as shown to people
 	data []byte
 	tree table
-	spot map[string]unstable.Position // key path joined with \x00 -> place of the key
+	// spots are the places of the keys, by their paths joined with \x00. Only messages need them.
+	spots func() map[string]unstable.Position
 }
 
 // parse reads TOML; the error is a usage fault with file, line and column. fix is its advice.
 func parse(name string, data []byte, fix string) (*document, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark, which cargo takes too
-	d := &document{name: name, data: data, tree: table{}}
-	err := toml.Unmarshal(data, &d.tree)
-	if err == nil {
-		d.spot, err = spots(data)
-	}
-	if err != nil {
+	d := &document{name: name, data: data, tree: table{}, spots: sync.OnceValue(func() map[string]unstable.Position { return spots(data) })}
+	if err := toml.Unmarshal(data, &d.tree); err != nil {
 		at := name
 		var decode *toml.DecodeError
 		if errors.As(err, &decode) {
@@ -50,7 +48,7 @@ func parse(name string, data []byte, fix string) (*document, error) {
 // at returns file:line:column of the key, or of the closest parent that is written down.
 func (d *document) at(key ...string) string {
 	for n := len(key); n > 0; n-- {
-		if p, ok := d.spot[strings.Join(key[:n], "\x00")]; ok {
+		if p, ok := d.spots()[strings.Join(key[:n], "\x00")]; ok {
 			return fmt.Sprintf("%s:%d:%d", d.name, p.Line, p.Column)
 		}
 	}
@@ -169,9 +167,10 @@ func walkKeyValue(p *unstable.Parser, prefix []string, e *unstable.Node, fn func
 	}
 }
 
-func spots(data []byte) (map[string]unstable.Position, error) {
+// spots finds the keys of a valid document.
+func spots(data []byte) map[string]unstable.Position {
 	found := map[string]unstable.Position{}
-	err := walkTOML(data, func(p *unstable.Parser, path []string, key, _ *unstable.Node) {
+	_ = walkTOML(data, func(p *unstable.Parser, path []string, key, _ *unstable.Node) {
 		for n := 1; n <= len(path); n++ {
 			k := strings.Join(path[:n], "\x00")
 			if _, ok := found[k]; !ok || n == len(path) {
@@ -179,5 +178,5 @@ func spots(data []byte) (map[string]unstable.Position, error) {
 			}
 		}
 	})
-	return found, err
+	return found
 }

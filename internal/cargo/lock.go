@@ -83,18 +83,18 @@ func ParseLock(name string, data []byte) (*Lock, error) {
 			Name: asString(t["name"]), Version: asString(t["version"]), Checksum: asString(t["checksum"]),
 			Dependencies: asStrings(t["dependencies"]),
 		}
-		at := doc.at("package", fmt.Sprintf("#%d", i), "name")
+		at := func() string { return doc.at("package", fmt.Sprintf("#%d", i), "name") }
 		if p.Name == "" || p.Version == "" {
-			errs.Addf(at+": a package without name or version", "", fix)
+			errs.Addf(at()+": a package without name or version", "", fix)
 			continue
 		}
 		if slices.ContainsFunc(p.Dependencies, func(d string) bool { return strings.TrimSpace(d) == "" }) {
-			errs.Addf(fmt.Sprintf("%s: a dependency of %s has no name", at, quote(p.Name)), "", fix)
+			errs.Addf(fmt.Sprintf("%s: a dependency of %s has no name", at(), quote(p.Name)), "", fix)
 			continue
 		}
 		if text := asString(t["source"]); text != "" {
 			if p.Source, err = ParseSource(text); err != nil {
-				errs.Addf(fmt.Sprintf("%s: the source of %s is not understood", at, quote(p.Name)), err.Error(), fix)
+				errs.Addf(fmt.Sprintf("%s: the source of %s is not understood", at(), quote(p.Name)), err.Error(), fix)
 			}
 		}
 		k.Packages = append(k.Packages, p)

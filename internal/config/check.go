@@ -16,10 +16,18 @@ import (
 // key, which only the keys of a person's own names need.
 type check func(name, value string) (why, fix string)
 
-var namePattern = regexp.MustCompile(`^[\p{L}\p{N}_][\p{L}\p{N}_.-]*$`)
+// isName reports letters and digits of any script and underscores, with those of inner among them but not first.
+func isName(v, inner string) bool {
+	for i, r := range v {
+		if !unicode.IsLetter(r) && !unicode.IsNumber(r) && r != '_' && (i == 0 || !strings.ContainsRune(inner, r)) {
+			return false
+		}
+	}
+	return v != ""
+}
 
 func checkName(_, v string) (why, fix string) {
-	if !namePattern.MatchString(v) {
+	if !isName(v, ".-") {
 		return "a name has letters, digits, _, - and . only, and does not start with - or .", ""
 	}
 	return "", ""
@@ -39,11 +47,13 @@ func checkPattern(_, v string) (why, fix string) {
 	return checkName("", strings.NewReplacer("*", "x", "?", "x", "[", "", "]", "", "^", "").Replace(v))
 }
 
-var featurePattern = regexp.MustCompile(`^[\p{L}\p{N}_][\p{L}\p{N}_+.-]*(\??/[\p{L}\p{N}_][\p{L}\p{N}_+.-]*)?$`)
-
 func checkFeature(_, v string) (why, fix string) {
+	of, feature, dependency := strings.Cut(v, "/")
+	if !dependency {
+		feature = v
+	}
 	switch {
-	case featurePattern.MatchString(v):
+	case isName(feature, "+.-") && (!dependency || isName(strings.TrimSuffix(of, "?"), "+.-")):
 		return "", ""
 	case strings.ContainsAny(v, ", "):
 		return "it holds several features", "write each as an item of the list"
