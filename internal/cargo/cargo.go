@@ -63,6 +63,9 @@ type Package struct {
 	// relative to Base. Wide is set when they reach out in a way that cannot be read off them: it quotes the place.
 	Outside []string
 	Wide    string
+	// Entangled is set when its library, its build script or its macros may read the sources of a package's programs
+	// and tests while they are compiled: it quotes the place.
+	Entangled string
 
 	root *Manifest // of the workspace it inherits from; nil without one
 }
@@ -72,6 +75,7 @@ type Target struct {
 	Name             string
 	Path             string // relative to the package's folder
 	RequiredFeatures []string
+	Declared         bool // by a table of the manifest; false: cargo found its source
 }
 
 // Find returns the local package of that name, preferring members, or nil.

@@ -36,7 +36,7 @@ func (l *loader) outside(w *Workspace, hold func(string)) {
 		s.roots[vendored] = true
 	}
 	for _, p := range w.Packages {
-		s.pkg, s.seen, s.known = p, map[string]bool{}, map[string]reached{}
+		s.pkg, s.seen, s.known, s.others = p, map[string]bool{}, map[string]reached{}, newOthers(p)
 		s.folder(p.Dir)
 		for _, t := range sourcesOf(p) {
 			if name := path.Join(p.Dir, t); !Within(p.Dir, name) {
@@ -75,6 +75,7 @@ type scanner struct {
 	pkg        *Package
 	seen       map[string]bool    // files that were looked through
 	known      map[string]reached // what reach said
+	others     *others
 }
 
 func (s *scanner) folder(dir string) {
@@ -136,6 +137,7 @@ func (s *scanner) file(name string) {
 	case err != nil:
 	case ext == ".rs":
 		s.rust(name, data)
+		s.entangle(name, data)
 	case bytes.Contains(data, []byte("../")):
 		for _, word := range upPaths(string(data)) {
 			if to := path.Join(path.Dir(name), word); !Within(s.pkg.Dir, to) && !Within(to, s.pkg.Dir) {

@@ -119,7 +119,7 @@ func (l *loader) declared(p *Package, kind, auto string, discovered []Target) []
 			l.report(fmt.Sprintf("%s: there is no source for the %s %s", m.At(append(key, "path")...), kind, quote(name)), "", "set its path, or add the file")
 			continue
 		}
-		all = append(all, Target{Name: name, Path: path.Clean(file), RequiredFeatures: asStrings(t["required-features"])})
+		all = append(all, Target{Name: name, Path: path.Clean(file), RequiredFeatures: asStrings(t["required-features"]), Declared: true})
 	}
 	if !discover {
 		return all

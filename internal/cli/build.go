@@ -234,9 +234,9 @@ func (r *run) request() (*solve.Request, error) {
 		l.Add(err)
 		for _, lambda := range v.Lambdas {
 			rendered[lambda] = &solve.Job{Label: lambda.Label(), Dockerfile: text, Base: base, Stage: r.stage, Kind: lambda.Kind, Bin: lambda.Bin, Contexts: map[string]solve.Context{dockerfile.Skeleton: skel}}
-			l.Add(r.layOver(rendered[lambda], trees, dockerfile.Closure, lambda.Package))
+			l.Add(r.layOver(rendered[lambda], trees, dockerfile.Closure, skeleton.Closure, lambda.Package))
 			if len(v.Libs) > 0 {
-				l.Add(r.layOver(rendered[lambda], trees, dockerfile.Libraries, v.Libs...))
+				l.Add(r.layOver(rendered[lambda], trees, dockerfile.Libraries, skeleton.Libraries, v.Libs...))
 			}
 		}
 	}
@@ -261,15 +261,18 @@ func (r *run) request() (*solve.Request, error) {
 	return request, l.Err()
 }
 
+// maker makes a context from packages: [skeleton.Closure] or [skeleton.Libraries].
+type maker func(*cargo.Workspace, []*cargo.Package, skeleton.Options) (*skeleton.Tree, []skeleton.Note, error)
+
 // layOver gives the job a context with the real folders of pkgs and of what they depend on. trees are those made
 // already, by the packages in them: lambdas of one package share a closure, and groups of lambdas their libraries.
-func (r *run) layOver(job *solve.Job, trees map[string]*skeleton.Tree, name string, pkgs ...*cargo.Package) error {
+func (r *run) layOver(job *solve.Job, trees map[string]*skeleton.Tree, name string, make maker, pkgs ...*cargo.Package) error {
 	key := name
 	for _, p := range pkgs {
 		key += "\n" + p.Dir
 	}
 	if trees[key] == nil {
-		tree, notes, err := skeleton.Closure(r.plan.Workspace, pkgs, skeleton.Options{})
+		tree, notes, err := make(r.plan.Workspace, pkgs, skeleton.Options{})
 		if err != nil {
 			return err
 		}

@@ -24,10 +24,12 @@ func (l libraries) both(other libraries) libraries {
 	return slices.DeleteFunc(slices.Clone(l), func(p *cargo.Package) bool { return !slices.Contains(other, p) })
 }
 
-// shared chooses for each lambda's package the local libraries that are compiled once for it and for others.
-// Packages with equal sets of shared libraries form a group. One whose set is its own joins the group with the
+// shared chooses for each lambda's package the local libraries that are compiled in a step of their own, for it and for
+// others. Packages with equal sets of shared libraries form a group. One whose set is its own joins the group with the
 // largest part of it, or else makes a group with the package that has most in common; what is left of its set
-// is compiled with the lambda. Like features, it is decided over all lambdas of the workspace.
+// is compiled with the lambda. One that has nothing in common with others has all libraries it uses for itself, its
+// own one too if that can be compiled apart from the program: so an edit of a program compiles that program alone.
+// Like features, it is decided over all lambdas of the workspace.
 func shared(ws *cargo.Workspace, all []*Lambda) map[*cargo.Package]libraries {
 	closures := map[*cargo.Package]libraries{}
 	users := map[*cargo.Package]int{}
@@ -86,6 +88,14 @@ func shared(ws *cargo.Workspace, all []*Lambda) map[*cargo.Package]libraries {
 		if partner != nil {
 			chosen[partner] = best
 			groups = append(groups, best)
+		}
+	}
+	for pkg, closure := range closures {
+		own := slices.DeleteFunc(slices.Clone(closure), func(p *cargo.Package) bool {
+			return p.Lib == nil || p.Whole || p == pkg && !ws.Apart(p)
+		})
+		if chosen[pkg] == nil && len(own) > 0 {
+			chosen[pkg] = own
 		}
 	}
 	return chosen

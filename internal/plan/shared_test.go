@@ -17,16 +17,16 @@ func TestSharedLibraries(t *testing.T) {
 			"a: x p; b: x; p:; x:", "a: x; b: x",
 		},
 		"no library in common": {
-			"a: x; b: y; x:; y:", "",
+			"a: x; b: y; x:; y:", "a: x; b: y",
 		},
 		"a larger set takes the group whose set is a part of it": {
-			"a: x; b: x; c: x y; d: y; x:; y:", "a: x; b: x; c: x",
+			"a: x; b: x; c: x y; d: y; x:; y:", "a: x; b: x; c: x; d: y",
 		},
 		"sets that overlap, each with one user": {
 			"a: x y; b: y z; c: z w; d: w x; w:; x:; y:; z:", "a: y; b: y; c: w; d: w",
 		},
 		"a lambda that others use as a library": {
-			"a: x b; b: x; c: x b; x:", "a: b x; c: b x",
+			"a: x b; b: x; c: x b; x:", "a: b x; b: x; c: b x",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

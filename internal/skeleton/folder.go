@@ -140,9 +140,8 @@ func (m *maker) outside(name string) {
 
 // strays adds the files beyond the closure's packages that they may read: those they name, and those below the
 // workspace's root that belong to no package. Of the latter, documents and the folders of other tools are left
-// out, unless a package reaches out in a way that cannot be followed.
-func (m *maker) strays() {
-	wide := false
+// out, unless a package reaches out in a way that cannot be followed: then it returns true.
+func (m *maker) strays() (wide bool) {
 	for _, p := range m.ws.Packages {
 		if m.real[p] {
 			wide = wide || p.Wide != ""
@@ -152,9 +151,10 @@ func (m *maker) strays() {
 		}
 	}
 	if root := m.owned[m.ws.Root]; !m.closure && !wide || root != nil && m.real[root] {
-		return // of no use, or a part of that package
+		return wide // of no use, or a part of that package
 	}
 	m.stray(m.ws.Root, wide)
+	return wide
 }
 
 func (m *maker) stray(dir string, wide bool) {

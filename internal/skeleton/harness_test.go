@@ -99,9 +99,17 @@ var host = sync.OnceValue(func() string {
 // cargoRun runs cargo in dir with a target folder of its own and returns what it printed and the crates it compiled:
 // foreign ones as "name version", local ones by name.
 func cargoRun(dir, target string, args ...string) (out string, foreign, local []string, err error) {
+	return cargoRunWith("", dir, target, args...)
+}
+
+// cargoRunWith is cargoRun with one variable more in the environment, as NAME=VALUE.
+func cargoRunWith(env, dir, target string, args ...string) (out string, foreign, local []string, err error) {
 	cmd := exec.Command("cargo", args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CARGO_NET_OFFLINE=true", "CARGO_TARGET_DIR="+target, "CARGO_INCREMENTAL=0", "CARGO_PROFILE_DEV_DEBUG=0", "CARGO_TERM_COLOR=never")
+	if env != "" {
+		cmd.Env = append(cmd.Env, env)
+	}
 	b, err := cmd.CombinedOutput()
 	for line := range strings.Lines(string(b)) {
 		switch f := strings.Fields(line); {

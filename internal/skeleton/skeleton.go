@@ -59,18 +59,28 @@ func Closure(ws *cargo.Workspace, pkgs []*cargo.Package, o Options) (*Tree, []No
 	return m.make(pkgs)
 }
 
+// Libraries returns the context in which the libraries of pkgs are compiled for the programs that use them: their
+// closure, but for the sources of the programs and tests of packages whose library can be compiled apart from them.
+// Its errors are usage faults, all of them at once.
+func Libraries(ws *cargo.Workspace, pkgs []*cargo.Package, o Options) (*Tree, []Note, error) {
+	m := newMaker(ws, o)
+	m.closure, m.libraries = true, true
+	return m.make(pkgs)
+}
+
 // maker makes one context.
 type maker struct {
-	ws      *cargo.Workspace
-	limit   int64
-	closure bool // not the bare skeleton
-	tree    *Tree
-	notes   []Note
-	real    map[*cargo.Package]bool
-	owned   map[string]*cargo.Package // by folder
-	ignore  *ignore
-	bad     []problem
-	done    map[string]bool // outside files and folders that were added
+	ws        *cargo.Workspace
+	limit     int64
+	closure   bool // not the bare skeleton
+	libraries bool // the closure without programs and tests
+	tree      *Tree
+	notes     []Note
+	real      map[*cargo.Package]bool
+	owned     map[string]*cargo.Package // by folder
+	ignore    *ignore
+	bad       []problem
+	done      map[string]bool // outside files and folders that were added
 }
 
 func newMaker(ws *cargo.Workspace, o Options) *maker {
@@ -98,7 +108,14 @@ func (m *maker) make(pkgs []*cargo.Package) (*Tree, []Note, error) {
 			return nil, nil, err
 		}
 	}
-	m.strays()
+	wide := m.strays()
+	if m.libraries && !wide {
+		for _, p := range m.ws.Packages {
+			if m.real[p] && m.ws.Apart(p) {
+				m.apart(p)
+			}
+		}
+	}
 	if err := m.shared(); err != nil {
 		return nil, nil, err
 	}

@@ -16,9 +16,28 @@ import (
 const (
 	stubLib    = "//! stub\n#![allow(warnings, unused_crate_dependencies)]\n"
 	stubScript = "fn main() {}\n"
+	// Cargo notes that the variable was read, and compiles the real program as soon as it has another value.
+	stubProgram = "//! stub\n#![allow(unused_crate_dependencies)]\n\nfn main() {\n    let _ = option_env!(\"" + StubEnv + "\");\n}\n"
 )
 
+// StubEnv is the environment variable that must be set, to anything, where the programs of [Libraries] are compiled,
+// and nowhere else.
+const StubEnv = "LPIPE_STUB"
+
 type table = map[string]any
+
+// apart takes the sources of the programs and tests of p out. Those that the manifest names are replaced, as cargo looks
+// for them, and so is the first one, which has cargo compile the library in every way that programs and tests need.
+func (m *maker) apart(p *cargo.Package) {
+	for i, t := range p.Others() {
+		name := path.Join(p.Dir, t.Path)
+		if t.Declared || i == 0 {
+			m.tree.write(name, []byte(stubProgram))
+		} else {
+			m.tree.remove(name)
+		}
+	}
+}
 
 // stubManifest returns the manifest of p's stub: all that decides which dependencies are compiled, with which
 // features and how, and nothing else.
@@ -37,7 +56,9 @@ func (m *maker) stubManifest(p *cargo.Package) ([]byte, error) {
 	if p.Lib != nil {
 		from, _ := src.Tree["lib"].(table)
 		keep(lib, from, "name")
-		if linkable(from["crate-type"]) {
+		// The types beside decide what fat LTO asks of the dependencies. A library for other languages alone is of no use
+		// as a stub, and musl targets refuse some of these.
+		if p.Linkable() {
 			keep(lib, from, "crate-type")
 		}
 	} else {
@@ -70,14 +91,6 @@ func (m *maker) stubManifest(p *cargo.Package) ([]byte, error) {
 		m.rootKeys(out)
 	}
 	return encode(out)
-}
-
-// linkable reports that Rust code can depend on a library with these crate types. The other types beside decide
-// what fat LTO asks of the dependencies. A library for other languages alone is of no use as a stub, and musl
-// targets refuse some of these.
-func linkable(types any) bool {
-	list, _ := types.([]any)
-	return slices.Contains(list, any("rlib")) || slices.Contains(list, any("lib"))
 }
 
 // hasStubScript reports that p's build-dependencies are compiled, which takes a script to depend on them.

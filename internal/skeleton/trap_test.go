@@ -27,8 +27,9 @@ import (
 //	whole: x            the packages that are copied whole; none by default
 //	notes: text         a part of the notes
 //	slow: yes           left out unless all tests are wanted
-//	libs: util          libraries compiled in a stage between the skeleton and the packages
+//	libs: util          libraries compiled in a stage between the skeleton and the packages; by default all that can be
 //	compiles: a         all local packages that are then compiled, stubs included
+//	apart: a            packages whose library is compiled without their programs
 //	recompiles: x       foreign crates that are compiled again with the closure; none by default
 //	tests: a            what cargo test runs with the closure: packages whose tests must pass
 //	edit: file          this file is replaced by the archive's file edited/<file> afterwards
@@ -68,11 +69,17 @@ func trap(t *testing.T, archive string) {
 	if err := ws.CheckLock(); err != nil {
 		t.Error("the lock file is fresh:", err)
 	}
-	var whole []string
+	var whole, apart []string
 	for _, p := range ws.Packages {
 		if p.Whole {
 			whole = append(whole, p.Name)
 		}
+		if ws.Apart(p) {
+			apart = append(apart, p.Name)
+		}
+	}
+	if got := strings.Join(apart, " "); got != key["apart"] {
+		t.Errorf("libraries that can be compiled apart: %q, want %q", got, key["apart"])
 	}
 	if got := strings.Join(whole, " "); got != key["whole"] {
 		t.Errorf("copied whole: %q, want %q", got, key["whole"])
@@ -89,13 +96,20 @@ func trap(t *testing.T, archive string) {
 	check := func(ws *cargo.Workspace, want string) {
 		t.Helper()
 		layer.restore(deps)
-		if key["libs"] != "" {
-			libs, _ := closureOf(t, ws, key["libs"])
-			foreign, _ := layer.run(libs, "build")
-			more, _ := layer.run(nil, "test", "--no-run")
-			if len(foreign)+len(more) > 0 {
-				t.Errorf("the libraries compiled %q %q again", foreign, more)
+		var compiled []string
+		if libs := librariesOf(ws, key["libs"], key["build"]); len(libs) > 0 {
+			tree, _, err := Libraries(ws, libs, Options{})
+			if err != nil {
+				t.Fatal(err)
 			}
+			stage := *layer
+			stage.env = StubEnv + "=libs"
+			foreign, _ := stage.run(tree, "build")
+			more, _ := stage.run(nil, "test", "--no-run")
+			if got := strings.Join(append(foreign, more...), " "); got != key["recompiles"] {
+				t.Errorf("the libraries compiled %q again", got)
+			}
+			compiled = rlibs(t, target, apart)
 		}
 		tree, said := closureOf(t, ws, key["build"])
 		if !strings.Contains(said, key["notes"]) || key["notes"] == "" && key["whole"] == "" && said != "" {
@@ -113,6 +127,9 @@ func trap(t *testing.T, archive string) {
 		}
 		more, tests := layer.run(nil, "test", "--no-run")
 		local = append(local, tests...)
+		if again := rlibs(t, target, apart); compiled != nil && !slices.Equal(again, compiled) {
+			t.Errorf("the libraries are %q, and were %q before the programs", again, compiled)
+		}
 		if got := strings.Join(append(foreign, more...), " "); got != key["recompiles"] {
 			t.Errorf("foreign crates compiled again: %q, want %q", got, key["recompiles"])
 		}
@@ -142,14 +159,50 @@ func trap(t *testing.T, archive string) {
 	}
 }
 
-// closureOf returns the closure of the named packages and its notes as text.
-func closureOf(t *testing.T, ws *cargo.Workspace, names string) (*Tree, string) {
+// rlibs lists the compiled libraries of the packages with their times.
+func rlibs(t *testing.T, target string, names []string) []string {
 	t.Helper()
+	var all []string
+	for _, name := range names {
+		files, err := filepath.Glob(filepath.Join(target, "*/*/deps/lib"+strings.ReplaceAll(name, "-", "_")+"-*.rlib"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			info, err := os.Stat(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, filepath.Base(f)+" "+info.ModTime().String())
+		}
+	}
+	return all
+}
+
+// librariesOf returns the named packages, by default the libraries that those of build use and, where they can be compiled
+// apart, their own.
+func librariesOf(ws *cargo.Workspace, names, build string) []*cargo.Package {
+	if names != "" {
+		return find(ws, names)
+	}
+	pkgs := find(ws, build)
+	return slices.DeleteFunc(ws.Closure(pkgs), func(p *cargo.Package) bool {
+		return p.Lib == nil || p.Whole || slices.Contains(pkgs, p) && !ws.Apart(p)
+	})
+}
+
+func find(ws *cargo.Workspace, names string) []*cargo.Package {
 	var pkgs []*cargo.Package
 	for _, name := range strings.Fields(names) {
 		pkgs = append(pkgs, ws.Find(name))
 	}
-	tree, notes, err := Closure(ws, pkgs, Options{})
+	return pkgs
+}
+
+// closureOf returns the closure of the named packages and its notes as text.
+func closureOf(t *testing.T, ws *cargo.Workspace, names string) (*Tree, string) {
+	t.Helper()
+	tree, notes, err := Closure(ws, find(ws, names), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,6 +219,7 @@ type layers struct {
 	t                 *testing.T
 	src, target, root string
 	args              []string
+	env               string // one variable more
 }
 
 func (l *layers) run(tree *Tree, command string, more ...string) (foreign, local []string) {
@@ -174,7 +228,7 @@ func (l *layers) run(tree *Tree, command string, more ...string) (foreign, local
 		materialize(l.t, tree, l.src)
 	}
 	args := append(append([]string{command}, l.args...), more...)
-	out, foreign, local, err := cargoRun(filepath.Join(l.src, l.root), l.target, args...)
+	out, foreign, local, err := cargoRunWith(l.env, filepath.Join(l.src, l.root), l.target, args...)
 	if err != nil {
 		l.t.Fatalf("cargo %s: %s", command, out)
 	}

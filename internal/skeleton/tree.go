@@ -77,6 +77,20 @@ func (t *Tree) add(e *entry) {
 	}
 }
 
+// remove takes out an entry and the folders above it that held nothing else.
+func (t *Tree) remove(name string) {
+	delete(t.entries, name)
+	t.order = nil
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		for other := range t.entries {
+			if other != dir && cargo.Within(dir, other) {
+				return
+			}
+		}
+		delete(t.entries, dir)
+	}
+}
+
 // Paths returns all files and links, sorted.
 func (t *Tree) Paths() []string {
 	var all []string

@@ -98,8 +98,8 @@ cargo build --frozen --workspace --target aarch64-unknown-linux-musl --profile r
 cargo test --no-run --frozen --workspace --target "$(uname -m)-unknown-linux-musl" --profile release
 EOF
 
-# libs: the local libraries that these lambdas share, compiled once on top of the dependencies. Everything else is still
-# empty, so an edit of a lambda does not invalidate it.
+# libs: the local libraries of these lambdas, compiled once on top of the dependencies. Everything else is still empty,
+# so an edit of a lambda does not invalidate it.
 FROM deps AS libs
 RUN --network=none --mount=type=bind,from=libraries,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
@@ -107,6 +107,7 @@ RUN --network=none --mount=type=bind,from=libraries,target=/src,rw \
 set -eu
 cd /src/services
 touch /tmp/start
+export LPIPE_STUB=libs # empty programs that read it; cargo compiles the real ones where it is not set
 cargo build --frozen --workspace --target aarch64-unknown-linux-musl --profile release
 cargo test --no-run --frozen --workspace --target "$(uname -m)-unknown-linux-musl" --profile release
 # What a build script wrote beside its sources is gone with this step, so such a library is compiled with each lambda.

@@ -1,0 +1,120 @@
+package cargo
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Apart reports that the library of p can be compiled without the sources of p's programs and tests, and comes out the
+// same: nothing that is compiled with it may read them.
+func (w *Workspace) Apart(p *Package) bool {
+	if p.Lib == nil || p.Whole || len(p.Bins)+len(p.Examples) == 0 || !p.ProcMacro && !p.Linkable() {
+		return false
+	}
+	for _, q := range w.Packages {
+		if slices.ContainsFunc(q.Outside, func(out string) bool { return Within(p.Dir, out) || Within(out, p.Dir) }) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(w.Closure([]*Package{p}), func(q *Package) bool {
+		return q.Wide != "" || q.Entangled != "" && (q == p || q.ProcMacro)
+	})
+}
+
+// Linkable reports that Rust code can depend on the library of p, as it can unless its crate types are for other
+// languages alone.
+func (p *Package) Linkable() bool {
+	lib, _ := p.Manifest.Tree["lib"].(table)
+	types := asStrings(lib["crate-type"])
+	return len(types) == 0 || slices.Contains(types, "lib") || slices.Contains(types, "rlib")
+}
+
+// Others returns the targets of p besides its library: programs, examples, tests and benchmarks, in this order.
+func (p *Package) Others() []Target {
+	all := slices.Concat(p.Bins, p.Examples, p.Tests, p.Benches)
+	return slices.DeleteFunc(all, func(t Target) bool { return p.Lib != nil && t.Path == p.Lib.Path })
+}
+
+// walkers are words by which a build script or a macro reads whole folders.
+var walkers = []string{"read_dir", "WalkDir", "walkdir", "glob", "globwalk", "include_dir", "RustEmbed", "rust_embed", "automod", "utoipauto"}
+
+// readers are words by which a macro reads files of the package that uses it.
+var readers = []string{"fs", "File"}
+
+// others are the sources of a package's programs and tests, and the words that hint at them.
+type others struct {
+	files   []string // relative to the package
+	modules []string // names by which the library could declare them as its modules
+	words   []string // to look for before a source is read word by word
+}
+
+func newOthers(p *Package) *others {
+	o := &others{words: slices.Clone(walkers)}
+	if p.ProcMacro {
+		o.words = append(o.words, readers...)
+	}
+	for _, t := range p.Others() {
+		o.files = append(o.files, t.Path)
+		o.words = append(o.words, path.Base(t.Path))
+		for dir := path.Dir(t.Path); dir != "."; dir = path.Dir(dir) {
+			o.words = append(o.words, path.Base(dir)+`"`, path.Base(dir)+`/"`)
+		}
+		if inside := p.Lib != nil && Within(path.Dir(p.Lib.Path), t.Path); inside {
+			stem := strings.TrimSuffix(path.Base(t.Path), ".rs")
+			o.modules = append(o.modules, stem, path.Base(path.Dir(t.Path)))
+			o.words = append(o.words, "mod "+stem, "mod "+path.Base(path.Dir(t.Path)))
+		}
+	}
+	o.words = append(o.words, `"."`, `"./`, `=."`, "*.rs", "**")
+	slices.Sort(o.words)
+	o.words = slices.Compact(o.words)
+	return o
+}
+
+// names reports that a string may be the path of one of the files, or of a folder or a pattern that holds it. Both
+// what a build script prints ("cargo:rerun-if-changed=src") and what it formats ("{root}/src") count.
+func (o *others) names(text string) bool {
+	if _, after, ok := strings.Cut(text, "="); ok {
+		text = after
+	}
+	relative := strings.HasPrefix(text, ".")
+	for {
+		first, rest, ok := strings.Cut(text, "/")
+		if !ok || first != "" && first != "." && !strings.Contains(first, "{") {
+			break
+		}
+		text = rest
+	}
+	switch {
+	case text == "":
+		return relative // the package's folder
+	case strings.Contains(text, "*") && (strings.HasSuffix(text, ".rs") || strings.HasSuffix(text, "*")):
+		return true
+	}
+	text = path.Clean(text)
+	return slices.ContainsFunc(o.files, func(f string) bool { return Within(text, f) || path.Base(f) == path.Base(text) })
+}
+
+// entangle looks for a hint that a source of the package reads those of its programs and tests.
+func (s *scanner) entangle(name string, data []byte) {
+	own := s.pkg.Lib != nil && len(s.others.files) > 0 || s.pkg.ProcMacro
+	if !own || s.pkg.Entangled != "" || slices.ContainsFunc(s.others.files, func(f string) bool { return path.Join(s.pkg.Dir, f) == name }) ||
+		!slices.ContainsFunc(s.others.words, func(w string) bool { return bytes.Contains(data, []byte(w)) }) {
+		return
+	}
+	before := ""
+	for t := range rustTokens(data) {
+		text := string(t.text)
+		if t.str && s.others.names(text) ||
+			!t.str && (slices.Contains(walkers, text) || s.pkg.ProcMacro && slices.Contains(readers, text) || before == "mod" && slices.Contains(s.others.modules, text)) {
+			s.pkg.Entangled = fmt.Sprintf("%s:%d", s.show(name), t.line)
+			return
+		}
+		if before = ""; !t.str {
+			before = text
+		}
+	}
+}

@@ -1,0 +1,55 @@
+package cargo
+
+import (
+	"testing"
+	"testing/fstest"
+)
+
+// TestApart changes one file of a package with a library, a program and a test.
+func TestApart(t *testing.T) {
+	const manifest = "[package]\nname = \"a\"\nversion = \"0.1.0\"\nedition = \"2021\"\n"
+	for name, c := range map[string]struct {
+		file, text string
+		want       bool
+	}{
+		"plain":                               {"src/lib.rs", "pub fn f() -> &'static str { \"src of main\" }", true},
+		"in a comment":                        {"src/lib.rs", "//! main.rs in \"src\"", true},
+		"a module of both":                    {"src/tool.rs", "mod inner;", true},
+		"a route and a query":                 {"src/lib.rs", "fn f() { g(\"/\", \"{}/\", \"\", \"?a=b\"); }", true},
+		"a folder that holds other files":     {"src/lib.rs", "fn f() { include_str!(\"../assets/x\"); }", true},
+		"watches a file beside":               {"build.rs", "fn main() { println!(\"cargo:rerun-if-changed=src/x.proto\"); }", true},
+		"includes the program":                {"src/lib.rs", "const M: &str = include_str!(\"main.rs\");", false},
+		"includes the program from elsewhere": {"src/lib.rs", "const M: &str = include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/src/main.rs\"));", false},
+		"the program is its module":           {"src/lib.rs", "mod main;", false},
+		"a program is its module":             {"src/lib.rs", "pub mod bin;", false},
+		"in a module":                         {"src/tool.rs", "const M: &str = include_str!(\"main.rs\");", false},
+		"includes a test":                     {"src/lib.rs", "#[path = \"../tests/it.rs\"] mod it;", false},
+		"watches the folder":                  {"build.rs", "fn main() { println!(\"cargo:rerun-if-changed=src\"); }", false},
+		"watches all":                         {"build.rs", "fn main() { println!(\"cargo::rerun-if-changed=.\"); }", false},
+		"formats the folder":                  {"build.rs", "fn main() { f(format!(\"{root}/src\")); }", false},
+		"walks":                               {"build.rs", "fn main() { for e in std::fs::read_dir(dir()) {} }", false},
+		"a pattern":                           {"src/lib.rs", "m!(\"src/**/*.rs\");", false},
+		"a macro that walks":                  {"src/lib.rs", "use rust_embed::RustEmbed;", false},
+		"a macro of the workspace that reads": {"mac/src/lib.rs", "use std::fs; fn f() { fs::read_to_string(p()); }", false},
+		"a macro of the workspace":            {"mac/src/lib.rs", "fn f() {}", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := fstest.MapFS{}
+			for name, text := range map[string]string{
+				"Cargo.toml": manifest + "[dependencies]\nmac = { path = \"mac\" }\n", "src/lib.rs": "", "src/main.rs": "fn main() { include_str!(\"main.rs\"); }",
+				"Cargo.lock": "version = 4\n", "src/bin/more.rs": "", "tests/it.rs": "", "src/tool.rs": "", "assets/x": "",
+				"mac/Cargo.toml": "[package]\nname = \"mac\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[lib]\nproc-macro = true\n", "mac/src/lib.rs": "",
+			} {
+				files[name] = &fstest.MapFile{Data: []byte(text)}
+			}
+			files[c.file] = &fstest.MapFile{Data: []byte(c.text)}
+			w, err := Load(files, ".")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p := w.Find("a"); w.Apart(p) != c.want {
+				t.Errorf("%v: %q", !c.want, p.Entangled)
+			}
+		})
+	}
+}
