@@ -24,7 +24,7 @@ import (
 // Contexts are the names of the inputs a rendered Dockerfile reads besides its base image.
 const (
 	Skeleton  = "skeleton"  // the dependency context, see package skeleton
-	Libraries = "libraries" // the shared local libraries laid over the skeleton, where there are any
+	Libraries = "libraries" // the local libraries laid over the skeleton, where there are any
 	Closure   = "closure"   // the lambda's sources laid over the skeleton
 )
 
@@ -33,7 +33,7 @@ const (
 	StageToolchain = "toolchain" // the base image with packages and targets
 	StageFetch     = "fetch"     // the crates of Cargo.lock
 	StageDeps      = "deps"      // every dependency, compiled
-	StageLibs      = "libs"      // the shared local libraries, compiled
+	StageLibs      = "libs"      // the local libraries, compiled
 	StageBuild     = "build"     // the program, compiled
 	StageTest      = "test"      // the tests; /out/tests.json
 	StageBootstrap = "bootstrap" // the program, without the tests
@@ -235,7 +235,7 @@ var titles = map[string]string{
 	StageToolchain: "prepare packages and Rust targets",
 	StageFetch:     "download the dependencies",
 	StageDeps:      "compile the dependencies",
-	StageLibs:      "compile the shared libraries",
+	StageLibs:      "compile the local libraries",
 	StageBuild:     "compile the lambda",
 	StageTest:      "run the tests",
 }

@@ -347,7 +347,7 @@ func TestTitle(t *testing.T) {
 		"[toolchain 2/2] RUN --mount=type=tmpfs,target=/tmp <<EOF (set -eu...)": "[toolchain] prepare packages and Rust targets",
 		"[fetch 1/1] RUN --mount=type=bind <<EOF (set -eu...)":                  "[fetch] download the dependencies",
 		"[deps 1/1] RUN --network=none <<EOF (set -eu...)":                      "[deps] compile the dependencies",
-		"[libs 1/1] RUN --network=none <<EOF (set -eu...)":                      "[libs] compile the shared libraries",
+		"[libs 1/1] RUN --network=none <<EOF (set -eu...)":                      "[libs] compile the local libraries",
 		"[build 1/1] RUN --network=none <<EOF (set -eu...)":                     "[build] compile the lambda",
 		"[test 1/1] RUN --network=none <<EOF (set -eu...)":                      "[test] run the tests",
 		"[toolchain 1/2] FROM docker.io/library/rust:1-bookworm":                "[toolchain 1/2] FROM docker.io/library/rust:1-bookworm",

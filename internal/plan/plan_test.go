@@ -587,7 +587,7 @@ func describe(p *Plan) string {
 		for _, p := range v.Libs {
 			libs = append(libs, p.Name)
 		}
-		line("shared libraries", libs...)
+		line("libraries", libs...)
 		line("toolchain", append([]string{v.Channel}, v.Components...)...)
 		for _, e := range v.Env {
 			line("env "+e.Name, e.Value)

@@ -36,7 +36,7 @@ type Variant struct {
 	// Warm is the name under which an engine may keep the compiled dependencies for the next build; "" where it must not.
 	Warm string
 
-	// Libs are the local libraries that these lambdas share, compiled once for all of them.
+	// Libs are the local libraries of these lambdas, compiled once for all of them.
 	Libs []*cargo.Package
 
 	Lambdas []*Lambda
