@@ -13,7 +13,7 @@ import (
 func (w *Workspace) CheckLock() error {
 	const fix = "run `cargo update --workspace` and commit Cargo.lock"
 	var errs fault.List
-	file := rel(w.Dir, w.Lock.Path)
+	file := w.Lock.shown
 	names := map[string]bool{}
 	versions := map[string][]string{}
 	for _, p := range w.Lock.Packages {

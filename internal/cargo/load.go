@@ -15,7 +15,8 @@ import (
 // loader reads one project. Its paths are relative to fsys until place moves them to the base.
 type loader struct {
 	fsys      fs.FS
-	from      string // the folder asked for
+	dir       string // the folder asked for
+	from      string // the folder that paths in messages start at
 	manifests map[string]*Manifest
 	packages  map[string]*Package
 	reported  map[string]bool
@@ -29,10 +30,13 @@ type loader struct {
 
 // Load reads the workspace that the package or workspace in dir belongs to. fsys is rooted high enough to see
 // parents and siblings, usually os.DirFS("/"); dir is slash-separated and relative to it. As with cargo, dir may
-// be a folder below the package's. All mistakes are reported at once, as usage faults.
-func Load(fsys fs.FS, dir string) (*Workspace, error) {
+// be a folder below the package's. All mistakes are reported at once, as usage faults, with paths that start at dir.
+func Load(fsys fs.FS, dir string) (*Workspace, error) { return LoadFrom(fsys, dir, dir) }
+
+// LoadFrom is [Load] for a person in the folder from: there paths in messages start.
+func LoadFrom(fsys fs.FS, dir, from string) (*Workspace, error) {
 	l := &loader{
-		fsys: fsys, from: path.Clean(dir), manifests: map[string]*Manifest{},
+		fsys: fsys, dir: path.Clean(dir), from: path.Clean(from), manifests: map[string]*Manifest{},
 		packages: map[string]*Package{}, reported: map[string]bool{}, sums: map[string][sha256.Size]byte{},
 	}
 	current := l.nearest()
@@ -46,7 +50,7 @@ func Load(fsys fs.FS, dir string) (*Workspace, error) {
 	if l.root == nil {
 		l.root = current
 	}
-	w := &Workspace{FS: fsys, Dir: l.from, Root: l.root.dir, Manifest: l.root}
+	w := &Workspace{FS: fsys, Dir: l.dir, Root: l.root.dir, Manifest: l.root}
 	members := l.members(w)
 	if l.errs.Err() == nil && len(members) == 0 {
 		l.errs.Addf(l.show(l.root.Path)+" names no package", "the workspace has no members", "add the packages' folders to workspace.members")
@@ -58,7 +62,7 @@ func Load(fsys fs.FS, dir string) (*Workspace, error) {
 	w.Toolchain = l.toolchain(w.Root)
 	l.memberDirs = members
 	l.locals(w)
-	w.Lock = l.lock(w.Root)
+	w.Lock = l.lock(w)
 	if err := l.errs.Err(); err != nil {
 		return nil, err
 	}
@@ -68,7 +72,7 @@ func Load(fsys fs.FS, dir string) (*Workspace, error) {
 
 // nearest returns the manifest in the folder asked for or in the closest one above it.
 func (l *loader) nearest() *Manifest {
-	for dir := l.from; ; dir = path.Dir(dir) {
+	for dir := l.dir; ; dir = path.Dir(dir) {
 		m := l.manifest(dir)
 		if m != nil || l.errs.Err() != nil {
 			return l.checked(m)
@@ -93,7 +97,7 @@ func (l *loader) noManifest() error {
 		Kind: fault.Usage, What: "no Cargo.toml here or in any folder above",
 		Fix: "run lpipe in a cargo project, or name its folder",
 	}
-	if entries, err := fs.ReadDir(l.fsys, l.from); err != nil {
+	if entries, err := fs.ReadDir(l.fsys, l.dir); err != nil {
 		f.What, f.Why = "cannot read the project's folder", reason(err)
 	} else {
 		for _, e := range entries {
@@ -138,7 +142,7 @@ func (l *loader) notMember(m *Manifest) {
 		fmt.Sprintf("add %q to workspace.members there (or to workspace.exclude), or an empty [workspace] table to the package", folder))
 }
 
-// show returns a path as people read it: relative to the folder they asked for.
+// show returns a path as people read it.
 func (l *loader) show(name string) string { return rel(l.from, name) }
 
 // report adds a mistake once, however often it is met.

@@ -18,7 +18,8 @@ type Lock struct {
 	Packages []LockPackage
 	Tree     map[string]any // as decoded, for rewriting
 
-	doc *document
+	doc   *document
+	shown string // the path, for messages
 }
 
 // LockPackage is one [[package]] of a lock file.
@@ -134,11 +135,16 @@ func ParseSource(text string) (*Source, error) {
 	return s, nil
 }
 
-func (l *loader) lock(dir string) *Lock {
-	name := path.Join(dir, "Cargo.lock")
+// lock reads the lock file of the workspace, which one without a program needs not have.
+func (l *loader) lock(w *Workspace) *Lock {
+	name := path.Join(w.Root, "Cargo.lock")
 	data, err := fs.ReadFile(l.fsys, name)
 	if err != nil {
 		if isMissing(err) {
+			programs := func(p *Package) bool { return p.Member && len(p.Bins) > 0 }
+			if l.errs.Err() == nil && !slices.ContainsFunc(w.Packages, programs) {
+				return &Lock{Path: name, shown: l.show(name)}
+			}
 			l.errs.Addf("there is no "+l.show(name), "lpipe builds only what is locked, so that every build of a commit is the same",
 				"run `cargo generate-lockfile` and commit Cargo.lock (remove it from .gitignore if it is listed there)")
 		} else {
@@ -151,6 +157,6 @@ func (l *loader) lock(dir string) *Lock {
 		l.errs.Add(err)
 		return nil
 	}
-	k.Path = name
+	k.Path, k.shown = name, l.show(name)
 	return k
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // provenance says what the lambda was built from, as SLSA has it: https://slsa.dev/spec/v1.0/provenance
-func (r *run) provenance(l *plan.Lambda, out *report.Lambda, at checkout) publish.Statement {
+func (p *project) provenance(l *plan.Lambda, out *report.Lambda, at checkout) publish.Statement {
 	type dependency struct {
 		URI    string            `json:"uri"`
 		Digest map[string]string `json:"digest,omitempty"`
@@ -26,7 +26,7 @@ func (r *run) provenance(l *plan.Lambda, out *report.Lambda, at checkout) publis
 		base = dependency{URI: name, Digest: map[string]string{"sha256": digest}}
 	}
 	from = append(from, base)
-	if lock, err := fs.ReadFile(r.plan.Workspace.FS, path.Join(r.plan.Workspace.Base, r.plan.Workspace.Lock.Path)); err == nil {
+	if lock, err := fs.ReadFile(p.plan.Workspace.FS, path.Join(p.plan.Workspace.Base, p.plan.Workspace.Lock.Path)); err == nil {
 		sum := sha256.Sum256(lock)
 		from = append(from, dependency{URI: "Cargo.lock", Digest: map[string]string{"sha256": hex.EncodeToString(sum[:])}})
 	}
@@ -34,8 +34,8 @@ func (r *run) provenance(l *plan.Lambda, out *report.Lambda, at checkout) publis
 		from = append(from, dependency{URI: "git", Digest: map[string]string{"gitCommit": at.sha}})
 	}
 	builder := "lpipe"
-	if r.cfg.CI != "" {
-		builder = "lpipe on " + r.cfg.CI
+	if p.cfg.CI != "" {
+		builder = "lpipe on " + p.cfg.CI
 	}
 	return publish.Statement{PredicateType: "https://slsa.dev/provenance/v1", Predicate: map[string]any{
 		"buildDefinition": map[string]any{
@@ -52,7 +52,7 @@ func (r *run) provenance(l *plan.Lambda, out *report.Lambda, at checkout) publis
 
 // sbom lists the crates that Cargo.lock names for the workspace: what of them is in the program only cargo knows, so
 // there may be more than needed and never less.
-func (r *run) sbom(l *plan.Lambda, created time.Time) publish.Statement {
+func (p *project) sbom(l *plan.Lambda, created time.Time) publish.Statement {
 	if created.IsZero() {
 		created = time.Unix(0, 0)
 	}
@@ -75,7 +75,7 @@ func (r *run) sbom(l *plan.Lambda, created time.Time) publish.Statement {
 		To   string `json:"relatedSpdxElement"`
 	}
 	relations := []relation{{"SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-lambda"}}
-	for i, c := range r.plan.Workspace.Lock.Packages {
+	for i, c := range p.plan.Workspace.Lock.Packages {
 		if c.Source == nil {
 			continue
 		}

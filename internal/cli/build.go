@@ -2,11 +2,8 @@ package cli
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,6 +28,11 @@ func (a *app) buildCommand() *cobra.Command {
 		Long: `Build the lambdas named, or all of the workspace, and run their tests in the image. For each one whose tests
 pass, target/lambda/NAME/ in the workspace root gets the program and the zip that Lambda takes; the path of the zip
 is printed. A failure leaves the files of an earlier build untouched.
+
+A NAME is that of a lambda or its package, a PATH a folder; both may be patterns such as 'api-*' or 'lambdas/*'. In the
+folder of a workspace's member that member is meant, in a folder that holds projects and lies in none, all of them. They
+are built in one run, each into its own target folder. A lambda whose name another project has too is called
+FOLDER/NAME.
 
 A cache in a registry whose name has no tag (--cache-from, --cache-to, [cache] in lpipe.toml) keeps a tag for each branch:
 a build writes that of its branch, and reads it and that of the main branch. The branch is what the CI system or git
@@ -59,6 +61,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 	if stage == dockerfile.StageLambda {
 		pushSettings, pushes = pushFlags(cmd.Flags())
 	}
+	all := allFlag(cmd.Flags())
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON object in place of paths")
 	noCache := cmd.Flags().Bool("no-cache", false, "run every step again, and compile every dependency")
 	rev := cmd.Flags().String("since", "", sinceUsage)
@@ -80,17 +83,22 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		p, err := a.open(args, append(settings(), pushSettings()...))
+		projects, err := a.open(args, *all, append(settings(), pushSettings()...))
 		if err != nil {
 			return err
 		}
+		r, err := a.newRun(projects, stage)
+		if err != nil {
+			return err
+		}
+		r.push, r.noCache, r.ssh, r.stall = push, *noCache, *ssh, *stall
+		r.partial = r.partial || len(args) > 0 || *rev != ""
 		if *rev != "" {
-			if _, err := a.onlySince(cmd.Context(), p, *rev, settings()); err != nil {
+			if _, err := a.onlySince(cmd.Context(), projects, *rev, settings()); err != nil {
 				return err
 			}
-			p.plan.Notes = append(p.plan.Notes, fmt.Sprintf("%d lambdas differ from %s", len(p.plan.Lambdas()), *rev))
+			r.notes = append(r.notes, fmt.Sprintf("%d lambdas differ from %s", len(parts(projects)), *rev))
 		}
-		r := &run{push: push, app: a, project: p, stage: stage, noCache: *noCache, ssh: *ssh, stall: *stall, partial: len(args) > 0 || *rev != "", folders: map[*plan.Lambda]*folder{}}
 		err = r.do(cmd.Context())
 		if r.summary == nil {
 			return err
@@ -120,13 +128,17 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 // and unpacking those of a base image take a minute or two.
 const stallTimeout = 5 * time.Minute
 
-// run is one build or test.
+// run is one build or test, of one project or of several.
 type run struct {
 	*app
-	*project
+	cfg      *config.Config // for the engine, the caches and the keys, in which all projects agree
+	projects []*project
+	notes    []string // for the report
+	laid     []part   // what request laid out, in the order of its jobs
+
 	stage   string
 	noCache bool
-	partial bool          // lambdas were named
+	partial bool          // not everything is built
 	stall   time.Duration // of --stall-timeout
 	push    *pushing      // nil for a test
 	ssh     []string      // values of --ssh
@@ -137,9 +149,19 @@ type run struct {
 	summary *report.Summary   // set once there is something to report
 }
 
+func (a *app) newRun(projects []*project, stage string) (*run, error) {
+	cfg, err := common(projects)
+	r := &run{app: a, cfg: cfg, projects: projects, stage: stage, folders: map[*plan.Lambda]*folder{}}
+	for _, p := range projects {
+		r.notes = append(r.notes, p.plan.Notes...)
+		r.partial = r.partial || p.plan.Partial
+	}
+	return r, err
+}
+
 func (r *run) do(ctx context.Context) error {
-	if len(r.plan.Variants) == 0 { // nothing differs: no engine is needed to say so
-		r.summary = &report.Summary{Notes: r.plan.Notes}
+	if len(parts(r.projects)) == 0 { // nothing differs: no engine is needed to say so
+		r.summary = &report.Summary{Notes: r.notes}
 		return nil
 	}
 	r.secrets = map[string][]byte{}
@@ -184,7 +206,7 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 
-	r.summary = &report.Summary{Engine: string(engines[0].Description().Kind), Notes: r.plan.Notes, Warnings: warnings}
+	r.summary = &report.Summary{Engine: string(engines[0].Description().Kind), Notes: r.notes, Warnings: warnings}
 	r.summary.Steps, r.summary.Cached = display.Count()
 	r.summary.Warnings = append(r.summary.Warnings, result.Warnings...)
 	if result.CacheErr != nil {
@@ -194,13 +216,14 @@ func (r *run) do(ctx context.Context) error {
 	var l fault.List
 	l.Add(cacheFault(request, result.CacheErr))
 	seen := map[error]bool{}
-	for i, lambda := range r.plan.Lambdas() {
-		out, warnings, err := r.deliver(lambda, result.Outcomes[i])
+	for i, part := range r.laid {
+		p, lambda := part.project, part.lambda
+		out, warnings, err := r.deliver(p, lambda, result.Outcomes[i])
 		out.Base = resolvedBase(lambda, request.Jobs[i], result.Bases)
 		if err != nil {
 			out.Error = err.Error()
 		} else if r.push != nil && r.push.names[lambda] != nil {
-			err = r.pushImage(ctx, lambda, &out)
+			err = r.pushImage(ctx, p, lambda, &out)
 		}
 		if err != nil {
 			if !seen[err] {
@@ -217,41 +240,17 @@ func (r *run) do(ctx context.Context) error {
 // request renders and lays out everything that the engine is to solve. Nothing has been contacted yet.
 func (r *run) request() (*solve.Request, error) {
 	defer r.trace.Begin("contexts")()
-	ws := r.plan.Workspace
-	skel, notes, err := skeleton.Make(ws)
-	if err != nil {
-		return nil, err
-	}
-	r.note(notes)
-	request := &solve.Request{SharedKey: r.sharedKey(), NoCache: r.noCache, StallTimeout: r.stall, Trace: r.trace}
+	request := &solve.Request{NoCache: r.noCache, StallTimeout: r.stall, Trace: r.trace}
 	var l fault.List
-	rendered := map[*plan.Lambda]*solve.Job{}
-	trees := map[string]*skeleton.Tree{}
-	for _, v := range r.plan.Variants {
-		text, err := dockerfile.Render(v)
-		l.Add(err)
-		base, err := baseLayout(v)
-		l.Add(err)
-		for _, lambda := range v.Lambdas {
-			rendered[lambda] = &solve.Job{Label: lambda.Label(), Dockerfile: text, Base: base, Stage: r.stage, Kind: lambda.Kind, Bin: lambda.Bin, Contexts: map[string]solve.Context{dockerfile.Skeleton: skel}}
-			l.Add(r.layOver(rendered[lambda], trees, dockerfile.Closure, skeleton.Closure, lambda.Package))
-			if len(v.Libs) > 0 {
-				l.Add(r.layOver(rendered[lambda], trees, dockerfile.Libraries, skeleton.Libraries, v.Libs...))
-			}
-		}
+	jobs := map[*plan.Lambda]*solve.Job{}
+	for _, p := range r.projects {
+		l.Add(r.layOut(p, jobs))
 	}
-	for _, lambda := range r.plan.Lambdas() {
-		job := rendered[lambda]
-		if r.stage == dockerfile.StageLambda && !lambda.Build.Test {
-			job.Stage = dockerfile.StageBootstrap
-		}
-		job.Files = dockerfile.SmallFiles(job.Stage)
-		if r.stage == dockerfile.StageLambda {
-			job.Then = r.taker(lambda)
-		}
-		request.Jobs = append(request.Jobs, job)
+	r.laid = parts(r.projects)
+	for _, part := range r.laid {
+		request.Jobs = append(request.Jobs, jobs[part.lambda])
 	}
-	granted, err := r.access(r.project, r.ssh, r.secrets, r.lines.say)
+	granted, err := r.access(r.projects, r.ssh, r.secrets, r.lines.say)
 	l.Add(err)
 	if err == nil {
 		request.Session, request.Explain = granted.Session(), granted.Explain
@@ -261,18 +260,57 @@ func (r *run) request() (*solve.Request, error) {
 	return request, l.Err()
 }
 
+// layOut makes the jobs for the lambdas of a project.
+func (r *run) layOut(p *project, jobs map[*plan.Lambda]*solve.Job) error {
+	if len(p.plan.Variants) == 0 {
+		return nil
+	}
+	skel, notes, err := skeleton.Make(p.plan.Workspace)
+	if err != nil {
+		return err
+	}
+	r.note(notes)
+	var l fault.List
+	trees := map[string]*skeleton.Tree{}
+	for _, v := range p.plan.Variants {
+		text, err := dockerfile.Render(v)
+		l.Add(err)
+		base, err := baseLayout(v)
+		l.Add(err)
+		for _, lambda := range v.Lambdas {
+			job := &solve.Job{
+				Label: lambda.Label(), Dockerfile: text, Base: base, Stage: r.stage, Kind: lambda.Kind, Bin: lambda.Bin,
+				SharedKey: p.sharedKey(), Contexts: map[string]solve.Context{dockerfile.Skeleton: skel},
+			}
+			if r.stage == dockerfile.StageLambda && !lambda.Build.Test {
+				job.Stage = dockerfile.StageBootstrap
+			}
+			job.Files = dockerfile.SmallFiles(job.Stage)
+			if r.stage == dockerfile.StageLambda {
+				job.Then = r.taker(p, lambda)
+			}
+			l.Add(r.layOver(p, job, trees, dockerfile.Closure, skeleton.Closure, lambda.Package))
+			if len(v.Libs) > 0 {
+				l.Add(r.layOver(p, job, trees, dockerfile.Libraries, skeleton.Libraries, v.Libs...))
+			}
+			jobs[lambda] = job
+		}
+	}
+	return l.Err()
+}
+
 // maker makes a context from packages: [skeleton.Closure] or [skeleton.Libraries].
 type maker func(*cargo.Workspace, []*cargo.Package, skeleton.Options) (*skeleton.Tree, []skeleton.Note, error)
 
 // layOver gives the job a context with the real folders of pkgs and of what they depend on. trees are those made
 // already, by the packages in them: lambdas of one package share a closure, and groups of lambdas their libraries.
-func (r *run) layOver(job *solve.Job, trees map[string]*skeleton.Tree, name string, make maker, pkgs ...*cargo.Package) error {
+func (r *run) layOver(p *project, job *solve.Job, trees map[string]*skeleton.Tree, name string, make maker, pkgs ...*cargo.Package) error {
 	key := name
 	for _, p := range pkgs {
 		key += "\n" + p.Dir
 	}
 	if trees[key] == nil {
-		tree, notes, err := make(r.plan.Workspace, pkgs, skeleton.Options{})
+		tree, notes, err := make(p.plan.Workspace, pkgs, skeleton.Options{})
 		if err != nil {
 			return err
 		}
@@ -285,12 +323,6 @@ func (r *run) layOver(job *solve.Job, trees map[string]*skeleton.Tree, name stri
 
 func (r *run) note(notes []skeleton.Note) {
 	for _, n := range notes {
-		r.plan.Notes = append(r.plan.Notes, n.Package+": "+n.Text)
+		r.notes = append(r.notes, n.Package+": "+n.Text)
 	}
-}
-
-// sharedKey keeps the contexts of this user and workspace apart from all others on the engine.
-func (r *run) sharedKey() string {
-	host, _ := os.Hostname()
-	return fmt.Sprintf("lpipe-%x", sha256.Sum256([]byte(strconv.Itoa(os.Getuid())+"\x00"+host+"\x00"+r.dir)))[:38]
 }

@@ -25,12 +25,12 @@ func (r *run) caches(request *solve.Request) error {
 	if err := l.Err(); err != nil || len(from)+len(to) == 0 {
 		return err
 	}
-	at := r.checkout()
+	at := r.checkout(r.projects[0].dir)
 	// Those of this machine alone reach nobody else.
 	shared := func(e cache.Entry) bool { return e.Type != "local" && e.Type != "inline" }
 	if only := r.cfg.CacheWrite; r.cfg.CI != "" && only != "" && (at.pull != "" || at.branch != only) && slices.ContainsFunc(to, shared) {
 		to = slices.DeleteFunc(to, shared)
-		r.plan.Notes = append(r.plan.Notes, "the cache is read and not written: [ci] cache-write lets only the branch "+only+" write it")
+		r.notes = append(r.notes, "the cache is read and not written: [ci] cache-write lets only the branch "+only+" write it")
 	}
 	for _, e := range from {
 		for _, e := range r.family(e, at, false) {
@@ -77,8 +77,8 @@ func (r *run) family(e cache.Entry, at checkout, export bool) []cache.Entry {
 func (r *run) part() string {
 	var words []string
 	if r.partial {
-		for _, l := range r.plan.Lambdas() {
-			words = append(words, l.Name)
+		for _, part := range parts(r.projects) {
+			words = append(words, part.lambda.Name)
 		}
 		words = slices.Compact(words)
 	}
@@ -107,7 +107,7 @@ func (r *run) cacheEntries(l *fault.List, key string, options []string, parse fu
 			}
 			l.Add(f)
 		}
-		r.plan.Notes = append(r.plan.Notes, e.Warnings()...)
+		r.notes = append(r.notes, e.Warnings()...)
 		entries = append(entries, e)
 	}
 	return entries

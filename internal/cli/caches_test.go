@@ -14,13 +14,10 @@ import (
 // cached is a run of two lambdas with one cache to read and one to write.
 func cached(env map[string]string, change func(*run)) *run {
 	lambdas := []*plan.Lambda{{Name: "api", Package: &cargo.Package{}}, {Name: "jobs", Package: &cargo.Package{}}}
+	cfg := &config.Config{CI: "CI", Cache: config.Cache{From: []string{"r.example.com/c"}, To: []string{"r.example.com/c"}}}
 	r := &run{
-		app: &app{env: env}, stage: dockerfile.StageLambda,
-		project: &project{
-			cfg:  &config.Config{CI: "CI", Cache: config.Cache{From: []string{"r.example.com/c"}, To: []string{"r.example.com/c"}}},
-			plan: &plan.Plan{Variants: []*plan.Variant{{Lambdas: lambdas}}},
-			dir:  "/no-such-folder",
-		},
+		app: &app{env: env}, stage: dockerfile.StageLambda, cfg: cfg,
+		projects: []*project{{cfg: cfg, plan: &plan.Plan{Variants: []*plan.Variant{{Lambdas: lambdas}}}, dir: "/no-such-folder"}},
 	}
 	if change != nil {
 		change(r)
@@ -47,7 +44,8 @@ func TestCachesOfABuild(t *testing.T) {
 		"one lambda": {
 			env: branch("dev"), change: func(r *run) {
 				r.partial = true
-				r.plan.Variants[0].Lambdas = r.plan.Variants[0].Lambdas[:1]
+				v := r.projects[0].plan.Variants[0]
+				v.Lambdas = v.Lambdas[:1]
 			},
 			from: []string{c + ":api-dev", c + ":api-main", c + ":dev", c + ":main"}, to: []string{c + ":api-dev"},
 		},
@@ -96,7 +94,7 @@ func TestLocalCacheMayAlwaysBeWritten(t *testing.T) {
 		r.cfg.CacheWrite, r.cfg.Cache.To = "main", []string{"type=local,dest=/tmp/x", "type=gha,url=http://h/,token=t"}
 	})
 	request := &solve.Request{}
-	if err := r.caches(request); err != nil || len(request.CacheTo) != 1 || request.CacheTo[0].Type != "local" || len(r.plan.Notes) != 1 {
-		t.Errorf("%v, %+v, %q", err, request.CacheTo, r.plan.Notes)
+	if err := r.caches(request); err != nil || len(request.CacheTo) != 1 || request.CacheTo[0].Type != "local" || len(r.notes) != 1 {
+		t.Errorf("%v, %+v, %q", err, request.CacheTo, r.notes)
 	}
 }

@@ -89,10 +89,10 @@ func findCheckout(env map[string]string, git func(args ...string) string) checko
 	return c
 }
 
-// checkout is that of the project.
-func (r *run) checkout() checkout {
-	return findCheckout(r.env, func(args ...string) string {
-		out, err := exec.Command("git", append([]string{"-C", r.dir}, args...)...).Output() //nolint:forbidigo // reads a few bytes of the repository
+// checkout is that of a project in dir.
+func (a *app) checkout(dir string) checkout {
+	return findCheckout(a.env, func(args ...string) string {
+		out, err := exec.Command("git", append([]string{"-C", dir}, args...)...).Output() //nolint:forbidigo // reads a few bytes of the repository
 		if err != nil {
 			return ""
 		}

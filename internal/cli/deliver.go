@@ -21,7 +21,7 @@ import (
 
 // deliver checks what was built for a lambda and writes its files. The report's entry is complete as far as the
 // lambda came.
-func (r *run) deliver(l *plan.Lambda, o solve.Outcome) (report.Lambda, []string, error) {
+func (r *run) deliver(p *project, l *plan.Lambda, o solve.Outcome) (report.Lambda, []string, error) {
 	out := report.Lambda{
 		Name: l.Label(), Arch: l.Arch, Target: l.Build.TargetFor(l.Arch), Base: l.Build.Base,
 		Network: l.Build.Network == "default", Engine: o.Engine,
@@ -40,7 +40,7 @@ func (r *run) deliver(l *plan.Lambda, o solve.Outcome) (report.Lambda, []string,
 	}
 	f := r.folders[l]
 	out.Package, out.PackageVersion = f.receipt.Package, f.receipt.Version
-	warnings, err := r.write(l, f, &out)
+	warnings, err := r.write(p, l, f, &out)
 	for i := range warnings {
 		warnings[i] = l.Label() + ": " + warnings[i]
 	}
@@ -55,10 +55,15 @@ type folder struct {
 	program artifact.File
 }
 
+// folder is where a lambda's files go.
+func (p *project) folder(l *plan.Lambda) string {
+	return filepath.Join(p.dir, "target", "lambda", filepath.FromSlash(l.Folder()))
+}
+
 // taker opens the folder of a lambda. The function takes what was built: the program from the folder if it is still the
 // one that the receipt names, else from the engine.
-func (r *run) taker(l *plan.Lambda) func(map[string][]byte, func(string) ([]byte, error)) error {
-	f := &folder{path: filepath.Join(r.dir, "target", "lambda", filepath.FromSlash(l.Folder()))}
+func (r *run) taker(p *project, l *plan.Lambda) func(map[string][]byte, func(string) ([]byte, error)) error {
+	f := &folder{path: p.folder(l)}
 	f.Folder = artifact.OpenFolder(f.path)
 	r.folders[l] = f
 	return func(files map[string][]byte, read func(string) ([]byte, error)) (err error) {
@@ -72,7 +77,7 @@ func (r *run) taker(l *plan.Lambda) func(map[string][]byte, func(string) ([]byte
 }
 
 // write checks the program, packs it and puts program and zip into the lambda's folder.
-func (r *run) write(l *plan.Lambda, f *folder, out *report.Lambda) (warnings []string, err error) {
+func (r *run) write(p *project, l *plan.Lambda, f *folder, out *report.Lambda) (warnings []string, err error) {
 	expect := artifact.Expect{Arch: l.Arch, Link: l.Build.Link, Runtime: l.Build.Runtime}
 	info, err := artifact.Inspect(f.program.Data, expect)
 	if err != nil {
@@ -82,7 +87,7 @@ func (r *run) write(l *plan.Lambda, f *folder, out *report.Lambda) (warnings []s
 	if err != nil {
 		return nil, err
 	}
-	included, err := r.included(l)
+	included, err := p.included(l)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,11 @@ built, and no git server is contacted; lpipe hostkeys verify does that.`,
 }
 
 func (a *app) diagnose(ctx context.Context, settings []config.Setting, ssh []string) []doctor.Check {
-	p, err := a.open(nil, settings)
+	projects, err := a.open(nil, false, settings)
+	var cfg *config.Config
+	if err == nil {
+		cfg, err = common(projects)
+	}
 	if err != nil {
 		o, optionsErr := a.engineOptions(&config.Config{})
 		if optionsErr != nil {
@@ -37,7 +41,7 @@ func (a *app) diagnose(ctx context.Context, settings []config.Setting, ssh []str
 		return append(doctor.Engine(ctx, o), doctor.Check{Name: "project", Err: err})
 	}
 	var checks []doctor.Check
-	o, err := a.engineOptions(p.cfg)
+	o, err := a.engineOptions(cfg)
 	if err != nil {
 		checks = append(checks, doctor.Check{Name: "engine", Err: err})
 	} else {
@@ -46,19 +50,21 @@ func (a *app) diagnose(ctx context.Context, settings []config.Setting, ssh []str
 		}
 	}
 	seen := map[string]bool{}
-	for _, v := range p.plan.Variants {
-		if seen[v.Base] {
-			continue
+	for _, p := range projects {
+		for _, v := range p.plan.Variants {
+			if seen[v.Base] {
+				continue
+			}
+			seen[v.Base] = true
+			layout, err := baseLayout(v)
+			detail := v.Base + ", which the engine pulls when a build needs it"
+			if layout != nil {
+				detail = v.Base + ", " + layout.Digest.String()
+			}
+			checks = append(checks, doctor.Check{Name: "base image", Detail: detail, Err: err})
 		}
-		seen[v.Base] = true
-		layout, err := baseLayout(v)
-		detail := v.Base + ", which the engine pulls when a build needs it"
-		if layout != nil {
-			detail = v.Base + ", " + layout.Digest.String()
-		}
-		checks = append(checks, doctor.Check{Name: "base image", Detail: detail, Err: err})
 	}
-	granted, err := a.access(p, ssh, nil, nil)
+	granted, err := a.access(projects, ssh, nil, nil)
 	if err != nil {
 		return append(checks, doctor.Check{Name: "ssh", Err: err})
 	}

@@ -96,11 +96,11 @@ func (a *app) verifyHostKeys(cmd *cobra.Command, hosts []string) error {
 		return err
 	}
 	if len(hosts) == 0 {
-		p, err := a.open(nil, nil)
+		projects, err := a.open(nil, false, nil)
 		if err != nil {
 			return err
 		}
-		granted, err := a.access(p, nil, nil, nil)
+		granted, err := a.access(projects, nil, nil, nil)
 		if err != nil {
 			return err
 		}

@@ -15,12 +15,12 @@ import (
 
 // included reads the files that the lambda's include globs name, relative to its package. A glob that matches
 // nothing is a mistake, and so is anything but a regular file: a link could lead out of the project.
-func (r *run) included(l *plan.Lambda) ([]artifact.Entry, error) {
+func (p *project) included(l *plan.Lambda) ([]artifact.Entry, error) {
 	if len(l.Build.Include) == 0 {
 		return nil, nil
 	}
-	at := r.cfg.Origin(config.Key("lambda", l.Name, "include")).String()
-	ws := r.plan.Workspace
+	at := p.cfg.Origin(config.Key("lambda", l.Name, "include")).String()
+	ws := p.plan.Workspace
 	dir := path.Join(ws.Base, l.Package.Dir)
 	var entries []artifact.Entry
 	var mistakes fault.List

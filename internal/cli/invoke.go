@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lpipe/internal/artifact"
 	"lpipe/internal/emulator"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
@@ -32,7 +33,7 @@ An answer goes to standard output and what the program prints to standard error;
 	data := cmd.Flags().StringP("data", "d", "{}", "the event as `JSON`")
 	timeout := cmd.Flags().Duration("timeout", 30*time.Second, "`TIME` after which the invocation fails")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		p, err := a.open(args, settings())
+		projects, err := a.open(args, false, settings())
 		if err != nil {
 			return err
 		}
@@ -40,14 +41,14 @@ An answer goes to standard output and what the program prints to standard error;
 		if err != nil {
 			return err
 		}
-		lambdas := p.plan.Lambdas()
-		if len(lambdas) != 1 {
+		built := parts(projects)
+		if len(built) != 1 {
 			return &fault.Error{
-				Kind: fault.Usage, What: fmt.Sprintf("there are %d lambdas to choose from", len(lambdas)),
-				Why: "one is invoked at a time", Fix: "name it: lpipe invoke " + lambdas[0].Name,
+				Kind: fault.Usage, What: fmt.Sprintf("there are %d lambdas to choose from", len(built)),
+				Why: "one is invoked at a time", Fix: "name it: lpipe invoke " + built[0].lambda.Name,
 			}
 		}
-		program, err := a.program(p, lambdas[0])
+		program, err := a.program(built[0].project, built[0].lambda)
 		if err != nil {
 			return err
 		}
@@ -74,7 +75,7 @@ func (a *app) event(file, data string) ([]byte, error) {
 
 // program is the lambda's bootstrap as the last build left it.
 func (a *app) program(p *project, l *plan.Lambda) (emulator.Program, error) {
-	file := filepath.Join(p.dir, "target", "lambda", filepath.FromSlash(l.Folder()), "bootstrap")
+	file := filepath.Join(p.folder(l), artifact.ProgramName)
 	if _, err := os.Stat(file); err != nil {
 		return emulator.Program{}, &fault.Error{
 			Kind: fault.Usage, What: l.Label() + " has not been built", Err: err, Fix: "lpipe build " + l.Name,

@@ -60,12 +60,12 @@ func (r *run) pin(ctx context.Context) error {
 	}
 	defer eng.Close()
 	done := map[string]bool{}
-	for _, lambda := range r.plan.Lambdas() {
-		base := lambda.Build.Base
-		if _, ok := config.ParseLayout(base); ok || done[base] {
+	for _, part := range parts(r.projects) {
+		base, name := part.lambda.Build.Base, part.configFile()
+		if _, ok := config.ParseLayout(base); ok || done[name+"\n"+base] {
 			continue
 		}
-		done[base] = true
+		done[name+"\n"+base] = true
 		full, pinned, err := fullName(base)
 		if err != nil {
 			return err
@@ -78,8 +78,8 @@ func (r *run) pin(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		at := r.cfg.Origin(config.Key("lambda", lambda.Name, "base"))
-		if err := r.writeBase(at, base, full+"@"+d.String()); err != nil {
+		at := part.cfg.Origin(config.Key("lambda", part.lambda.Name, "base"))
+		if err := writeBase(name, at, base, full+"@"+d.String()); err != nil {
 			return err
 		}
 		fmt.Fprintln(r.Out, full+"@"+d.String())
@@ -87,18 +87,20 @@ func (r *run) pin(ctx context.Context) error {
 	return nil
 }
 
-// writeBase puts the pinned name where the old one is.
-func (r *run) writeBase(at config.Origin, old, pinned string) error {
+// configFile is the project's lpipe.toml, also when there is none yet.
+func (p *project) configFile() string {
+	if p.cfg.File == "" {
+		return filepath.Join(p.dir, "lpipe.toml")
+	}
+	return filepath.Join("/", p.cfg.File)
+}
+
+// writeBase puts the pinned name into the lpipe.toml of that name, where the old one is.
+func writeBase(name string, at config.Origin, old, pinned string) error {
 	if at.Env != "" || at.Flag != "" {
 		return &fault.Error{
 			Kind: fault.Usage, What: "the base image comes from " + at.String(), Why: "only lpipe.toml can be pinned", Fix: fmt.Sprintf("write base = %q into lpipe.toml", pinned),
 		}
-	}
-	name := r.cfg.File
-	if name == "" {
-		name = filepath.Join(r.dir, "lpipe.toml")
-	} else if !filepath.IsAbs(name) {
-		name = filepath.Join("/", name)
 	}
 	text, err := os.ReadFile(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

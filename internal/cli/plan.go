@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -26,20 +27,21 @@ a git revision, each with what differs: its sources and those of the local packa
 Cargo.lock names for it, or its settings. Files that git does not track count as sources.`,
 	}
 	settings := settingFlags(cmd.Flags())
+	all := allFlag(cmd.Flags())
 	rev := cmd.Flags().String("since", "", sinceUsage)
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON object")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		p, err := a.open(args, settings())
+		projects, err := a.open(args, *all, settings())
 		if err != nil {
 			return err
 		}
-		why := map[string][]string{}
+		var why map[*plan.Lambda][]string
 		if *rev != "" {
-			if why, err = a.onlySince(cmd.Context(), p, *rev, settings()); err != nil {
+			if why, err = a.onlySince(cmd.Context(), projects, *rev, settings()); err != nil {
 				return err
 			}
 		}
-		return a.listPlan(p, why, *asJSON)
+		return a.listPlan(projects, why, *asJSON)
 	}
 	return cmd
 }
@@ -50,20 +52,25 @@ type planned struct {
 	Arch    string   `json:"arch"`
 	Target  string   `json:"target"`
 	Package string   `json:"package"`
-	Dir     string   `json:"dir"` // of the package, relative to the workspace root
+	Dir     string   `json:"dir"`               // of the package, relative to the workspace root
+	Project string   `json:"project,omitempty"` // the workspace root, where there are several
 	Changed []string `json:"changed,omitempty"`
 }
 
-func (a *app) listPlan(p *project, why map[string][]string, asJSON bool) error {
+func (a *app) listPlan(projects []*project, why map[*plan.Lambda][]string, asJSON bool) error {
 	list := struct {
 		Version int       `json:"version"`
 		Lambdas []planned `json:"lambdas"`
 	}{1, []planned{}}
-	for _, l := range p.plan.Lambdas() {
-		list.Lambdas = append(list.Lambdas, planned{
-			Name: l.Label(), Arch: l.Arch, Target: l.Build.TargetFor(l.Arch),
-			Package: l.Package.Name, Dir: l.Package.Dir, Changed: why[l.Label()],
-		})
+	for _, part := range parts(projects) {
+		l := part.lambda
+		one := planned{
+			Name: l.Label(), Arch: l.Arch, Target: l.Build.TargetFor(l.Arch), Package: l.Package.Name, Dir: l.Package.Dir, Changed: why[l],
+		}
+		if len(projects) > 1 {
+			one.Project = shown(part.dir)
+		}
+		list.Lambdas = append(list.Lambdas, one)
 	}
 	if asJSON {
 		return json.NewEncoder(a.Out).Encode(list)
@@ -74,33 +81,50 @@ func (a *app) listPlan(p *project, why map[string][]string, asJSON bool) error {
 	return nil
 }
 
-// onlySince reduces the project's plan to the lambdas that differ from rev, and returns what differs, by label.
-func (a *app) onlySince(ctx context.Context, p *project, rev string, settings []config.Setting) (map[string][]string, error) {
-	disk, err := since.Revision(ctx, os.DirFS("/"), p.dir, rev)
+// onlySince reduces the projects' plans to the lambdas that differ from rev, and returns what differs.
+func (a *app) onlySince(ctx context.Context, projects []*project, rev string, settings []config.Setting) (map[*plan.Lambda][]string, error) {
+	cwd, err := os.Getwd()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("finding the current folder: %w", err)
 	}
-	var before map[string]since.Fingerprint
-	// A project that was not there, or could not be planned, has no lambda that is still the same.
-	if old, err := a.openOn(disk, p.dir, nil, settings); err == nil {
-		before, _ = fingerprints(old)
-	}
-	now, err := fingerprints(p)
-	if err != nil {
-		return nil, err
-	}
-	why := map[string][]string{}
-	for label, f := range now {
-		if old, known := before[label]; !known {
-			why[label] = []string{"new"}
-		} else if changed := f.Changes(old); len(changed) > 0 {
-			why[label] = changed
+	disks := map[string]fs.FS{} // by repository
+	why := map[*plan.Lambda][]string{}
+	for _, p := range projects {
+		top, err := since.Repository(ctx, p.dir, rev)
+		if err != nil {
+			return nil, err
 		}
+		if disks[top] == nil {
+			if disks[top], err = since.Revision(ctx, os.DirFS("/"), top, rev); err != nil {
+				return nil, err
+			}
+		}
+		before := map[string]since.Fingerprint{}
+		// A project that was not there, or could not be planned, has no lambda that is still the same.
+		o := &opening{app: a, disk: disks[top], cwd: inFS(cwd), settings: settings}
+		if old, err := o.projects([]string{p.from}, nil, false); err == nil {
+			if before, err = fingerprints(old[0]); err != nil {
+				before = nil
+			}
+		}
+		now, err := fingerprints(p)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range p.plan.Lambdas() {
+			f := now[l.Folder()]
+			if old, known := before[l.Folder()]; !known {
+				why[l] = []string{"new"}
+			} else if changed := f.Changes(old); len(changed) > 0 {
+				why[l] = changed
+			}
+		}
+		p.plan.Keep(func(l *plan.Lambda) bool { return len(why[l]) > 0 })
 	}
-	p.plan.Keep(func(l *plan.Lambda) bool { return len(why[l.Label()]) > 0 })
 	return why, nil
 }
 
+// fingerprints are those of the project's lambdas, by their folders.
 func fingerprints(p *project) (map[string]since.Fingerprint, error) {
 	all := map[string]since.Fingerprint{}
 	for _, v := range p.plan.Variants {
@@ -109,11 +133,9 @@ func fingerprints(p *project) (map[string]since.Fingerprint, error) {
 			return nil, err
 		}
 		for _, l := range v.Lambdas {
-			f, err := since.Of(p.plan.Workspace, l, text)
-			if err != nil {
+			if all[l.Folder()], err = since.Of(p.plan.Workspace, l, text); err != nil {
 				return nil, err
 			}
-			all[l.Label()] = f
 		}
 	}
 	return all, nil

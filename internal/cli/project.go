@@ -1,18 +1,16 @@
 package cli
 
 import (
+	"cmp"
+	"crypto/sha256"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-
-	"lpipe/internal/cargo"
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
@@ -23,141 +21,52 @@ type project struct {
 	cfg  *config.Config
 	plan *plan.Plan
 	dir  string // the workspace root on this machine, absolute
+	from string // the folder that lpipe.toml was looked for from, as the disk has it
 }
 
-// open reads the configuration and the workspace that the arguments name, and plans. An argument with a slash,
-// or "." or "..", is a path; any other is the name of a lambda or package.
-func (a *app) open(args []string, settings []config.Setting) (*project, error) {
-	cwd, err := os.Getwd()
-	if err != nil {
-		return nil, fmt.Errorf("finding the current folder: %w", err)
-	}
-	return a.openOn(os.DirFS("/"), cwd, args, settings)
+// sharedKey keeps the contexts of this user and workspace apart from all others on the engine.
+func (p *project) sharedKey() string {
+	host, _ := os.Hostname()
+	return fmt.Sprintf("lpipe-%x", sha256.Sum256([]byte(strconv.Itoa(os.Getuid())+"\x00"+host+"\x00"+p.dir)))[:38]
 }
 
-// openOn is open for a disk that is rooted at "/", with cwd as current folder.
-func (a *app) openOn(disk fs.FS, cwd string, args []string, settings []config.Setting) (*project, error) {
-	dir := cwd
-	var s plan.Selection
-	var paths []string
-	for _, arg := range args {
-		if arg == "." || arg == ".." || strings.ContainsAny(arg, `/\`) {
-			paths = append(paths, filepath.Join(cwd, arg))
-			if filepath.IsAbs(arg) {
-				paths[len(paths)-1] = filepath.Clean(arg)
-			}
-		} else {
-			s.Names = append(s.Names, arg)
+// part is a lambda of one of several projects.
+type part struct {
+	*project
+	lambda *plan.Lambda
+}
+
+// parts are the lambdas of all projects, in the order of their labels.
+func parts(projects []*project) []part {
+	var all []part
+	for _, p := range projects {
+		for _, l := range p.plan.Lambdas() {
+			all = append(all, part{p, l})
 		}
 	}
-	if len(paths) > 0 {
-		dir = paths[0]
-	}
-	end := a.trace.Begin("read lpipe.toml")
-	cfg, configErr := config.Load(config.Input{FS: disk, Dir: inFS(dir), Cwd: inFS(cwd), Env: a.env, Settings: settings})
-	end()
-	end = a.trace.Begin("read the cargo project")
-	ws, cargoErr := cargo.Load(disk, inFS(dir))
-	end()
+	slices.SortStableFunc(all, func(a, b part) int { return cmp.Compare(a.lambda.Label(), b.lambda.Label()) })
+	return all
+}
+
+// common returns the configuration for what the projects share in one run. The error is a usage fault where they
+// disagree about it.
+func common(projects []*project) (*config.Config, error) {
+	first := projects[0]
 	var l fault.List
-	l.Add(configErr)
-	l.Add(cargoErr)
-	if err := l.Err(); err != nil {
-		return nil, err
-	}
-	for _, p := range paths {
-		rel, err := filepath.Rel("/"+ws.Base, p)
-		if err != nil {
-			return nil, fmt.Errorf("placing %s in the workspace: %w", p, err)
+	for _, p := range projects[1:] {
+		if differ := config.Differ(first.cfg, p.cfg); len(differ) > 0 {
+			l.Addf(fmt.Sprintf("the projects %s and %s cannot be built in one run", shown(first.dir), shown(p.dir)),
+				fmt.Sprintf("their settings differ in %s, and a run has one of each", strings.Join(differ, ", ")),
+				"put these settings into one lpipe.toml above both, or build each in a run of its own: lpipe build "+shown(p.dir))
 		}
-		s.Dirs = append(s.Dirs, filepath.ToSlash(rel))
 	}
-	// As with cargo, being in the folder of one member means that member.
-	if len(args) == 0 && ws.Dir != ws.Root {
-		s.Dirs = append(s.Dirs, ws.Dir)
-	}
-	defer a.trace.Begin("plan")()
-	l.Add(ws.CheckLock())
-	p, err := plan.Make(cfg, ws, s)
-	l.Add(err)
-	if err := l.Err(); err != nil {
-		return nil, err
-	}
-	return &project{cfg: cfg, plan: p, dir: filepath.FromSlash(path.Join("/", ws.Base, ws.Root))}, nil
+	return first.cfg, l.Err()
 }
 
 // inFS is an absolute path as the file system rooted at "/" has it.
 func inFS(abs string) string {
-	if p := strings.TrimPrefix(filepath.ToSlash(abs), "/"); p != "" {
+	if p := strings.TrimPrefix(path.Clean(filepath.ToSlash(abs)), "/"); p != "" {
 		return p
 	}
 	return "."
-}
-
-// buildFlags are the flags that override lpipe.toml, by the key they set.
-var buildFlags = []struct{ name, key, usage string }{
-	{"arch", "build.arch", "`ARCH`itecture as Lambda names it: x86_64, arm64 or both with a comma"},
-	{"base", "build.base", "base `IMAGE`: a reference, or oci-layout://DIR"},
-	{"target", "build.target", "Rust target `TRIPLE`"},
-	{"profile", "build.profile", "cargo `PROFILE`"},
-	{"features", "build.features", "cargo `FEATURES`, separated by commas"},
-	{"link", "build.link", "`static` or dynamic"},
-	{"network", "build.network", "`none`, or default to let build scripts and tests use the network"},
-	{"builder", "builder", "`NAME` of a buildx builder"},
-	{"engine", "engine", "`ENGINE`: embedded, docker or an address such as tcp://host:1234; several with commas share the lambdas"},
-	{"progress", "progress", "`MODE` of the display: auto, plain, tty, quiet or rawjson"},
-	{"config", "config", "`FILE` to read in place of lpipe.toml"},
-}
-
-// settingFlags declares the flags that override lpipe.toml; the function returns those that were given.
-func settingFlags(f *pflag.FlagSet) func() []config.Setting {
-	values := map[string]*[]string{}
-	for _, b := range buildFlags {
-		values[b.name] = f.StringArray(b.name, nil, b.usage)
-	}
-	env := f.StringArray("build-arg", nil, "`NAME=VALUE` in the environment of the build and the tests; no secrets")
-	noDefault := f.Bool("no-default-features", false, "turn the default features off")
-	noTest := f.Bool("no-test", false, "make the zip without running the tests; the report says so")
-	from := f.StringArray("cache-from", nil, "cache to read, as for docker buildx build: `type=registry,ref=...`")
-	to := f.StringArray("cache-to", nil, "cache to write, as for docker buildx build: `type=registry,ref=...,mode=max`")
-	platform := f.StringSlice("platform", nil, "`OS/ARCH`, as for docker buildx build: linux/amd64, linux/arm64")
-	return func() []config.Setting {
-		var all []config.Setting
-		for _, b := range buildFlags {
-			if v := *values[b.name]; len(v) > 0 {
-				all = append(all, config.Setting{Key: b.key, Values: v, Flag: "--" + b.name})
-			}
-		}
-		add := func(key, flag string, v ...string) {
-			if len(v) > 0 && v[0] != "" {
-				all = append(all, config.Setting{Key: key, Values: v, Flag: flag})
-			}
-		}
-		add("build.env", "--build-arg", *env...)
-		add("cache.from", "--cache-from", *from...)
-		add("cache.to", "--cache-to", *to...)
-		arches := slices.Clone(*platform)
-		for i, p := range arches {
-			switch p {
-			case "linux/amd64":
-				arches[i] = "x86_64"
-			case "linux/arm64", "linux/arm64/v8":
-				arches[i] = "arm64"
-			}
-		}
-		add("build.arch", "--platform", arches...)
-		if *noDefault {
-			add("build.default-features", "--no-default-features", "false")
-		}
-		if *noTest {
-			add("build.test", "--no-test", "false")
-		}
-		return all
-	}
-}
-
-func flagNames(cmd *cobra.Command) []string {
-	var names []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	return names
 }

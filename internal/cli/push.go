@@ -70,15 +70,18 @@ func pushFlags(f *pflag.FlagSet) (func() []config.Setting, func() (*pushing, err
 
 // imageNames fills the holes in the names of every lambda's image. Nothing was built yet, so a mistake costs nothing.
 func (r *run) imageNames() error {
-	if r.push == nil || !r.cfg.Push {
+	if r.push == nil {
 		return nil
 	}
-	at := r.checkout()
 	r.push.names = map[*plan.Lambda][]string{}
 	owners := map[string]*plan.Lambda{}
 	var l fault.List
-	for _, lambda := range r.plan.Lambdas() {
-		for _, template := range r.templates() {
+	for _, part := range parts(r.projects) {
+		if !part.cfg.Push {
+			continue
+		}
+		lambda, at := part.lambda, r.checkout(part.dir)
+		for _, template := range part.templates() {
 			name, err := fillImage(template, lambda, at)
 			if err != nil {
 				l.Add(err)
@@ -95,14 +98,14 @@ func (r *run) imageNames() error {
 }
 
 // templates are the names with holes. A tag alone belongs to image.
-func (r *run) templates() []string {
-	image, repository := r.cfg.Image, r.cfg.Image
+func (p *project) templates() []string {
+	image, repository := p.cfg.Image, p.cfg.Image
 	if i := strings.LastIndex(image, ":"); i > strings.LastIndex(image, "/") {
 		repository = image[:i]
 	}
 	var all []string
 	bare := false
-	for _, tag := range r.cfg.Tags {
+	for _, tag := range p.cfg.Tags {
 		if !strings.ContainsAny(tag, "/:") {
 			bare, tag = true, repository+":"+tag
 		}
@@ -142,12 +145,12 @@ func fillImage(template string, l *plan.Lambda, at checkout) (string, error) {
 }
 
 // pushImage pushes the lambda whose zip was written.
-func (r *run) pushImage(ctx context.Context, l *plan.Lambda, out *report.Lambda) error {
+func (r *run) pushImage(ctx context.Context, p *project, l *plan.Lambda, out *report.Lambda) error {
 	created, err := r.epoch()
 	if err != nil {
 		return err
 	}
-	at := r.checkout()
+	at := r.checkout(p.dir)
 	spec := publish.Spec{Files: r.push.files[l], Arch: l.Arch, Created: created, Labels: map[string]string{
 		"org.opencontainers.image.title":    l.Name,
 		"org.opencontainers.image.version":  l.Package.Version,
@@ -157,10 +160,10 @@ func (r *run) pushImage(ctx context.Context, l *plan.Lambda, out *report.Lambda)
 		delete(spec.Labels, "org.opencontainers.image.revision")
 	}
 	if r.push.provenance {
-		spec.Statements = append(spec.Statements, r.provenance(l, out, at))
+		spec.Statements = append(spec.Statements, p.provenance(l, out, at))
 	}
 	if r.push.sbom {
-		spec.Statements = append(spec.Statements, r.sbom(l, created))
+		spec.Statements = append(spec.Statements, p.sbom(l, created))
 	}
 	image, err := publish.New(spec)
 	if err != nil {

@@ -23,7 +23,7 @@ func TestTemplates(t *testing.T) {
 		"another image":               {image: "r/a", tags: []string{"s/b:c"}, want: []string{"s/b:c", "r/a"}},
 		"as docker buildx build -t":   {tags: []string{"s/b:c"}, want: []string{"s/b:c"}},
 	} {
-		r := &run{project: &project{cfg: &config.Config{Image: c.image, Tags: c.tags}}}
+		r := &project{cfg: &config.Config{Image: c.image, Tags: c.tags}}
 		if got := r.templates(); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}

@@ -23,13 +23,17 @@ before, it builds with the registry down.`,
 	}
 	settings := settingFlags(cmd.Flags())
 	contexts := cmd.Flags().Bool("contexts", false, "list the other inputs of the build")
+	all := allFlag(cmd.Flags())
 	pin := cmd.Flags().Bool("pin", false, "write the digest of the base image into lpipe.toml")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		p, err := a.open(args, settings())
+		projects, err := a.open(args, *all, settings())
 		if err != nil {
 			return err
 		}
-		r := &run{app: a, project: p, stage: dockerfile.StageLambda}
+		r, err := a.newRun(projects, dockerfile.StageLambda)
+		if err != nil {
+			return err
+		}
 		if *pin {
 			return r.pin(cmd.Context())
 		}
@@ -40,10 +44,14 @@ before, it builds with the registry down.`,
 		if *contexts {
 			return a.listContexts(request.Jobs)
 		}
-		if n := len(p.plan.Variants); n > 1 {
+		texts := map[string]bool{}
+		for _, j := range request.Jobs {
+			texts[string(j.Dockerfile)] = true
+		}
+		if n := len(texts); n > 1 {
 			return &fault.Error{
 				Kind: fault.Usage, What: fmt.Sprintf("the lambdas need %d different Dockerfiles", n),
-				Why: "they differ in settings that the Dockerfile holds", Fix: "name one lambda: lpipe render " + p.plan.Lambdas()[0].Name,
+				Why: "they differ in settings that the Dockerfile holds", Fix: "name one lambda: lpipe render " + parts(projects)[0].lambda.Name,
 			}
 		}
 		_, err = a.Out.Write(request.Jobs[0].Dockerfile)

@@ -1,22 +1,36 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 
 	"lpipe/internal/access"
+	"lpipe/internal/plan"
 	"lpipe/internal/progress"
 )
 
-// access is what the run's fetch steps may fetch, and with what. It serves the other secrets as well.
-func (a *app) access(p *project, ssh []string, secrets map[string][]byte, log func(string)) (*access.Access, error) {
+// access is what the fetch steps of the projects may fetch, and with what: a run has one agent and one list of
+// repositories. It serves the other secrets as well.
+func (a *app) access(projects []*project, ssh []string, secrets map[string][]byte, log func(string)) (*access.Access, error) {
+	cfg, err := common(projects)
+	if err != nil {
+		return nil, err
+	}
+	var repositories []plan.Repository
+	for _, p := range projects {
+		repositories = append(repositories, p.plan.Repositories...)
+	}
+	slices.SortFunc(repositories, func(a, b plan.Repository) int { return cmp.Compare(a.String(), b.String()) })
+	repositories = slices.Compact(repositories)
 	cwd, err := os.Getwd()
 	if err != nil {
 		return nil, fmt.Errorf("finding the current folder: %w", err)
 	}
 	return access.New(access.Options{
-		Config: p.cfg, Repositories: p.plan.Repositories, Env: a.env, Cwd: cwd, SSH: ssh, Secrets: secrets, Log: log,
+		Config: cfg, Repositories: repositories, Env: a.env, Cwd: cwd, SSH: ssh, Secrets: secrets, Log: log,
 	})
 }
 

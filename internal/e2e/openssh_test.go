@@ -95,9 +95,9 @@ COPY --from=step /out/ /
 	result, err := solve.Run(t.Context(), eng.Client(), solve.Request{
 		Jobs: []*solve.Job{{
 			Label: "step", Dockerfile: []byte(text), Stage: dockerfile.StageLambda, Files: []string{"report"}, Contexts: map[string]solve.Context{dockerfile.Skeleton: empty{none}},
-			Base: &solve.Layout{Dir: base, Digest: index.Manifests[0].Digest},
+			Base: &solve.Layout{Dir: base, Digest: index.Manifests[0].Digest}, SharedKey: t.Name(),
 		}},
-		SharedKey: t.Name(), NoCache: true, Session: granted.Session(),
+		NoCache: true, Session: granted.Session(),
 	}, display)
 	display.Wait()
 	if err == nil {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -23,30 +24,105 @@ type candidate struct {
 
 func (c *candidate) String() string { return c.pkg.Name + "/" + c.target.Name }
 
-// find lists the lambdas of the workspace, selected or not, each with Arch unset. Without a word in lpipe.toml
-// they are the binaries of the default members that build with the features chosen.
-func find(cfg *config.Config, ws *cargo.Workspace) ([]*Lambda, []string, error) {
+// found is what there is in a project.
+type found struct {
+	Project
+	lambdas []*Lambda // each with Arch unset
+	notes   []string  // why a program is no lambda
+	known   []string  // names of all programs
+	absent  []absent
+
+	folder string    // of the project, relative to the one that holds all projects of the run
+	chosen []*Lambda // of lambdas
+}
+
+// absent is what lpipe.toml names and the project does not have.
+type absent struct{ what, why, word string }
+
+// findAll finds the lambdas of every project. There is at least one.
+func findAll(projects []Project) ([]*found, error) {
 	var l fault.List
-	var notes []string
-	candidates := candidatesOf(ws)
-	for _, name := range slices.Sorted(maps.Keys(cfg.Lambda)) {
-		c, err := claim(cfg, candidates, name)
-		if err != nil {
-			l.Add(err)
-			continue
+	var all []*found
+	for _, p := range projects {
+		f, err := find(p)
+		l.Add(err)
+		all = append(all, f)
+	}
+	if err := l.Err(); err != nil {
+		return nil, errors.Join(err, missing(all))
+	}
+	if err := missing(all); err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(all, func(f *found) bool { return len(f.lambdas) > 0 }) {
+		return nil, none(all)
+	}
+	place(all)
+	return all, nil
+}
+
+// place sets the folders of the projects.
+func place(all []*found) {
+	root := func(f *found) string { return path.Join("/", f.Workspace.Base, f.Workspace.Root) }
+	top := root(all[0])
+	for _, f := range all {
+		for !cargo.Within(top, root(f)) && top != "/" {
+			top = path.Dir(top)
 		}
-		if c.named {
+	}
+	for _, f := range all {
+		f.folder = strings.TrimPrefix(strings.TrimPrefix(root(f), top), "/")
+	}
+}
+
+// missing reports what a file names and none of the projects that it is for has.
+func missing(all []*found) error {
+	var l fault.List
+	said := map[string]bool{}
+	for _, f := range all {
+		for _, a := range f.absent {
+			peers := slices.DeleteFunc(slices.Clone(all), func(o *found) bool { return o.Config.File != f.Config.File })
+			if said[a.what] || slices.ContainsFunc(peers, func(o *found) bool { return !slices.Contains(o.absent, a) }) || f.others() {
+				continue
+			}
+			said[a.what] = true
+			var known []string
+			for _, o := range peers {
+				known = append(known, o.known...)
+			}
+			l.Addf(a.what, a.why, suggest(a.word, known))
+		}
+	}
+	return l.Err()
+}
+
+// find finds the lambdas of one project, selected or not. Without a word in lpipe.toml they are the binaries of the
+// default members that build with the features chosen. What it returns is never nil.
+func find(p Project) (*found, error) {
+	cfg, ws := p.Config, p.Workspace
+	f := &found{Project: p}
+	var l fault.List
+	candidates := candidatesOf(ws)
+	for _, c := range candidates {
+		f.known = append(f.known, c.name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Lambda)) {
+		c, err := f.claim(candidates, name)
+		switch {
+		case err != nil:
+			l.Add(err)
+		case c == nil: // it is absent
+		case c.named:
 			l.Addf(fmt.Sprintf("%s: %s is two lambdas", cfg.Origin(config.Key("lambda", name)), c),
 				fmt.Sprintf("[%s] and [%s] both name it", config.Key("lambda", c.name), config.Key("lambda", name)),
 				"leave one of them out; a program is built once")
-			continue
+		default:
+			c.name, c.named = name, true
 		}
-		c.name, c.named = name, true
 	}
-	listed := match(&l, cfg, candidates)
+	listed := f.match(candidates)
 
 	owner := map[string]*candidate{}
-	var all []*Lambda
 	for _, c := range candidates {
 		explicit := c.named || listed[c]
 		if len(cfg.Lambdas) > 0 && !listed[c] || len(cfg.Lambdas) == 0 && !c.named && (!c.pkg.Default || c.kind != "bin") {
@@ -55,7 +131,7 @@ func find(cfg *config.Config, ws *cargo.Workspace) ([]*Lambda, []string, error) 
 		build := cfg.For(c.name)
 		if missing := lacking(c, build); len(missing) > 0 {
 			if !explicit {
-				notes = append(notes, fmt.Sprintf("%s is no lambda: it needs the features %s, which are off; a table [%s] in lpipe.toml turns them on",
+				f.notes = append(f.notes, fmt.Sprintf("%s is no lambda: it needs the features %s, which are off; a table [%s] in lpipe.toml turns them on",
 					c, strings.Join(missing, ", "), config.Key("lambda", c.name)))
 				continue
 			}
@@ -68,16 +144,10 @@ func find(cfg *config.Config, ws *cargo.Workspace) ([]*Lambda, []string, error) 
 			continue
 		}
 		owner[c.name] = c
-		all = append(all, &Lambda{Name: c.name, Package: c.pkg, Kind: c.kind, Bin: c.target.Name, Build: build})
+		f.lambdas = append(f.lambdas, &Lambda{Name: c.name, Package: c.pkg, Kind: c.kind, Bin: c.target.Name, Build: build})
 	}
-	if err := l.Err(); err != nil {
-		return nil, nil, err
-	}
-	if len(all) == 0 {
-		return nil, nil, none(ws, notes)
-	}
-	slices.SortFunc(all, func(a, b *Lambda) int { return strings.Compare(a.Name, b.Name) })
-	return all, notes, nil
+	slices.SortFunc(f.lambdas, func(a, b *Lambda) int { return strings.Compare(a.Name, b.Name) })
+	return f, l.Err()
 }
 
 func candidatesOf(ws *cargo.Workspace) []*candidate {
@@ -102,8 +172,9 @@ func candidatesOf(ws *cargo.Workspace) []*candidate {
 }
 
 // claim finds the target that [lambda.NAME] speaks of: by its package and bin keys, else by name, binaries
-// before examples, else as the only binary of the package NAME.
-func claim(cfg *config.Config, all []*candidate, name string) (*candidate, error) {
+// before examples, else as the only binary of the package NAME. One that there is not is noted as absent.
+func (f *found) claim(all []*candidate, name string) (*candidate, error) {
+	cfg := f.Config
 	key := config.Key("lambda", name)
 	table := cfg.Lambda[name]
 	pick := func(ok func(*candidate) bool) []*candidate {
@@ -127,16 +198,8 @@ func claim(cfg *config.Config, all []*candidate, name string) (*candidate, error
 	case 1:
 		return found[0], nil
 	case 0:
-		var known []string
-		for _, c := range all {
-			known = append(known, c.name)
-		}
-		return nil, &fault.Error{
-			Kind: fault.Usage,
-			What: fmt.Sprintf("%s: [%s] names no program", cfg.Origin(key), key),
-			Why:  "no package of the workspace has such a binary or example",
-			Fix:  suggest(name, known),
-		}
+		f.absent = append(f.absent, absent{fmt.Sprintf("%s: [%s] names no program", cfg.Origin(key), key), "no package of the workspace has such a binary or example", name})
+		return nil, nil
 	default:
 		return nil, &fault.Error{
 			Kind: fault.Usage,
@@ -148,19 +211,17 @@ func claim(cfg *config.Config, all []*candidate, name string) (*candidate, error
 }
 
 // match returns the candidates that `lambdas = [...]` lists.
-func match(l *fault.List, cfg *config.Config, all []*candidate) map[*candidate]bool {
+func (f *found) match(all []*candidate) map[*candidate]bool {
 	listed := map[*candidate]bool{}
-	for _, pattern := range cfg.Lambdas {
+	for _, pattern := range f.Config.Lambdas {
 		hit := false
-		var known []string
 		for _, c := range all {
-			known = append(known, c.name)
 			if ok, err := path.Match(pattern, c.name); err == nil && ok {
 				hit, listed[c] = true, true
 			}
 		}
 		if !hit {
-			l.Addf(fmt.Sprintf("%s: %q in lambdas names no binary", cfg.Origin("lambdas"), pattern), "", suggest(pattern, known))
+			f.absent = append(f.absent, absent{fmt.Sprintf("%s: %q in lambdas names no binary", f.Config.Origin("lambdas"), pattern), "", pattern})
 		}
 	}
 	return listed
@@ -188,55 +249,24 @@ func lacking(c *candidate, b config.Build) []string {
 	return slices.DeleteFunc(slices.Clone(c.target.RequiredFeatures), func(f string) bool { return on[f] })
 }
 
-func none(ws *cargo.Workspace, notes []string) error {
+// none says why there is no lambda in any of the projects.
+func none(all []*found) error {
 	why := "no default member of the workspace has a binary target"
 	fix := "add a src/main.rs or a [[bin]], or list the programs in lpipe.toml: lambdas = [\"NAME\"]"
-	if len(notes) > 0 {
+	var notes []string
+	for _, f := range all {
+		notes = append(notes, f.notes...)
+	}
+	switch ws := all[0].Workspace; {
+	case len(notes) > 0:
 		why = strings.Join(notes, "\n")
 		fix = "turn the features on in lpipe.toml: [build] features = [...]"
-	} else if len(ws.Packages) == 1 {
+	case len(all) > 1:
+		why = fmt.Sprintf("none of the %d projects has a binary target", len(all))
+	case len(ws.Packages) == 1:
 		why = fmt.Sprintf("the package %q has only a library", ws.Packages[0].Name)
 	}
 	return &fault.Error{Kind: fault.Usage, What: "there is no lambda to build", Why: why, Fix: fix}
-}
-
-// choose returns the lambdas that the selection names. The notes are why a program is no lambda.
-func choose(all []*Lambda, s Selection, notes []string) ([]*Lambda, error) {
-	if len(s.Names)+len(s.Dirs) == 0 {
-		return all, nil
-	}
-	var l fault.List
-	chosen := map[*Lambda]bool{}
-	for _, name := range s.Names {
-		var known []string
-		hit := false
-		for _, lambda := range all {
-			known = append(known, lambda.Name)
-			if ok, _ := path.Match(name, lambda.Name); ok {
-				hit, chosen[lambda] = true, true
-			}
-		}
-		for _, lambda := range all {
-			if !slices.Contains(known, name) && lambda.Package.Name == name {
-				hit, chosen[lambda] = true, true
-			}
-		}
-		if !hit {
-			l.Addf(fmt.Sprintf("there is no lambda %q", name), strings.Join(append([]string{"the lambdas are " + strings.Join(known, ", ")}, notes...), "\n"), suggest(name, known))
-		}
-	}
-	for _, dir := range s.Dirs {
-		hit := false
-		for _, lambda := range all {
-			if dir == "." || lambda.Package.Dir == dir || strings.HasPrefix(lambda.Package.Dir, dir+"/") {
-				hit, chosen[lambda] = true, true
-			}
-		}
-		if !hit {
-			l.Addf(fmt.Sprintf("there is no lambda in %s", dir), "no package at or below it has a program that is a lambda", "")
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(all), func(lambda *Lambda) bool { return !chosen[lambda] }), l.Err()
 }
 
 func suggest(word string, known []string) string {

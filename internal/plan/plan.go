@@ -25,6 +25,9 @@ type Lambda struct {
 	Bin     string         // the cargo target's name
 	Arch    string         // "x86_64" or "arm64", as Lambda says it
 	Build   config.Build   // [build] with the lambda's own keys laid over
+	// Within is the folder of its project, relative to the one that holds all projects of the run, where a lambda of
+	// another project has the same name; "" otherwise.
+	Within string
 }
 
 // Folder is where the results go, below target/lambda and slash separated. A lambda that is built for both
@@ -36,16 +39,31 @@ func (l *Lambda) Folder() string {
 	return l.Name
 }
 
-// Label names the lambda where several are reported: with its architecture when it has more than one.
-func (l *Lambda) Label() string { return l.Folder() }
+// Label names the lambda where several are reported: with its architecture when it has more than one, and with the
+// folder of its project when another project has a lambda of its name.
+func (l *Lambda) Label() string { return path.Join(l.Within, l.Folder()) }
 
-// Plan is what one run builds.
-type Plan struct {
+// Project is a cargo workspace, which may be a single package, and the configuration for it.
+type Project struct {
+	Config    *config.Config
 	Workspace *cargo.Workspace
-	Variants  []*Variant // each with at least one lambda
-	Notes     []string   // decisions that the user may want to know of
+	// Others reports whether Config is also for projects that are not planned along with this one: what it names may be
+	// there. nil says that it is not.
+	Others func() bool
+}
+
+func (p Project) others() bool { return p.Others != nil && p.Others() }
+
+// Plan is what one run builds of a project.
+type Plan struct {
+	Project
+	Variants []*Variant // each with at least one lambda
+	Partial  bool       // not all lambdas of the project were wanted
+	Notes    []string   // decisions that the user may want to know of
 
 	Repositories []Repository // that the build may fetch with git; none when it needs no git
+
+	unused []string // notes on keys for repositories that are not fetched
 }
 
 // Lambdas are all lambdas of the plan, in the order of their names and architectures.
@@ -66,37 +84,91 @@ func (p *Plan) Keep(want func(*Lambda) bool) {
 	p.Variants = slices.DeleteFunc(p.Variants, func(v *Variant) bool { return len(v.Lambdas) == 0 })
 }
 
-// Selection says which lambdas are wanted; empty means all.
-type Selection struct {
-	Names []string // lambda or package names
-	Dirs  []string // folders relative to the workspace's Base; each selects the lambdas of the packages at or below it
+// Want selects lambdas in the user's words.
+type Want struct {
+	Given string // as the user wrote it
+	// Name is set when Given may be the name of a lambda or a package, or a pattern of names; "folder/name" says which
+	// project is meant. A name wins over a folder.
+	Name bool
+	// Paths are the folders that it may mean, as the workspaces' FS has them, several for a pattern: the lambdas of the
+	// packages at or below one of them are selected.
+	Paths []string
 }
 
-// Make plans the selected lambdas of ws. All mistakes are reported at once, as [fault.Usage] errors.
-func Make(cfg *config.Config, ws *cargo.Workspace, s Selection) (*Plan, error) {
-	p := &Plan{Workspace: ws}
-	all, notes, err := find(cfg, ws)
+// Make plans the lambdas of the projects that are wanted; all when nothing is said. A project of which nothing is selected has no plan; the others have
+// theirs in the order of projects. All mistakes are reported at once, as [fault.Usage] errors.
+func Make(projects []Project, wants []Want) ([]*Plan, error) {
+	all, err := findAll(projects)
 	if err != nil {
 		return nil, err
 	}
-	p.Notes = notes
-	chosen, err := choose(all, s, notes)
-	if err != nil {
+	if err := choose(all, wants); err != nil {
 		return nil, err
 	}
-	features, err := unite(cfg, ws, all)
-	if err != nil {
-		return nil, err
-	}
-	p.Repositories, notes, err = repositories(cfg, ws)
-	if err != nil {
-		return nil, err
-	}
-	p.Notes = append(p.Notes, notes...)
-	libs := shared(ws, all)
+	distinguish(all)
+	var plans []*Plan
 	var mistakes fault.List
+	for _, f := range all {
+		if len(f.chosen) > 0 {
+			p, err := f.plan(all)
+			mistakes.Add(err)
+			plans = append(plans, p)
+		}
+	}
+	if err := mistakes.Err(); err != nil {
+		return nil, err
+	}
+	noteUnused(all, plans)
+	return plans, labels(plans)
+}
+
+// noteUnused notes once what a file has for repositories that none of its projects fetches. Of a project that is not
+// planned nobody has asked what it fetches.
+func noteUnused(all []*found, plans []*Plan) {
+	said := map[string]bool{}
+	for _, p := range plans {
+		elsewhere := slices.ContainsFunc(all, func(f *found) bool { return f.Config.File == p.Config.File && len(f.chosen) == 0 })
+		for _, note := range p.unused {
+			used := slices.ContainsFunc(plans, func(o *Plan) bool { return o.Config.File == p.Config.File && !slices.Contains(o.unused, note) })
+			if !elsewhere && !used && !said[note] && !p.others() {
+				said[note] = true
+				p.Notes = append(p.Notes, note)
+			}
+		}
+	}
+}
+
+// labels refuses two lambdas that would be told apart by nothing.
+func labels(plans []*Plan) error {
+	var l fault.List
+	seen := map[string]bool{}
+	for _, p := range plans {
+		for _, lambda := range p.Lambdas() {
+			if label := lambda.Label(); seen[label] {
+				l.Addf(fmt.Sprintf("two lambdas would be reported as %q", label), "the folder of a project is called as a lambda of another is", "build them in runs of their own")
+			} else {
+				seen[label] = true
+			}
+		}
+	}
+	return l.Err()
+}
+
+// plan plans the lambdas that were chosen of one project. all are those of the run.
+func (f *found) plan(all []*found) (*Plan, error) {
+	var mistakes fault.List
+	ws := f.Workspace
+	p := &Plan{Project: f.Project, Partial: len(f.chosen) < len(f.lambdas), Notes: f.notes}
+	features, err := f.unite(all)
+	mistakes.Add(err)
+	p.Repositories, p.unused, err = repositories(f.Config, ws)
+	mistakes.Add(err)
+	if err := mistakes.Err(); err != nil {
+		return nil, err
+	}
+	libs := shared(ws, f.lambdas)
 	variants := map[string]*Variant{}
-	for _, l := range chosen {
+	for _, l := range f.chosen {
 		mistakes.Add(collision(ws, l))
 		for _, arch := range l.Build.Arch {
 			one := *l

@@ -21,7 +21,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // plan makes a plan for the project in a txtar archive, which gets an empty lock file.
-func plan(t *testing.T, archive string, s Selection) (*Plan, error) {
+func plan(t *testing.T, archive string, wants []Want) (*Plan, error) {
 	t.Helper()
 	disk := fstest.MapFS{"p/Cargo.lock": {Data: []byte("version = 4\n")}, "p/.git/HEAD": {}}
 	for _, f := range txtar.Parse([]byte(archive)).Files {
@@ -35,12 +35,32 @@ func plan(t *testing.T, archive string, s Selection) (*Plan, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Make(cfg, ws, s)
+	return one(Make([]Project{{Config: cfg, Workspace: ws}}, wants))
 }
 
-func mustPlan(t *testing.T, archive string, s Selection) *Plan {
+// one is the plan of the only project.
+func one(plans []*Plan, err error) (*Plan, error) {
+	if err != nil {
+		return nil, err
+	}
+	return plans[0], nil
+}
+
+// names wants lambdas or packages by name.
+func names(all ...string) []Want {
+	var wants []Want
+	for _, name := range all {
+		wants = append(wants, Want{Given: name, Name: true})
+	}
+	return wants
+}
+
+// folder wants the lambdas of a folder of the project.
+func folder(name string) Want { return Want{Given: name, Paths: []string{path.Join("p", name)}} }
+
+func mustPlan(t *testing.T, archive string, wants []Want) *Plan {
 	t.Helper()
-	p, err := plan(t, archive, s)
+	p, err := plan(t, archive, wants)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +160,7 @@ edition = "2021"
 `
 
 func TestAPackageNeedsNoConfiguration(t *testing.T) {
-	p := mustPlan(t, single, Selection{})
+	p := mustPlan(t, single, nil)
 	wantLambdas(t, p, "report = report/report")
 	v := p.Variants[0]
 	if v.Base != "docker.io/library/rust:1-bookworm" || v.Target != "x86_64-unknown-linux-musl" || v.Profile != "release" ||
@@ -193,7 +213,7 @@ func TestLambdasAreChosen(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantLambdas(t, mustPlan(t, c.project, Selection{}), c.want...)
+			wantLambdas(t, mustPlan(t, c.project, nil), c.want...)
 		})
 	}
 }
@@ -201,18 +221,18 @@ func TestLambdasAreChosen(t *testing.T) {
 func TestSelection(t *testing.T) {
 	const both, events = "orders = orders/orders", "order-events = orders/order-events"
 	for name, c := range map[string]struct {
-		s    Selection
+		s    []Want
 		want []string
 	}{
-		"by name":                              {Selection{Names: []string{"order-events"}}, []string{events}},
-		"by name, which wins over a package's": {Selection{Names: []string{"orders"}}, []string{both}},
-		"by pattern":                           {Selection{Names: []string{"*s"}}, []string{events, both, "users = users/users"}},
-		"by folder":                            {Selection{Dirs: []string{"api/users"}}, []string{"users = users/users"}},
-		"by a folder above":                    {Selection{Dirs: []string{"api"}}, []string{events, both, "users = users/users"}},
-		"by the root":                          {Selection{Dirs: []string{"."}}, []string{events, both, "users = users/users"}},
-		"by name and folder":                   {Selection{Names: []string{"order-events"}, Dirs: []string{"api/users"}}, []string{events, "users = users/users"}},
-		"twice is once":                        {Selection{Names: []string{"users", "users"}, Dirs: []string{"api/users"}}, []string{"users = users/users"}},
-		"by nothing means all":                 {Selection{}, []string{events, both, "users = users/users"}},
+		"by name":                              {names("order-events"), []string{events}},
+		"by name, which wins over a package's": {names("orders"), []string{both}},
+		"by pattern":                           {names("*s"), []string{events, both, "users = users/users"}},
+		"by folder":                            {[]Want{folder("api/users")}, []string{"users = users/users"}},
+		"by a folder above":                    {[]Want{folder("api")}, []string{events, both, "users = users/users"}},
+		"by the root":                          {[]Want{folder(".")}, []string{events, both, "users = users/users"}},
+		"by name and folder":                   {append(names("order-events"), folder("api/users")), []string{events, "users = users/users"}},
+		"twice is once":                        {append(names("users", "users"), folder("api/users")), []string{"users = users/users"}},
+		"by nothing means all":                 {nil, []string{events, both, "users = users/users"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wantLambdas(t, mustPlan(t, fleet, c.s), c.want...)
@@ -222,30 +242,30 @@ func TestSelection(t *testing.T) {
 
 func TestSelectionByPackage(t *testing.T) {
 	const project = "-- Cargo.toml --\n[package]\nname = 'suite'\nversion = '1.0.0'\nedition = '2021'\n-- src/bin/a.rs --\n-- src/bin/b.rs --\n"
-	wantLambdas(t, mustPlan(t, project, Selection{Names: []string{"suite"}}), "a = suite/a", "b = suite/b")
+	wantLambdas(t, mustPlan(t, project, names("suite")), "a = suite/a", "b = suite/b")
 }
 
 func TestMistakes(t *testing.T) {
 	for name, c := range map[string]struct {
 		project string
-		s       Selection
+		s       []Want
 		want    string
 	}{
-		"an unknown lambda": {fleet, Selection{Names: []string{"user"}}, `error: there is no lambda "user"
+		"an unknown lambda": {fleet, names("user"), `error: there is no lambda "user"
 why:   the lambdas are order-events, orders, users
 fix:   did you mean "users"?
 `},
-		"several unknown lambdas are reported at once": {fleet, Selection{Names: []string{"user", "zzzzzzzz"}}, `error: there is no lambda "user"
+		"several unknown lambdas are reported at once": {fleet, names("user", "zzzzzzzz"), `error: there is no lambda "user"
 why:   the lambdas are order-events, orders, users
 fix:   did you mean "users"?
 error: there is no lambda "zzzzzzzz"
 why:   the lambdas are order-events, orders, users
 `},
-		"a folder without lambdas": {fleet, Selection{Dirs: []string{"lib"}}, `error: there is no lambda in lib
+		"a folder without lambdas": {fleet, []Want{folder("lib")}, `error: there is no lambda in lib
 why:   no package at or below it has a program that is a lambda
 `},
 		"a package that is only a library": {
-			"-- Cargo.toml --\n[package]\nname = 'shapes'\nversion = '1.0.0'\nedition = '2021'\n-- src/lib.rs --\n", Selection{}, `error: there is no lambda to build
+			"-- Cargo.toml --\n[package]\nname = 'shapes'\nversion = '1.0.0'\nedition = '2021'\n-- src/lib.rs --\n", nil, `error: there is no lambda to build
 why:   the package "shapes" has only a library
 fix:   add a src/main.rs or a [[bin]], or list the programs in lpipe.toml: lambdas = ["NAME"]
 `,
@@ -254,7 +274,7 @@ fix:   add a src/main.rs or a [[bin]], or list the programs in lpipe.toml: lambd
 			"-- Cargo.toml --\n[workspace]\nresolver = '2'\nmembers = ['a', 'b']\n" +
 				"-- a/Cargo.toml --\n[package]\nname = 'a'\nversion = '1.0.0'\nedition = '2021'\n-- a/src/lib.rs --\n" +
 				"-- b/Cargo.toml --\n[package]\nname = 'b'\nversion = '1.0.0'\nedition = '2021'\n-- b/src/lib.rs --\n",
-			Selection{},
+			nil,
 			`error: there is no lambda to build
 why:   no default member of the workspace has a binary target
 fix:   add a src/main.rs or a [[bin]], or list the programs in lpipe.toml: lambdas = ["NAME"]
@@ -264,7 +284,7 @@ fix:   add a src/main.rs or a [[bin]], or list the programs in lpipe.toml: lambd
 			"-- Cargo.toml --\n[workspace]\nresolver = '2'\nmembers = ['a', 'b']\n" +
 				"-- a/Cargo.toml --\n[package]\nname = 'a'\nversion = '1.0.0'\nedition = '2021'\n-- a/src/bin/worker.rs --\n" +
 				"-- b/Cargo.toml --\n[package]\nname = 'b'\nversion = '1.0.0'\nedition = '2021'\n-- b/src/bin/worker.rs --\n",
-			Selection{},
+			nil,
 			`error: two lambdas are called "worker"
 why:   both a/worker and b/worker have this name
 fix:   give one another name in lpipe.toml:
@@ -278,7 +298,7 @@ fix:   give one another name in lpipe.toml:
 				"-- a/Cargo.toml --\n[package]\nname = 'a'\nversion = '1.0.0'\nedition = '2021'\n-- a/src/bin/worker.rs --\n" +
 				"-- b/Cargo.toml --\n[package]\nname = 'b'\nversion = '1.0.0'\nedition = '2021'\n-- b/src/bin/worker.rs --\n" +
 				"-- lpipe.toml --\n[lambda.worker]\n",
-			Selection{},
+			nil,
 			`error: lpipe.toml:1: [lambda.worker] names several programs
 why:   a/worker, b/worker all fit
 fix:   say which one: package = "a", bin = "worker"
@@ -290,17 +310,17 @@ fix:   give one another name in lpipe.toml:
        bin = "worker"
 `,
 		},
-		"a table for no program": {fleet + "-- lpipe.toml --\n[lambda.order-event]\n", Selection{}, `error: lpipe.toml:1: [lambda.order-event] names no program
+		"a table for no program": {fleet + "-- lpipe.toml --\n[lambda.order-event]\n", nil, `error: lpipe.toml:1: [lambda.order-event] names no program
 why:   no package of the workspace has such a binary or example
 fix:   did you mean "order-events"?
 `},
 		"two tables for one program": {
-			fleet + "-- lpipe.toml --\n[lambda.a]\nbin = 'users'\n[lambda.b]\nbin = 'users'\n", Selection{}, `error: lpipe.toml:3: users/users is two lambdas
+			fleet + "-- lpipe.toml --\n[lambda.a]\nbin = 'users'\n[lambda.b]\nbin = 'users'\n", nil, `error: lpipe.toml:3: users/users is two lambdas
 why:   [lambda.a] and [lambda.b] both name it
 fix:   leave one of them out; a program is built once
 `,
 		},
-		"a pattern that fits nothing": {fleet + "-- lpipe.toml --\nlambdas = ['order', 'users']\n", Selection{}, `error: lpipe.toml:1: "order" in lambdas names no binary
+		"a pattern that fits nothing": {fleet + "-- lpipe.toml --\nlambdas = ['order', 'users']\n", nil, `error: lpipe.toml:1: "order" in lambdas names no binary
 fix:   did you mean "orders"?
 `},
 		"a program of one name in a package that it depends on": {
@@ -309,22 +329,22 @@ fix:   did you mean "orders"?
 				"-- a/src/lib.rs --\n-- a/src/main.rs --\n" +
 				"-- b/Cargo.toml --\n[package]\nname = 'b'\nversion = '1.0.0'\nedition = '2021'\n[[bin]]\nname = 'bootstrap'\npath = 'src/main.rs'\n" +
 				"[dependencies]\na = { path = '../a' }\n-- b/src/main.rs --\n",
-			Selection{},
+			nil,
 			`error: the lambda "b" cannot be built beside the package "a" that it depends on
 why:   both have a program called "bootstrap", and cargo writes both to one file
 fix:   rename one of the two in its Cargo.toml: in the zip the program is called bootstrap, whatever its name
 `,
 		},
-		"a feature that no lambda has": {single + "-- lpipe.toml --\n[build]\nfeatures = ['pdg']\n", Selection{}, `error: the package "report" has no feature "pdg"
+		"a feature that no lambda has": {single + "-- lpipe.toml --\n[build]\nfeatures = ['pdg']\n", nil, `error: the package "report" has no feature "pdg"
 why:   lpipe.toml:2 asks for it, for the lambda "report"
 fix:   did you mean "pdf"?
 `},
-		"a feature that this lambda does not have": {fleet + "-- lpipe.toml --\n[lambda.orders]\nfeatures = ['cache']\n", Selection{}, `error: the package "orders" has no feature "cache"
+		"a feature that this lambda does not have": {fleet + "-- lpipe.toml --\n[lambda.orders]\nfeatures = ['cache']\n", nil, `error: the package "orders" has no feature "cache"
 why:   lpipe.toml:2 asks for it, for the lambda "orders"
 `},
 		"flags of .cargo/config.toml that cannot be joined with those of lpipe.toml": {
 			single + "-- .cargo/config.toml --\n[build]\nrustflags = ['--cfg', 'feature=\"a b\"']\n-- lpipe.toml --\n[build]\nrustflags = ['-Cdebuginfo=1']\n",
-			Selection{},
+			nil,
 			`error: the flag "feature=\"a b\"" of .cargo/config.toml cannot be used together with flags of lpipe
 why:   cargo would split it at the white space
 fix:   move it to [target.x86_64-unknown-linux-musl] rustflags, with all others of [build]
@@ -383,7 +403,7 @@ func TestRequiredFeatures(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := mustPlan(t, local+"-- lpipe.toml --\n"+c.config, Selection{})
+			p := mustPlan(t, local+"-- lpipe.toml --\n"+c.config, nil)
 			wantLambdas(t, p, c.want...)
 			if got := p.Variants[0].Features; !slices.Equal(got, c.features) {
 				t.Errorf("features %q, want %q", got, c.features)
@@ -394,14 +414,14 @@ func TestRequiredFeatures(t *testing.T) {
 		})
 	}
 	t.Run("naming a skipped program says why it is none", func(t *testing.T) {
-		_, err := plan(t, local, Selection{Names: []string{"count-lambda"}})
+		_, err := plan(t, local, names("count-lambda"))
 		wantMistake(t, err, `error: there is no lambda "count-lambda"
 why:   the lambdas are count
        words/count-lambda is no lambda: it needs the features with-lambda, net, which are off; a table [lambda.count-lambda] in lpipe.toml turns them on
 `)
 	})
 	t.Run("nothing is left", func(t *testing.T) {
-		_, err := plan(t, strings.Replace(local, "[[bin]]\nname = \"count\"\npath = \"src/count.rs\"\n", "", 1), Selection{})
+		_, err := plan(t, strings.Replace(local, "[[bin]]\nname = \"count\"\npath = \"src/count.rs\"\n", "", 1), nil)
 		wantMistake(t, err, `error: there is no lambda to build
 why:   words/count-lambda is no lambda: it needs the features with-lambda, net, which are off; a table [lambda.count-lambda] in lpipe.toml turns them on
 fix:   turn the features on in lpipe.toml: [build] features = [...]
@@ -434,7 +454,7 @@ func TestFeatures(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, v := range mustPlan(t, fleet+"-- lpipe.toml --\n"+c.config, Selection{}).Variants {
+			for _, v := range mustPlan(t, fleet+"-- lpipe.toml --\n"+c.config, nil).Variants {
 				for _, l := range v.Lambdas {
 					want, ok := c.want[l.Name]
 					if !ok {
@@ -455,8 +475,8 @@ func TestFeatures(t *testing.T) {
 // TestSelectionDoesNotChangeTheVariant: one lambda and all of them share every compiled dependency.
 func TestSelectionDoesNotChangeTheVariant(t *testing.T) {
 	const config = "-- lpipe.toml --\n[lambda.users]\nfeatures = ['audit']\n"
-	all := mustPlan(t, fleet+config, Selection{}).Variants
-	one := mustPlan(t, fleet+config, Selection{Names: []string{"order-events"}}).Variants
+	all := mustPlan(t, fleet+config, nil).Variants
+	one := mustPlan(t, fleet+config, names("order-events")).Variants
 	if len(all) != 1 || len(one) != 1 {
 		t.Fatalf("%d and %d variants, want 1 and 1", len(all), len(one))
 	}
@@ -468,7 +488,7 @@ func TestSelectionDoesNotChangeTheVariant(t *testing.T) {
 }
 
 func TestLambdasThatDifferHaveVariantsOfTheirOwn(t *testing.T) {
-	p := mustPlan(t, fleet+"-- lpipe.toml --\n[build]\nenv = { MODE = 'a b' }\n[lambda.users]\nprofile = 'dev'\n[lambda.orders]\nenv = { LEVEL = '1' }\n", Selection{})
+	p := mustPlan(t, fleet+"-- lpipe.toml --\n[build]\nenv = { MODE = 'a b' }\n[lambda.users]\nprofile = 'dev'\n[lambda.orders]\nenv = { LEVEL = '1' }\n", nil)
 	var got []string
 	for _, v := range p.Variants {
 		var names []string
@@ -506,7 +526,7 @@ func TestRustflags(t *testing.T) {
 		"dynamic glibc": {"-- lpipe.toml --\n[build]\nlink = 'dynamic'\n", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := mustPlan(t, single+c.files, Selection{}).Variants[0].Env; !slices.Equal(got, c.want) {
+			if got := mustPlan(t, single+c.files, nil).Variants[0].Env; !slices.Equal(got, c.want) {
 				t.Errorf("environment %q, want %q", got, c.want)
 			}
 		})
@@ -514,7 +534,7 @@ func TestRustflags(t *testing.T) {
 }
 
 func TestTheToolchainFileDecidesTheChannel(t *testing.T) {
-	v := mustPlan(t, single+"-- rust-toolchain.toml --\n[toolchain]\nchannel = '1.85'\ncomponents = ['clippy']\n", Selection{}).Variants[0]
+	v := mustPlan(t, single+"-- rust-toolchain.toml --\n[toolchain]\nchannel = '1.85'\ncomponents = ['clippy']\n", nil).Variants[0]
 	if v.Channel != "1.85" || !slices.Equal(v.Components, []string{"clippy"}) {
 		t.Errorf("channel %q, components %q", v.Channel, v.Components)
 	}
@@ -546,7 +566,7 @@ func TestFixturesHaveTheGoldenPlan(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := Make(cfg, ws, Selection{})
+			p, err := one(Make([]Project{{Config: cfg, Workspace: ws}}, nil))
 			if err != nil {
 				t.Fatal(err)
 			}

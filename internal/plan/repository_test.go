@@ -42,7 +42,7 @@ func fetched(t *testing.T, sources []string, toml string, files map[string]strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Make(cfg, ws, Selection{})
+	return one(Make([]Project{{Config: cfg, Workspace: ws}}, nil))
 }
 
 const commit = "#0123456789abcdef0123456789abcdef01234567"

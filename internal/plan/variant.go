@@ -125,13 +125,14 @@ type features map[bool][]string
 
 func (f features) of(b config.Build) []string { return f[b.DefaultFeatures] }
 
-// unite collects the features of all lambdas as "package/feature". Turning off default features is per
-// workspace in cargo, so the other packages' defaults are turned on again by name.
-func unite(cfg *config.Config, ws *cargo.Workspace, all []*Lambda) (features, error) {
+// unite collects the features of all lambdas of the project as "package/feature". Turning off default features is per
+// workspace in cargo, so the other packages' defaults are turned on again by name. all are the projects of the run.
+func (p *found) unite(all []*found) (features, error) {
+	cfg, ws := p.Config, p.Workspace
 	f := features{}
 	var l fault.List
 	without := map[*cargo.Package]bool{}
-	for _, lambda := range all {
+	for _, lambda := range p.lambdas {
 		if !lambda.Build.DefaultFeatures {
 			without[lambda.Package] = true
 		}
@@ -144,7 +145,7 @@ func unite(cfg *config.Config, ws *cargo.Workspace, all []*Lambda) (features, er
 			default:
 				// A feature of [build] is for the lambdas that have it; one that none has is a mistake.
 				at := cfg.Origin(config.Key("lambda", lambda.Name, "features"))
-				if at == cfg.Origin("build.features") && slices.ContainsFunc(all, func(o *Lambda) bool { return has(o.Package, name) }) {
+				if at == cfg.Origin("build.features") && (slices.ContainsFunc(all, func(o *found) bool { return o.has(name) }) || at.File != "" && p.others()) {
 					continue
 				}
 				l.Addf(fmt.Sprintf("the package %q has no feature %q", lambda.Package.Name, name),
@@ -169,6 +170,11 @@ func unite(cfg *config.Config, ws *cargo.Workspace, all []*Lambda) (features, er
 
 func (f features) add(l *Lambda, name string) {
 	f[l.Build.DefaultFeatures] = append(f[l.Build.DefaultFeatures], name)
+}
+
+// has reports whether a lambda of the project has the feature.
+func (p *found) has(feature string) bool {
+	return slices.ContainsFunc(p.lambdas, func(l *Lambda) bool { return has(l.Package, feature) })
 }
 
 func has(pkg *cargo.Package, feature string) bool {

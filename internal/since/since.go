@@ -24,21 +24,25 @@ import (
 	"lpipe/internal/skeleton"
 )
 
-// Revision returns the disk as it would be with rev checked out in the repository that holds dir: paths in the
-// repository come from rev, all others from disk, which is rooted at "/". The error is a usage fault when rev
-// is unknown, dir is in no repository, or there is no git.
-func Revision(ctx context.Context, disk fs.FS, dir, rev string) (fs.FS, error) {
+// Repository returns the folder of the git repository that holds dir. The error is a usage fault when there is none, or
+// no git; rev is for its message.
+func Repository(ctx context.Context, dir, rev string) (string, error) {
 	top, err := git(ctx, dir, "rev-parse", "--show-toplevel")
 	if err != nil {
-		return nil, refuse(rev, err)
+		return "", refuse(rev, err)
 	}
+	return strings.TrimSpace(string(top)), nil
+}
+
+// Revision returns the disk as it would be with rev checked out in the repository at top: paths in the repository come
+// from rev, all others from disk, which is rooted at "/". The error is a usage fault when rev is unknown.
+func Revision(ctx context.Context, disk fs.FS, top, rev string) (fs.FS, error) {
 	// What git takes for an option is no revision.
-	commit, err := git(ctx, dir, "rev-parse", "--verify", "--end-of-options", rev+"^{commit}")
+	commit, err := git(ctx, top, "rev-parse", "--verify", "--end-of-options", rev+"^{commit}")
 	if err != nil {
 		return nil, refuse(rev, err)
 	}
-	root := strings.TrimPrefix(strings.TrimSpace(string(top)), "/")
-	archive, err := git(ctx, "/"+root, "archive", "--format=zip", "-0", strings.TrimSpace(string(commit)))
+	archive, err := git(ctx, top, "archive", "--format=zip", "-0", strings.TrimSpace(string(commit)))
 	if err != nil {
 		return nil, refuse(rev, err)
 	}
@@ -46,7 +50,7 @@ func Revision(ctx context.Context, disk fs.FS, dir, rev string) (fs.FS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the files of %s: %w", rev, err)
 	}
-	return overlay{disk: disk, root: root, files: files}, nil
+	return overlay{disk: disk, root: strings.TrimPrefix(top, "/"), files: files}, nil
 }
 
 func git(ctx context.Context, dir string, args ...string) ([]byte, error) {

@@ -37,7 +37,7 @@ func (f *frontend) convert(ctx context.Context, j *Job, stage string) (client.So
 		opts["context:"+name] = "input:" + name
 		inputs[name] = llb.Local(mount,
 			llb.SessionID(f.gateway.BuildOpts().SessionID),
-			llb.SharedKeyHint(mount),
+			llb.SharedKeyHint(j.SharedKey+":"+mount),
 			llb.WithCustomName("[context] "+mount))
 	}
 	if j.Base != nil {

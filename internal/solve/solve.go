@@ -39,6 +39,7 @@ type Job struct {
 	Dockerfile []byte             // of package dockerfile
 	Stage      string             // the stage to build: dockerfile.StageLambda, StageBootstrap or StageTest
 	Kind, Bin  string             // the program, as the Dockerfile's arguments
+	SharedKey  string             // tells this user and workspace from others, so their contexts never mix
 	Contexts   map[string]Context // by the names of package dockerfile; one value for all jobs that share it
 	Base       *Layout            // the base image when it is an OCI layout
 	Files      []string           // what to read of the stage, by path: at least one, each below 16 MiB
@@ -65,7 +66,6 @@ type Layout struct {
 // Request is one run.
 type Request struct {
 	Jobs      []*Job
-	SharedKey string // tells this user and workspace from others, so their contexts never mix
 	CacheFrom []client.CacheOptionsEntry
 	CacheTo   []client.CacheOptionsEntry
 	NoCache   bool
@@ -110,7 +110,6 @@ func run(ctx context.Context, c *client.Client, r Request, d *progress.Display) 
 	opt := client.SolveOpt{
 		LocalMounts:  mounts,
 		OCIStores:    stores,
-		SharedKey:    r.SharedKey,
 		CacheExports: r.CacheTo,
 		Session:      r.Session,
 		// A run is not kept in the engine's history: nothing of lpipe reads it, and writing it costs more than a
@@ -204,16 +203,21 @@ func marker(ctx context.Context, f *frontend, r Request, states []llb.State, res
 		}
 		keep(states[i], "/"+j.Files[0], j.Label)
 	}
-	var deps []string
+	type shared struct { // what decides about the step that compiles the dependencies
+		dockerfile string
+		skeleton   Context
+	}
+	var deps []shared
 	for _, j := range failed {
+		mine := shared{string(j.Dockerfile), j.Contexts[dockerfile.Skeleton]}
 		request, state, err := f.convert(ctx, j, dockerfile.StageDeps)
-		if err != nil || slices.Contains(deps, string(j.Dockerfile)) {
+		if err != nil || slices.Contains(deps, mine) {
 			continue
 		}
 		if _, err := f.gateway.Solve(ctx, request); err != nil {
 			continue
 		}
-		deps = append(deps, string(j.Dockerfile))
+		deps = append(deps, mine)
 		keep(state, "/target/.rustc_info.json", fmt.Sprintf("deps-%d", len(deps)))
 	}
 	def, err := all.Marshal(ctx)

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"slices"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"lpipe/internal/config"
+)
+
+// buildFlags are the flags that override lpipe.toml, by the key they set.
+var buildFlags = []struct{ name, key, usage string }{
+	{"arch", "build.arch", "`ARCH`itecture as Lambda names it: x86_64, arm64 or both with a comma"},
+	{"base", "build.base", "base `IMAGE`: a reference, or oci-layout://DIR"},
+	{"target", "build.target", "Rust target `TRIPLE`"},
+	{"profile", "build.profile", "cargo `PROFILE`"},
+	{"features", "build.features", "cargo `FEATURES`, separated by commas"},
+	{"link", "build.link", "`static` or dynamic"},
+	{"network", "build.network", "`none`, or default to let build scripts and tests use the network"},
+	{"builder", "builder", "`NAME` of a buildx builder"},
+	{"engine", "engine", "`ENGINE`: embedded, docker or an address such as tcp://host:1234; several with commas share the lambdas"},
+	{"progress", "progress", "`MODE` of the display: auto, plain, tty, quiet or rawjson"},
+	{"config", "config", "`FILE` to read in place of lpipe.toml"},
+}
+
+// settingFlags declares the flags that override lpipe.toml; the function returns those that were given.
+func settingFlags(f *pflag.FlagSet) func() []config.Setting {
+	values := map[string]*[]string{}
+	for _, b := range buildFlags {
+		values[b.name] = f.StringArray(b.name, nil, b.usage)
+	}
+	env := f.StringArray("build-arg", nil, "`NAME=VALUE` in the environment of the build and the tests; no secrets")
+	noDefault := f.Bool("no-default-features", false, "turn the default features off")
+	noTest := f.Bool("no-test", false, "make the zip without running the tests; the report says so")
+	from := f.StringArray("cache-from", nil, "cache to read, as for docker buildx build: `type=registry,ref=...`")
+	to := f.StringArray("cache-to", nil, "cache to write, as for docker buildx build: `type=registry,ref=...,mode=max`")
+	platform := f.StringSlice("platform", nil, "`OS/ARCH`, as for docker buildx build: linux/amd64, linux/arm64")
+	return func() []config.Setting {
+		var all []config.Setting
+		for _, b := range buildFlags {
+			if v := *values[b.name]; len(v) > 0 {
+				all = append(all, config.Setting{Key: b.key, Values: v, Flag: "--" + b.name})
+			}
+		}
+		add := func(key, flag string, v ...string) {
+			if len(v) > 0 && v[0] != "" {
+				all = append(all, config.Setting{Key: key, Values: v, Flag: flag})
+			}
+		}
+		add("build.env", "--build-arg", *env...)
+		add("cache.from", "--cache-from", *from...)
+		add("cache.to", "--cache-to", *to...)
+		arches := slices.Clone(*platform)
+		for i, p := range arches {
+			switch p {
+			case "linux/amd64":
+				arches[i] = "x86_64"
+			case "linux/arm64", "linux/arm64/v8":
+				arches[i] = "arm64"
+			}
+		}
+		add("build.arch", "--platform", arches...)
+		if *noDefault {
+			add("build.default-features", "--no-default-features", "false")
+		}
+		if *noTest {
+			add("build.test", "--no-test", "false")
+		}
+		return all
+	}
+}
+
+func flagNames(cmd *cobra.Command) []string {
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return names
+}

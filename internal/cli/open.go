@@ -1,0 +1,266 @@
+package cli
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/pflag"
+
+	"lpipe/internal/cargo"
+	"lpipe/internal/config"
+	"lpipe/internal/fault"
+	"lpipe/internal/plan"
+)
+
+// allFlag declares --all.
+func allFlag(f *pflag.FlagSet) *bool {
+	return f.Bool("all", false, "every lambda of the workspace, also from the folder of one of its members")
+}
+
+// open reads the projects that the arguments name, and plans their lambdas; without arguments those of the current
+// folder. There is at least one project, and each has a lambda. All mistakes of all projects are reported at once.
+func (a *app) open(args []string, all bool, settings []config.Setting) ([]*project, error) {
+	cwd, err := os.Getwd()
+	if err != nil {
+		return nil, fmt.Errorf("finding the current folder: %w", err)
+	}
+	return a.openOn(os.DirFS("/"), cwd, args, all, settings)
+}
+
+// openOn is open for a disk that is rooted at "/", with cwd as current folder.
+func (a *app) openOn(disk fs.FS, cwd string, args []string, all bool, settings []config.Setting) ([]*project, error) {
+	if all && len(args) > 0 {
+		return nil, &fault.Error{Kind: fault.Usage, What: "--all and " + args[0] + " cannot stand together", Fix: "leave one of them out"}
+	}
+	o := &opening{app: a, disk: disk, cwd: inFS(cwd), settings: settings}
+	wants, dirs, err := o.read(args)
+	if err != nil {
+		return nil, err
+	}
+	return o.projects(dirs, wants, len(args) == 0 && !all)
+}
+
+// opening finds and reads projects.
+type opening struct {
+	*app
+	disk     fs.FS
+	cwd      string // as disk has it
+	settings []config.Setting
+	searched []string // folders whose projects are all among those that are read
+}
+
+// read turns the arguments into what is wanted and the folders to read projects in. An argument with a slash, or "." or
+// "..", is a path when there is such a file or folder, and any argument may be a pattern.
+func (o *opening) read(args []string) (wants []plan.Want, dirs []string, err error) {
+	var l fault.List
+	names := len(args) == 0
+	for _, arg := range args {
+		w := plan.Want{Given: arg, Name: true, Paths: o.matches(arg)}
+		pattern := strings.ContainsAny(arg, "*?[")
+		if arg == "." || arg == ".." || strings.ContainsAny(arg, `/\`) {
+			if !pattern && len(w.Paths) == 0 && (path.IsAbs(arg) || strings.HasPrefix(arg, ".")) {
+				w.Paths = []string{o.abs(arg)}
+			}
+			w.Name = len(w.Paths) == 0
+			for _, dir := range w.Paths {
+				found, err := o.search(dir)
+				l.Add(err)
+				if len(found) == 0 && !pattern {
+					found = []string{dir} // to be told why there is none
+				}
+				dirs = append(dirs, found...)
+			}
+		}
+		names = names || w.Name
+		wants = append(wants, w)
+	}
+	if names {
+		found, err := o.search(o.cwd)
+		l.Add(err)
+		dirs = append(dirs, found...)
+	}
+	if len(dirs) == 0 {
+		dirs = []string{o.cwd}
+	}
+	return wants, dirs, l.Err()
+}
+
+// abs is a path of the user as the disk has it.
+func (o *opening) abs(arg string) string {
+	if path.IsAbs(filepath.ToSlash(arg)) {
+		return inFS(arg)
+	}
+	return inFS(path.Join("/", o.cwd, filepath.ToSlash(arg)))
+}
+
+// matches returns the folders, or the one file, that the argument names.
+func (o *opening) matches(arg string) []string {
+	at := o.abs(arg)
+	if _, err := fs.Stat(o.disk, at); err == nil {
+		return []string{at}
+	}
+	if !strings.ContainsAny(arg, "*?[") {
+		return nil
+	}
+	if !path.IsAbs(arg) { // what is above the user's words is no pattern
+		at = inFS(path.Join("/", strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`).Replace(o.cwd), arg))
+	}
+	found, _ := fs.Glob(o.disk, at) // no pattern matches nothing
+	return slices.DeleteFunc(found, func(name string) bool {
+		return !o.isDir(name) || cargo.Foreign(path.Base(name))
+	})
+}
+
+func (o *opening) isDir(name string) bool {
+	info, err := fs.Stat(o.disk, name)
+	return err == nil && info.IsDir()
+}
+
+// search returns the folder itself where it lies in a project, else those of the projects below it.
+func (o *opening) search(dir string) ([]string, error) {
+	if cargo.InProject(o.disk, dir) {
+		return []string{dir}, nil
+	}
+	if !o.isDir(dir) {
+		return nil, nil
+	}
+	o.searched = append(o.searched, dir)
+	return cargo.Projects(o.disk, dir)
+}
+
+// workspace is a project while it is read.
+type workspace struct {
+	*cargo.Workspace
+	cfg  *config.Config
+	dirs []string // by which it was found
+}
+
+func (w *workspace) root() string { return path.Join(w.Base, w.Root) }
+
+// from is the folder that holds all of those by which it was found: the closest lpipe.toml above is for all of them.
+func (w *workspace) from() string {
+	from := w.dirs[0]
+	for _, dir := range w.dirs {
+		for !cargo.Within(from, dir) {
+			from = path.Dir(from)
+		}
+	}
+	return from
+}
+
+// projects reads the projects in dirs and plans what is wanted of them. standing is set when the folder itself says what
+// is wanted: as with cargo, being in the folder of one member means that member.
+func (o *opening) projects(dirs []string, wants []plan.Want, standing bool) ([]*project, error) {
+	all, err := o.load(dirs)
+	if err != nil {
+		return nil, err
+	}
+	if ws := all[0]; standing && dirs[0] == o.cwd && ws.Dir != ws.Root {
+		wants = append(wants, plan.Want{Given: ws.Dir, Paths: []string{path.Join(ws.Base, member(ws.Workspace))}})
+	}
+	defer o.trace.Begin("plan")()
+	var sources []plan.Project
+	for _, w := range all {
+		sources = append(sources, plan.Project{Config: w.cfg, Workspace: w.Workspace, Others: o.others(w, all)})
+	}
+	plans, err := plan.Make(sources, wants)
+	var l fault.List
+	var projects []*project
+	for _, w := range all {
+		i := slices.IndexFunc(plans, func(p *plan.Plan) bool { return p.Workspace == w.Workspace })
+		// Of a library alone nothing is built, and it may have no lock file.
+		if i >= 0 || err != nil && slices.ContainsFunc(w.Packages, func(p *cargo.Package) bool { return len(p.Bins) > 0 }) {
+			l.Add(w.CheckLock())
+		}
+		if i >= 0 {
+			projects = append(projects, &project{cfg: w.cfg, plan: plans[i], dir: filepath.FromSlash("/" + w.root()), from: w.from()})
+		}
+	}
+	l.Add(err)
+	return projects, l.Err()
+}
+
+// member is the folder of the packages that the folder asked for means: itself, or that of the package it lies in.
+func member(ws *cargo.Workspace) string {
+	holds := func(p *cargo.Package) bool { return cargo.Within(ws.Dir, p.Dir) }
+	if owner := ws.Owner(ws.Dir); owner != nil && !slices.ContainsFunc(ws.Packages, holds) {
+		return owner.Dir
+	}
+	return ws.Dir
+}
+
+// load reads the workspaces of the folders, each once, and their configuration.
+func (o *opening) load(dirs []string) ([]*workspace, error) {
+	from := o.cwd
+	if len(dirs) == 1 {
+		from = dirs[0]
+	}
+	var mistakes, unread []error
+	var all []*workspace
+	end := o.trace.Begin("read the cargo project")
+	for _, dir := range dirs {
+		if i := slices.IndexFunc(all, func(w *workspace) bool { return w.Workspace != nil && isMember(w.Workspace, dir) }); i >= 0 {
+			all[i].dirs = append(all[i].dirs, dir)
+			continue
+		}
+		ws, err := cargo.LoadFrom(o.disk, dir, from)
+		unread = append(unread, err)
+		w := &workspace{Workspace: ws, dirs: []string{dir}}
+		if i := slices.IndexFunc(all, func(other *workspace) bool { return ws != nil && other.Workspace != nil && other.root() == w.root() }); i >= 0 {
+			all[i].dirs = append(all[i].dirs, dir)
+			continue
+		}
+		all = append(all, w)
+	}
+	end()
+	end = o.trace.Begin("read lpipe.toml")
+	for _, w := range all {
+		var err error
+		w.cfg, err = config.Load(config.Input{FS: o.disk, Dir: w.from(), Cwd: o.cwd, Env: o.env, Settings: o.settings})
+		mistakes = append(mistakes, err)
+	}
+	end()
+	return all, each(append(mistakes, unread...))
+}
+
+// isMember reports whether dir is the folder of a member.
+func isMember(ws *cargo.Workspace, dir string) bool {
+	return slices.ContainsFunc(ws.Packages, func(p *cargo.Package) bool { return p.Member && path.Join(ws.Base, p.Dir) == dir })
+}
+
+// each joins the mistakes, those that several projects have in common once.
+func each(mistakes []error) error {
+	var l fault.List
+	said := map[string]bool{}
+	for _, err := range mistakes {
+		for _, part := range fault.Parts(err) {
+			if !said[part.Error()] {
+				said[part.Error()] = true
+				l.Add(part)
+			}
+		}
+	}
+	return l.Err()
+}
+
+// others reports whether the lpipe.toml of w, which may lie above several projects, is also for one that is not among
+// all. nil says that it is not.
+func (o *opening) others(w *workspace, all []*workspace) func() bool {
+	top := inFS(path.Dir(w.cfg.File))
+	covered := func(dir string) bool { return cargo.Within(dir, top) }
+	if w.cfg.File == "" || top == w.root() || !cargo.Within(top, w.root()) || slices.ContainsFunc(o.searched, covered) {
+		return nil
+	}
+	return sync.OnceValue(func() bool {
+		dirs, err := cargo.Projects(o.disk, top)
+		return err != nil || slices.ContainsFunc(dirs, func(dir string) bool {
+			return !slices.ContainsFunc(all, func(w *workspace) bool { return cargo.Within(w.root(), dir) })
+		})
+	})
+}

@@ -1,0 +1,145 @@
+package plan
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"lpipe/internal/cargo"
+	"lpipe/internal/fault"
+)
+
+// choose sets the lambdas of each project that are wanted.
+func choose(all []*found, wants []Want) error {
+	if len(wants) == 0 {
+		for _, f := range all {
+			f.chosen = f.lambdas
+		}
+		return nil
+	}
+	var l fault.List
+	chosen := map[*Lambda]bool{}
+	for _, w := range wants {
+		var hits []*Lambda
+		var err error
+		if w.Name {
+			hits, err = named(all, w.Given)
+		}
+		if len(hits) == 0 && err == nil {
+			hits = below(all, w.Paths)
+		}
+		if len(hits) == 0 && err == nil {
+			err = unknown(all, w)
+		}
+		l.Add(err)
+		for _, lambda := range hits {
+			chosen[lambda] = true
+		}
+	}
+	for _, f := range all {
+		f.chosen = slices.DeleteFunc(slices.Clone(f.lambdas), func(lambda *Lambda) bool { return !chosen[lambda] })
+	}
+	return l.Err()
+}
+
+// below returns the lambdas of the packages at or below the folders.
+func below(all []*found, folders []string) []*Lambda {
+	var hits []*Lambda
+	for _, f := range all {
+		for _, lambda := range f.lambdas {
+			dir := path.Join(f.Workspace.Base, lambda.Package.Dir)
+			if slices.ContainsFunc(folders, func(folder string) bool { return cargo.Within(folder, dir) }) {
+				hits = append(hits, lambda)
+			}
+		}
+	}
+	return hits
+}
+
+func unknown(all []*found, w Want) error {
+	if !w.Name {
+		return &fault.Error{
+			Kind: fault.Usage, What: "there is no lambda in " + w.Given, Why: "no package at or below it has a program that is a lambda",
+		}
+	}
+	var known, notes []string
+	for _, f := range all {
+		for _, lambda := range f.lambdas {
+			known = append(known, lambda.Name)
+		}
+		notes = append(notes, f.notes...)
+	}
+	slices.Sort(known)
+	known = slices.Compact(known)
+	return &fault.Error{
+		Kind: fault.Usage, What: fmt.Sprintf("there is no lambda %q", w.Given),
+		Why: strings.Join(append([]string{"the lambdas are " + strings.Join(known, ", ")}, notes...), "\n"), Fix: suggest(w.Given, known),
+	}
+}
+
+// qualified is the lambda's name with the folder of its project.
+func (f *found) qualified(lambda *Lambda) string { return path.Join(f.folder, lambda.Name) }
+
+// named returns the lambdas that a pattern hits, or the one of that name, or else those of the package of that name. A
+// name may be qualified, and must be where several projects have it. It returns nothing when there is none.
+func named(all []*found, name string) ([]*Lambda, error) {
+	var places []string
+	var hits []*Lambda
+	look := func(is func(f *found, lambda *Lambda) bool) {
+		for _, f := range all {
+			before := len(hits)
+			for _, lambda := range f.lambdas {
+				if is(f, lambda) {
+					hits = append(hits, lambda)
+				}
+			}
+			if len(hits) > before {
+				places = append(places, f.qualified(hits[before]))
+			}
+		}
+	}
+	pattern := strings.ContainsAny(name, `*?[\`)
+	if pattern {
+		look(func(f *found, lambda *Lambda) bool {
+			short, _ := path.Match(name, lambda.Name)
+			long, _ := path.Match(name, f.qualified(lambda))
+			return short || long
+		})
+	} else {
+		for _, is := range []func(f *found, lambda *Lambda) bool{
+			func(f *found, lambda *Lambda) bool { return f.qualified(lambda) == name },
+			func(_ *found, lambda *Lambda) bool { return lambda.Name == name },
+			func(_ *found, lambda *Lambda) bool { return lambda.Package.Name == name },
+		} {
+			if len(hits) == 0 {
+				look(is)
+			}
+		}
+	}
+	if len(places) > 1 && !pattern {
+		return nil, &fault.Error{
+			Kind: fault.Usage, What: fmt.Sprintf("there are %d lambdas called %q", len(places), name),
+			Why: "they are " + strings.Join(places, ", "), Fix: "say which one: " + places[0] + ", or the path of its project",
+		}
+	}
+	return hits, nil
+}
+
+// distinguish sets Within of the lambdas that share their name with one of another project, chosen or not: what a lambda
+// is called is not to depend on what else is built.
+func distinguish(all []*found) {
+	count := map[string]int{}
+	for _, f := range all {
+		for _, lambda := range f.lambdas {
+			count[lambda.Name]++
+		}
+	}
+	for _, f := range all {
+		for _, lambda := range f.lambdas {
+			if count[lambda.Name] > 1 {
+				lambda.Within = f.folder
+			}
+		}
+	}
+}
