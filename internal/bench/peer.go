@@ -190,10 +190,3 @@ func (b *bench) host(ctx context.Context, self *peer, p project) error {
 	}
 	return nil
 }
-
-// inTree runs a script in the base image's tree, counted like a step.
-func (b *bench) inTree(ctx context.Context, root string, env []string, script string) *exec.Cmd {
-	args := []string{"-c", "echo $$ >\"$0/cgroup.procs\" && exec \"$@\"", b.meter.host(), "chroot", root, "env", "-i"}
-	args = append(append(args, env...), "sh", "-c", script)
-	return exec.CommandContext(ctx, "sh", args...)
-}

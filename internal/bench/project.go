@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"path"
+	"path/filepath"
 	"strings"
 )
 
@@ -20,6 +22,51 @@ func (p project) lambdaFile(i int) string {
 		return "src/main.rs"
 	}
 	return path.Join("lambdas", p.lambdas[i], "src/main.rs")
+}
+
+// project reads or generates the project of a scenario.
+func (b *bench) project(ctx context.Context, s scenario) (project, error) {
+	p, ok := b.projects[s.project]
+	var err error
+	switch {
+	case ok:
+	case s.project == "fleet":
+		p = fleet()
+		err = b.lock(ctx, p)
+	case s.project == "tiny":
+		p = tiny()
+		err = b.lock(ctx, p)
+	case s.project == "leaf":
+		var index string
+		if index, err = newCrates(ctx); err != nil {
+			return p, err
+		}
+		p = project{name: "hyper-echo-leaf", lambdas: []string{"hyper-echo"}}
+		if p.files, err = readFiles("testdata/lambdas/hyper-echo"); err == nil {
+			p.files = withLeaf(p.files, index)
+		}
+	default:
+		p = project{name: s.project, lambdas: []string{s.project}}
+		p.files, err = readFiles("testdata/lambdas/" + s.project)
+	}
+	if err != nil {
+		return p, err
+	}
+	b.projects[s.project] = p
+	if s.cache {
+		if b.registry == nil {
+			if b.registry, err = newRegistry(context.WithoutCancel(ctx), filepath.Join(b.work, "registry")); err != nil {
+				return p, err
+			}
+		}
+		p.name += "-registry"
+		p.cache = b.registry.host
+	}
+	if s.lambdas > 0 {
+		p.lambdas = p.lambdas[:s.lambdas]
+		p.name += fmt.Sprintf("-%d", s.lambdas)
+	}
+	return p, nil
 }
 
 // Sizes of the generated workspaces.
