@@ -24,13 +24,17 @@ func TestCompiledDependenciesAreKeptWhereCargoSeesWhatChanges(t *testing.T) {
 			func(w *cargo.Workspace) {
 				w.Config.Sources = map[string]cargo.ConfigSource{"debian": {Directory: "/usr/share/cargo/registry"}}
 			},
-			config.Build{}, "api",
+			config.Build{},
+			"api",
 		},
 		"the network while compiling": {func(*cargo.Workspace) {}, config.Build{Network: "default"}, ""},
 		"no dependencies":             {func(w *cargo.Workspace) { w.Lock.Packages = w.Lock.Packages[1:] }, config.Build{}, ""},
 		"a lambda more": {
-			func(w *cargo.Workspace) { w.Packages = append(w.Packages, &cargo.Package{Name: "new", Dir: "new"}) },
-			config.Build{}, "api",
+			func(w *cargo.Workspace) {
+				w.Packages = append(w.Packages, &cargo.Package{Name: "new", Dir: "new"})
+			},
+			config.Build{},
+			"api",
 		},
 	} {
 		w := &cargo.Workspace{
