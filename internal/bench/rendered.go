@@ -22,7 +22,7 @@ type rendering struct {
 	contexts   map[string]string // folders by the names of the contexts
 }
 
-// sharedLibrary is how the Dockerfile names a package that is compiled once for several lambdas.
+// sharedLibrary is how the Dockerfile names a local library that is compiled in a step of its own.
 var sharedLibrary = regexp.MustCompile(`(?m)^rebuild \S.* (\S+)$`)
 
 // render lays out below dir what "lpipe render" prints for one lambda of the project in self.dir.
@@ -70,7 +70,11 @@ func (b *bench) render(ctx context.Context, self *peer, lambda, dir string) (ren
 	}
 	for name, names := range over {
 		pkgs := slices.DeleteFunc(slices.Clone(ws.Packages), func(p *cargo.Package) bool { return !slices.Contains(names, p.Name) })
-		tree, _, err := skeleton.Closure(ws, pkgs, skeleton.Options{})
+		layOver := skeleton.Closure
+		if name == "libraries" {
+			layOver = skeleton.Libraries
+		}
+		tree, _, err := layOver(ws, pkgs, skeleton.Options{})
 		if err != nil {
 			return r, err
 		}
