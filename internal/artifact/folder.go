@@ -27,15 +27,18 @@ type Folder struct {
 	program, zip, note func() File
 }
 
-// OpenFolder reads the files in dir in the background: most builds of a lambda change nothing.
+// OpenFolder opens a folder, which need not be there. Each of its files is read once, when it is first needed.
 func OpenFolder(dir string) *Folder {
 	look := func(name string, mode fs.FileMode) func() File {
 		return sync.OnceValue(func() File { return found(dir, name, mode) })
 	}
-	f := &Folder{look(ProgramName, 0o755), look(ZipName, 0o644), look(noteName, 0o644)}
-	go f.program()
-	go f.zip()
-	return f
+	return &Folder{look(ProgramName, 0o755), look(ZipName, 0o644), look(noteName, 0o644)}
+}
+
+// Read reads the large files now.
+func (f *Folder) Read() {
+	f.program()
+	f.zip()
 }
 
 // found reads a file that is there, and any other as empty: it never waits for what is no file.

@@ -172,6 +172,12 @@ func (r *run) do(ctx context.Context) error {
 	if err := r.imageNames(); err != nil {
 		return err
 	}
+	// Most builds of a lambda change nothing. One processor reads what there is while the other asks the engine.
+	go func() {
+		for _, f := range r.folders {
+			f.Read()
+		}
+	}()
 	end := r.trace.Begin("connect to the engine")
 	engines, warnings, err := r.engines(ctx, r.cfg)
 	end()
