@@ -39,10 +39,11 @@ type Config struct {
 	Tags       []string // more tags of Image, templates; with a "/" or ":" an image of its own
 	CacheWrite string   // the branch that may write the cache from CI; "" for every branch
 
-	Engine   string // as package engine reads it; "" when nothing was said
-	Builder  string // a buildx builder by name
-	Progress string // auto, plain, tty, quiet or rawjson
-	Warm     bool   // the engine may keep compiled dependencies from one build to the next
+	Engine            string // as package engine reads it; "" when nothing was said
+	Builder           string // a buildx builder by name
+	Progress          string // auto, plain, tty, quiet or rawjson
+	FeaturesPerLambda bool   // each package has the features that it alone asks for
+	Warm              bool   // the engine may keep compiled dependencies from one build to the next
 
 	values map[string]value
 	tables map[string]Origin
@@ -259,6 +260,7 @@ func (l *loader) config() *Config {
 	c.CacheWrite = text("ci.cache-write")
 	c.Engine, c.Builder, c.Progress = text("engine"), text("builder"), text("progress")
 	c.Warm = text("build.warm") == "true"
+	c.FeaturesPerLambda = text("build.features-per-lambda") == "true"
 	c.Cache = Cache{From: list("cache.from"), To: list("cache.to")}
 	for _, name := range union(children(l.values, "lambda."), children(l.tables, "lambda.")) {
 		c.Lambda[name] = Lambda{Package: text(Key("lambda", name, "package")), Bin: text(Key("lambda", name, "bin"))}

@@ -111,6 +111,9 @@ func (v view) WarmID() string {
 		return ""
 	}
 	settings := []any{v.Warm, v.Base(), v.Packages, v.Channel, v.Components, v.Dir, v.Target, v.Profile, v.Features, v.NoDefaultFeatures, v.Env}
+	if len(v.Alone) > 0 {
+		settings = append(settings, v.Alone)
+	}
 	return fmt.Sprintf("lpipe-warm-%.8x", sha256.Sum256(fmt.Appendf(nil, "%q", settings)))
 }
 
@@ -120,6 +123,32 @@ func (v view) Network() string {
 		return ""
 	}
 	return "--network=none "
+}
+
+// Select are the packages that cargo compiles a program of.
+func (v view) Select() string {
+	if len(v.Alone) == 0 {
+		return "--workspace"
+	}
+	return "--package " + quote(v.Alone[0])
+}
+
+// command is what cargo test is told: packages, and the flags of Args.
+type command struct{ Select, Args string }
+
+// Tests are the commands that test. Where a package has features of its own, so have its tests, and what it depends on
+// is tested apart from it.
+func (v view) Tests() []command {
+	all := []command{{v.Select(), v.Args()}}
+	if len(v.Alone) > 1 {
+		others := command{Args: " --profile " + quote(v.Profile)}
+		for _, name := range v.Alone[1:] {
+			others.Select += " --package " + quote(name)
+		}
+		others.Select = others.Select[1:]
+		all = append(all, others)
+	}
+	return all
 }
 
 // Args are the flags that every cargo command which compiles gets; equal flags keep the compiled dependencies
@@ -187,6 +216,7 @@ func check(v view) error {
 	for _, lib := range v.Libs {
 		words("the library", lib.Name, lib.Dir)
 	}
+	words("the package", v.Alone...)
 	words("the profile", v.Profile)
 	words("the feature", v.Features...)
 	for _, e := range slices.Concat(v.Env, v.TestEnv) {

@@ -75,6 +75,12 @@ var variants = map[string]*plan.Variant{
 			{Name: "QUOTES", Value: `"double" 'single' \`},
 		}
 	}),
+	"features-per-lambda": variant(func(v *plan.Variant) {
+		v.Alone = []string{"api", "fleet-bikes", "shared"}
+		v.Features = []string{"api/with-lambda"}
+		v.NoDefaultFeatures = true
+		v.Warm = "api"
+	}),
 	"git-over-https": variant(func(v *plan.Variant) { v.Git = true }),
 	"git-over-ssh":   variant(func(v *plan.Variant) { v.Git, v.SSH = true, true }),
 	"warm":           variant(func(v *plan.Variant) { v.Warm = "report" }),

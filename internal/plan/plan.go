@@ -3,7 +3,7 @@
 //
 // It is pure: the same configuration and workspace give the same plan on every machine. Features are chosen
 // over all lambdas of the workspace, not only the selected ones, so that building one lambda and building all
-// of them share every compiled dependency.
+// of them share every compiled dependency. With features-per-lambda each package has its own, and nothing is shared.
 package plan
 
 import (
@@ -166,18 +166,28 @@ func (f *found) plan(all []*found) (*Plan, error) {
 	if err := mistakes.Err(); err != nil {
 		return nil, err
 	}
-	libs := shared(ws, f.lambdas)
+	libs := map[*cargo.Package]libraries{}
+	if !f.Config.FeaturesPerLambda {
+		libs = shared(ws, f.lambdas)
+	}
 	variants := map[string]*Variant{}
 	for _, l := range f.chosen {
-		mistakes.Add(collision(ws, l))
+		var apart []string
+		if f.Config.FeaturesPerLambda {
+			apart, err = alone(ws, l)
+			mistakes.Add(err)
+		} else {
+			mistakes.Add(collision(ws, l))
+		}
 		for _, arch := range l.Build.Arch {
 			one := *l
 			one.Arch = arch
-			v, err := newVariant(ws, &one, features, libs[l.Package])
+			v, err := newVariant(ws, &one, features[f.unit(l)], libs[l.Package])
 			if err != nil {
 				mistakes.Add(err)
 				continue
 			}
+			v.Alone = apart
 			v.Git = len(p.Repositories) > 0
 			v.SSH = slices.ContainsFunc(p.Repositories, func(r Repository) bool { return r.Scheme == "ssh" })
 			key := fmt.Sprintf("%#v", *v)

@@ -472,6 +472,39 @@ func TestFeatures(t *testing.T) {
 	}
 }
 
+// TestFeaturesPerLambda: what one package asks for is none of the others', whose libraries are then not shared.
+func TestFeaturesPerLambda(t *testing.T) {
+	const uses = "\n[dependencies]\nlib = { path = '../../lib' }\n"
+	project := strings.NewReplacer("name = \"users\"\nversion = \"1.0.0\"\nedition = \"2021\"\n", "name = \"users\"\nversion = \"1.0.0\"\nedition = \"2021\"\n"+uses,
+		"name = \"orders\"\nversion = \"1.0.0\"\nedition = \"2021\"\n", "name = \"orders\"\nversion = \"1.0.0\"\nedition = \"2021\"\n"+uses).Replace(fleet)
+	const lpipe = "-- lpipe.toml --\n[build]\nfeatures-per-lambda = %v\n[lambda.users]\nfeatures = ['audit']\ndefault-features = false\n[lambda.order-events]\nfeatures = ['audit']\n"
+	describe := func(on bool) []string {
+		var all []string
+		for _, v := range mustPlan(t, project+fmt.Sprintf(lpipe, on), nil).Variants {
+			var names []string
+			for _, l := range v.Lambdas {
+				names = append(names, l.Name)
+			}
+			all = append(all, fmt.Sprintf("%v alone %v features %v defaults %v libs %d", names, v.Alone, v.Features, !v.NoDefaultFeatures, len(v.Libs)))
+		}
+		return all
+	}
+	for on, want := range map[bool][]string{
+		true: {
+			"[order-events orders] alone [orders lib] features [orders/audit] defaults true libs 0",
+			"[users] alone [users lib] features [users/audit] defaults false libs 0",
+		},
+		false: {
+			"[order-events orders] alone [] features [orders/audit] defaults true libs 1",
+			"[users] alone [] features [users/audit] defaults false libs 1",
+		},
+	} {
+		if got := describe(on); !slices.Equal(got, want) {
+			t.Errorf("%v:\n\t%s\nwant\n\t%s", on, strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
+		}
+	}
+}
+
 // TestSelectionDoesNotChangeTheVariant: one lambda and all of them share every compiled dependency.
 func TestSelectionDoesNotChangeTheVariant(t *testing.T) {
 	const config = "-- lpipe.toml --\n[lambda.users]\nfeatures = ['audit']\n"

@@ -18,14 +18,17 @@ type Env struct{ Name, Value string }
 // Variant is all that the rendered Dockerfile depends on. Lambdas of one variant share its text, and so every
 // step but their own. Lists are in an order that depends on the project alone.
 type Variant struct {
-	Base              string   // image reference, or an oci-layout:// folder
-	Packages          []string // operating system packages for the toolchain
-	Channel           string   // of rust-toolchain.toml; "" leaves the toolchain of the base image
-	Components        []string // of rust-toolchain.toml
-	Dir               string   // the workspace root, relative to the workspace's Base
-	Target            string   // Rust target triple of the programs
-	Profile           string   // cargo profile
-	Features          []string // "package/feature"
+	Base       string   // image reference, or an oci-layout:// folder
+	Packages   []string // operating system packages for the toolchain
+	Channel    string   // of rust-toolchain.toml; "" leaves the toolchain of the base image
+	Components []string // of rust-toolchain.toml
+	Dir        string   // the workspace root, relative to the workspace's Base
+	Target     string   // Rust target triple of the programs
+	Profile    string   // cargo profile
+	Features   []string // "package/feature"
+	// Alone is set when one package is compiled with the features that it alone asks for: the package, and the members of
+	// the workspace that it depends on. Empty means the whole workspace, with one set of features.
+	Alone             []string
 	NoDefaultFeatures bool
 	Env               []Env // while compiling and testing
 	TestEnv           []Env // while the tests run
@@ -55,7 +58,7 @@ func (v *Variant) System() string {
 	return system
 }
 
-func newVariant(ws *cargo.Workspace, l *Lambda, f features, libs libraries) (*Variant, error) {
+func newVariant(ws *cargo.Workspace, l *Lambda, features []string, libs libraries) (*Variant, error) {
 	b := l.Build
 	v := &Variant{
 		Base:              b.Base,
@@ -63,7 +66,7 @@ func newVariant(ws *cargo.Workspace, l *Lambda, f features, libs libraries) (*Va
 		Dir:               ws.Root,
 		Target:            b.TargetFor(l.Arch),
 		Profile:           b.Profile,
-		Features:          f.of(b),
+		Features:          features,
 		NoDefaultFeatures: !b.DefaultFeatures,
 		Env:               list(b.Env),
 		TestEnv:           list(b.TestEnv),
@@ -119,11 +122,50 @@ func list(m map[string]string) []Env {
 	return env
 }
 
-// features are those that the lambdas of a workspace ask for, by whether default features are on: lambdas that
-// differ in that cannot share compiled dependencies.
-type features map[bool][]string
+// alone lists the lambda's package and the members that it depends on. The error is a usage fault where cargo could not
+// tell one of them by its name.
+func alone(ws *cargo.Workspace, l *Lambda) ([]string, error) {
+	names := []string{l.Package.Name}
+	for _, p := range ws.Closure([]*cargo.Package{l.Package}) {
+		if p != l.Package && p.Member {
+			names = append(names, p.Name)
+		}
+	}
+	for _, name := range names {
+		count := 0
+		for _, p := range ws.Lock.Packages {
+			if p.Name == name {
+				count++
+			}
+		}
+		if count > 1 {
+			return nil, &fault.Error{
+				Kind: fault.Usage, What: fmt.Sprintf("the package %q cannot be compiled with features of its own", name),
+				Why: "Cargo.lock has another package of this name", Fix: "rename it, or leave out features-per-lambda",
+			}
+		}
+	}
+	return names, nil
+}
 
-func (f features) of(b config.Build) []string { return f[b.DefaultFeatures] }
+// features are those that the lambdas of a workspace ask for. Lambdas that differ in whether default features are on
+// cannot share compiled dependencies, and neither can packages that are compiled with features of their own.
+type features map[unit][]string
+
+// unit is what is compiled with one set of features.
+type unit struct {
+	alone    *cargo.Package // nil for the workspace
+	defaults bool
+}
+
+// unit is that of a lambda of the project.
+func (p *found) unit(l *Lambda) unit {
+	u := unit{defaults: l.Build.DefaultFeatures}
+	if p.Config.FeaturesPerLambda {
+		u.alone = l.Package
+	}
+	return u
+}
 
 // unite collects the features of all lambdas of the project as "package/feature". Turning off default features is per
 // workspace in cargo, so the other packages' defaults are turned on again by name. all are the projects of the run.
@@ -133,15 +175,15 @@ func (p *found) unite(all []*found) (features, error) {
 	var l fault.List
 	without := map[*cargo.Package]bool{}
 	for _, lambda := range p.lambdas {
-		if !lambda.Build.DefaultFeatures {
+		if u := p.unit(lambda); !u.defaults && u.alone == nil {
 			without[lambda.Package] = true
 		}
 		for _, name := range lambda.Build.Features {
 			switch {
 			case strings.Contains(name, "/"):
-				f.add(lambda, name)
+				f[p.unit(lambda)] = append(f[p.unit(lambda)], name)
 			case has(lambda.Package, name):
-				f.add(lambda, lambda.Package.Name+"/"+name)
+				f[p.unit(lambda)] = append(f[p.unit(lambda)], lambda.Package.Name+"/"+name)
 			default:
 				// A feature of [build] is for the lambdas that have it; one that none has is a mistake.
 				at := cfg.Origin(config.Key("lambda", lambda.Name, "features"))
@@ -157,19 +199,15 @@ func (p *found) unite(all []*found) (features, error) {
 	if len(without) > 0 {
 		for _, pkg := range ws.Packages {
 			if _, ok := pkg.Features["default"]; ok && pkg.Member && !without[pkg] {
-				f[false] = append(f[false], pkg.Name+"/default")
+				f[unit{}] = append(f[unit{}], pkg.Name+"/default")
 			}
 		}
 	}
-	for on := range f {
-		slices.Sort(f[on])
-		f[on] = slices.Compact(f[on])
+	for u := range f {
+		slices.Sort(f[u])
+		f[u] = slices.Compact(f[u])
 	}
 	return f, l.Err()
-}
-
-func (f features) add(l *Lambda, name string) {
-	f[l.Build.DefaultFeatures] = append(f[l.Build.DefaultFeatures], name)
 }
 
 // has reports whether a lambda of the project has the feature.

@@ -1,0 +1,173 @@
+# One Dockerfile for every lambda. What differs between lambdas enters through the context "closure" and the
+# late ARGs, so that every stage up to deps is one step for all of them.
+#
+# Only toolchain and fetch reach the network, and no code of a dependency runs in these two.
+
+# toolchain: the base image with the packages and the Rust targets that the project asks for.
+FROM --platform=$BUILDPLATFORM docker.io/library/rust:1-bookworm AS toolchain
+RUN --mount=type=tmpfs,target=/tmp <<EOF
+set -eu
+arch=x86_64 target=x86_64-unknown-linux-musl tests=$(uname -m)-unknown-linux-musl
+mkdir -p /cargo
+cp "${CARGO_HOME:-$HOME/.cargo}/config.toml" /cargo/config.toml 2>/dev/null || : >/cargo/config.toml
+
+# The C compiler and linker: native for this machine's own architecture, Debian's cross compiler for the other.
+gcc=
+case $target in
+  *-musl) tools=musl-tools ;;
+  *) tools=gcc ;;
+esac
+if [ "$(uname -m)" != "$arch" ]; then
+  gcc=$arch-linux-gnu-gcc tools="gcc-$(echo "$arch" | tr _ -)-linux-gnu"
+  if ! grep -q -e '^\[env\]' -e "^\[target.$target\]" /cargo/config.toml; then
+    mv /cargo/config.toml /tmp/config.toml
+    printf 'target.%s.linker = "%s"\nenv.CC_%s = "%s"\n' \
+      "$target" "$gcc" "$(echo "$target" | tr - _)" "$gcc" | cat - /tmp/config.toml >/cargo/config.toml
+  fi
+fi
+
+set --
+if command -v apk >/dev/null; then
+  [ -z "$gcc" ] || { echo "lpipe: compiling for $arch on $(uname -m) needs a Debian-based base image" >&2; exit 1; }
+  [ $# = 0 ] || apk add --no-cache "$@"
+elif command -v apt-get >/dev/null; then
+  set -- "$tools" "$@"
+  dpkg -s "$@" >/dev/null 2>&1 || {
+    apt-get update
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+    rm -rf /var/lib/apt/lists/*
+  }
+elif [ $# != 0 ]; then
+  echo "lpipe: the base image has neither apt-get nor apk to install $*" >&2
+  exit 1
+fi
+
+if command -v rustup >/dev/null; then
+  rustup target add "$target" "$tests"
+else
+  for t in "$target" "$tests"; do
+    ls "$(rustc --print sysroot)/lib/rustlib/$t/lib/"libstd-*.rlib >/dev/null 2>&1 || {
+      echo "lpipe: the base image has no Rust standard library for $t, and no rustup to install it" >&2
+      exit 1
+    }
+  done
+fi
+cat /proc/sys/kernel/random/uuid >/toolchain # another one with every other image
+EOF
+ENV CARGO_HOME=/cargo CARGO_TARGET_DIR=/target CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
+
+# fetch: the crates that Cargo.lock names. Downloads of earlier builds are reused after a check against the lock.
+# Which keys and tokens there are is no part of this text: they come as secrets, and an agent that only signs logins.
+FROM toolchain AS fetch
+RUN --mount=type=bind,from=skeleton,target=/src,rw \
+    --mount=type=cache,id=lpipe-downloads,target=/downloads \
+    --mount=type=tmpfs,target=/tmp \
+    --mount=type=secret,id=lpipe-tokens <<EOF
+set -eu
+cd /src
+if [ -e /run/secrets/lpipe-tokens ]; then set -a && . /run/secrets/lpipe-tokens && set +a; fi
+mkdir -p "$CARGO_HOME/registry/cache"
+locked() { awk -F'"' '/^name/ { n = $2 } /^version/ { v = $2 } /^checksum/ { print $2, n "-" v ".crate" }' Cargo.lock; }
+locked | while read -r sum crate; do
+  for kept in /downloads/*/"$crate"; do
+    echo "$sum  $kept" | sha256sum -c >/dev/null 2>&1 || continue
+    registry=$CARGO_HOME/registry/cache/$(basename "$(dirname "$kept")")
+    mkdir -p "$registry" && cp "$kept" "$registry/"
+  done
+done
+cargo fetch --locked --target "$(rustc -vV | sed -n 's/^host: //p')" --target x86_64-unknown-linux-musl --target "$(uname -m)-unknown-linux-musl"
+for crate in "$CARGO_HOME"/registry/cache/*/*.crate; do
+  kept=/downloads${crate#"$CARGO_HOME/registry/cache"}
+  [ -e "$crate" ] && ! cmp -s "$crate" "$kept" || continue
+  mkdir -p "${kept%/*}" && cp "$crate" "$kept.$$" && mv "$kept.$$" "$kept"
+done
+EOF
+
+# compiler: the environment in which every crate is compiled.
+FROM toolchain AS compiler
+
+# deps: every dependency compiled, for the programs and for their tests. It sees manifests and empty sources
+# only, so no edit of a lambda invalidates it.
+FROM compiler AS deps
+RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
+    --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
+    --mount=type=cache,id=lpipe-warm-a204f039521d9296,sharing=private,target=/warm \
+    --mount=type=secret,id=lpipe-warm \
+    --mount=type=tmpfs,target=/tmp <<EOF
+set -eu
+cd /src
+# /warm keeps what the last build compiled; cargo tells what of it still holds, by versions and revisions. Of these cargo
+# is not told: another image, environment or configuration, and another crate under one version. So each has a sum in
+# /warm/fit, and one that changed makes everything compile again. The secret says whether to use /warm: CI has none.
+warm=$(cat /run/secrets/lpipe-warm 2>/dev/null || :)
+if [ -n "$warm" ]; then
+  stubs='s|  /.*/lib\.rs$||; s|  /.*/build\.rs$||'
+  {
+    { cat /toolchain; env; find /src -type f ! -name Cargo.toml ! -name Cargo.lock -exec sha256sum {} + | sed "$stubs"; } | sort -u | sha256sum
+    find "$CARGO_HOME/registry/cache" -name '*.crate' -exec sha256sum {} +
+  } >/tmp/fit
+  if [ "$warm" != fresh ] && [ -e /warm/fit ] && [ -z "$(sort -u /tmp/fit /warm/fit | awk '{ print $2 }' | sort | uniq -d)" ]; then
+    trap 'rm -f /warm/fit' EXIT
+    tar -xf /warm/kept -C / || rm -rf /target
+  fi
+fi
+cargo build --frozen --package api --target x86_64-unknown-linux-musl --profile release --no-default-features --features api/with-lambda --message-format=json-render-diagnostics >/tmp/messages
+cargo test --no-run --frozen --package api --target "$(uname -m)-unknown-linux-musl" --profile release --no-default-features --features api/with-lambda --message-format=json-render-diagnostics >>/tmp/messages
+cargo test --no-run --frozen --package fleet-bikes --package shared --target "$(uname -m)-unknown-linux-musl" --profile release --message-format=json-render-diagnostics >>/tmp/messages
+if [ -n "$warm" ]; then
+  # What cargo makes of a crate is called NAME-HASH, and its messages name every hash that this build needs.
+  grep -o -e '-[0-9a-f]\{16\}' /tmp/messages | sort -u >/tmp/needed
+  made() { find target \( -path '*/.fingerprint/*' -o -path '*/build/*' -o -path '*/deps/*' \) -prune "$@"; }
+  cd /
+  made ! -newer /tmp/fit -print | grep -vFf /tmp/needed | while read -r old; do rm -rf "$old"; done
+  made -print | grep -Ff /tmp/needed >/tmp/kept || :
+  rm -f /warm/fit
+  tar -cf /warm/kept -T /tmp/kept
+  cp /tmp/fit /warm/next && mv /warm/next /warm/fit
+  trap - EXIT
+fi
+EOF
+
+# build: one lambda. /out holds the program and the receipt: cargo's own word on what it is, and its digest.
+FROM compiler AS build
+ARG LAMBDA_KIND LAMBDA_BIN
+RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
+    --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
+    --mount=type=bind,from=deps,source=/target,target=/target,rw \
+    --mount=type=tmpfs,target=/tmp <<EOF
+set -eu
+cd /src
+cargo build --frozen --package api "--$LAMBDA_KIND" "$LAMBDA_BIN" --target x86_64-unknown-linux-musl --profile release --no-default-features --features api/with-lambda \
+  --message-format=json-render-diagnostics >/tmp/messages
+mkdir /out
+grep -e '"executable":"/' -e '"reason":"build-finished"' /tmp/messages >/out/receipt.json
+cp "$(sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' /out/receipt.json)" /out/bootstrap
+printf '{"reason":"lpipe-program","sha256":"%.64s"}\n' "$(sha256sum /out/bootstrap)" >>/out/receipt.json
+EOF
+
+# test: the lambda's tests and those of the local packages it uses. Exit status 5 is a test that failed; any other, one
+# that did not compile.
+FROM compiler AS test
+RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
+    --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
+    --mount=type=bind,from=deps,source=/target,target=/target,rw \
+    --mount=type=tmpfs,target=/tmp <<EOF
+set -eu
+cd /src
+cargo test --no-run --frozen --package api --target "$(uname -m)-unknown-linux-musl" --profile release --no-default-features --features api/with-lambda
+cargo test --no-run --frozen --package fleet-bikes --package shared --target "$(uname -m)-unknown-linux-musl" --profile release
+{ cargo test --no-fail-fast --frozen --package api --target "$(uname -m)-unknown-linux-musl" --profile release --no-default-features --features api/with-lambda 2>&1 || echo $? >/tmp/failed; } | tee /tmp/tests
+{ cargo test --no-fail-fast --frozen --package fleet-bikes --package shared --target "$(uname -m)-unknown-linux-musl" --profile release 2>&1 || echo $? >/tmp/failed; } | tee -a /tmp/tests
+[ ! -e /tmp/failed ] || exit 5
+mkdir /out
+awk '/^test result: / { passed += $4; failed += $6; ignored += $8 }
+  END { printf "{\"passed\":%d,\"failed\":%d,\"ignored\":%d}\n", passed, failed, ignored }' /tmp/tests >/out/tests.json
+EOF
+
+# bootstrap: what goes into the zip.
+FROM scratch AS bootstrap
+COPY --link --from=build /out/ /
+
+# lambda: the same, once the tests have passed.
+FROM bootstrap AS lambda
+COPY --link --from=test /out/ /
