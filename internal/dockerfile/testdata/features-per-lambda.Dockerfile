@@ -108,7 +108,7 @@ if [ -n "$warm" ]; then
   } >/tmp/fit
   if [ "$warm" != fresh ] && [ -e /warm/fit ] && [ -z "$(sort -u /tmp/fit /warm/fit | awk '{ print $2 }' | sort | uniq -d)" ]; then
     trap 'rm -f /warm/fit' EXIT
-    tar -xf /warm/kept -C / || rm -rf /target
+    cp -a /warm/kept /target
   fi
 fi
 cargo build --frozen --package api --target x86_64-unknown-linux-musl --profile release --no-default-features --features api/with-lambda --message-format=json-render-diagnostics >/tmp/messages
@@ -117,12 +117,15 @@ cargo test --no-run --frozen --package fleet-bikes --package shared --target "$(
 if [ -n "$warm" ]; then
   # What cargo makes of a crate is called NAME-HASH, and its messages name every hash that this build needs.
   grep -o -e '-[0-9a-f]\{16\}' /tmp/messages | sort -u >/tmp/needed
-  made() { find target \( -path '*/.fingerprint/*' -o -path '*/build/*' -o -path '*/deps/*' \) -prune "$@"; }
-  cd /
-  made ! -newer /tmp/fit -print | grep -vFf /tmp/needed | while read -r old; do rm -rf "$old"; done
-  made -print | grep -Ff /tmp/needed >/tmp/kept || :
-  rm -f /warm/fit
-  tar -cf /warm/kept -T /tmp/kept
+  drop() { # from a folder what no message names and all other conditions of find are true for
+    dir=$1 && shift
+    find "$dir" \( -path '*/.fingerprint/*' -o -path '*/build/*' -o -path '*/deps/*' \) -prune "$@" -print |
+      grep -vFf /tmp/needed | while read -r old; do rm -rf "$old"; done
+  }
+  drop /target ! -newer /tmp/fit # the rest was made just now
+  rm -rf /warm/fit /warm/kept
+  cp -a /target /warm/kept
+  drop /warm/kept
   cp /tmp/fit /warm/next && mv /warm/next /warm/fit
   trap - EXIT
 fi
