@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"lpipe/internal/engine"
@@ -10,23 +9,10 @@ import (
 	"lpipe/internal/solve"
 )
 
-// embeddedCaches are the types of caches that the embedded engine has. The others would bring in the libraries of
-// three clouds.
-var embeddedCaches = []string{"registry", "local", "inline"}
-
 // check refuses what the engine cannot do, before it begins.
 func check(ctx context.Context, eng *engine.Engine, request *solve.Request) error {
-	if eng.Description().Kind == engine.Embedded {
-		var l fault.List
-		for _, e := range slices.Concat(request.CacheFrom, request.CacheTo) {
-			if !slices.Contains(embeddedCaches, e.Type) {
-				l.Add(&fault.Error{
-					Kind: fault.Engine, What: fmt.Sprintf("the embedded engine has no cache of type %s", e.Type), Why: "buildkitd and Docker Engine have",
-					Fix: "use another engine (--engine docker, or the address of a buildkitd), or a cache in a registry",
-				})
-			}
-		}
-		return l.Err()
+	if eng.Description().Kind == engine.Embedded { // which does all
+		return nil
 	}
 	needs := engine.Needs{OCILayout: slices.ContainsFunc(request.Jobs, func(j *solve.Job) bool { return j.Base != nil })}
 	for _, e := range request.CacheTo {

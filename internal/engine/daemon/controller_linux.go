@@ -12,9 +12,12 @@ import (
 	"github.com/containerd/containerd/v2/plugins/snapshots/overlay"
 	"github.com/containerd/containerd/v2/plugins/snapshots/overlay/overlayutils"
 	"github.com/moby/buildkit/cache/remotecache"
+	"github.com/moby/buildkit/cache/remotecache/azblob"
+	"github.com/moby/buildkit/cache/remotecache/gha"
 	"github.com/moby/buildkit/cache/remotecache/inline"
 	"github.com/moby/buildkit/cache/remotecache/local"
 	"github.com/moby/buildkit/cache/remotecache/registry"
+	"github.com/moby/buildkit/cache/remotecache/s3"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/cmd/buildkitd/config"
 	"github.com/moby/buildkit/control"
@@ -79,10 +82,16 @@ func newController(ctx context.Context, c Config) (*control.Controller, []*bolt.
 			"registry": registry.ResolveCacheExporterFunc(sessions, hosts),
 			"local":    local.ResolveCacheExporterFunc(sessions),
 			"inline":   inline.ResolveCacheExporterFunc(),
+			"gha":      gha.ResolveCacheExporterFunc(nil, nil), // signing caches is for who runs an engine for others
+			"s3":       s3.ResolveCacheExporterFunc(),
+			"azblob":   azblob.ResolveCacheExporterFunc(),
 		},
 		ResolveCacheImporterFuncs: map[string]remotecache.ResolveCacheImporterFunc{
 			"registry": registry.ResolveCacheImporterFunc(sessions, w.ContentStore(), hosts),
 			"local":    local.ResolveCacheImporterFunc(sessions),
+			"gha":      gha.ResolveCacheImporterFunc(nil, nil),
+			"s3":       s3.ResolveCacheImporterFunc(),
+			"azblob":   azblob.ResolveCacheImporterFunc(),
 		},
 		CacheManager:   solver.NewCacheManager(ctx, "local", results, worker.NewCacheResultStorage(workers)),
 		CacheStore:     results,
