@@ -4,9 +4,16 @@ package main
 
 import (
 	"archive/tar"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -21,9 +28,10 @@ import (
 
 // withDaemons adds the commands for scripts that need another engine. Both are stopped at the end of the script:
 //
-//	buildkitd NAME     starts the buildkitd on PATH and sets NAME to its address, tcp on loopback
-//	dockerd NAME       starts the dockerd on PATH, in a network of its own, and sets NAME to its address
-//	archive FILE REF   writes the base image as docker load reads it
+//	buildkitd NAME [DIR]       starts the buildkitd on PATH and sets NAME to its address, tcp on loopback; with DIR over
+//	                           mutual TLS, for who has the certificates that it puts there
+//	dockerd NAME [PROGRAM]     starts dockerd, or PROGRAM, in a network of its own, and sets NAME to its address
+//	archive FILE REF           writes the base image as docker load reads it
 func withDaemons(commands map[string]func(*testscript.TestScript, bool, []string)) map[string]func(*testscript.TestScript, bool, []string) {
 	commands["buildkitd"] = func(ts *testscript.TestScript, _ bool, args []string) {
 		dir := daemonFolder(ts)
@@ -32,14 +40,23 @@ func withDaemons(commands map[string]func(*testscript.TestScript, bool, []string
 		ts.Check(err)
 		address := "tcp://" + free.Addr().String()
 		ts.Check(free.Close())
-		startDaemon(ts, socket, 0, "buildkitd", "--root", dir+"/root", "--config", "/dev/null", "--addr", "unix://"+socket, "--addr", address,
-			"--otel-socket-path", dir+"/otel", "--oci-worker-net", "host", "--containerd-worker=false")
+		command := []string{
+			"buildkitd", "--root", dir + "/root", "--config", "/dev/null", "--addr", "unix://" + socket, "--addr", address,
+			"--otel-socket-path", dir + "/otel", "--oci-worker-net", "host", "--containerd-worker=false",
+		}
+		if len(args) > 1 {
+			tls := ts.MkAbs(args[1])
+			certificates(ts, tls)
+			command = append(command, "--tlscacert", tls+"/ca.pem", "--tlscert", tls+"/cert.pem", "--tlskey", tls+"/key.pem")
+		}
+		startDaemon(ts, socket, 0, command...)
 		ts.Setenv(args[0], address)
 	}
 	commands["dockerd"] = func(ts *testscript.TestScript, _ bool, args []string) {
 		dir := daemonFolder(ts)
 		socket := filepath.Join(dir, "s")
-		startDaemon(ts, socket, syscall.CLONE_NEWNET, "dockerd", "--data-root", dir+"/data", "--exec-root", dir+"/exec", "--pidfile", dir+"/pid",
+		program := append(args, "dockerd")[1]
+		startDaemon(ts, socket, syscall.CLONE_NEWNET, program, "--data-root", dir+"/data", "--exec-root", dir+"/exec", "--pidfile", dir+"/pid",
 			"-H", "unix://"+socket, "--iptables=false", "--ip6tables=false")
 		ts.Setenv(args[0], "unix://"+socket)
 	}
@@ -75,6 +92,29 @@ func archive(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	add("manifest.json", text)
 	ts.Check(errors.Join(w.Close(), f.Close()))
+}
+
+// certificates writes a certificate that is authority, server on loopback and client in one, by the names that
+// BUILDKIT_TLS_DIR expects.
+func certificates(ts *testscript.TestScript, dir string) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	ts.Check(err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	ts.Check(err)
+	ts.Check(os.MkdirAll(dir, 0o700))
+	for name, block := range map[string]*pem.Block{
+		"ca.pem": {Type: "CERTIFICATE", Bytes: cert}, "cert.pem": {Type: "CERTIFICATE", Bytes: cert}, "key.pem": {Type: "PRIVATE KEY", Bytes: private},
+	} {
+		ts.Check(os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600))
+	}
 }
 
 // daemonFolder is one with a short path, as sockets need.
