@@ -7,9 +7,11 @@ import (
 	"io"
 	"log"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -21,28 +23,56 @@ import (
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/client/llb"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+
+	"lpipe/internal/testparts/require"
 )
 
-// TestTheEmbeddedEngineCachesInS3 has one engine write what another reads.
 func TestTheEmbeddedEngineCachesInS3(t *testing.T) {
 	store := gofakes3.New(s3mem.New(), gofakes3.WithAutoBucket(true), gofakes3.WithLogger(gofakes3.StdLog(log.New(io.Discard, "", 0))))
 	server := httptest.NewServer(store.Server())
 	t.Cleanup(server.Close)
-	attrs := map[string]string{
+	passesOn(t, "s3", map[string]string{
 		"bucket": "cache", "region": "eu-west-1", "endpoint_url": server.URL, "use_path_style": "true",
 		"access_key_id": "test", "secret_access_key": "a-secret-of-the-test",
+	})
+}
+
+func TestTheEmbeddedEngineCachesInAzure(t *testing.T) {
+	if !require.Slow(t) {
+		return
 	}
+	path, err := exec.LookPath("azurite-blob")
+	require.Part(t, err == nil, "azurite-blob", "LPIPE_TEST_ALL=yes scripts/parts")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	must(t, err)
+	l.Close()
+	dir := t.TempDir()
+	// The check is of versions of Azure's API: https://github.com/Azure/Azurite#skip-api-version-check
+	run(t, filepath.Join(dir, "log"), exec.Command(path, "--silent", "--skipApiVersionCheck", "--location", dir, "--blobHost", host, "--blobPort", port))
+	awaitListener(t, "tcp", host+":"+port)
+	passesOn(t, "azblob", map[string]string{
+		"account_url": "http://" + host + ":" + port + "/devstoreaccount1", "account_name": "devstoreaccount1",
+		// Azurite's own, which is public: https://github.com/Azure/Azurite#default-storage-account
+		"secret_access_key": "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
+	})
+}
+
+// passesOn has one engine write a cache, and another read it.
+func passesOn(t *testing.T, kind string, attrs map[string]string) {
+	t.Helper()
 	writer, reader := embeddedOptions(t), embeddedOptions(t)
 	to := maps.Clone(attrs)
 	to["mode"] = "max"
-	if cached := solveWithCaches(t, writer, client.SolveOpt{CacheExports: []client.CacheOptionsEntry{{Type: "s3", Attrs: to}}}); cached {
+	if cached := solveWithCaches(t, writer, client.SolveOpt{CacheExports: []client.CacheOptionsEntry{{Type: kind, Attrs: to}}}); cached {
 		t.Error("nothing was built")
 	}
-	if cached := solveWithCaches(t, reader, client.SolveOpt{CacheImports: []client.CacheOptionsEntry{{Type: "s3", Attrs: attrs}}}); !cached {
+	if cached := solveWithCaches(t, reader, client.SolveOpt{CacheImports: []client.CacheOptionsEntry{{Type: kind, Attrs: attrs}}}); !cached {
 		t.Error("what the other engine has built was built again")
 	}
-	lacksSecret(t, writer, "a-secret-of-the-test")
-	lacksSecret(t, reader, "a-secret-of-the-test")
+	lacksSecret(t, writer, attrs["secret_access_key"])
+	lacksSecret(t, reader, attrs["secret_access_key"])
 }
 
 // TestTheEmbeddedEngineAsksTheCacheOfGitHubActions sees what the service would be asked, in both of its versions.

@@ -56,7 +56,7 @@ func (w *watch) see(status *client.SolveStatus) {
 		switch ref, isImport := strings.CutPrefix(v.Name, "importing cache manifest from "); {
 		case isImport:
 			w.imports = append(w.imports, fmt.Sprintf("the cache %s was not read: %s", ref, v.Error))
-		case strings.HasPrefix(v.Name, "exporting") && strings.Contains(v.Name, "cache"):
+		case strings.HasPrefix(v.Name, "exporting") && strings.Contains(strings.ToLower(v.Name), "cache"): // "GitHub Actions Cache"
 			w.exports = append(w.exports, v.Error)
 		}
 	}
