@@ -110,7 +110,7 @@ func (v view) WarmID() string {
 	if v.Warm == "" {
 		return ""
 	}
-	settings := []any{v.Warm, v.Base(), v.Packages, v.Channel, v.Components, v.Dir, v.Target, v.Profile, v.Features, v.NoDefaultFeatures, v.Env}
+	settings := []any{v.Warm, v.Base(), v.Packages, v.Channel, v.Components, v.Dir, v.Target, v.Profile, v.Features, v.Alone, v.NoDefaultFeatures, v.Env}
 	if len(v.Alone) > 0 {
 		settings = append(settings, v.Alone)
 	}

@@ -91,7 +91,7 @@ FROM toolchain AS compiler
 FROM compiler AS deps
 RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
-    --mount=type=cache,id=lpipe-warm-c20357b74d005020,sharing=private,target=/warm \
+    --mount=type=cache,id=lpipe-warm-caa5ab7776683c34,sharing=private,target=/warm \
     --mount=type=secret,id=lpipe-warm \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
