@@ -47,8 +47,8 @@ func torn(root string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("reading how the databases were left: %w", err)
 	}
-	boot, err := bootID()
-	return err != nil || string(marked) != boot, nil
+	boot, _ := bootID() // without one nothing was marked by this boot
+	return string(marked) != boot || boot == "", nil
 }
 
 // use sets the marker and stops syncing. Where the marker cannot be made, syncing goes on.
