@@ -2,6 +2,8 @@ package cli
 
 import (
 	"errors"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -73,15 +75,22 @@ func (r *run) family(e cache.Entry, at checkout, export bool) []cache.Entry {
 	return entries
 }
 
-// part is the beginning of the tags for a run that builds less than everything, "" for one that builds it all.
+// part is the beginning of the tags for a run that builds less than everything, "" for one that builds it all. Of
+// projects that share an lpipe.toml, and so its caches, each is a part.
 func (r *run) part() string {
 	var words []string
-	if r.partial {
-		for _, part := range parts(r.projects) {
-			words = append(words, part.lambda.Name)
+	for _, part := range parts(r.projects) {
+		others := part.plan.Others != nil && part.plan.Others()
+		if !r.partial && !others {
+			continue
 		}
-		words = slices.Compact(words)
+		folder := part.lambda.Within
+		if others {
+			folder, _ = filepath.Rel(filepath.Dir(part.configFile()), part.dir)
+		}
+		words = append(words, path.Join(filepath.ToSlash(folder), part.lambda.Name))
 	}
+	words = slices.Compact(words)
 	if r.stage == dockerfile.StageTest {
 		words = append(words, "test")
 	}

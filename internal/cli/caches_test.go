@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"lpipe/cache"
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
 	"lpipe/internal/dockerfile"
@@ -48,6 +49,16 @@ func TestCachesOfABuild(t *testing.T) {
 				v.Lambdas = v.Lambdas[:1]
 			},
 			from: []string{c + ":api-dev", c + ":api-main", c + ":dev", c + ":main"}, to: []string{c + ":api-dev"},
+		},
+		"one of several projects": {
+			env: branch("main"), change: func(r *run) {
+				r.projects[0].dir = "/mono/users"
+				r.projects[0].cfg.File = "/mono/lpipe.toml"
+				r.projects[0].plan.Others = func() bool { return true }
+				v := r.projects[0].plan.Variants[0]
+				v.Lambdas = v.Lambdas[:1]
+			},
+			from: []string{c + ":" + cache.Tag("users/api") + "-main", c + ":main"}, to: []string{c + ":" + cache.Tag("users/api") + "-main"},
 		},
 		"the tests": {
 			env: branch("main"), change: func(r *run) { r.stage = dockerfile.StageTest },

@@ -197,10 +197,6 @@ func member(ws *cargo.Workspace) string {
 
 // load reads the workspaces of the folders, each once, and their configuration.
 func (o *opening) load(dirs []string) ([]*workspace, error) {
-	from := o.cwd
-	if len(dirs) == 1 {
-		from = dirs[0]
-	}
 	var mistakes, unread []error
 	var all []*workspace
 	end := o.trace.Begin("read the cargo project")
@@ -209,7 +205,7 @@ func (o *opening) load(dirs []string) ([]*workspace, error) {
 			all[i].dirs = append(all[i].dirs, dir)
 			continue
 		}
-		ws, err := cargo.LoadFrom(o.disk, dir, from)
+		ws, err := cargo.LoadFrom(o.disk, dir, o.cwd)
 		unread = append(unread, err)
 		w := &workspace{Workspace: ws, dirs: []string{dir}}
 		if i := slices.IndexFunc(all, func(other *workspace) bool { return ws != nil && other.Workspace != nil && other.root() == w.root() }); i >= 0 {
