@@ -23,7 +23,8 @@ func TestSuiteOverARealModule(t *testing.T) {
 		{
 			"skip", `func TestA(t *testing.T) { t.Run("sub", func(t *testing.T) { t.Skip("no runc here") }) }`,
 			"skipped, where all parts are required:\n\tm TestA/sub",
-			[]string{`no runc here`, `^--- SKIP: TestA/sub`, `^ok  \tm\t`}, nil,
+			[]string{`no runc here`, `^--- SKIP: TestA/sub`, `^ok  \tm\t`},
+			nil,
 		},
 		{
 			"fail", `func TestA(t *testing.T) { t.Run("good", func(t *testing.T) { t.Log("quiet") }); t.Run("bad", func(t *testing.T) { t.Error("wrong") }) }`,
@@ -33,19 +34,23 @@ func TestSuiteOverARealModule(t *testing.T) {
 		},
 		{
 			"crash", `func TestA(t *testing.T) { t.Log("before"); go panic("crashed"); select {} }`, "a test failed",
-			[]string{`before`, `panic: crashed`, `^FAIL\tm\t`}, nil,
+			[]string{`before`, `panic: crashed`, `^FAIL\tm\t`},
+			nil,
 		},
 		{
 			"hang", `func TestA(t *testing.T) { fmt.Println("before"); select {} }`, "a test failed",
-			[]string{`before`, `panic: test timed out`, `^FAIL\tm\t`}, nil,
+			[]string{`before`, `panic: test timed out`, `^FAIL\tm\t`},
+			nil,
 		},
 		{
 			"no build", `func TestA(t *testing.T) { undefined() }`, "a test failed",
-			[]string{`x_test.go:[0-9:]+: undefined: undefined`, `^FAIL\tm \[build failed\]`}, nil,
+			[]string{`x_test.go:[0-9:]+: undefined: undefined`, `^FAIL\tm \[build failed\]`},
+			nil,
 		},
 		{
 			"slow", `func TestA(t *testing.T) { t.Log("left out: it takes long") }`, "",
-			[]string{`^ok  \tm\t`, `^left out: m TestA$`}, nil,
+			[]string{`^ok  \tm\t`, `^left out: m TestA$`},
+			nil,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
