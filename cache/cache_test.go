@@ -36,8 +36,8 @@ func TestParse(t *testing.T) {
 		},
 		`type=local,"src=a,b=c",tag=x`:            {imports, Entry{"local", attrs("src", "a,b=c", "tag", "x")}},
 		`type=local,"dest=say ""hi""",reset=true`: {exports, Entry{"local", attrs("dest", `say "hi"`, "reset", "true")}},
-		"type=inline":                                        {exports, Entry{"inline", attrs()}},
-		"type=gha,scope=echo,timeout=5m":                     {both, Entry{"gha", attrs("scope", "echo", "timeout", "5m")}},
+		"type=inline":                    {exports, Entry{"inline", attrs()}},
+		"type=gha,scope=echo,timeout=5m": {both, Entry{"gha", attrs("scope", "echo", "timeout", "5m")}},
 		"type=s3,bucket=b,region=eu-west-1,prefix=,name=a;b": {both, Entry{"s3", attrs("bucket", "b", "region", "eu-west-1", "prefix", "", "name", "a;b")}},
 		"type=s3,touch_refresh=12h,upload_parallelism=8,retry_mode=adaptive,retry_max_attempts=5": {
 			exports, Entry{"s3", attrs("touch_refresh", "12h", "upload_parallelism", "8", "retry_mode", "adaptive", "retry_max_attempts", "5")},
