@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// Apart reports that the library of p can be compiled without the sources of p's programs and tests, and comes out the
-// same: nothing that is compiled with it may read them.
+// Apart reports that the library and the tests of p can be compiled without the sources of p's programs, and come out the
+// same: nothing that is compiled with them may read those.
 func (w *Workspace) Apart(p *Package) bool {
-	if p.Lib == nil || p.Whole || len(p.Bins)+len(p.Examples) == 0 || !p.ProcMacro && !p.Linkable() {
+	if p.Lib == nil || p.Whole || len(p.Programs()) == 0 || !p.ProcMacro && !p.Linkable() {
 		return false
 	}
 	for _, q := range w.Packages {
@@ -32,10 +32,10 @@ func (p *Package) Linkable() bool {
 	return len(types) == 0 || slices.Contains(types, "lib") || slices.Contains(types, "rlib")
 }
 
-// Others returns the targets of p besides its library: programs, examples, tests and benchmarks, in this order.
-func (p *Package) Others() []Target {
-	all := slices.Concat(p.Bins, p.Examples, p.Tests, p.Benches)
-	return slices.DeleteFunc(all, func(t Target) bool { return p.Lib != nil && t.Path == p.Lib.Path })
+// Programs returns the binaries and examples of p that have a source of their own.
+func (p *Package) Programs() []Target {
+	shared := func(t Target) bool { return p.Lib != nil && t.Path == p.Lib.Path }
+	return slices.DeleteFunc(slices.Concat(p.Bins, p.Examples), shared)
 }
 
 // walkers are words by which a build script or a macro reads whole folders.
@@ -44,19 +44,19 @@ var walkers = []string{"read_dir", "WalkDir", "walkdir", "glob", "globwalk", "in
 // readers are words by which a macro reads files of the package that uses it.
 var readers = []string{"fs", "File"}
 
-// others are the sources of a package's programs and tests, and the words that hint at them.
-type others struct {
+// programs are the sources of a package's programs, and the words that hint at them.
+type programs struct {
 	files   []string // relative to the package
 	modules []string // names by which the library could declare them as its modules
 	words   []string // to look for before a source is read word by word
 }
 
-func newOthers(p *Package) *others {
-	o := &others{words: slices.Clone(walkers)}
+func newPrograms(p *Package) *programs {
+	o := &programs{words: slices.Clone(walkers)}
 	if p.ProcMacro {
 		o.words = append(o.words, readers...)
 	}
-	for _, t := range p.Others() {
+	for _, t := range p.Programs() {
 		o.files = append(o.files, t.Path)
 		o.words = append(o.words, path.Base(t.Path))
 		for dir := path.Dir(t.Path); dir != "."; dir = path.Dir(dir) {
@@ -76,7 +76,7 @@ func newOthers(p *Package) *others {
 
 // names reports that a string may be the path of one of the files, or of a folder or a pattern that holds it. Both
 // what a build script prints ("cargo:rerun-if-changed=src") and what it formats ("{root}/src") count.
-func (o *others) names(text string) bool {
+func (o *programs) names(text string) bool {
 	if _, after, ok := strings.Cut(text, "="); ok {
 		text = after
 	}
@@ -98,18 +98,18 @@ func (o *others) names(text string) bool {
 	return slices.ContainsFunc(o.files, func(f string) bool { return Within(text, f) || path.Base(f) == path.Base(text) })
 }
 
-// entangle looks for a hint that a source of the package reads those of its programs and tests.
+// entangle looks for a hint that a source of the package reads those of its programs.
 func (s *scanner) entangle(name string, data []byte) {
-	own := s.pkg.Lib != nil && len(s.others.files) > 0 || s.pkg.ProcMacro
-	if !own || s.pkg.Entangled != "" || slices.ContainsFunc(s.others.files, func(f string) bool { return path.Join(s.pkg.Dir, f) == name }) ||
-		!slices.ContainsFunc(s.others.words, func(w string) bool { return bytes.Contains(data, []byte(w)) }) {
+	own := s.pkg.Lib != nil && len(s.programs.files) > 0 || s.pkg.ProcMacro
+	if !own || s.pkg.Entangled != "" || slices.ContainsFunc(s.programs.files, func(f string) bool { return path.Join(s.pkg.Dir, f) == name }) ||
+		!slices.ContainsFunc(s.programs.words, func(w string) bool { return bytes.Contains(data, []byte(w)) }) {
 		return
 	}
 	before := ""
 	for t := range rustTokens(data) {
 		text := string(t.text)
-		if t.str && s.others.names(text) ||
-			!t.str && (slices.Contains(walkers, text) || s.pkg.ProcMacro && slices.Contains(readers, text) || before == "mod" && slices.Contains(s.others.modules, text)) {
+		if t.str && s.programs.names(text) ||
+			!t.str && (slices.Contains(walkers, text) || s.pkg.ProcMacro && slices.Contains(readers, text) || before == "mod" && slices.Contains(s.programs.modules, text)) {
 			s.pkg.Entangled = fmt.Sprintf("%s:%d", s.show(name), t.line)
 			return
 		}

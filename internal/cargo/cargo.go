@@ -63,8 +63,8 @@ type Package struct {
 	// relative to Base. Wide is set when they reach out in a way that cannot be read off them: it quotes the place.
 	Outside []string
 	Wide    string
-	// Entangled is set when its library, its build script or its macros may read the sources of a package's programs
-	// and tests while they are compiled: it quotes the place.
+	// Entangled is set when its library, tests, build script or macros may read the sources of a package's programs while
+	// they are compiled: it quotes the place.
 	Entangled string
 
 	root *Manifest // of the workspace it inherits from; nil without one

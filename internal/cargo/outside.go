@@ -36,7 +36,7 @@ func (l *loader) outside(w *Workspace, hold func(string)) {
 		s.roots[vendored] = true
 	}
 	for _, p := range w.Packages {
-		s.pkg, s.seen, s.known, s.others = p, map[string]bool{}, map[string]reached{}, newOthers(p)
+		s.pkg, s.seen, s.known, s.programs = p, map[string]bool{}, map[string]reached{}, newPrograms(p)
 		s.folder(p.Dir)
 		for _, t := range sourcesOf(p) {
 			if name := path.Join(p.Dir, t); !Within(p.Dir, name) {
@@ -75,7 +75,7 @@ type scanner struct {
 	pkg        *Package
 	seen       map[string]bool    // files that were looked through
 	known      map[string]reached // what reach said
-	others     *others
+	programs   *programs
 }
 
 func (s *scanner) folder(dir string) {

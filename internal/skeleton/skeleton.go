@@ -60,7 +60,7 @@ func Closure(ws *cargo.Workspace, pkgs []*cargo.Package, o Options) (*Tree, []No
 }
 
 // Libraries returns the context in which the libraries of pkgs are compiled for the programs that use them: their
-// closure, but for the sources of the programs and tests of packages whose library can be compiled apart from them.
+// closure, but for the sources of the programs of packages whose library can be compiled apart from them.
 // Its errors are usage faults, all of them at once.
 func Libraries(ws *cargo.Workspace, pkgs []*cargo.Package, o Options) (*Tree, []Note, error) {
 	m := newMaker(ws, o)
@@ -73,7 +73,7 @@ type maker struct {
 	ws        *cargo.Workspace
 	limit     int64
 	closure   bool // not the bare skeleton
-	libraries bool // the closure without programs and tests
+	libraries bool // the closure without programs
 	tree      *Tree
 	notes     []Note
 	real      map[*cargo.Package]bool

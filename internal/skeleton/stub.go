@@ -26,10 +26,10 @@ const StubEnv = "LPIPE_STUB"
 
 type table = map[string]any
 
-// apart takes the sources of the programs and tests of p out. Those that the manifest names are replaced, as cargo looks
-// for them, and so is the first one, which has cargo compile the library in every way that programs and tests need.
+// apart takes the sources of the programs of p out. Those that the manifest names are replaced, as cargo looks
+// for them, and so is the first one, which has cargo compile the library in every way that programs need.
 func (m *maker) apart(p *cargo.Package) {
-	for i, t := range p.Others() {
+	for i, t := range p.Programs() {
 		name := path.Join(p.Dir, t.Path)
 		if t.Declared || i == 0 {
 			m.tree.write(name, []byte(stubProgram))

@@ -92,14 +92,15 @@ FROM compiler AS deps
 RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=cache,id=lpipe-warm-1b1f67fb98d4a58b,sharing=private,target=/warm \
-    --mount=type=secret,id=lpipe-warm \
+    --mount=type=secret,id=lpipe-warm,target=/run/lpipe-warm \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
 cd /src
 # /warm keeps what the last build compiled; cargo tells what of it still holds, by versions and revisions. Of these cargo
 # is not told: another image, environment or configuration, and another crate under one version. So each has a sum in
-# /warm/fit, and one that changed makes everything compile again. The secret says whether to use /warm: CI has none.
-warm=$(cat /run/secrets/lpipe-warm 2>/dev/null || :)
+# /warm/fit, and one that changed makes everything compile again. Whether to use /warm comes as a secret, which is none,
+# since only that is no part of any cache key: a laptop and CI have one text, and CI does not use it.
+warm=$(cat /run/lpipe-warm 2>/dev/null || :)
 if [ -n "$warm" ]; then
   stubs='s|  /.*/lib\.rs$||; s|  /.*/build\.rs$||'
   {
