@@ -17,8 +17,16 @@ import (
 	"lpipe/internal/testparts/require"
 )
 
-func TestDockerPassesTheSuite(t *testing.T) {
-	address := dockerd(t)
+func TestDockerPassesTheSuite(t *testing.T) { dockerSuite(t, "dockerd") }
+
+func TestARecentDockerPassesTheSuite(t *testing.T) {
+	if require.Slow(t) {
+		dockerSuite(t, "dockerd-new")
+	}
+}
+
+func dockerSuite(t *testing.T, program string) {
+	address := dockerd(t, program)
 	e := open(t, Options{Engine: "docker", Getenv: func(n string) string {
 		return map[string]string{"DOCKER_HOST": address}[n]
 	}})
@@ -52,11 +60,11 @@ func TestDockerThatIsNotThere(t *testing.T) {
 	}
 }
 
-// dockerd starts the dockerd on PATH, in a network of its own, and returns its address.
-func dockerd(t *testing.T) string {
+// dockerd starts the program of that name on PATH, in a network of its own, and returns its address.
+func dockerd(t *testing.T, program string) string {
 	t.Helper()
-	path, err := exec.LookPath("dockerd")
-	require.Part(t, err == nil, "dockerd", "apt-get install docker.io")
+	path, err := exec.LookPath(program)
+	require.Part(t, err == nil, program, "PATH=$PATH:$(scripts/parts)")
 	require.Part(t, os.Geteuid() == 0, "root's rights", "run as root")
 	dir := t.TempDir()
 	socket := filepath.Join(dir, "docker.sock")
