@@ -112,7 +112,7 @@ func (b *bench) once(ctx context.Context, peer *peer, p project, s scenario, mar
 
 // compiled is cargo's line for a package that it compiles; a local one is followed by its folder, one that is not from
 // crates.io by its registry.
-var compiled = regexp.MustCompile(`(?m)\s(?:Compiling) (\S+ v[^\s]+)(?: \(proc-macro\))?(?: \(registry .*\))?( \(/.*\))?$`)
+var compiled = regexp.MustCompile(`(?m)\sCompiling (\S+ v\S+)(?: \(proc-macro\))?(?: \(registry .*\))?( \(/.*\))?$`)
 
 // dependencies counts the packages of others that cargo compiled.
 func dependencies(output string) (n int) {

@@ -151,7 +151,7 @@ type run struct {
 
 func (a *app) newRun(projects []*project, stage string) (*run, error) {
 	cfg, err := common(projects)
-	r := &run{app: a, cfg: cfg, projects: projects, stage: stage, folders: map[*plan.Lambda]*folder{}}
+	r := &run{app: a, cfg: cfg, projects: projects, stage: stage, folders: map[*plan.Lambda]*folder{}, secrets: map[string][]byte{}}
 	for _, p := range projects {
 		r.notes = append(r.notes, p.plan.Notes...)
 		r.partial = r.partial || p.plan.Partial
@@ -164,7 +164,6 @@ func (r *run) do(ctx context.Context) error {
 		r.summary = &report.Summary{Notes: r.notes}
 		return nil
 	}
-	r.secrets = map[string][]byte{}
 	request, err := r.request()
 	if err != nil {
 		return err

@@ -111,9 +111,6 @@ func (v view) WarmID() string {
 		return ""
 	}
 	settings := []any{v.Warm, v.Base(), v.Packages, v.Channel, v.Components, v.Dir, v.Target, v.Profile, v.Features, v.Alone, v.NoDefaultFeatures, v.Env}
-	if len(v.Alone) > 0 {
-		settings = append(settings, v.Alone)
-	}
 	return fmt.Sprintf("lpipe-warm-%.8x", sha256.Sum256(fmt.Appendf(nil, "%q", settings)))
 }
 

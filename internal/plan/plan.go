@@ -95,8 +95,9 @@ type Want struct {
 	Paths []string
 }
 
-// Make plans the lambdas of the projects that are wanted; all when nothing is said. A project of which nothing is selected has no plan; the others have
-// theirs in the order of projects. All mistakes are reported at once, as [fault.Usage] errors.
+// Make plans the lambdas of the projects that are wanted; all when nothing is said. A project of which nothing is
+// selected has no plan; the others have theirs in the order of projects. All mistakes are reported at once, as
+// [fault.Usage] errors.
 func Make(projects []Project, wants []Want) ([]*Plan, error) {
 	all, err := findAll(projects)
 	if err != nil {

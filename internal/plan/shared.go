@@ -91,10 +91,13 @@ func shared(ws *cargo.Workspace, all []*Lambda) map[*cargo.Package]libraries {
 		}
 	}
 	for pkg, closure := range closures {
+		if chosen[pkg] != nil {
+			continue
+		}
 		own := slices.DeleteFunc(slices.Clone(closure), func(p *cargo.Package) bool {
 			return p.Lib == nil || p.Whole || p == pkg && !ws.Apart(p)
 		})
-		if chosen[pkg] == nil && len(own) > 0 {
+		if len(own) > 0 {
 			chosen[pkg] = own
 		}
 	}

@@ -91,7 +91,7 @@ FROM toolchain AS compiler
 FROM compiler AS deps
 RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
-    --mount=type=cache,id=lpipe-warm-1b1f67fb98d4a58b,sharing=private,target=/warm \
+    --mount=type=cache,id=lpipe-warm-81bca1615acac063,sharing=private,target=/warm \
     --mount=type=secret,id=lpipe-warm,target=/run/lpipe-warm \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
