@@ -22,8 +22,11 @@ type rendering struct {
 	contexts   map[string]string // folders by the names of the contexts
 }
 
-// sharedLibrary is how the Dockerfile names a local library that is compiled in a step of its own.
-var sharedLibrary = regexp.MustCompile(`(?m)^rebuild \S.* (\S+)$`)
+// The Dockerfile names the context of a step that compiles local libraries, and then each of them.
+var (
+	librariesContext = regexp.MustCompile(`from=(libraries[-0-9]*),`)
+	compiledLibrary  = regexp.MustCompile(`(?m)^rebuild \S.* (\S+)$`)
+)
 
 // render lays out below dir what "lpipe render" prints for one lambda of the project in self.dir.
 func (b *bench) render(ctx context.Context, self *peer, lambda, dir string) (rendering, error) {
@@ -64,14 +67,12 @@ func (b *bench) render(ctx context.Context, self *peer, lambda, dir string) (ren
 	if err := lay(skel, r.contexts["skeleton"]); err != nil {
 		return r, err
 	}
-	over := map[string][]string{"closure": {lambda}}
-	for _, m := range sharedLibrary.FindAllStringSubmatch(text, -1) {
-		over["libraries"] = append(over["libraries"], m[1])
-	}
+	over := libraries(text)
+	over["closure"] = []string{lambda}
 	for name, names := range over {
 		pkgs := slices.DeleteFunc(slices.Clone(ws.Packages), func(p *cargo.Package) bool { return !slices.Contains(names, p.Name) })
 		layOver := skeleton.Closure
-		if name == "libraries" {
+		if name != "closure" {
 			layOver = skeleton.Libraries
 		}
 		tree, _, err := layOver(ws, pkgs, skeleton.Options{})
@@ -85,6 +86,19 @@ func (b *bench) render(ctx context.Context, self *peer, lambda, dir string) (ren
 		}
 	}
 	return r, nil
+}
+
+// libraries returns the packages in each context of libraries that a Dockerfile has.
+func libraries(text string) map[string][]string {
+	over := map[string][]string{}
+	for stage := range strings.SplitSeq(text, "\nFROM ") {
+		if m := librariesContext.FindStringSubmatch(stage); m != nil {
+			for _, lib := range compiledLibrary.FindAllStringSubmatch(stage, -1) {
+				over[m[1]] = append(over[m[1]], lib[1])
+			}
+		}
+	}
+	return over
 }
 
 // lay writes a context into a folder.

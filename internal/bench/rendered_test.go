@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"slices"
 	"testing"
@@ -12,12 +13,9 @@ func TestSharedLibrariesAreReadFromTheDockerfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var names []string
-	for _, m := range sharedLibrary.FindAllStringSubmatch(string(text), -1) {
-		names = append(names, m[1])
-	}
-	if want := []string{"fleet-bikes", "shared"}; !slices.Equal(names, want) {
-		t.Errorf("%v, not %v", names, want)
+	want := map[string][]string{"libraries": {"shared"}, "libraries-2": {"shared", "fleet-bikes"}}
+	if got := libraries(string(text)); !maps.EqualFunc(got, want, slices.Equal[[]string]) {
+		t.Errorf("%v, not %v", got, want)
 	}
 }
 

@@ -295,8 +295,8 @@ func (r *run) layOut(p *project, jobs map[*plan.Lambda]*solve.Job) error {
 				job.Then = r.taker(p, lambda)
 			}
 			l.Add(r.layOver(p, job, trees, dockerfile.Closure, skeleton.Closure, lambda.Package))
-			if len(v.Libs) > 0 {
-				l.Add(r.layOver(p, job, trees, dockerfile.Libraries, skeleton.Libraries, v.Libs...))
+			for i, set := range v.Libs {
+				l.Add(r.layOver(p, job, trees, dockerfile.Libraries(i), skeleton.Libraries, set...))
 			}
 			jobs[lambda] = job
 		}

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"lpipe"
+	"lpipe/internal/cargo"
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
@@ -23,17 +24,20 @@ import (
 
 // Contexts are the names of the inputs a rendered Dockerfile reads besides its base image.
 const (
-	Skeleton  = "skeleton"  // the dependency context, see package skeleton
-	Libraries = "libraries" // the local libraries laid over the skeleton, where there are any
-	Closure   = "closure"   // the lambda's sources laid over the skeleton
+	Skeleton = "skeleton" // the dependency context, see package skeleton
+	Closure  = "closure"  // the lambda's sources laid over the skeleton
 )
+
+// Libraries is the name of the input with a set of local libraries laid over the skeleton: the set of [plan.Variant.Libs]
+// at i.
+func Libraries(i int) string { return numbered("libraries", i) }
 
 // Stages of the Dockerfile. Deps, test, bootstrap and lambda are solved by name.
 const (
 	StageToolchain = "toolchain" // the base image with packages and targets
 	StageFetch     = "fetch"     // the crates of Cargo.lock
 	StageDeps      = "deps"      // every dependency, compiled
-	StageLibs      = "libs"      // the local libraries, compiled
+	StageLibs      = "libs"      // the local libraries, compiled; libs-2 has more of them
 	StageBuild     = "build"     // the program, compiled
 	StageTest      = "test"      // the tests; /out/tests.json
 	StageBootstrap = "bootstrap" // the program, without the tests
@@ -96,12 +100,38 @@ func (v view) Base() string {
 // Root is the workspace root inside the build.
 func (v view) Root() string { return path.Join(Source, v.Dir) }
 
+// libs is a stage that compiles local libraries on top of the stage From.
+type libs struct {
+	Stage, From, Context string
+	Packages             []*cargo.Package
+}
+
+// Libs are the stages that compile local libraries, each on top of the one before.
+func (v view) Libs() []libs {
+	var all []libs
+	from := StageDeps
+	for i, set := range v.Variant.Libs {
+		stage := numbered(StageLibs, i)
+		all = append(all, libs{stage, from, Libraries(i), set})
+		from = stage
+	}
+	return all
+}
+
 // Compiled is the stage whose compiled crates a lambda is built on.
 func (v view) Compiled() string {
-	if len(v.Libs) > 0 {
-		return StageLibs
+	if n := len(v.Variant.Libs); n > 0 {
+		return numbered(StageLibs, n-1)
 	}
 	return StageDeps
+}
+
+// numbered is name for the first of several, "name-2" for the second.
+func numbered(name string, i int) string {
+	if i == 0 {
+		return name
+	}
+	return fmt.Sprintf("%s-%d", name, i+1)
 }
 
 // WarmID is the cache mount that keeps compiled dependencies, "" for none. Builds with other settings have another, so
@@ -210,8 +240,10 @@ func check(v view) error {
 	words("the toolchain", append([]string{v.Channel}, v.Components...)...)
 	words("the folder", v.Dir)
 	words("the target", v.Target)
-	for _, lib := range v.Libs {
-		words("the library", lib.Name, lib.Dir)
+	for _, set := range v.Variant.Libs {
+		for _, lib := range set {
+			words("the library", lib.Name, lib.Dir)
+		}
 	}
 	words("the package", v.Alone...)
 	words("the profile", v.Profile)
@@ -255,7 +287,7 @@ func quoteEnv(s string) string {
 }
 
 // step is BuildKit's name for the one RUN of a stage.
-var step = regexp.MustCompile(`^\[([a-z]+) \d+/\d+\] RUN `)
+var step = regexp.MustCompile(`^\[(([a-z]+)(?:-\d+)?) \d+/\d+\] RUN `)
 
 // titles say what the RUN of each stage does.
 var titles = map[string]string{
@@ -270,8 +302,8 @@ var titles = map[string]string{
 // Title returns the name under which a step is shown: "[deps] compile the dependencies" for the RUN of a stage,
 // whose text would fill the screen, and the name unchanged for every other step.
 func Title(name string) string {
-	if m := step.FindStringSubmatch(name); m != nil && titles[m[1]] != "" {
-		return "[" + m[1] + "] " + titles[m[1]]
+	if m := step.FindStringSubmatch(name); m != nil && titles[m[2]] != "" {
+		return "[" + m[1] + "] " + titles[m[2]]
 	}
 	return name
 }

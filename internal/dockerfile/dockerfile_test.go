@@ -59,7 +59,8 @@ var variants = map[string]*plan.Variant{
 	"shared-libraries": variant(func(v *plan.Variant) {
 		v.Dir = "services"
 		v.Target = "aarch64-unknown-linux-musl"
-		v.Libs = []*cargo.Package{{Name: "fleet-bikes", Dir: "services/libs/bikes"}, {Name: "shared", Dir: "common/my shared"}}
+		bikes, shared := &cargo.Package{Name: "fleet-bikes", Dir: "services/libs/bikes"}, &cargo.Package{Name: "shared", Dir: "common/my shared"}
+		v.Libs = [][]*cargo.Package{{shared}, {shared, bikes}}
 	}),
 	"awkward-values": variant(func(v *plan.Variant) {
 		v.Dir = "it's my $HOME folder"
@@ -167,8 +168,8 @@ func TestRenderingDependsOnTheVariantAlone(t *testing.T) {
 func TestStagesAreThoseThatAreSolved(t *testing.T) {
 	for name, v := range variants {
 		want := []string{StageToolchain, StageFetch, "compiler", StageDeps, StageBuild, StageTest, StageBootstrap, StageLambda}
-		if len(v.Libs) > 0 {
-			want = slices.Insert(want, 4, StageLibs)
+		if len(v.Libs) == 2 {
+			want = slices.Insert(want, 4, StageLibs, "libs-2")
 		}
 		var got []string
 		for _, s := range mustParse(t, render(t, v)) {
@@ -354,6 +355,7 @@ func TestTitle(t *testing.T) {
 		"[fetch 1/1] RUN --mount=type=bind <<EOF (set -eu...)":                  "[fetch] download the dependencies",
 		"[deps 1/1] RUN --network=none <<EOF (set -eu...)":                      "[deps] compile the dependencies",
 		"[libs 1/1] RUN --network=none <<EOF (set -eu...)":                      "[libs] compile the local libraries",
+		"[libs-2 1/1] RUN --network=none <<EOF (set -eu...)":                    "[libs-2] compile the local libraries",
 		"[build 1/1] RUN --network=none <<EOF (set -eu...)":                     "[build] compile the lambda",
 		"[test 1/1] RUN --network=none <<EOF (set -eu...)":                      "[test] run the tests",
 		"[toolchain 1/2] FROM docker.io/library/rust:1-bookworm":                "[toolchain 1/2] FROM docker.io/library/rust:1-bookworm",
@@ -396,7 +398,7 @@ func FuzzRender(f *testing.F) {
 			Base: base, Dir: dir, Target: target, Profile: profile, Features: []string{feature}, Packages: []string{pkg},
 			Channel: channel, Components: []string{feature},
 			Env: []plan.Env{{Name: name, Value: value}}, TestEnv: []plan.Env{{Name: name, Value: value}},
-			Libs: []*cargo.Package{{Name: feature, Dir: dir}}, Git: true, SSH: true,
+			Libs: [][]*cargo.Package{{{Name: feature, Dir: dir}}}, Git: true, SSH: true,
 		}
 		text, err := Render(v)
 		if err != nil {
@@ -411,7 +413,7 @@ func FuzzRender(f *testing.F) {
 		}
 		usual := variant(func(v *plan.Variant) {
 			v.Env = []plan.Env{{Name: "A", Value: "b"}}
-			v.Libs = []*cargo.Package{{Name: "lib", Dir: "lib"}}
+			v.Libs = [][]*cargo.Package{{{Name: "lib", Dir: "lib"}}}
 			v.Git, v.SSH = true, true
 		})
 		if got, want := shape(stages), shape(mustParse(t, render(t, usual))); got != want {

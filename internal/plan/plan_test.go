@@ -636,11 +636,13 @@ func describe(p *Plan) string {
 		}
 		line("features", v.Features...)
 		line("packages", v.Packages...)
-		var libs []string
-		for _, p := range v.Libs {
-			libs = append(libs, p.Name)
+		for _, set := range v.Libs {
+			var libs []string
+			for _, p := range set {
+				libs = append(libs, p.Name)
+			}
+			line("libraries", libs...)
 		}
-		line("libraries", libs...)
 		line("toolchain", append([]string{v.Channel}, v.Components...)...)
 		for _, e := range v.Env {
 			line("env "+e.Name, e.Value)

@@ -1,36 +1,20 @@
 package plan
 
 import (
-	"maps"
+	"cmp"
 	"slices"
-	"strings"
 
 	"lpipe/internal/cargo"
 )
 
-// libraries are local packages in the order of the workspace, closed: what one of them depends on is among them.
-type libraries []*cargo.Package
+// libraries are local packages, closed: what one of them depends on is among them.
+type libraries = []*cargo.Package
 
-func (l libraries) key() string {
-	var dirs []string
-	for _, p := range l {
-		dirs = append(dirs, p.Dir)
-	}
-	return strings.Join(dirs, "\n")
-}
-
-// both returns the libraries that are also in other. It is closed, since both sets are.
-func (l libraries) both(other libraries) libraries {
-	return slices.DeleteFunc(slices.Clone(l), func(p *cargo.Package) bool { return !slices.Contains(other, p) })
-}
-
-// shared chooses for each lambda's package the local libraries that are compiled in a step of their own, for it and for
-// others. Packages with equal sets of shared libraries form a group. One whose set is its own joins the group with the
-// largest part of it, or else makes a group with the package that has most in common; what is left of its set
-// is compiled with the lambda. One that has nothing in common with others has all libraries it uses for itself, its
-// own one too if that can be compiled apart from the program: so an edit of a program compiles that program alone.
-// Like features, it is decided over all lambdas of the workspace.
-func shared(ws *cargo.Workspace, all []*Lambda) map[*cargo.Package]libraries {
+// shared chooses for each lambda's package the local libraries that are compiled in steps of their own: those that it
+// shares with others. One that shares none has all libraries it uses for itself, its own one too if that can be compiled
+// apart from the program: so an edit of a program compiles that program alone. Like features, it is decided over all
+// lambdas of the workspace.
+func shared(ws *cargo.Workspace, all []*Lambda) map[*cargo.Package][]libraries {
 	closures := map[*cargo.Package]libraries{}
 	users := map[*cargo.Package]int{}
 	for _, l := range all {
@@ -41,65 +25,59 @@ func shared(ws *cargo.Workspace, all []*Lambda) map[*cargo.Package]libraries {
 			}
 		}
 	}
-	members := map[string][]*cargo.Package{}
 	sets := map[*cargo.Package]libraries{}
 	for pkg, closure := range closures {
 		set := slices.DeleteFunc(slices.Clone(closure), func(p *cargo.Package) bool {
 			return p == pkg || users[p] < 2 || p.Lib == nil || p.Whole
 		})
+		if len(set) == 0 {
+			set = slices.DeleteFunc(slices.Clone(closure), func(p *cargo.Package) bool {
+				return p.Lib == nil || p.Whole || p == pkg && !ws.Apart(p)
+			})
+		}
 		if len(set) > 0 {
 			sets[pkg] = set
-			members[set.key()] = append(members[set.key()], pkg)
 		}
 	}
+	return nest(ws, sets, users)
+}
 
-	chosen := map[*cargo.Package]libraries{}
-	var groups []libraries
-	var alone []*cargo.Package
-	for _, key := range slices.Sorted(maps.Keys(members)) {
-		if pkgs := members[key]; len(pkgs) > 1 {
-			groups = append(groups, sets[pkgs[0]])
-			for _, pkg := range pkgs {
-				chosen[pkg] = sets[pkg]
-			}
-		} else {
-			alone = append(alone, pkgs[0])
-		}
-	}
-	for _, pkg := range alone {
-		var best libraries
-		for _, g := range groups {
-			if len(g) > len(best) && len(g.both(sets[pkg])) == len(g) {
-				best = g
+// nest cuts each set where another one goes on differently, so that what they have in common is compiled once. All are in
+// one order, the libraries with most users first: then most is in common, and what a library depends on, which has all
+// of its users and more, comes before it.
+func nest(ws *cargo.Workspace, sets map[*cargo.Package]libraries, users map[*cargo.Package]int) map[*cargo.Package][]libraries {
+	below := map[*cargo.Package]int{}
+	for _, set := range sets {
+		for _, p := range set {
+			if below[p] == 0 {
+				below[p] = len(ws.Closure([]*cargo.Package{p}))
 			}
 		}
-		var partner *cargo.Package
-		if best == nil {
-			for _, other := range alone {
-				if common := sets[pkg].both(sets[other]); other != pkg && chosen[other] == nil && len(common) > len(best) {
-					best, partner = common, other
-				}
-			}
-		}
-		if best == nil {
-			continue
-		}
-		chosen[pkg] = best
-		if partner != nil {
-			chosen[partner] = best
-			groups = append(groups, best)
-		}
-	}
-	for pkg, closure := range closures {
-		if chosen[pkg] != nil {
-			continue
-		}
-		own := slices.DeleteFunc(slices.Clone(closure), func(p *cargo.Package) bool {
-			return p.Lib == nil || p.Whole || p == pkg && !ws.Apart(p)
+		slices.SortFunc(set, func(a, b *cargo.Package) int {
+			return cmp.Or(users[b]-users[a], below[a]-below[b], cmp.Compare(a.Dir, b.Dir))
 		})
-		if len(own) > 0 {
-			chosen[pkg] = own
+	}
+	chosen := map[*cargo.Package][]libraries{}
+	for pkg, set := range sets {
+		cuts := []int{len(set)}
+		for _, other := range sets {
+			if n := common(set, other); n > 0 {
+				cuts = append(cuts, n)
+			}
+		}
+		slices.Sort(cuts)
+		for _, n := range slices.Compact(cuts) {
+			chosen[pkg] = append(chosen[pkg], set[:n:n])
 		}
 	}
 	return chosen
+}
+
+// common returns how many libraries the two begin with alike.
+func common(a, b libraries) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
 }

@@ -11,7 +11,7 @@ import (
 func TestSharedLibraries(t *testing.T) {
 	for name, c := range map[string]struct{ workspace, want string }{
 		"two lambdas with one set": {
-			"a: x; b: x; x: y; y:", "a: x y; b: x y",
+			"a: x; b: x; x: y; y:", "a: y x; b: y x",
 		},
 		"a library of one lambda alone is compiled with it": {
 			"a: x p; b: x; p:; x:", "a: x; b: x",
@@ -19,14 +19,23 @@ func TestSharedLibraries(t *testing.T) {
 		"no library in common": {
 			"a: x; b: y; x:; y:", "a: x; b: y",
 		},
-		"a larger set takes the group whose set is a part of it": {
-			"a: x; b: x; c: x y; d: y; x:; y:", "a: x; b: x; c: x; d: y",
+		"a set in another is compiled once": {
+			"a: x; b: x; c: x y; d: y x; x:; y:", "a: x; b: x; c: x | x y; d: x | x y",
+		},
+		"what two sets have in common is compiled once": {
+			"a: x y z; b: x y z; c: w x y; d: w x y; w:; x:; y:; z:", "a: x y | x y z; b: x y | x y z; c: x y | x y w; d: x y | x y w",
+		},
+		"what a library depends on comes first": {
+			"a: x; b: x; c: x; d: z; x: y; y: z; z:", "a: z | z y x; b: z | z y x; c: z | z y x; d: z",
 		},
 		"sets that overlap, each with one user": {
-			"a: x y; b: y z; c: z w; d: w x; w:; x:; y:; z:", "a: y; b: y; c: w; d: w",
+			"a: x y; b: y z; c: z w; d: w x; w:; x:; y:; z:", "a: x y; b: y z; c: w | w z; d: w | w x",
+		},
+		"three deep": {
+			"a: x; b: x y; c: x y z; d: z; x:; y:; z:", "a: x; b: x | x y; c: x | x y | x y z; d: z",
 		},
 		"a lambda that others use as a library": {
-			"a: x b; b: x; c: x b; x:", "a: b x; b: x; c: b x",
+			"a: x b; b: x; c: x b; x:", "a: x | x b; b: x; c: x | x b",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -50,12 +59,16 @@ func TestSharedLibraries(t *testing.T) {
 			libs := shared(ws, lambdas)
 			var got []string
 			for _, l := range lambdas {
-				var names []string
-				for _, p := range libs[l.Package] {
-					names = append(names, p.Name)
+				var sets []string
+				for _, set := range libs[l.Package] {
+					var names []string
+					for _, p := range set {
+						names = append(names, p.Name)
+					}
+					sets = append(sets, strings.Join(names, " "))
 				}
-				if names != nil {
-					got = append(got, l.Package.Name+": "+strings.Join(names, " "))
+				if sets != nil {
+					got = append(got, l.Package.Name+": "+strings.Join(sets, " | "))
 				}
 			}
 			if s := strings.Join(got, "; "); s != c.want {

@@ -39,8 +39,9 @@ type Variant struct {
 	// Warm is the name under which an engine may keep the compiled dependencies for the next build; "" where it must not.
 	Warm string
 
-	// Libs are the local libraries of these lambdas, compiled once for all of them.
-	Libs []*cargo.Package
+	// Libs are the local libraries of these lambdas, compiled once for all of them, in steps: each set holds the one before,
+	// which other lambdas may share.
+	Libs []libraries
 
 	Lambdas []*Lambda
 }
@@ -58,7 +59,7 @@ func (v *Variant) System() string {
 	return system
 }
 
-func newVariant(ws *cargo.Workspace, l *Lambda, features []string, libs libraries) (*Variant, error) {
+func newVariant(ws *cargo.Workspace, l *Lambda, features []string, libs []libraries) (*Variant, error) {
 	b := l.Build
 	v := &Variant{
 		Base:              b.Base,

@@ -98,8 +98,8 @@ cargo build --frozen --workspace --target aarch64-unknown-linux-musl --profile r
 cargo test --no-run --frozen --workspace --target "$(uname -m)-unknown-linux-musl" --profile release
 EOF
 
-# libs: the local libraries of these lambdas, compiled once on top of the dependencies. Everything else is still empty,
-# so an edit of a lambda does not invalidate it.
+# libs: local libraries of these lambdas, compiled once on top of deps. Everything else is still empty, so an edit of
+# a lambda does not invalidate it.
 FROM deps AS libs
 RUN --network=none --mount=type=bind,from=libraries,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
@@ -115,8 +115,28 @@ rebuild() {
   [ -z "$(find "$1" -newer /tmp/start -type f)" ] || \
     cargo clean --frozen --package "$2" --target aarch64-unknown-linux-musl --target "$(uname -m)-unknown-linux-musl" --profile release
 }
-rebuild /src/services/libs/bikes fleet-bikes
 rebuild '/src/common/my shared' shared
+EOF
+
+# libs-2: local libraries of these lambdas, compiled once on top of libs. Everything else is still empty, so an edit of
+# a lambda does not invalidate it.
+FROM libs AS libs-2
+RUN --network=none --mount=type=bind,from=libraries-2,target=/src,rw \
+    --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
+    --mount=type=tmpfs,target=/tmp <<EOF
+set -eu
+cd /src/services
+touch /tmp/start
+export LPIPE_STUB=libs # empty programs that read it; cargo compiles the real ones where it is not set
+cargo build --frozen --workspace --target aarch64-unknown-linux-musl --profile release
+cargo test --no-run --frozen --workspace --target "$(uname -m)-unknown-linux-musl" --profile release
+# What a build script wrote beside its sources is gone with this step, so such a library is compiled with each lambda.
+rebuild() {
+  [ -z "$(find "$1" -newer /tmp/start -type f)" ] || \
+    cargo clean --frozen --package "$2" --target aarch64-unknown-linux-musl --target "$(uname -m)-unknown-linux-musl" --profile release
+}
+rebuild '/src/common/my shared' shared
+rebuild /src/services/libs/bikes fleet-bikes
 EOF
 
 # build: one lambda. /out holds the program and the receipt: cargo's own word on what it is, and its digest.
@@ -124,7 +144,7 @@ FROM compiler AS build
 ARG LAMBDA_KIND LAMBDA_BIN
 RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
-    --mount=type=bind,from=libs,source=/target,target=/target,rw \
+    --mount=type=bind,from=libs-2,source=/target,target=/target,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
 cd /src/services
@@ -141,7 +161,7 @@ EOF
 FROM compiler AS test
 RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
-    --mount=type=bind,from=libs,source=/target,target=/target,rw \
+    --mount=type=bind,from=libs-2,source=/target,target=/target,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
 cd /src/services
