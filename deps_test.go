@@ -193,6 +193,17 @@ func TestPackagesImportWhatTheMapAllows(t *testing.T) {
 	}
 }
 
+// TestSignaturesAreNotVerified: what only verification needs is not linked. See internal/engine/policy-helpers.
+func TestSignaturesAreNotVerified(t *testing.T) {
+	for importPath := range list(t, "linux") {
+		for _, module := range []string{"github.com/sigstore/rekor", "github.com/theupdateframework/go-tuf", "github.com/go-openapi"} {
+			if below(importPath, module) {
+				t.Errorf("%s is linked; the module that stands in for github.com/moby/policy-helpers keeps it out", importPath)
+			}
+		}
+	}
+}
+
 // breaks says which rule the import breaks, "" when it is allowed.
 func breaks(name string, r row, imported string, standard bool) string {
 	target, ours := short(imported)

@@ -16,7 +16,6 @@ import (
 	"unicode/utf8"
 
 	"lpipe"
-	"lpipe/internal/cargo"
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
@@ -103,7 +102,7 @@ func (v view) Root() string { return path.Join(Source, v.Dir) }
 // libs is a stage that compiles local libraries on top of the stage From.
 type libs struct {
 	Stage, From, Context string
-	Packages             []*cargo.Package
+	Packages             plan.Libraries
 }
 
 // Libs are the stages that compile local libraries, each on top of the one before.

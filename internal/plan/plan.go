@@ -167,7 +167,7 @@ func (f *found) plan(all []*found) (*Plan, error) {
 	if err := mistakes.Err(); err != nil {
 		return nil, err
 	}
-	libs := map[*cargo.Package][]libraries{}
+	libs := map[*cargo.Package][]Libraries{}
 	if !f.Config.FeaturesPerLambda {
 		libs = shared(ws, f.lambdas)
 	}

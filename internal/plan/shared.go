@@ -7,15 +7,15 @@ import (
 	"lpipe/internal/cargo"
 )
 
-// libraries are local packages, closed: what one of them depends on is among them.
-type libraries = []*cargo.Package
+// Libraries are local packages, closed: what one of them depends on is among them.
+type Libraries = []*cargo.Package
 
 // shared chooses for each lambda's package the local libraries that are compiled in steps of their own: those that it
 // shares with others. One that shares none has all libraries it uses for itself, its own one too if that can be compiled
 // apart from the program: so an edit of a program compiles that program alone. Like features, it is decided over all
 // lambdas of the workspace.
-func shared(ws *cargo.Workspace, all []*Lambda) map[*cargo.Package][]libraries {
-	closures := map[*cargo.Package]libraries{}
+func shared(ws *cargo.Workspace, all []*Lambda) map[*cargo.Package][]Libraries {
+	closures := map[*cargo.Package]Libraries{}
 	users := map[*cargo.Package]int{}
 	for _, l := range all {
 		if closures[l.Package] == nil {
@@ -25,7 +25,7 @@ func shared(ws *cargo.Workspace, all []*Lambda) map[*cargo.Package][]libraries {
 			}
 		}
 	}
-	sets := map[*cargo.Package]libraries{}
+	sets := map[*cargo.Package]Libraries{}
 	for pkg, closure := range closures {
 		set := slices.DeleteFunc(slices.Clone(closure), func(p *cargo.Package) bool {
 			return p == pkg || users[p] < 2 || p.Lib == nil || p.Whole
@@ -45,7 +45,7 @@ func shared(ws *cargo.Workspace, all []*Lambda) map[*cargo.Package][]libraries {
 // nest cuts each set where another one goes on differently, so that what they have in common is compiled once. All are in
 // one order, the libraries with most users first: then most is in common, and what a library depends on, which has all
 // of its users and more, comes before it.
-func nest(ws *cargo.Workspace, sets map[*cargo.Package]libraries, users map[*cargo.Package]int) map[*cargo.Package][]libraries {
+func nest(ws *cargo.Workspace, sets map[*cargo.Package]Libraries, users map[*cargo.Package]int) map[*cargo.Package][]Libraries {
 	below := map[*cargo.Package]int{}
 	for _, set := range sets {
 		for _, p := range set {
@@ -57,7 +57,7 @@ func nest(ws *cargo.Workspace, sets map[*cargo.Package]libraries, users map[*car
 			return cmp.Or(users[b]-users[a], below[a]-below[b], cmp.Compare(a.Dir, b.Dir))
 		})
 	}
-	chosen := map[*cargo.Package][]libraries{}
+	chosen := map[*cargo.Package][]Libraries{}
 	for pkg, set := range sets {
 		cuts := []int{len(set)}
 		for _, other := range sets {
@@ -74,7 +74,7 @@ func nest(ws *cargo.Workspace, sets map[*cargo.Package]libraries, users map[*car
 }
 
 // common returns how many libraries the two begin with alike.
-func common(a, b libraries) int {
+func common(a, b Libraries) int {
 	n := 0
 	for n < min(len(a), len(b)) && a[n] == b[n] {
 		n++

@@ -41,7 +41,7 @@ type Variant struct {
 
 	// Libs are the local libraries of these lambdas, compiled once for all of them, in steps: each set holds the one before,
 	// which other lambdas may share.
-	Libs []libraries
+	Libs []Libraries
 
 	Lambdas []*Lambda
 }
@@ -59,7 +59,7 @@ func (v *Variant) System() string {
 	return system
 }
 
-func newVariant(ws *cargo.Workspace, l *Lambda, features []string, libs []libraries) (*Variant, error) {
+func newVariant(ws *cargo.Workspace, l *Lambda, features []string, libs []Libraries) (*Variant, error) {
 	b := l.Build
 	v := &Variant{
 		Base:              b.Base,
