@@ -73,6 +73,11 @@ func (m *maker) stubManifest(p *cargo.Package) ([]byte, error) {
 		lib["test"] = false // or an edit of a library links the harness of every stub that depends on it
 	}
 	out := table{"package": pkg, "lib": lib}
+	if m.libraries && p.Lib == nil {
+		// Nothing depends on it, and benches are compiled when they are asked for: or each set of libraries would cost
+		// a stub for every program of the workspace.
+		out = table{"package": pkg, "bench": []table{{"name": "stub", "path": "lib.rs", "harness": false}}}
+	}
 	keep(out, src.Tree, "cargo-features", "features")
 	dependencyTables(out, src.Tree)
 	targets := table{}
