@@ -33,6 +33,7 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	home := t.TempDir()
 	params := func(t *testing.T, pattern string, setup func(*testscript.Env) error) testscript.Params {
 		files, err := filepath.Glob("../../testdata/script/" + pattern)
 		if err != nil || len(files) == 0 {
@@ -45,6 +46,7 @@ func TestScripts(t *testing.T) {
 			UpdateScripts:       os.Getenv("LPIPE_TEST_UPDATE") != "",
 			Setup: func(env *testscript.Env) error {
 				env.Setenv("PATH", bin+":"+env.Getenv("PATH"))
+				env.Setenv("HOME", home) // where lpipe keeps a secret
 				return setup(env)
 			},
 			Cmds: withCrates(t, withFleet(withDaemons(withRegistries(t, map[string]func(*testscript.TestScript, bool, []string){

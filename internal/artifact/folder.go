@@ -3,7 +3,6 @@ package artifact
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -21,24 +20,52 @@ const (
 	noteName    = ".bootstrap.zip.json"
 )
 
+// Order is what the folder of a lambda is to hold: a program, alone and in a zip.
+type Order struct {
+	SHA256   string // of the program, in hex
+	Included []Entry
+	Epoch    time.Time // of the zip's entries; zero for the earliest that a zip can say
+	Expect   Expect
+}
+
+// digest is that of all that the bytes of the zip depend on, and of all that the program is checked for.
+func (o Order) digest() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s %d %q\n", o.SHA256, o.Epoch.Unix(), fmt.Sprintf("%+v", o.Expect))
+	for _, e := range slices.SortedFunc(slices.Values(o.Included), func(a, b Entry) int { return strings.Compare(a.Name, b.Name) }) {
+		fmt.Fprintf(h, "%s %t %q\n", sum(e.Data), e.Executable, e.Name)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
 // Folder is what the folder of a lambda held when a build began. Of what the build would put there again, it is taken
 // from there.
 type Folder struct {
-	program, zip, note func() File
+	dir          string
+	key          func() string
+	program, zip func() File
+	note         func() note
 }
 
-// OpenFolder opens a folder, which need not be there. Each of its files is read once, when it is first needed.
-func OpenFolder(dir string) *Folder {
+// OpenFolder opens a folder, which need not be there. Each of its files is read once, when it is first needed. key returns
+// a secret of the user followed by what identifies the program that calls: another one may compress and check otherwise,
+// and what came into the folder with a repository or a CI job's cache is not to be trusted. With the key "" no zip is
+// taken from the folder.
+func OpenFolder(dir string, key func() string) *Folder {
 	look := func(name string, mode fs.FileMode) func() File {
 		return sync.OnceValue(func() File { return found(dir, name, mode) })
 	}
-	return &Folder{look(ProgramName, 0o755), look(ZipName, 0o644), look(noteName, 0o644)}
+	f := &Folder{dir: dir, key: key, program: look(ProgramName, 0o755), zip: look(ZipName, 0o644)}
+	f.note = sync.OnceValue(func() note { return readNote(found(dir, noteName, 0o644).Data, key()) })
+	return f
 }
 
-// Read reads the large files now.
+// Read reads the large files now, unless they are those that the note was written for.
 func (f *Folder) Read() {
-	f.program()
-	f.zip()
+	if !f.untouched() {
+		f.program()
+		f.zip()
+	}
 }
 
 // found reads a file that is there, and any other as empty: it never waits for what is no file.
@@ -52,6 +79,36 @@ func found(dir, name string, mode fs.FileMode) File {
 		data, info = nil, nil
 	}
 	return File{Name: name, Data: data, Mode: mode, digest: sum(data), seen: info}
+}
+
+// Delivery is what a folder holds of an order.
+type Delivery struct {
+	Sums
+	Warnings []string `json:"warnings,omitempty"` // of the checks
+}
+
+// Delivered returns what an earlier run delivered of the order, if nobody has touched the files since a run read them.
+func (f *Folder) Delivered(o Order) (Delivery, bool) {
+	n := f.note()
+	if n.Order != o.digest() || !f.untouched() {
+		return Delivery{}, false
+	}
+	return n.Delivery, true
+}
+
+// untouched reports that the program and the zip are the files that the note describes.
+func (f *Folder) untouched() bool {
+	n := f.note()
+	if len(n.Seen) != 2 {
+		return false
+	}
+	for i, name := range []string{ProgramName, ZipName} {
+		info, err := os.Lstat(filepath.Join(f.dir, name))
+		if err != nil || n.Seen[i] != statusOf(info) {
+			return false
+		}
+	}
+	return true
 }
 
 // Program returns the program with that digest: the one in the folder if it is that, else what read returns.
@@ -70,52 +127,45 @@ func (f *Folder) Program(sha256 string, read func() ([]byte, error)) (File, erro
 
 // Entry is the program as an entry of the zip.
 func (f File) Entry() Entry {
-	return Entry{Name: f.Name, Data: f.Data, Executable: f.Mode&0o100 != 0, digest: f.digest}
+	return Entry{Name: f.Name, Data: f.Data, Executable: f.Mode&0o100 != 0}
 }
 
-// note lies beside a zip and says what it was made from, so that it is not made again. Whoever changes the zip, or what
-// goes into it, makes the note wrong, and then it does not count.
-type note struct {
-	From string `json:"from"` // SHA-256 of all that the zip's bytes depend on
-	Zip  string `json:"zip"`  // SHA-256 of the zip
-}
-
-// Pack returns the zip of the entries as [Zip] makes it, taken from the folder if it is there already, and the note
-// that goes with it. by identifies the program that calls: another one may compress otherwise, so the zips of others
-// are not taken; "" takes none.
-func (f *Folder) Pack(by string, entries []Entry, epoch time.Time) (zipped File, others []File, err error) {
-	from := fingerprint(by, entries, epoch)
-	zipped = f.zip()
-	var n note
-	if by == "" || json.Unmarshal(f.note().Data, &n) != nil || n != (note{from, zipped.digest.String()}) {
-		data, err := Zip(entries, epoch)
-		if err != nil {
-			return File{}, nil, err
-		}
-		zipped = File{Name: ZipName, Data: data, Mode: 0o644, digest: sum(data)}
+// Pack returns the zip of an order as [Zip] makes it, taken from the folder if it is there already.
+func (f *Folder) Pack(o Order, program File) (File, error) {
+	if n := f.note(); n.Order == o.digest() && n.SHA256 == f.zip().digest.String() {
+		return f.zip(), nil
 	}
-	if by == "" {
-		return zipped, nil, nil
-	}
-	text, err := json.Marshal(note{from, zipped.digest.String()})
+	data, err := Zip(append([]Entry{program.Entry()}, o.Included...), o.Epoch)
 	if err != nil {
-		return File{}, nil, fmt.Errorf("noting what the zip was made from: %w", err)
+		return File{}, err
 	}
-	return zipped, []File{{Name: noteName, Data: text, Mode: 0o644}}, nil
+	return File{Name: ZipName, Data: data, Mode: 0o644, digest: sum(data)}, nil
 }
 
-// fingerprint is a digest of all that the bytes of a zip depend on.
-func fingerprint(by string, entries []Entry, epoch time.Time) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%q %d\n", by, epoch.Unix())
-	for _, e := range slices.SortedFunc(slices.Values(entries), func(a, b Entry) int { return strings.Compare(a.Name, b.Name) }) {
-		if e.digest == (digest{}) {
-			e.digest = sum(e.Data)
-		}
-		fmt.Fprintf(&b, "%s %t %q\n", e.digest, e.Executable, e.Name)
+// Deliver returns the files of an order, with a note for the next run.
+func (f *Folder) Deliver(o Order, program, zipped File, warnings []string) (Delivery, []File, error) {
+	d := Delivery{sums(program, zipped), warnings}
+	files := []File{program, zipped}
+	key := f.key()
+	if key == "" {
+		return d, files, nil
 	}
-	return sum([]byte(b.String())).String()
+	n := note{Order: o.digest(), Delivery: d}
+	if a, b := program.settled(), zipped.settled(); a && b {
+		n.Seen = []status{statusOf(program.seen), statusOf(zipped.seen)}
+	}
+	data, err := n.write(key)
+	return d, append(files, File{Name: noteName, Data: data, Mode: 0o644}), err
 }
+
+// settled reports that the file was read from the folder, and was changed so long before that any later change has
+// another time.
+func (f File) settled() bool {
+	return f.seen != nil && statusOf(f.seen) != status{} && time.Since(time.Unix(0, statusOf(f.seen).Changed)) > clockTick
+}
+
+// clockTick is more than the resolution of the times of any file system: FAT has 2 s.
+const clockTick = 3 * time.Second
 
 // digest is a SHA-256.
 type digest [sha256.Size]byte

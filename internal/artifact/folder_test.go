@@ -8,104 +8,152 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// TestPackTakesOnlyTheSameZip: Pack returns what Zip returns, whatever lies in the folder. That a zip which is right
-// is not made again shows in a note that was forged together with its zip.
-func TestPackTakesOnlyTheSameZip(t *testing.T) {
-	entries := []Entry{{Name: "bootstrap", Data: bytes.Repeat([]byte("program "), 1000), Executable: true}, {Name: "assets/a", Data: []byte("a")}}
-	epoch := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-	other := []byte("another zip")
-	forge := func(t *testing.T, dir string) { // a zip with a note that fits
-		n := `{"from":"` + fingerprint("lpipe 1", entries, epoch) + `","zip":"` + sum(other).String() + `"}`
-		overwrite(t, dir, noteName, []byte(n))
-		overwrite(t, dir, ZipName, other)
+var (
+	program = bytes.Repeat([]byte("program "), 1000)
+	ordered = Order{
+		SHA256: sum(program).String(), Included: []Entry{{Name: "assets/a", Data: []byte("a")}, {Name: "assets/b", Data: []byte("b")}},
+		Epoch: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), Expect: Expect{Arch: "arm64"},
 	}
-	reused := func(e []Entry, at time.Time, by string) func(*testing.T, string) bool {
-		return func(t *testing.T, dir string) bool {
-			zipped, keep, err := OpenFolder(dir).Pack(by, e, at)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want, err := Zip(e, at)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if (by == "") != (len(keep) == 0) {
-				t.Errorf("%d notes by %q", len(keep), by)
-			}
-			if bytes.Equal(zipped.Data, other) {
-				return true
-			}
-			if !bytes.Equal(zipped.Data, want) {
-				t.Error("the zip is not that of the entries")
-			}
-			return false
+)
+
+// deliver delivers as a run does, and returns what it did by itself: "packed", "wrote" and what it put there.
+func deliver(t *testing.T, dir, key string, o Order, program []byte) (Delivery, []string) {
+	t.Helper()
+	f := OpenFolder(dir, func() string { return key })
+	f.Read()
+	if d, ok := f.Delivered(o); ok {
+		return d, nil
+	}
+	p, err := f.Program(o.SHA256, func() ([]byte, error) { return program, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	zipped, err := f.Pack(o, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	did := []string{"read"}
+	if zipped.seen == nil {
+		did = append(did, "packed")
+	}
+	d, files, err := f.Deliver(o, p, zipped, []string{"a warning"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(dir, files...); err != nil {
+		t.Fatal(err)
+	}
+	return d, did
+}
+
+// TestDelivered: what is there and right is left alone, and nothing else. A wrong zip with a note by someone who has the
+// key shows what is believed.
+func TestDelivered(t *testing.T) {
+	other := func(change func(o *Order)) Order {
+		o := ordered
+		o.Included = slices.Clone(o.Included)
+		change(&o)
+		return o
+	}
+	all := []string{"read", "packed"}
+	var none []string
+	if runtime.GOOS != "linux" { // where files are always read
+		none = []string{"read"}
+	}
+	cases := map[string]struct {
+		change func(t *testing.T, dir string)
+		key    string
+		order  Order
+		want   []string
+	}{
+		"nothing changed":       {nil, "key", ordered, none},
+		"another order of them": {nil, "key", other(func(o *Order) { slices.Reverse(o.Included) }), none},
+		"another key":           {nil, "other", ordered, all},
+		"no key":                {nil, "", ordered, all},
+		"another time":          {nil, "key", other(func(o *Order) { o.Epoch = o.Epoch.Add(time.Minute) }), all},
+		"another name":          {nil, "key", other(func(o *Order) { o.Included[0].Name = "assets/c" }), all},
+		"an executable asset":   {nil, "key", other(func(o *Order) { o.Included[0].Executable = true }), all},
+		"one entry less":        {nil, "key", other(func(o *Order) { o.Included = o.Included[:1] }), all},
+		"another architecture":  {nil, "key", other(func(o *Order) { o.Expect.Arch = "x86_64" }), all},
+		"a touched program":     {func(t *testing.T, dir string) { touch(t, dir, ProgramName) }, "key", ordered, []string{"read"}},
+		"a changed program, of the same size and time": {func(t *testing.T, dir string) {
+			disguise(t, dir, ProgramName, bytes.Repeat([]byte("prigram "), 1000))
+		}, "key", ordered, []string{"read"}},
+		"a touched zip":           {func(t *testing.T, dir string) { touch(t, dir, ZipName) }, "key", ordered, []string{"read"}},
+		"a changed zip":           {func(t *testing.T, dir string) { disguise(t, dir, ZipName, nil) }, "key", ordered, all},
+		"a cut zip":               {func(t *testing.T, dir string) { overwrite(t, dir, ZipName, nil) }, "key", ordered, all},
+		"no zip":                  {func(t *testing.T, dir string) { remove(t, dir, ZipName) }, "key", ordered, all},
+		"no program":              {func(t *testing.T, dir string) { remove(t, dir, ProgramName) }, "key", ordered, []string{"read"}},
+		"no note":                 {func(t *testing.T, dir string) { remove(t, dir, noteName) }, "key", ordered, all},
+		"a damaged note":          {func(t *testing.T, dir string) { overwrite(t, dir, noteName, []byte(`{"mac":`)) }, "key", ordered, all},
+		"a note of nothing":       {func(t *testing.T, dir string) { overwrite(t, dir, noteName, []byte(`{}`)) }, "key", ordered, all},
+		"a changed note":          {func(t *testing.T, dir string) { forge(t, dir) }, "key", ordered, all},
+		"a pipe in the zip's way": {func(t *testing.T, dir string) { pipe(t, dir, ZipName) }, "key", ordered, all},
+		"a pipe in the note's":    {func(t *testing.T, dir string) { pipe(t, dir, noteName) }, "key", ordered, all},
+	}
+	folders := map[string]string{}
+	var first Delivery
+	for name := range cases {
+		folders[name] = t.TempDir()
+		var did []string
+		if first, did = deliver(t, folders[name], "key", ordered, program); !slices.Equal(did, all) {
+			t.Errorf("at first it %q", did)
 		}
 	}
-	same := reused(entries, epoch, "lpipe 1")
-	for name, c := range map[string]struct {
-		change func(t *testing.T, dir string)
-		pack   func(t *testing.T, dir string) bool
-		want   bool
-	}{
-		"nothing changed":         {nil, same, true},
-		"the order of entries":    {nil, reused([]Entry{entries[1], entries[0]}, epoch, "lpipe 1"), true},
-		"another lpipe":           {nil, reused(entries, epoch, "lpipe 2"), false},
-		"an unknown lpipe":        {nil, reused(entries, epoch, ""), false},
-		"another time":            {nil, reused(entries, epoch.Add(time.Minute), "lpipe 1"), false},
-		"another program":         {nil, reused([]Entry{{Name: "bootstrap", Data: []byte("b"), Executable: true}, entries[1]}, epoch, "lpipe 1"), false},
-		"another name":            {nil, reused([]Entry{entries[0], {Name: "assets/b", Data: []byte("a")}}, epoch, "lpipe 1"), false},
-		"an executable asset":     {nil, reused([]Entry{entries[0], {Name: "assets/a", Data: []byte("a"), Executable: true}}, epoch, "lpipe 1"), false},
-		"one entry less":          {nil, reused(entries[:1], epoch, "lpipe 1"), false},
-		"a changed zip":           {func(t *testing.T, dir string) { overwrite(t, dir, ZipName, []byte("another zjp")) }, same, false},
-		"a cut zip":               {func(t *testing.T, dir string) { overwrite(t, dir, ZipName, nil) }, same, false},
-		"no zip":                  {func(t *testing.T, dir string) { remove(t, dir, ZipName) }, same, false},
-		"no note":                 {func(t *testing.T, dir string) { remove(t, dir, noteName) }, same, false},
-		"a damaged note":          {func(t *testing.T, dir string) { overwrite(t, dir, noteName, []byte(`{"from":`)) }, same, false},
-		"a note of nothing":       {func(t *testing.T, dir string) { overwrite(t, dir, noteName, []byte(`{}`)) }, same, false},
-		"a pipe in the zip's way": {func(t *testing.T, dir string) { pipe(t, dir, ZipName) }, same, false},
-		"a pipe in the note's":    {func(t *testing.T, dir string) { pipe(t, dir, noteName) }, same, false},
-	} {
+	time.Sleep(clockTick + 100*time.Millisecond)
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			forge(t, dir)
+			dir := folders[name]
+			for _, want := range [][]string{{"read"}, none} { // what was written is read once
+				if d, did := deliver(t, dir, "key", ordered, program); !slices.Equal(did, want) || !reflect.DeepEqual(d, first) {
+					t.Errorf("it %q, want %q: %v, want %v", did, want, d, first)
+				}
+			}
 			if c.change != nil {
 				c.change(t, dir)
 			}
-			if got := c.pack(t, dir); got != c.want {
-				t.Errorf("the zip of the folder was taken: %t, want %t", got, c.want)
+			d, did := deliver(t, dir, c.key, c.order, program)
+			if !slices.Equal(did, c.want) {
+				t.Errorf("it %q, want %q", did, c.want)
+			}
+			want, err := Zip(append([]Entry{{Name: ProgramName, Data: program, Executable: true}}, c.order.Included...), c.order.Epoch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if zipped, err := os.ReadFile(filepath.Join(dir, ZipName)); !bytes.Equal(zipped, want) || d.SHA256 != sum(want).String() {
+				t.Errorf("the zip is not that of the order (%v)", err)
+			}
+			if there, err := os.ReadFile(filepath.Join(dir, ProgramName)); !bytes.Equal(there, program) {
+				t.Errorf("the program is not that of the order (%v)", err)
 			}
 		})
 	}
 }
 
-// TestPackAfterWrite: what Pack says to write is what the next Pack goes by, and what is there is not written again.
-func TestPackAfterWrite(t *testing.T) {
+// TestDeliveredTooSoon: a file that was changed just now may change again within the same tick of the clock.
+func TestDeliveredTooSoon(t *testing.T) {
 	dir := t.TempDir()
-	program := []byte("program")
-	pack := func() []fs.FileInfo {
-		f := OpenFolder(dir)
-		p, err := f.Program(sum(program).String(), func() ([]byte, error) { return program, nil })
-		if err != nil {
-			t.Fatal(err)
+	for range 3 {
+		if _, did := deliver(t, dir, "key", ordered, program); len(did) == 0 {
+			t.Error("the files were not read")
 		}
-		zipped, others, err := f.Pack("lpipe", []Entry{p.Entry()}, time.Time{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		want, err := Zip([]Entry{p.Entry()}, time.Time{})
-		if err != nil || !bytes.Equal(zipped.Data, want) {
-			t.Errorf("not the zip of the program: %v", err)
-		}
-		if err := Write(dir, append([]File{p, zipped}, others...)...); err != nil {
-			t.Fatal(err)
-		}
-		var infos []fs.FileInfo
+	}
+}
+
+// TestWriteLeavesAlone: what is there is not written again, but for its mode.
+func TestWriteLeavesAlone(t *testing.T) {
+	dir := t.TempDir()
+	status := func() (infos []fs.FileInfo) {
+		deliver(t, dir, "key", ordered, program)
 		for _, name := range []string{ProgramName, ZipName, noteName} {
 			info, err := os.Lstat(filepath.Join(dir, name))
 			if err != nil {
@@ -115,8 +163,8 @@ func TestPackAfterWrite(t *testing.T) {
 		}
 		return infos
 	}
-	first := pack()
-	for i, info := range pack() {
+	first := status()
+	for i, info := range status() {
 		if !os.SameFile(info, first[i]) {
 			t.Errorf("%s was written again", info.Name())
 		}
@@ -124,12 +172,64 @@ func TestPackAfterWrite(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, ProgramName), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := pack()[0].Mode(); got != 0o755 {
+	if got := status()[0].Mode(); got != 0o755 {
 		t.Errorf("the program's mode stays %v", got)
 	}
-	if _, _, err := OpenFolder(dir).Pack("lpipe", nil, time.Time{}); err == nil || !strings.Contains(err.Error(), "no bootstrap") {
+	if _, err := OpenFolder(dir, func() string { return "key" }).Pack(Order{}, File{Name: "other"}); err == nil || !strings.Contains(err.Error(), "no bootstrap") {
 		t.Errorf("a zip without bootstrap: %v", err)
 	}
+}
+
+// touch sets the time of a file.
+func touch(t *testing.T, dir, name string) {
+	t.Helper()
+	if err := os.Chtimes(filepath.Join(dir, name), time.Time{}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// disguise changes the contents of a file, by default one byte, and nothing that its user can set.
+func disguise(t *testing.T, dir, name string, data []byte) {
+	t.Helper()
+	file := filepath.Join(dir, name)
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data == nil {
+		if data, err = os.ReadFile(file); err != nil {
+			t.Fatal(err)
+		}
+		data[len(data)/2]++
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt(data, 0)
+	if err = errors.Join(err, f.Close(), os.Chtimes(file, info.ModTime(), info.ModTime())); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// forge puts another zip there and changes the note for it, without the key.
+func forge(t *testing.T, dir string) {
+	t.Helper()
+	overwrite(t, dir, ZipName, []byte("another zip"))
+	data, err := os.ReadFile(filepath.Join(dir, noteName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := readNote(data, "key")
+	info, err := os.Lstat(filepath.Join(dir, ZipName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Seen[1], n.SHA256 = statusOf(info), sum([]byte("another zip")).String()
+	if data, err = n.write("another key"); err != nil {
+		t.Fatal(err)
+	}
+	overwrite(t, dir, noteName, data)
 }
 
 // TestWriteAfterAnotherRun: what another run wrote since the folder was read is written over, so that program and zip
@@ -151,7 +251,7 @@ func TestWriteAfterAnotherRun(t *testing.T) {
 	} {
 		program := []byte("program")
 		put(string(program), now.Add(-time.Hour))
-		p, err := OpenFolder(dir).Program(sum(program).String(), func() ([]byte, error) { return program, nil })
+		p, err := OpenFolder(dir, func() string { return "key" }).Program(sum(program).String(), func() ([]byte, error) { return program, nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -209,7 +309,7 @@ func TestProgram(t *testing.T) {
 				overwrite(t, dir, ProgramName, []byte(c.file))
 			}
 			read := false
-			got, err := OpenFolder(dir).Program(sum([]byte(program)).String(), func() ([]byte, error) {
+			got, err := OpenFolder(dir, func() string { return "key" }).Program(sum([]byte(program)).String(), func() ([]byte, error) {
 				read = true
 				if c.engine == "" {
 					return nil, errors.New("gone")

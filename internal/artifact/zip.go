@@ -23,8 +23,6 @@ type Entry struct {
 	Name       string // a relative path with slashes
 	Data       []byte
 	Executable bool // mode 0755 instead of 0644
-
-	digest digest // of Data, where it was needed before
 }
 
 // level is the compression of the zip. On programs of 1.5 and 1.9 MB it took a third of the time of compress/flate
@@ -175,8 +173,7 @@ type Sums struct {
 	CodeSHA256 string `json:"codeSha256"` // the same in base64, as Lambda's CodeSha256 and Terraform's source_code_hash have it
 }
 
-// Sum returns the sums of a program and of the zip it is in, as [Folder.Pack] returned it.
-func Sum(program, zipped File) Sums {
+func sums(program, zipped File) Sums {
 	return Sums{
 		Size: int64(len(program.Data)), ZipSize: int64(len(zipped.Data)),
 		SHA256: zipped.digest.String(), CodeSHA256: base64.StdEncoding.EncodeToString(zipped.digest[:]),

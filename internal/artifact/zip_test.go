@@ -217,7 +217,7 @@ func TestLocalHeadersAreComplete(t *testing.T) {
 func TestSum(t *testing.T) {
 	zipped := []byte("zip")
 	want := sha256.Sum256(zipped)
-	got := Sum(File{Data: []byte("program")}, File{Data: zipped, digest: sum(zipped)})
+	got := sums(File{Data: []byte("program")}, File{Data: zipped, digest: sum(zipped)})
 	if got.Size != 7 || got.ZipSize != 3 || got.SHA256 != hex.EncodeToString(want[:]) || got.CodeSHA256 != base64.StdEncoding.EncodeToString(want[:]) {
 		t.Errorf("%+v", got)
 	}

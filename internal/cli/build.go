@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -146,12 +147,13 @@ type run struct {
 	lines   sayer         // what the agent does, for the display
 	folders map[*plan.Lambda]*folder
 	secrets map[string][]byte // for the steps that mount them
+	zipKey  func() string     // vouches for zips, see [app.newZipKey]
 	summary *report.Summary   // set once there is something to report
 }
 
 func (a *app) newRun(projects []*project, stage string) (*run, error) {
 	cfg, err := common(projects)
-	r := &run{app: a, cfg: cfg, projects: projects, stage: stage, folders: map[*plan.Lambda]*folder{}, secrets: map[string][]byte{}}
+	r := &run{app: a, cfg: cfg, projects: projects, stage: stage, folders: map[*plan.Lambda]*folder{}, secrets: map[string][]byte{}, zipKey: sync.OnceValue(a.newZipKey)}
 	for _, p := range projects {
 		r.notes = append(r.notes, p.plan.Notes...)
 		r.partial = r.partial || p.plan.Partial

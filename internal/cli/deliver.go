@@ -7,12 +7,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"lpipe/internal/artifact"
 	"lpipe/internal/dockerfile"
-	"lpipe/internal/engine"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
 	"lpipe/internal/report"
@@ -50,9 +48,10 @@ func (r *run) deliver(p *project, l *plan.Lambda, o solve.Outcome) (report.Lambd
 // folder is where a lambda's files go, and what was built to go there.
 type folder struct {
 	*artifact.Folder
-	path    string
-	receipt artifact.Receipt
-	program artifact.File
+	path      string
+	receipt   artifact.Receipt
+	delivered *artifact.Delivery // what the folder holds of it already; nil if it has to be delivered
+	program   artifact.File
 }
 
 // folder is where a lambda's files go.
@@ -60,74 +59,89 @@ func (p *project) folder(l *plan.Lambda) string {
 	return filepath.Join(p.dir, "target", "lambda", filepath.FromSlash(l.Folder()))
 }
 
-// taker opens the folder of a lambda. The function takes what was built: the program from the folder if it is still the
-// one that the receipt names, else from the engine.
+// taker opens the folder of a lambda. The function takes what was built, if it is not delivered yet: the program from the
+// folder if it is still the one that the receipt names, else from the engine.
 func (r *run) taker(p *project, l *plan.Lambda) func(map[string][]byte, func(string) ([]byte, error)) error {
 	f := &folder{path: p.folder(l)}
-	f.Folder = artifact.OpenFolder(f.path)
+	f.Folder = artifact.OpenFolder(f.path, r.zipKey)
 	r.folders[l] = f
 	return func(files map[string][]byte, read func(string) ([]byte, error)) (err error) {
 		f.receipt, err = artifact.ReadReceipt(files[dockerfile.FileReceipt], l.Package.Name, l.Kind, l.Bin)
 		if err != nil {
 			return err
 		}
+		if order, err := r.order(p, l, f.receipt); err == nil && r.push == nil {
+			if d, ok := f.Delivered(order); ok {
+				f.delivered = &d
+				return nil
+			}
+		}
 		f.program, err = f.Program(f.receipt.SHA256, func() ([]byte, error) { return read(dockerfile.FileBootstrap) })
 		return err
 	}
 }
 
-// write checks the program, packs it and puts program and zip into the lambda's folder.
+// order is what the folder of a lambda is to hold.
+func (r *run) order(p *project, l *plan.Lambda, receipt artifact.Receipt) (artifact.Order, error) {
+	o := artifact.Order{SHA256: receipt.SHA256, Expect: artifact.Expect{Arch: l.Arch, Link: l.Build.Link, Runtime: l.Build.Runtime}}
+	var err error
+	if o.Epoch, err = r.epoch(); err != nil {
+		return o, err
+	}
+	o.Included, err = p.included(l)
+	return o, err
+}
+
+// write fills the report's entry with what is in the lambda's folder, and puts it there if it is not.
 func (r *run) write(p *project, l *plan.Lambda, f *folder, out *report.Lambda) (warnings []string, err error) {
-	expect := artifact.Expect{Arch: l.Arch, Link: l.Build.Link, Runtime: l.Build.Runtime}
-	info, err := artifact.Inspect(f.program.Data, expect)
+	if f.delivered == nil {
+		if f.delivered, err = r.put(p, l, f); err != nil {
+			return nil, err
+		}
+	}
+	d := f.delivered
+	out.Bootstrap, out.Zip = shown(filepath.Join(f.path, artifact.ProgramName)), shown(filepath.Join(f.path, artifact.ZipName))
+	out.Size, out.ZipSize, out.SHA256, out.CodeSHA256 = d.Size, d.ZipSize, d.SHA256, d.CodeSHA256
+	return d.Warnings, nil
+}
+
+// put checks the program, packs it and puts program and zip into the lambda's folder.
+func (r *run) put(p *project, l *plan.Lambda, f *folder) (*artifact.Delivery, error) {
+	order, err := r.order(p, l, f.receipt)
 	if err != nil {
 		return nil, err
 	}
-	epoch, err := r.epoch()
+	info, err := artifact.Inspect(f.program.Data, order.Expect)
 	if err != nil {
 		return nil, err
 	}
-	included, err := p.included(l)
-	if err != nil {
-		return nil, err
-	}
-	entries := append([]artifact.Entry{f.program.Entry()}, included...)
 	end := r.trace.Begin("zip " + l.Label())
-	zipped, others, err := f.Pack(thisProgram(), entries, epoch)
+	zipped, err := f.Pack(order, f.program)
 	end()
 	if err != nil {
 		return nil, err
 	}
-	var unpacked int64
-	for _, e := range entries {
+	unpacked := int64(len(f.program.Data))
+	for _, e := range order.Included {
 		unpacked += int64(len(e.Data))
 	}
-	sizes, err := artifact.CheckSizes(int64(len(zipped.Data)), unpacked, expect)
+	sizes, err := artifact.CheckSizes(int64(len(zipped.Data)), unpacked, order.Expect)
 	if err != nil {
 		return nil, err
 	}
 	defer r.trace.Begin("write " + l.Label())()
-	if err := artifact.Write(f.path, append([]artifact.File{f.program, zipped}, others...)...); err != nil {
+	d, files, err := f.Deliver(order, f.program, zipped, append(info.Warnings, sizes...))
+	if err != nil {
+		return nil, err
+	}
+	if err := artifact.Write(f.path, files...); err != nil {
 		return nil, err
 	}
 	if r.push != nil {
-		r.push.files[l] = entries
+		r.push.files[l] = append([]artifact.Entry{f.program.Entry()}, order.Included...)
 	}
-	sums := artifact.Sum(f.program, zipped)
-	out.Bootstrap, out.Zip = shown(filepath.Join(f.path, artifact.ProgramName)), shown(filepath.Join(f.path, artifact.ZipName))
-	out.Size, out.ZipSize, out.SHA256, out.CodeSHA256 = sums.Size, sums.ZipSize, sums.SHA256, sums.CodeSHA256
-	return append(info.Warnings, sizes...), nil
+	return &d, nil
 }
-
-// thisProgram identifies the lpipe that runs, "" where that cannot be told.
-var thisProgram = sync.OnceValue(func() string {
-	self, err := os.Executable()
-	if err != nil {
-		return ""
-	}
-	id, _ := engine.ProgramID(self)
-	return id
-})
 
 // epoch is SOURCE_DATE_EPOCH, the zero time when it is not set.
 func (r *run) epoch() (time.Time, error) {
