@@ -66,7 +66,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON object in place of paths")
 	noCache := cmd.Flags().Bool("no-cache", false, "run every step again, and compile every dependency")
 	rev := cmd.Flags().String("since", "", sinceUsage)
-	ssh := cmd.Flags().StringArray("ssh", nil, sshUsage)
+	ssh := listFlag(cmd.Flags(), "ssh", sshUsage)
 	stall := cmd.Flags().Duration("stall-timeout", stallTimeout, "give up after a `TIME` in which nothing moved and no step was running; 0 waits for ever")
 	traced := traceFlag(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {

@@ -70,7 +70,8 @@ func (r *run) taker(p *project, l *plan.Lambda) func(map[string][]byte, func(str
 		if err != nil {
 			return err
 		}
-		if order, err := r.order(p, l, f.receipt); err == nil && r.push == nil {
+		pushed := r.push != nil && r.push.names[l] != nil
+		if order, err := r.order(p, l, f.receipt); err == nil && !pushed {
 			if d, ok := f.Delivered(order); ok {
 				f.delivered = &d
 				return nil

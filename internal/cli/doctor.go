@@ -20,7 +20,7 @@ built, and no git server is contacted; lpipe hostkeys verify does that.`,
 		Args: cobra.NoArgs,
 	}
 	settings := settingFlags(cmd.Flags())
-	ssh := cmd.Flags().StringArray("ssh", nil, sshUsage)
+	ssh := listFlag(cmd.Flags(), "ssh", sshUsage)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return doctor.Print(a.Out, a.diagnose(cmd.Context(), settings(), *ssh))
 	}

@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -28,14 +28,14 @@ var buildFlags = []struct{ name, key, usage string }{
 func settingFlags(f *pflag.FlagSet) func() []config.Setting {
 	values := map[string]*[]string{}
 	for _, b := range buildFlags {
-		values[b.name] = f.StringArray(b.name, nil, b.usage)
+		values[b.name] = listFlag(f, b.name, b.usage)
 	}
-	env := f.StringArray("build-arg", nil, "`NAME=VALUE` in the environment of the build and the tests; no secrets")
+	env := listFlag(f, "build-arg", "`NAME=VALUE` in the environment of the build and the tests; no secrets")
 	noDefault := f.Bool("no-default-features", false, "turn the default features off")
 	noTest := f.Bool("no-test", false, "make the zip without running the tests; the report says so")
-	from := f.StringArray("cache-from", nil, "cache to read, as for docker buildx build: `type=registry,ref=...`")
-	to := f.StringArray("cache-to", nil, "cache to write, as for docker buildx build: `type=registry,ref=...,mode=max`")
-	platform := f.StringSlice("platform", nil, "`OS/ARCH`, as for docker buildx build: linux/amd64, linux/arm64")
+	from := listFlag(f, "cache-from", "cache to read, as for docker buildx build: `type=registry,ref=...`")
+	to := listFlag(f, "cache-to", "cache to write, as for docker buildx build: `type=registry,ref=...,mode=max`")
+	platform := listFlag(f, "platform", "`OS/ARCH`, as for docker buildx build: linux/amd64, linux/arm64")
 	return func() []config.Setting {
 		var all []config.Setting
 		for _, b := range buildFlags {
@@ -51,7 +51,7 @@ func settingFlags(f *pflag.FlagSet) func() []config.Setting {
 		add("build.env", "--build-arg", *env...)
 		add("cache.from", "--cache-from", *from...)
 		add("cache.to", "--cache-to", *to...)
-		arches := slices.Clone(*platform)
+		arches := strings.Split(strings.Join(*platform, ","), ",")
 		for i, p := range arches {
 			switch p {
 			case "linux/amd64":
@@ -69,6 +69,20 @@ func settingFlags(f *pflag.FlagSet) func() []config.Setting {
 		}
 		return all
 	}
+}
+
+// list is the value of a flag that may be given several times. The one of pflag writes its default as CSV, through a buffer
+// of its own for each flag of each verb, whenever lpipe starts.
+type list []string
+
+func (l *list) String() string     { return strings.Join(*l, ",") }
+func (l *list) Set(v string) error { *l = append(*l, v); return nil }
+func (l *list) Type() string       { return "stringArray" }
+
+func listFlag(f *pflag.FlagSet, name, usage string) *[]string {
+	var l list
+	f.Var(&l, name, usage)
+	return (*[]string)(&l)
 }
 
 func flagNames(cmd *cobra.Command) []string {
