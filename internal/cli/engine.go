@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -112,6 +113,7 @@ it has been idle. "status" tells whether it runs and where its log is, "stop" en
 				if err != nil {
 					return err
 				}
+				debug.SetGCPercent(100) // unlike every other verb it lives long
 				err = daemon.Run(cmd.Context(), c)
 				if cmd.Context().Err() != nil {
 					return nil //nolint:nilerr // asked to leave, be it while it started: who wants it starts it again
