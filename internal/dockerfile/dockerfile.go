@@ -119,8 +119,8 @@ func (v view) Libs() []libs {
 
 // Compiled is the stage whose compiled crates a lambda is built on.
 func (v view) Compiled() string {
-	if n := len(v.Variant.Libs); n > 0 {
-		return numbered(StageLibs, n-1)
+	if all := v.Libs(); len(all) > 0 {
+		return all[len(all)-1].Stage
 	}
 	return StageDeps
 }

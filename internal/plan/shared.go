@@ -59,7 +59,7 @@ func nest(ws *cargo.Workspace, sets map[*cargo.Package]Libraries, users map[*car
 	}
 	chosen := map[*cargo.Package][]Libraries{}
 	for pkg, set := range sets {
-		cuts := []int{len(set)}
+		var cuts []int // its own end among them, since sets has the set itself
 		for _, other := range sets {
 			if n := common(set, other); n > 0 {
 				cuts = append(cuts, n)
