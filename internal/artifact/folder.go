@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -32,10 +30,15 @@ type Order struct {
 func (o Order) digest() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s %d %q\n", o.SHA256, o.Epoch.Unix(), fmt.Sprintf("%+v", o.Expect))
-	for _, e := range slices.SortedFunc(slices.Values(o.Included), func(a, b Entry) int { return strings.Compare(a.Name, b.Name) }) {
+	for _, e := range sorted(o.Included) {
 		fmt.Fprintf(h, "%s %t %q\n", sum(e.Data), e.Executable, e.Name)
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Entries are those of the zip.
+func (o Order) Entries(program File) []Entry {
+	return append([]Entry{{Name: program.Name, Data: program.Data, Executable: program.Mode&0o100 != 0}}, o.Included...)
 }
 
 // Folder is what the folder of a lambda held when a build began. Of what the build would put there again, it is taken
@@ -90,7 +93,7 @@ type Delivery struct {
 // Delivered returns what an earlier run delivered of the order, if nobody has touched the files since a run read them.
 func (f *Folder) Delivered(o Order) (Delivery, bool) {
 	n := f.note()
-	if n.Order != o.digest() || !f.untouched() {
+	if !f.untouched() || n.Order != o.digest() {
 		return Delivery{}, false
 	}
 	return n.Delivery, true
@@ -125,17 +128,12 @@ func (f *Folder) Program(sha256 string, read func() ([]byte, error)) (File, erro
 	return program, err
 }
 
-// Entry is the program as an entry of the zip.
-func (f File) Entry() Entry {
-	return Entry{Name: f.Name, Data: f.Data, Executable: f.Mode&0o100 != 0}
-}
-
 // Pack returns the zip of an order as [Zip] makes it, taken from the folder if it is there already.
 func (f *Folder) Pack(o Order, program File) (File, error) {
-	if n := f.note(); n.Order == o.digest() && n.SHA256 == f.zip().digest.String() {
+	if n := f.note(); n.SHA256 == f.zip().digest.String() && n.Order == o.digest() {
 		return f.zip(), nil
 	}
-	data, err := Zip(append([]Entry{program.Entry()}, o.Included...), o.Epoch)
+	data, err := Zip(o.Entries(program), o.Epoch)
 	if err != nil {
 		return File{}, err
 	}
@@ -151,7 +149,7 @@ func (f *Folder) Deliver(o Order, program, zipped File, warnings []string) (Deli
 		return d, files, nil
 	}
 	n := note{Order: o.digest(), Delivery: d}
-	if a, b := program.settled(), zipped.settled(); a && b {
+	if program.settled() && zipped.settled() {
 		n.Seen = []status{statusOf(program.seen), statusOf(zipped.seen)}
 	}
 	data, err := n.write(key)

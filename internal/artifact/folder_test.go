@@ -25,7 +25,7 @@ var (
 	}
 )
 
-// deliver delivers as a run does, and returns what it did by itself: "packed", "wrote" and what it put there.
+// deliver delivers as a run does, and returns what is there then and what it did: nothing, or "read", or that and "packed".
 func deliver(t *testing.T, dir, key string, o Order, program []byte) (Delivery, []string) {
 	t.Helper()
 	f := OpenFolder(dir, func() string { return key })
@@ -55,8 +55,7 @@ func deliver(t *testing.T, dir, key string, o Order, program []byte) (Delivery, 
 	return d, did
 }
 
-// TestDelivered: what is there and right is left alone, and nothing else. A wrong zip with a note by someone who has the
-// key shows what is believed.
+// TestDelivered: what is there and right is left alone, and nothing else.
 func TestDelivered(t *testing.T) {
 	other := func(change func(o *Order)) Order {
 		o := ordered

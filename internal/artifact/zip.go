@@ -41,7 +41,7 @@ var (
 //
 // The bytes also depend on the version of the compressor, which go.mod pins.
 func Zip(entries []Entry, epoch time.Time) ([]byte, error) {
-	entries = slices.SortedFunc(slices.Values(entries), func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+	entries = sorted(entries)
 	if err := checkEntries(entries); err != nil {
 		return nil, err
 	}
@@ -61,6 +61,11 @@ func Zip(entries []Entry, epoch time.Time) ([]byte, error) {
 		return nil, fmt.Errorf("closing the zip: %w", err)
 	}
 	return out.Bytes(), nil
+}
+
+// sorted returns the entries in the order of their names.
+func sorted(entries []Entry) []Entry {
+	return slices.SortedFunc(slices.Values(entries), func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // add writes one file. Its sizes and checksum go before its bytes, where every reader finds them; the ordinary

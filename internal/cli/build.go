@@ -225,11 +225,11 @@ func (r *run) do(ctx context.Context) error {
 	seen := map[error]bool{}
 	for i, part := range r.laid {
 		p, lambda := part.project, part.lambda
-		out, warnings, err := r.deliver(p, lambda, result.Outcomes[i])
+		out, warnings, err := r.deliver(lambda, result.Outcomes[i])
 		out.Base = resolvedBase(lambda, request.Jobs[i], result.Bases)
 		if err != nil {
 			out.Error = err.Error()
-		} else if r.push != nil && r.push.names[lambda] != nil {
+		} else if r.pushes(lambda) {
 			err = r.pushImage(ctx, p, lambda, &out)
 		}
 		if err != nil {

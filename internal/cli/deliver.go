@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"lpipe/internal/artifact"
@@ -19,7 +20,7 @@ import (
 
 // deliver checks what was built for a lambda and writes its files. The report's entry is complete as far as the
 // lambda came.
-func (r *run) deliver(p *project, l *plan.Lambda, o solve.Outcome) (report.Lambda, []string, error) {
+func (r *run) deliver(l *plan.Lambda, o solve.Outcome) (report.Lambda, []string, error) {
 	out := report.Lambda{
 		Name: l.Label(), Arch: l.Arch, Target: l.Build.TargetFor(l.Arch), Base: l.Build.Base,
 		Network: l.Build.Network == "default", Engine: o.Engine,
@@ -38,7 +39,7 @@ func (r *run) deliver(p *project, l *plan.Lambda, o solve.Outcome) (report.Lambd
 	}
 	f := r.folders[l]
 	out.Package, out.PackageVersion = f.receipt.Package, f.receipt.Version
-	warnings, err := r.write(p, l, f, &out)
+	warnings, err := r.write(l, f, &out)
 	for i := range warnings {
 		warnings[i] = l.Label() + ": " + warnings[i]
 	}
@@ -50,7 +51,8 @@ type folder struct {
 	*artifact.Folder
 	path      string
 	receipt   artifact.Receipt
-	delivered *artifact.Delivery // what the folder holds of it already; nil if it has to be delivered
+	order     func() (artifact.Order, error) // what it is to hold, by the receipt
+	delivered *artifact.Delivery             // what the folder holds of it already; nil if it has to be delivered
 	program   artifact.File
 }
 
@@ -64,14 +66,14 @@ func (p *project) folder(l *plan.Lambda) string {
 func (r *run) taker(p *project, l *plan.Lambda) func(map[string][]byte, func(string) ([]byte, error)) error {
 	f := &folder{path: p.folder(l)}
 	f.Folder = artifact.OpenFolder(f.path, r.zipKey)
+	f.order = sync.OnceValues(func() (artifact.Order, error) { return r.order(p, l, f.receipt) })
 	r.folders[l] = f
 	return func(files map[string][]byte, read func(string) ([]byte, error)) (err error) {
 		f.receipt, err = artifact.ReadReceipt(files[dockerfile.FileReceipt], l.Package.Name, l.Kind, l.Bin)
 		if err != nil {
 			return err
 		}
-		pushed := r.push != nil && r.push.names[l] != nil
-		if order, err := r.order(p, l, f.receipt); err == nil && !pushed {
+		if order, err := f.order(); err == nil && !r.pushes(l) {
 			if d, ok := f.Delivered(order); ok {
 				f.delivered = &d
 				return nil
@@ -94,9 +96,9 @@ func (r *run) order(p *project, l *plan.Lambda, receipt artifact.Receipt) (artif
 }
 
 // write fills the report's entry with what is in the lambda's folder, and puts it there if it is not.
-func (r *run) write(p *project, l *plan.Lambda, f *folder, out *report.Lambda) (warnings []string, err error) {
+func (r *run) write(l *plan.Lambda, f *folder, out *report.Lambda) (warnings []string, err error) {
 	if f.delivered == nil {
-		if f.delivered, err = r.put(p, l, f); err != nil {
+		if f.delivered, err = r.put(l, f); err != nil {
 			return nil, err
 		}
 	}
@@ -107,8 +109,8 @@ func (r *run) write(p *project, l *plan.Lambda, f *folder, out *report.Lambda) (
 }
 
 // put checks the program, packs it and puts program and zip into the lambda's folder.
-func (r *run) put(p *project, l *plan.Lambda, f *folder) (*artifact.Delivery, error) {
-	order, err := r.order(p, l, f.receipt)
+func (r *run) put(l *plan.Lambda, f *folder) (*artifact.Delivery, error) {
+	order, err := f.order()
 	if err != nil {
 		return nil, err
 	}
@@ -122,8 +124,9 @@ func (r *run) put(p *project, l *plan.Lambda, f *folder) (*artifact.Delivery, er
 	if err != nil {
 		return nil, err
 	}
-	unpacked := int64(len(f.program.Data))
-	for _, e := range order.Included {
+	entries := order.Entries(f.program)
+	var unpacked int64
+	for _, e := range entries {
 		unpacked += int64(len(e.Data))
 	}
 	sizes, err := artifact.CheckSizes(int64(len(zipped.Data)), unpacked, order.Expect)
@@ -138,8 +141,8 @@ func (r *run) put(p *project, l *plan.Lambda, f *folder) (*artifact.Delivery, er
 	if err := artifact.Write(f.path, files...); err != nil {
 		return nil, err
 	}
-	if r.push != nil {
-		r.push.files[l] = append([]artifact.Entry{f.program.Entry()}, order.Included...)
+	if r.pushes(l) {
+		r.push.files[l] = entries
 	}
 	return &d, nil
 }

@@ -117,6 +117,9 @@ func (p *project) templates() []string {
 	return all
 }
 
+// pushes reports that the lambda becomes an image too.
+func (r *run) pushes(l *plan.Lambda) bool { return r.push != nil && r.push.names[l] != nil }
+
 // fillImage puts the lambda into the holes of a template that was checked.
 func fillImage(template string, l *plan.Lambda, at checkout) (string, error) {
 	var missing []string
