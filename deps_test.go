@@ -40,6 +40,9 @@ var lpipeMap = map[string]row{
 		why:     "a library for other programs too: an agent that is served as BuildKit's session provider over gRPC",
 	},
 
+	"internal/ownership": {why: "every package that reads what others may write may import it, so it imports nothing of lpipe"},
+	"internal/userkey":   {imports: in("internal/ownership"), why: "a secret and what is derived from it; what it protects is for the packages that use it"},
+
 	"internal/fault": {imports: in("github.com/agext/levenshtein"), why: "everything imports it, so it imports nothing of lpipe", pure: true},
 	"internal/config": {
 		imports: in("internal/fault", "cache", "github.com/distribution/reference", "github.com/pelletier/go-toml/v2"),

@@ -1,0 +1,7 @@
+//go:build !unix
+
+package ownership
+
+import "io/fs"
+
+func foreign(fs.FileInfo) string { return "" }
