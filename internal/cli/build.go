@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +19,7 @@ import (
 	"lpipe/internal/report"
 	"lpipe/internal/skeleton"
 	"lpipe/internal/solve"
+	"lpipe/internal/userkey"
 )
 
 func (a *app) buildCommand() *cobra.Command {
@@ -147,13 +147,18 @@ type run struct {
 	lines   sayer         // what the agent does, for the display
 	folders map[*plan.Lambda]*folder
 	secrets map[string][]byte // for the steps that mount them
-	zipKey  func() string     // vouches for zips, see [app.newZipKey]
-	summary *report.Summary   // set once there is something to report
+	key     userkey.Key
+	summary *report.Summary // set once there is something to report
 }
 
 func (a *app) newRun(projects []*project, stage string) (*run, error) {
 	cfg, err := common(projects)
-	r := &run{app: a, cfg: cfg, projects: projects, stage: stage, folders: map[*plan.Lambda]*folder{}, secrets: map[string][]byte{}, zipKey: sync.OnceValue(a.newZipKey)}
+	r := &run{app: a, cfg: cfg, projects: projects, stage: stage, folders: map[*plan.Lambda]*folder{}, secrets: map[string][]byte{}}
+	key, notice := a.userKey(projects)
+	r.key = key
+	if notice != "" {
+		r.notes = append(r.notes, notice)
+	}
 	for _, p := range projects {
 		r.notes = append(r.notes, p.plan.Notes...)
 		r.partial = r.partial || p.plan.Partial
@@ -287,7 +292,7 @@ func (r *run) layOut(p *project, jobs map[*plan.Lambda]*solve.Job) error {
 		for _, lambda := range v.Lambdas {
 			job := &solve.Job{
 				Label: lambda.Label(), Dockerfile: text, Base: base, Stage: r.stage, Kind: lambda.Kind, Bin: lambda.Bin,
-				SharedKey: p.sharedKey(), Contexts: map[string]solve.Context{dockerfile.Skeleton: skel},
+				SharedKey: p.sharedKey(r.key), Contexts: map[string]solve.Context{dockerfile.Skeleton: skel},
 			}
 			if r.stage == dockerfile.StageLambda && !lambda.Build.Test {
 				job.Stage = dockerfile.StageBootstrap

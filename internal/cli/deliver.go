@@ -65,7 +65,7 @@ func (p *project) folder(l *plan.Lambda) string {
 // folder if it is still the one that the receipt names, else from the engine.
 func (r *run) taker(p *project, l *plan.Lambda) func(map[string][]byte, func(string) ([]byte, error)) error {
 	f := &folder{path: p.folder(l)}
-	f.Folder = artifact.OpenFolder(f.path, r.zipKey)
+	f.Folder = artifact.OpenFolder(f.path, sync.OnceValue(func() string { return zipKey(r.key) }))
 	f.order = sync.OnceValues(func() (artifact.Order, error) { return r.order(p, l, f.receipt) })
 	r.folders[l] = f
 	return func(files map[string][]byte, read func(string) ([]byte, error)) (err error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/userkey"
 )
 
 // monorepo has two projects of one package called handler, a workspace with a member for each of two lambdas and one
@@ -251,7 +252,9 @@ func TestProjectsAgreeOnWhatARunHasOnce(t *testing.T) {
 
 func TestSharedKeysTellProjectsApart(t *testing.T) {
 	a, b := &project{dir: "/mono/orders"}, &project{dir: "/mono/users"}
-	if a.sharedKey() == b.sharedKey() || a.sharedKey() != (&project{dir: a.dir}).sharedKey() {
-		t.Error(a.sharedKey(), b.sharedKey())
+	one, _ := userkey.Load(map[string]string{"HOME": t.TempDir()})
+	two, _ := userkey.Load(map[string]string{"HOME": t.TempDir()})
+	if a.sharedKey(one) == b.sharedKey(one) || a.sharedKey(one) == a.sharedKey(two) || a.sharedKey(one) != (&project{dir: a.dir}).sharedKey(one) {
+		t.Error(a.sharedKey(one), b.sharedKey(one), a.sharedKey(two))
 	}
 }

@@ -2,18 +2,17 @@ package cli
 
 import (
 	"cmp"
-	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
+	"lpipe/internal/userkey"
 )
 
 // project is one cargo workspace with the plan for it.
@@ -24,10 +23,9 @@ type project struct {
 	from string // the folder that lpipe.toml was looked for from, as the disk has it
 }
 
-// sharedKey keeps the contexts of this user and workspace apart from all others on the engine.
-func (p *project) sharedKey() string {
-	host, _ := os.Hostname()
-	return fmt.Sprintf("lpipe-%x", sha256.Sum256([]byte(strconv.Itoa(os.Getuid())+"\x00"+host+"\x00"+p.dir)))[:38]
+// sharedKey keeps the contexts of this user and workspace apart from all others on the engine: nobody else can tell it.
+func (p *project) sharedKey(key userkey.Key) string {
+	return "lpipe-" + hex.EncodeToString(key.Derive("contexts", p.dir))
 }
 
 // part is a lambda of one of several projects.

@@ -10,8 +10,10 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,7 +65,7 @@ func (k *Key) load(env map[string]string, projects []string) error {
 		dir = filepath.Join(home, ".cache")
 	}
 	if !filepath.IsAbs(dir) {
-		return fmt.Errorf("neither HOME nor XDG_CACHE_HOME names a folder for it")
+		return errors.New("neither HOME nor XDG_CACHE_HOME names a folder for it")
 	}
 	dir = filepath.Join(dir, "lpipe")
 	if err := outside(dir, projects); err != nil {
@@ -115,7 +117,7 @@ func resolved(dir string) string {
 
 // file reads the secret, or makes it: of runs that make it at the same time, one wins.
 func (k *Key) file(name string) error {
-	if err := k.read(name); !os.IsNotExist(err) {
+	if err := k.read(name); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	_, _ = rand.Read(k.secret[:])
@@ -134,7 +136,7 @@ func (k *Key) file(name string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Link(temp.Name(), name); err != nil && !os.IsExist(err) {
+	if err := os.Link(temp.Name(), name); err != nil && !errors.Is(err, fs.ErrExist) {
 		if err := os.Rename(temp.Name(), name); err != nil { // a file system without hard links
 			return err
 		}

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+
+	"lpipe/internal/engine"
+	"lpipe/internal/userkey"
+)
+
+// userKey is the secret from which all is derived that nobody but the user may guess or forge; the notice says why the
+// next run will have another one, "" when it will have the same.
+func (a *app) userKey(projects []*project) (key userkey.Key, notice string) {
+	var folders []string
+	for _, p := range projects {
+		folders = append(folders, repository(p.dir), repository(p.from))
+	}
+	key, err := userkey.Load(a.env, folders...)
+	if err != nil {
+		notice = "no secret of yours is kept, so nothing of an earlier run is trusted: " + err.Error()
+	}
+	return key, notice
+}
+
+// repository is the closest folder at or above dir that has a .git, dir itself where there is none.
+func repository(dir string) string {
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Lstat(filepath.Join(at, ".git")); err == nil {
+			return at
+		}
+		if at == filepath.Dir(at) {
+			return dir
+		}
+	}
+}
+
+// zipKey is what vouches for the zips of a run, "" where no zip that is there already may be taken: it holds a secret of
+// this user and the lpipe that runs. See [artifact.Folder.Pack].
+func zipKey(key userkey.Key) string {
+	program := thisProgram()
+	if !key.Lasting() || program == "" {
+		return ""
+	}
+	return string(key.Derive("zip", program))
+}
+
+// thisProgram identifies the lpipe that runs, "" where that cannot be told.
+var thisProgram = sync.OnceValue(func() string {
+	self, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	id, _ := engine.ProgramID(self)
+	return id
+})
