@@ -61,8 +61,12 @@ var lpipeMap = map[string]row{
 			"golang.org/x/crypto", "google.golang.org/grpc", buildkit+"/session"),
 		why: "keys, tokens and pinned hosts for the repositories of a plan, as the session serves them; it talks to no engine",
 	},
+	"internal/git": {
+		imports: in("internal/fault"),
+		why:     "it asks git about a repository that nobody vouches for; what the answers are for is not its concern",
+	},
 	"internal/since": {
-		imports: in("internal/cargo", "internal/plan", "internal/skeleton", "internal/fault"),
+		imports: in("internal/cargo", "internal/git", "internal/plan", "internal/skeleton", "internal/fault"),
 		why:     "it compares what a build would be given, and so asks the packages that give it",
 	},
 
@@ -340,6 +344,34 @@ func TestTheProcessEndsInMain(t *testing.T) {
 		if want := in(program + "/main.go: main: os.Exit"); !slices.Equal(got, want) {
 			t.Errorf("%s ends the process in %q, want %q alone", program, got, want)
 		}
+	}
+}
+
+// TestGitIsRunByOnePackage: package git sees to it that no repository runs a command.
+func TestGitIsRunByOnePackage(t *testing.T) {
+	var found []string
+	for name, file := range sources(t) {
+		if lpipeMap[path.Dir(name)].testOnly {
+			continue
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			if s, ok := call.Fun.(*ast.SelectorExpr); !ok || s.Sel.Name != "Command" && s.Sel.Name != "CommandContext" && s.Sel.Name != "LookPath" {
+				return true
+			}
+			for _, argument := range call.Args {
+				if text, ok := argument.(*ast.BasicLit); ok && text.Value == `"git"` {
+					found = append(found, name)
+				}
+			}
+			return true
+		})
+	}
+	if want := in("internal/git/git.go"); !slices.Equal(found, want) {
+		t.Errorf("git is run in %q, want %q alone", found, want)
 	}
 }
 

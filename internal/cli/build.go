@@ -171,11 +171,11 @@ func (r *run) do(ctx context.Context) error {
 		r.summary = &report.Summary{Notes: r.notes}
 		return nil
 	}
-	request, err := r.request()
+	request, err := r.request(ctx)
 	if err != nil {
 		return err
 	}
-	if err := r.imageNames(); err != nil {
+	if err := r.imageNames(ctx); err != nil {
 		return err
 	}
 	// Most builds of a lambda change nothing. One processor reads what there is while the other asks the engine.
@@ -250,7 +250,7 @@ func (r *run) do(ctx context.Context) error {
 }
 
 // request renders and lays out everything that the engine is to solve. Nothing has been contacted yet.
-func (r *run) request() (*solve.Request, error) {
+func (r *run) request(ctx context.Context) (*solve.Request, error) {
 	defer r.trace.Begin("contexts")()
 	request := &solve.Request{NoCache: r.noCache, StallTimeout: r.stall, Trace: r.trace}
 	var l fault.List
@@ -268,7 +268,7 @@ func (r *run) request() (*solve.Request, error) {
 		request.Session, request.Explain = granted.Session(), granted.Explain
 	}
 	request.Session = append(request.Session, r.logins().Session())
-	l.Add(r.caches(request))
+	l.Add(r.caches(ctx, request))
 	return request, l.Err()
 }
 

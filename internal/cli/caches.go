@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"path"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"lpipe/cache"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
+	"lpipe/internal/git"
 	"lpipe/internal/solve"
 )
 
@@ -20,14 +22,17 @@ import (
 // A repository without a tag holds a family of caches, a tag for each branch: a build writes that of its branch and
 // reads it and that of the main branch. A laptop names them as CI does, so it reads what CI has built. Builds of a
 // part of the workspace have tags of their own, or two jobs for two lambdas would overwrite each other's.
-func (r *run) caches(request *solve.Request) error {
+func (r *run) caches(ctx context.Context, request *solve.Request) error {
 	var l fault.List
 	from := r.cacheEntries(&l, "cache.from", r.cfg.Cache.From, cache.ParseImport)
 	to := r.cacheEntries(&l, "cache.to", r.cfg.Cache.To, cache.ParseExport)
 	if err := l.Err(); err != nil || len(from)+len(to) == 0 {
 		return err
 	}
-	at := r.checkout(r.projects[0].dir)
+	at := r.checkout(ctx, r.projects[0].dir)
+	if at.branch == "" && !at.tag && at.unread != nil && !errors.Is(at.unread, git.ErrNone) {
+		r.notes = append(r.notes, "the branch of the cache is not known: "+at.unread.Error())
+	}
 	// Those of this machine alone reach nobody else.
 	shared := func(e cache.Entry) bool { return e.Type != "local" && e.Type != "inline" }
 	if only := r.cfg.CacheWrite; r.cfg.CI != "" && only != "" && (at.pull != "" || at.branch != only) && slices.ContainsFunc(to, shared) {

@@ -80,7 +80,7 @@ func TestCachesOfABuild(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, request := cached(test.env, test.change), &solve.Request{}
-			if err := r.caches(request); err != nil {
+			if err := r.caches(t.Context(), request); err != nil {
 				t.Fatal(err)
 			}
 			var from, to []string
@@ -105,7 +105,7 @@ func TestLocalCacheMayAlwaysBeWritten(t *testing.T) {
 		r.cfg.CacheWrite, r.cfg.Cache.To = "main", []string{"type=local,dest=/tmp/x", "type=gha,url=http://h/,token=t"}
 	})
 	request := &solve.Request{}
-	if err := r.caches(request); err != nil || len(request.CacheTo) != 1 || request.CacheTo[0].Type != "local" || len(r.notes) != 1 {
+	if err := r.caches(t.Context(), request); err != nil || len(request.CacheTo) != 1 || request.CacheTo[0].Type != "local" || len(r.notes) != 1 {
 		t.Errorf("%v, %+v, %q", err, request.CacheTo, r.notes)
 	}
 }

@@ -1,9 +1,12 @@
 package cli
 
 import (
-	"os/exec"
+	"cmp"
+	"context"
 	"path"
 	"strings"
+
+	"lpipe/internal/git"
 )
 
 // checkout is what of a repository is being built, as the CI system says it, and else git.
@@ -13,6 +16,8 @@ type checkout struct {
 	pull   string // the number of the pull or merge request, "" outside of one
 	tag    bool   // a tag is built
 	sha    string // of the commit, "" when it is not known
+	// unread is why git was asked and could not tell, nil when it could.
+	unread error
 }
 
 // The variables in which CI systems say what they build; "" and "false" are no answer.
@@ -34,9 +39,8 @@ var (
 	}
 )
 
-// findCheckout looks into the environment, and asks git where that is silent. git returns the output of git with
-// these arguments, "" when it fails.
-func findCheckout(env map[string]string, git func(args ...string) string) checkout {
+// findCheckout looks into the environment, and asks git where that is silent.
+func findCheckout(env map[string]string, askGit func() (git.Head, error)) checkout {
 	get := func(names []string) string {
 		for _, name := range names {
 			if v := env[name]; v != "" && v != "false" {
@@ -71,31 +75,27 @@ func findCheckout(env map[string]string, git func(args ...string) string) checko
 	if c.pull != "" {
 		c.branch, c.tag = "pr-"+c.pull, false
 	}
-	if c.branch == "" && !c.tag {
-		c.branch = git("symbolic-ref", "--quiet", "--short", "HEAD")
+	var head git.Head
+	if c.branch == "" && !c.tag || c.main == "" || c.sha == "" {
+		head, c.unread = askGit()
 	}
-	if c.tag {
+	if !c.tag {
+		c.branch = cmp.Or(c.branch, head.Branch)
+	} else {
 		c.branch = ""
 	}
-	if c.main == "" {
-		c.main = strings.TrimPrefix(git("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD"), "origin/")
-	}
-	if c.main == "" {
-		c.main = "main"
-	}
-	if c.sha == "" {
-		c.sha = git("rev-parse", "--verify", "--quiet", "HEAD")
-	}
+	c.main = cmp.Or(c.main, head.Main, "main")
+	c.sha = cmp.Or(c.sha, head.Commit)
 	return c
 }
 
 // checkout is that of a project in dir.
-func (a *app) checkout(dir string) checkout {
-	return findCheckout(a.env, func(args ...string) string {
-		out, err := exec.Command("git", append([]string{"-C", dir}, args...)...).Output() //nolint:forbidigo // reads a few bytes of the repository
+func (a *app) checkout(ctx context.Context, dir string) checkout {
+	return findCheckout(a.env, func() (git.Head, error) {
+		repository, err := git.Open(ctx, dir, a.env)
 		if err != nil {
-			return ""
+			return git.Head{}, err
 		}
-		return strings.TrimSpace(string(out))
+		return repository.Head(ctx), nil
 	})
 }

@@ -1,22 +1,20 @@
 package cli
 
 import (
-	"strings"
 	"testing"
+
+	"lpipe/internal/git"
 )
 
 func TestFindCheckout(t *testing.T) {
 	for name, c := range map[string]struct {
 		env  map[string]string
-		git  map[string]string
+		git  git.Head
 		want checkout
 	}{
 		"nothing is known": {want: checkout{main: "main"}},
 		"a laptop": {
-			git: map[string]string{
-				"symbolic-ref --quiet --short HEAD": "feature/x", "symbolic-ref --quiet --short refs/remotes/origin/HEAD": "origin/trunk",
-				"rev-parse --verify --quiet HEAD": "abc",
-			},
+			git:  git.Head{Branch: "feature/x", Main: "trunk", Commit: "abc"},
 			want: checkout{branch: "feature/x", main: "trunk", sha: "abc"},
 		},
 		"a push on GitHub": {
@@ -36,7 +34,7 @@ func TestFindCheckout(t *testing.T) {
 		},
 		"a tag on GitHub": {
 			env:  map[string]string{"GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": "v1"},
-			git:  map[string]string{"symbolic-ref --quiet --short HEAD": "main"},
+			git:  git.Head{Branch: "main"},
 			want: checkout{main: "main", tag: true},
 		},
 		"a merge request on GitLab": {
@@ -58,7 +56,7 @@ func TestFindCheckout(t *testing.T) {
 		"Azure":     {env: map[string]string{"BUILD_SOURCEBRANCH": "refs/heads/dev"}, want: checkout{branch: "dev", main: "main"}},
 		"one's own": {env: map[string]string{"LPIPE_BRANCH": "dev", "BUILD_ID": "7"}, want: checkout{branch: "dev", main: "main"}},
 	} {
-		got := findCheckout(c.env, func(args ...string) string { return c.git[strings.Join(args, " ")] })
+		got := findCheckout(c.env, func() (git.Head, error) { return c.git, nil })
 		if got != c.want {
 			t.Errorf("%s: got %+v, want %+v", name, got, c.want)
 		}

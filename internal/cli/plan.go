@@ -4,14 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"lpipe/internal/config"
 	"lpipe/internal/dockerfile"
+	"lpipe/internal/git"
 	"lpipe/internal/plan"
 	"lpipe/internal/since"
 )
@@ -87,27 +88,33 @@ func (a *app) onlySince(ctx context.Context, projects []*project, rev string, se
 	if err != nil {
 		return nil, fmt.Errorf("finding the current folder: %w", err)
 	}
-	disks := map[string]fs.FS{} // by repository
+	revisions := map[string]*since.Revision{} // by repository
 	why := map[*plan.Lambda][]string{}
 	for _, p := range projects {
-		top, err := since.Repository(ctx, p.dir, rev)
+		repository, err := git.Open(ctx, p.dir, a.env)
 		if err != nil {
 			return nil, err
 		}
-		if disks[top] == nil {
-			if disks[top], err = since.Revision(ctx, os.DirFS("/"), top, rev); err != nil {
+		revision := revisions[repository.Top]
+		if revision == nil {
+			if revision, err = since.At(ctx, os.DirFS("/"), repository, rev); err != nil {
 				return nil, err
 			}
+			defer revision.Close()
+			revisions[repository.Top] = revision
 		}
 		before := map[string]since.Fingerprint{}
 		// A project that was not there, or could not be planned, has no lambda that is still the same.
-		o := &opening{app: a, disk: disks[top], cwd: inFS(cwd), settings: settings}
-		if old, err := o.projects([]string{p.from}, nil, false); err == nil {
-			if before, err = fingerprints(old[0]); err != nil {
+		o := &opening{app: a, disk: revision, cwd: withoutLinks(cwd), settings: settings}
+		if old, err := o.projects([]string{withoutLinks("/" + p.from)}, nil, false); err == nil {
+			if before, err = fingerprints(ctx, old[0]); err != nil {
 				before = nil
 			}
 		}
-		now, err := fingerprints(p)
+		if err := revision.Err(); err != nil {
+			return nil, err
+		}
+		now, err := fingerprints(ctx, p)
 		if err != nil {
 			return nil, err
 		}
@@ -124,8 +131,16 @@ func (a *app) onlySince(ctx context.Context, projects []*project, rev string, se
 	return why, nil
 }
 
+// withoutLinks is an absolute path as a revision has it: without symbolic links, and as a file system rooted at "/" has it.
+func withoutLinks(abs string) string {
+	if real, err := filepath.EvalSymlinks(filepath.FromSlash(abs)); err == nil {
+		abs = real
+	}
+	return inFS(abs)
+}
+
 // fingerprints are those of the project's lambdas, by their folders.
-func fingerprints(p *project) (map[string]since.Fingerprint, error) {
+func fingerprints(ctx context.Context, p *project) (map[string]since.Fingerprint, error) {
 	all := map[string]since.Fingerprint{}
 	for _, v := range p.plan.Variants {
 		text, err := dockerfile.Render(v)
@@ -133,7 +148,7 @@ func fingerprints(p *project) (map[string]since.Fingerprint, error) {
 			return nil, err
 		}
 		for _, l := range v.Lambdas {
-			if all[l.Folder()], err = since.Of(p.plan.Workspace, l, text); err != nil {
+			if all[l.Folder()], err = since.Of(ctx, p.plan.Workspace, l, text); err != nil {
 				return nil, err
 			}
 		}

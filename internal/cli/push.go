@@ -69,7 +69,7 @@ func pushFlags(f *pflag.FlagSet) (func() []config.Setting, func() (*pushing, err
 }
 
 // imageNames fills the holes in the names of every lambda's image. Nothing was built yet, so a mistake costs nothing.
-func (r *run) imageNames() error {
+func (r *run) imageNames(ctx context.Context) error {
 	if r.push == nil {
 		return nil
 	}
@@ -80,7 +80,7 @@ func (r *run) imageNames() error {
 		if !part.cfg.Push {
 			continue
 		}
-		lambda, at := part.lambda, r.checkout(part.dir)
+		lambda, at := part.lambda, r.checkout(ctx, part.dir)
 		for _, template := range part.templates() {
 			name, err := fillImage(template, lambda, at)
 			if err != nil {
@@ -135,10 +135,14 @@ func fillImage(template string, l *plan.Lambda, at checkout) (string, error) {
 		return cache.Tag(v)
 	})
 	if len(missing) > 0 {
-		return "", &fault.Error{
+		f := &fault.Error{
 			Kind: fault.Usage, What: fmt.Sprintf("the image %q cannot be named", template),
 			Why: fmt.Sprintf("{{%s}} is not known here", missing[0]), Fix: "build in a git checkout of a branch, or set LPIPE_BRANCH",
 		}
+		if at.unread != nil {
+			f.Why += ": " + at.unread.Error()
+		}
+		return "", f
 	}
 	named, err := reference.ParseNormalizedNamed(filled)
 	if err != nil {
@@ -153,7 +157,7 @@ func (r *run) pushImage(ctx context.Context, p *project, l *plan.Lambda, out *re
 	if err != nil {
 		return err
 	}
-	at := r.checkout(p.dir)
+	at := r.checkout(ctx, p.dir)
 	spec := publish.Spec{Files: r.push.files[l], Arch: l.Arch, Created: created, Labels: map[string]string{
 		"org.opencontainers.image.title":    l.Name,
 		"org.opencontainers.image.version":  l.Package.Version,

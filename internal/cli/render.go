@@ -37,7 +37,7 @@ before, it builds with the registry down.`,
 		if *pin {
 			return r.pin(cmd.Context())
 		}
-		request, err := r.request()
+		request, err := r.request(cmd.Context())
 		if err != nil {
 			return err
 		}

@@ -1,71 +1,63 @@
 // Package since tells which lambdas differ between a git revision and the work tree.
 //
-// It asks git for the files of a revision and for nothing else; what a lambda depends on is decided by the
+// Package git reads the files of the revision; what a lambda depends on is decided by the
 // packages that plan the build, applied to both sides. A fingerprint is all that one lambda's program depends
 // on, in parts that a person can be told.
 package since
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io/fs"
-	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/fault"
+	"lpipe/internal/git"
 	"lpipe/internal/plan"
 	"lpipe/internal/skeleton"
 )
 
-// Repository returns the folder of the git repository that holds dir. The error is a usage fault when there is none, or
-// no git; rev is for its message.
-func Repository(ctx context.Context, dir, rev string) (string, error) {
-	top, err := git(ctx, dir, "rev-parse", "--show-toplevel")
-	if err != nil {
-		return "", refuse(rev, err)
-	}
-	return strings.TrimSpace(string(top)), nil
+// Revision is the disk as it would be with a revision checked out.
+type Revision struct {
+	overlay
+	rev string
 }
 
-// Revision returns the disk as it would be with rev checked out in the repository at top: paths in the repository come
-// from rev, all others from disk, which is rooted at "/". The error is a usage fault when rev is unknown.
-func Revision(ctx context.Context, disk fs.FS, top, rev string) (fs.FS, error) {
-	// What git takes for an option is no revision.
-	commit, err := git(ctx, top, "rev-parse", "--verify", "--end-of-options", rev+"^{commit}")
+// At returns the disk as it would be with rev checked out in the repository: paths in the repository come from rev, all
+// others from disk, which is rooted at "/". The error is a usage fault when rev is unknown. Close ends it.
+func At(ctx context.Context, disk fs.FS, repository *git.Repository, rev string) (*Revision, error) {
+	commit, err := repository.Commit(ctx, rev)
 	if err != nil {
 		return nil, refuse(rev, err)
 	}
-	archive, err := git(ctx, top, "archive", "--format=zip", "-0", strings.TrimSpace(string(commit)))
+	files, err := repository.Files(ctx, commit)
 	if err != nil {
 		return nil, refuse(rev, err)
 	}
-	files, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
-	if err != nil {
-		return nil, fmt.Errorf("reading the files of %s: %w", rev, err)
-	}
-	return overlay{disk: disk, root: strings.TrimPrefix(top, "/"), files: files}, nil
+	return &Revision{overlay{disk: disk, root: strings.Trim(filepath.ToSlash(repository.Top), "/"), files: files}, rev}, nil
 }
 
-func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
-	out, err := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...).Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && len(exit.Stderr) > 0 {
-		err = errors.New(strings.TrimSpace(string(exit.Stderr)))
+// Close ends the reading.
+func (r *Revision) Close() { r.files.Close() }
+
+// Err is a usage fault when files of the revision could not be read, so that what was found without them says nothing.
+func (r *Revision) Err() error {
+	if err := r.files.Err(); err != nil {
+		return refuse(r.rev, err)
 	}
-	return out, err
+	return nil
 }
 
 func refuse(rev string, err error) error {
 	return &fault.Error{
 		Kind: fault.Usage, What: fmt.Sprintf("cannot compare with the revision %q", rev), Err: err,
-		Fix: "name a commit, branch or tag of the project's git repository; a shallow clone may lack it: git fetch --unshallow",
+		Fix: "name a commit, branch or tag of the project's git repository; a shallow clone may lack it: git fetch --unshallow;" +
+			" a partial clone may lack its files: git fetch --refetch --no-filter",
 	}
 }
 
@@ -73,18 +65,26 @@ func refuse(rev string, err error) error {
 type overlay struct {
 	disk  fs.FS
 	root  string
-	files *zip.Reader
+	files *git.Tree
 }
 
-var _ fs.ReadLinkFS = overlay{}
+var (
+	_ fs.ReadLinkFS = overlay{}
+	_ fs.ReadDirFS  = overlay{}
+	_ fs.StatFS     = overlay{}
+)
 
 // at returns the side that has name, and what it is called there.
 func (o overlay) at(name string) (fs.FS, string) {
-	// The repository itself stays, or the search for the project's root would go on above it.
-	if name == o.root {
-		return o.files, "."
+	inside, ok := strings.CutPrefix(name, o.root+"/")
+	switch {
+	case o.root == "":
+		inside, ok = name, true
+	case name == o.root:
+		inside, ok = ".", true
 	}
-	if inside, ok := strings.CutPrefix(name, o.root+"/"); ok && inside != ".git" {
+	// The repository itself stays, or the search for the project's root would go on above it.
+	if ok && inside != ".git" {
 		return o.files, inside
 	}
 	return o.disk, name
@@ -95,25 +95,31 @@ func (o overlay) Open(name string) (fs.File, error) {
 	return side.Open(name)
 }
 
+func (o overlay) Stat(name string) (fs.FileInfo, error) {
+	side, name := o.at(name)
+	return fs.Stat(side, name)
+}
+
 func (o overlay) Lstat(name string) (fs.FileInfo, error) {
 	side, name := o.at(name)
-	return fs.Lstat(side, name) // a zip has no links to follow: what it says of one is the link itself
+	return fs.Lstat(side, name)
+}
+
+func (o overlay) ReadDir(name string) ([]fs.DirEntry, error) {
+	side, name := o.at(name)
+	return fs.ReadDir(side, name)
 }
 
 func (o overlay) ReadLink(name string) (string, error) {
 	side, name := o.at(name)
-	if side != o.files {
-		return fs.ReadLink(side, name)
-	}
-	target, err := fs.ReadFile(side, name)
-	return string(target), err
+	return fs.ReadLink(side, name)
 }
 
 // Fingerprint is what the program of one lambda depends on, each part a digest.
 type Fingerprint struct{ settings, sources, dependencies [sha256.Size]byte }
 
 // Of returns the fingerprint of a lambda of ws. dockerfile is its rendered Dockerfile, which holds all settings.
-func Of(ws *cargo.Workspace, l *plan.Lambda, dockerfile []byte) (Fingerprint, error) {
+func Of(ctx context.Context, ws *cargo.Workspace, l *plan.Lambda, dockerfile []byte) (Fingerprint, error) {
 	tree, _, err := skeleton.Closure(ws, []*cargo.Package{l.Package}, skeleton.Options{})
 	if err != nil {
 		return Fingerprint{}, err
@@ -121,17 +127,22 @@ func Of(ws *cargo.Workspace, l *plan.Lambda, dockerfile []byte) (Fingerprint, er
 	closure := ws.Closure([]*cargo.Package{l.Package})
 	f := Fingerprint{settings: sha256.Sum256(fmt.Appendf(nil, "%s\x00%s %s %s\x00%+v", dockerfile, l.Kind, l.Bin, l.Arch, l.Build))}
 	sources := sha256.New()
-	for _, name := range tree.Paths() {
+	err = tree.Walk(ctx, "", func(name string, entry fs.DirEntry, _ error) error {
 		owner := ws.Owner(name)
 		// Stubs of other packages and the lock file change for reasons that do not concern this lambda.
-		if name == path.Join(ws.Root, "Cargo.lock") || owner != nil && !slices.Contains(closure, owner) {
-			continue
+		if entry.IsDir() || name == path.Join(ws.Root, "Cargo.lock") || owner != nil && !slices.Contains(closure, owner) {
+			return nil
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
 		}
 		data, err := tree.ReadFile(name)
-		if err != nil {
-			return Fingerprint{}, err
-		}
-		fmt.Fprintf(sources, "%q %d\n%s", name, len(data), data)
+		fmt.Fprintf(sources, "%q %s %d\n%s", name, info.Mode(), len(data), data)
+		return err
+	})
+	if err != nil {
+		return Fingerprint{}, err
 	}
 	sources.Sum(f.sources[:0])
 	dependencies := sha256.New()
