@@ -11,6 +11,7 @@ import (
 
 	"lpipe/internal/plan"
 	"lpipe/internal/publish"
+	"lpipe/internal/redact"
 	"lpipe/internal/report"
 )
 
@@ -82,7 +83,7 @@ func (p *project) sbom(l *plan.Lambda, created time.Time) publish.Statement {
 		id := fmt.Sprintf("SPDXRef-crate-%d", i)
 		download := "NOASSERTION"
 		if c.Source.Kind == "git" {
-			download = "git+" + c.Source.URL + "@" + c.Source.Commit
+			download = redact.Text("git+" + c.Source.URL + "@" + c.Source.Commit)
 		}
 		packages = append(packages, pkg{ID: id, Name: c.Name, Version: c.Version, Download: download, References: []reference{
 			{"PACKAGE-MANAGER", "purl", "pkg:cargo/" + c.Name + "@" + c.Version},

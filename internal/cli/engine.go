@@ -15,6 +15,7 @@ import (
 	"lpipe/internal/engine"
 	"lpipe/internal/engine/daemon"
 	"lpipe/internal/fault"
+	"lpipe/internal/redact"
 )
 
 // engine connects to the engine that the configuration picks.
@@ -74,7 +75,7 @@ func (a *app) engineOptions(cfg *config.Config) (engine.Options, error) {
 	o := engine.Options{
 		Engine: cfg.Engine, Builder: cfg.Builder, Getenv: a.getenv,
 		Root:          a.env["LPIPE_ENGINE_ROOT"],
-		Log:           func(line string) { fmt.Fprintln(a.Err, "lpipe: "+line) },
+		Log:           func(line string) { fmt.Fprintln(a.Err, "lpipe: "+redact.Text(line)) },
 		Registries:    map[string]engine.Registry{},
 		DaemonCommand: []string{self, "engine", "run"},
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/spf13/pflag"
 
@@ -179,11 +180,30 @@ func (o *opening) projects(dirs []string, wants []plan.Want, standing bool) ([]*
 			l.Add(w.CheckLock())
 		}
 		if i >= 0 {
+			l.Add(oneLine(w.Workspace))
 			projects = append(projects, &project{cfg: w.cfg, plan: plans[i], dir: filepath.FromSlash("/" + w.root()), from: w.from()})
 		}
 	}
 	l.Add(err)
 	return projects, l.Err()
+}
+
+// oneLine refuses folders whose path breaks a line. Paths go to standard output one a line, and to files that CI systems
+// read by the line: such a folder would say there what it likes.
+func oneLine(ws *cargo.Workspace) error {
+	breaks := func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) }
+	var l fault.List
+	dirs := []string{ws.Root}
+	for _, p := range ws.Packages {
+		dirs = append(dirs, p.Dir)
+	}
+	slices.Sort(dirs)
+	for _, dir := range slices.Compact(dirs) {
+		if dir = path.Join("/", ws.Base, dir); strings.ContainsFunc(dir, breaks) {
+			l.Addf(fmt.Sprintf("the folder %q cannot be built in", dir), "its path holds a control character or a line break, and lpipe prints paths one a line", "rename it")
+		}
+	}
+	return l.Err()
 }
 
 // member is the folder of the packages that the folder asked for means: itself, or that of the package it lies in.

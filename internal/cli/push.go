@@ -14,6 +14,7 @@ import (
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
 	"lpipe/internal/publish"
+	"lpipe/internal/redact"
 	"lpipe/internal/report"
 )
 
@@ -182,7 +183,7 @@ func (r *run) pushImage(ctx context.Context, p *project, l *plan.Lambda, out *re
 	for host, registry := range r.cfg.Registry {
 		registries[host] = publish.Registry{CA: registry.CA, HTTP: registry.HTTP}
 	}
-	pusher := &publish.Pusher{Logins: r.logins(), Registries: registries, Log: func(line string) { fmt.Fprintln(r.Err, "lpipe: "+line) }}
+	pusher := &publish.Pusher{Logins: r.logins(), Registries: registries, Log: func(line string) { fmt.Fprintln(r.Err, "lpipe: "+redact.Text(line)) }}
 	if err := pusher.Push(ctx, image, names); err != nil {
 		out.Image.Error = err.Error()
 		return err

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/agext/levenshtein"
+
+	"lpipe/internal/redact"
 )
 
 // Kind groups errors by what the caller of lpipe can do about them.
@@ -137,7 +139,7 @@ func Worst(err error) Kind {
 //	lpipe: why:   the certificate is valid for "buildkitd", not "build.internal"
 //	lpipe: fix:   set engine.tls.server-name = "buildkitd" in lpipe.toml
 //
-// Several lines in one sentence are indented under the first.
+// Several lines in one sentence are indented under the first. Passwords in addresses are hidden.
 func Print(w io.Writer, err error) {
 	for _, e := range Parts(err) {
 		var f *Error
@@ -146,7 +148,7 @@ func Print(w io.Writer, err error) {
 			continue
 		}
 		if f.Output != "" {
-			fmt.Fprintln(w, strings.TrimRight(f.Output, "\n"))
+			fmt.Fprintln(w, redact.Text(strings.TrimRight(f.Output, "\n")))
 		}
 		line(w, "error: ", f.What)
 		line(w, "why:   ", f.why())
@@ -158,6 +160,7 @@ func line(w io.Writer, label, text string) {
 	if text == "" {
 		return
 	}
+	text = redact.Text(text)
 	const prefix = "lpipe: "
 	indent := "\n" + strings.Repeat(" ", len(prefix)+len(label))
 	fmt.Fprintf(w, "%s%s%s\n", prefix, label, strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", indent))

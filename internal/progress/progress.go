@@ -18,6 +18,8 @@ import (
 	"github.com/moby/buildkit/util/progress/progressui"
 	digest "github.com/opencontainers/go-digest"
 	"golang.org/x/term"
+
+	"lpipe/internal/redact"
 )
 
 // Modes are the displays that --progress chooses from: auto is tty on a terminal and plain elsewhere; quiet
@@ -228,7 +230,7 @@ func (d *Display) run(ctx context.Context, ui progressui.Display, heartbeat io.W
 	}
 }
 
-// observe remembers the status and renames its steps.
+// observe remembers the status, renames its steps, and hides passwords in all of its text.
 func (d *Display) observe(status *client.SolveStatus) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -255,6 +257,7 @@ func (d *Display) observe(status *client.SolveStatus) {
 		if engine := d.engines[v.Digest]; engine != "" {
 			name += " on " + engine
 		}
+		name, v.Error = redact.Text(name), redact.Text(v.Error)
 		s.raw, s.name, v.Name = v.Name, name, name
 		if d.mode == progressui.PlainMode && v.Error != "" && !strings.HasSuffix(v.Error, context.Canceled.Error()) {
 			// At its end the plain display repeats a random part of the output of each step with an error, and the
@@ -265,7 +268,17 @@ func (d *Display) observe(status *client.SolveStatus) {
 			v.Error = ""
 		}
 	}
+	for _, s := range status.Statuses {
+		s.ID, s.Name = redact.Text(s.ID), redact.Text(s.Name)
+	}
+	for _, w := range status.Warnings {
+		w.Short = []byte(redact.Text(string(w.Short)))
+		for i := range w.Detail {
+			w.Detail[i] = []byte(redact.Text(string(w.Detail[i])))
+		}
+	}
 	for _, l := range status.Logs {
+		l.Data = []byte(redact.Text(string(l.Data)))
 		s := d.step(l.Vertex)
 		s.log = append(s.log, l.Data...)
 		if over := len(s.log) - tail; over > 0 {

@@ -8,13 +8,15 @@ import (
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/util/progress/progressui"
 	digest "github.com/opencontainers/go-digest"
+
+	"lpipe/internal/redact"
 )
 
 // Say shows a line of lpipe's own between the steps, at once. Several goroutines may call it; once the display has
 // ended it does nothing.
 func (d *Display) Say(line string) {
 	select {
-	case d.said <- line:
+	case d.said <- redact.Text(line):
 	case <-d.done:
 	}
 }

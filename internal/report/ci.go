@@ -12,6 +12,7 @@ import (
 // Markdown writes the summary for the page of a CI job, such as GITHUB_STEP_SUMMARY. failed is what went wrong, ""
 // when nothing did.
 func Markdown(w io.Writer, s Summary, failed string) {
+	s = s.shown()
 	fmt.Fprint(w, "### lpipe\n\n| lambda | target | tests | zip | CodeSha256 | image |\n|---|---|---|---|---|---|\n")
 	for _, l := range s.Lambdas {
 		row := []string{l.Name, l.Target, "", "", "", ""}

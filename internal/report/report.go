@@ -7,8 +7,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
+
+	"lpipe/internal/redact"
 )
 
 // Version is the version of the JSON's shape.
@@ -66,8 +69,32 @@ type Tests struct {
 	Ignored int `json:"ignored"`
 }
 
+// shown is the summary as anybody may read it: text of others in it may hold passwords.
+func (s Summary) shown() Summary {
+	s.Engine, s.Notes, s.Warnings, s.Lambdas = redact.Text(s.Engine), texts(s.Notes), texts(s.Warnings), slices.Clone(s.Lambdas)
+	for i, l := range s.Lambdas {
+		l.Engine, l.Error = redact.Text(l.Engine), redact.Text(l.Error)
+		if l.Image != nil {
+			image := *l.Image
+			image.Error = redact.Text(image.Error)
+			l.Image = &image
+		}
+		s.Lambdas[i] = l
+	}
+	return s
+}
+
+func texts(all []string) []string {
+	all = slices.Clone(all)
+	for i := range all {
+		all[i] = redact.Text(all[i])
+	}
+	return all
+}
+
 // JSON writes the summary as one line.
 func JSON(w io.Writer, s Summary) error {
+	s = s.shown()
 	s.Version = Version
 	if s.Lambdas == nil {
 		s.Lambdas = []Lambda{} // a list, not null, for programs that iterate over it
@@ -77,6 +104,7 @@ func JSON(w io.Writer, s Summary) error {
 
 // Text writes the summary for a person.
 func Text(w io.Writer, s Summary) {
+	s = s.shown()
 	for _, l := range s.Lambdas {
 		if l.Error != "" {
 			fmt.Fprintf(w, "%s: no result: %s\n", l.Name, firstLine(l.Error))
