@@ -1,9 +1,15 @@
 package cli
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"lpipe/internal/git"
+	"lpipe/internal/solve"
+	"lpipe/internal/testparts"
 )
 
 func TestFindCheckout(t *testing.T) {
@@ -60,5 +66,53 @@ func TestFindCheckout(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s: got %+v, want %+v", name, got, c.want)
 		}
+	}
+}
+
+// TestARepositoryAmongTheFilesDecidesNothing: any commit can hold a bare repository, which says that it is on main.
+func TestARepositoryAmongTheFilesDecidesNothing(t *testing.T) {
+	top := t.TempDir()
+	testparts.Repository(t, top, "evil", map[string]string{"x": "x"})
+	evil := filepath.Join(top, "evil")
+	env := map[string]string{"PATH": os.Getenv("PATH"), "HOME": t.TempDir(), "CI": "true"}
+	a := &app{env: env}
+	if at := a.checkout(t.Context(), evil); at.branch != "" || at.sha != "" || at.main != "main" {
+		t.Errorf("it is taken for the checkout: %+v", at)
+	}
+
+	written := func() (int, []string) {
+		t.Helper()
+		r, request := cached(env, func(r *run) { r.cfg.CacheWrite, r.projects[0].dir = "main", evil }), &solve.Request{}
+		if err := r.caches(t.Context(), request); err != nil {
+			t.Fatal(err)
+		}
+		return len(request.CacheTo), r.notes
+	}
+	if n, notes := written(); n != 0 {
+		t.Errorf("it may write the cache of main: %d, %q", n, notes)
+	}
+	// The checkout around it is what counts.
+	for _, args := range [][]string{{"init", "--quiet", "--initial-branch=topic"}, {"remote", "add", "origin", evil}} {
+		if out, err := exec.Command("git", append([]string{"-C", top}, args...)...).CombinedOutput(); err != nil {
+			t.Fatal(string(out))
+		}
+	}
+	if at := a.checkout(t.Context(), evil); at.branch != "topic" || at.sha != "" {
+		t.Errorf("the checkout is %+v", at)
+	}
+	if n, _ := written(); n != 0 {
+		t.Error("it may write the cache of main")
+	}
+}
+
+// TestAnUnreadCheckoutIsSaid: without the branch the build has another cache, and images no name.
+func TestAnUnreadCheckoutIsSaid(t *testing.T) {
+	top := t.TempDir()
+	if err := os.Mkdir(filepath.Join(top, ".git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r, request := cached(map[string]string{"PATH": os.Getenv("PATH")}, func(r *run) { r.projects[0].dir = top }), &solve.Request{}
+	if err := r.caches(t.Context(), request); err != nil || len(r.notes) != 1 || !strings.Contains(r.notes[0], "cannot be read") {
+		t.Errorf("%v, %q", err, r.notes)
 	}
 }
