@@ -48,6 +48,7 @@ func TestMain(m *testing.M) {
 type project struct {
 	t    testing.TB
 	dir  string
+	home string   // of the user who runs lpipe
 	env  []string // beside a clean environment
 	repo string   // root of the bare repositories
 	sshd *testparts.SSHD
@@ -64,7 +65,7 @@ func newProject(t *testing.T) *project {
 			t.Fatalf("building lpipe: %v\n%s", err, out)
 		}
 	}
-	p := &project{t: t, dir: t.TempDir(), repo: t.TempDir()}
+	p := &project{t: t, dir: t.TempDir(), home: t.TempDir(), repo: t.TempDir()}
 	p.env = []string{
 		"LPIPE_ENGINE=embedded", "LPIPE_ENGINE_ROOT=" + parts.engine, "LPIPE_BASE=oci-layout://" + base,
 		"LPIPE_TARGET=x86_64-unknown-linux-gnu", "LPIPE_PROGRESS=plain",
@@ -93,7 +94,7 @@ func (p *project) lpipe(env []string, args ...string) (status int, output string
 	defer cancel()
 	cmd := exec.CommandContext(ctx, parts.program, args...)
 	cmd.Dir = p.dir
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.t.TempDir()}, append(p.env, env...)...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.home}, append(p.env, env...)...)
 	out, err := cmd.CombinedOutput()
 	p.t.Logf("lpipe %s\n%s", strings.Join(args, " "), out)
 	if cmd.ProcessState == nil {
@@ -139,7 +140,6 @@ type dependency struct {
 // crates makes the repositories of the dependencies, and the project's lambda, whose program calls name() of each.
 func (p *project) crates(deps ...*dependency) {
 	p.t.Helper()
-	var manifest, lock, calls, needs strings.Builder
 	for _, d := range deps {
 		files := map[string]string{
 			"Cargo.toml": fmt.Sprintf("[package]\nname = %q\nversion = \"0.3.0\"\nedition = \"2021\"\n", d.name),
@@ -149,6 +149,15 @@ func (p *project) crates(deps ...*dependency) {
 			files[name] = text
 		}
 		d.commit = testparts.Repository(p.t, p.repo, "org/"+d.name+".git", files)
+	}
+	p.lambda(deps...)
+}
+
+// lambda makes the project's lambda, whose program calls name() of each of the dependencies.
+func (p *project) lambda(deps ...*dependency) {
+	p.t.Helper()
+	var manifest, lock, calls, needs strings.Builder
+	for _, d := range deps {
 		url := p.sshd.URL("org/" + d.name + ".git")
 		key := ""
 		if name, value, ok := strings.Cut(strings.TrimPrefix(d.query, "?"), "="); ok {

@@ -32,6 +32,7 @@ import (
 type empty struct{ fsutil.FS }
 
 func (empty) Paths() []string { return nil }
+func (empty) Digest() string  { return "" }
 func (empty) Err() error      { return nil }
 
 // step runs a script in the base image with the mounts of the fetch stage, and returns what it wrote to /out/report and

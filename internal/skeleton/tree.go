@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -24,19 +23,19 @@ import (
 	"lpipe/internal/fault"
 )
 
-// baseSecond is the time of every file: 2001-09-09 01:46:40 UTC. It lies in the past, so that cargo never takes a
-// source for newer than what was compiled from it; the nanoseconds are taken from the content. BuildKit's receiver
-// compares size, time and mode alone, so a changed file must have another time, and an unchanged one the same on
-// every machine.
-const baseSecond = 1_000_000_000
+// modTime is the time of everything, in nanoseconds: 2001-09-09 01:46:40 UTC. It lies in the past, so that cargo never
+// takes a source for newer than what was compiled from it. It tells nothing of the content: BuildKit's receiver compares
+// size, time and mode alone, and two contents with equal ones can always be found. So whoever sends a tree has the engine
+// compare it with one of the same [Tree.Digest] only.
+const modTime = 1_000_000_000_000_000_000
 
-// Tree is a set of files with times that follow from their content. It is an [fsutil.FS], which BuildKit can be
-// sent from. It does not change once made and is safe for
-// concurrent use.
+// Tree is a set of files. It is an [fsutil.FS], which BuildKit can be sent from. It does not change once made and is
+// safe for concurrent use.
 type Tree struct {
 	files   *cargo.Files
 	entries map[string]*entry
 	order   []*entry // as sent
+	digest  string   // set by hash
 
 	mu  sync.Mutex
 	err fault.List // files that changed while they were sent
@@ -165,15 +164,9 @@ func (t *Tree) Largest(n int) []Folder {
 }
 
 // Digest returns a hash of all that is sent: paths, modes, links and contents.
-func (t *Tree) Digest() string {
-	h := sha256.New()
-	for _, e := range t.sorted() {
-		fmt.Fprintf(h, "%q %o %q %x\n", e.path, e.mode, e.link, e.sum)
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
+func (t *Tree) Digest() string { return t.digest }
 
-// hash reads every file once, several at a time, and returns those that cannot be read.
+// hash reads every file once, several at a time, sets the digest, and returns the files that cannot be read.
 func (t *Tree) hash() []problem {
 	var (
 		work = make(chan *entry)
@@ -205,6 +198,11 @@ func (t *Tree) hash() []problem {
 	}
 	close(work)
 	wait.Wait()
+	h := sha256.New()
+	for _, e := range t.sorted() {
+		fmt.Fprintf(h, "%q %o %q %x\n", e.path, e.mode, e.link, e.sum)
+	}
+	t.digest = hex.EncodeToString(h.Sum(nil))
 	return bad
 }
 
@@ -225,42 +223,6 @@ func (t *Tree) sorted() []*entry {
 		slices.SortFunc(t.order, func(a, b *entry) int { return fsutil.ComparePath(a.path, b.path) })
 	}
 	return t.order
-}
-
-// time returns nanoseconds since 1970. Folders and links have the base second itself: what they hold is compared
-// by name.
-func (t *Tree) time(e *entry) int64 {
-	if !e.mode.IsRegular() {
-		return baseSecond * 1_000_000_000
-	}
-	nanos := int64(binary.BigEndian.Uint64(e.sum[:8]) % 1_000_000_000)
-	return (baseSecond+t.generated(e.path))*1_000_000_000 + nanos
-}
-
-// generated returns the seconds by which a file that is made from others, and committed beside them, is newer than
-// those: make compares times down to the nanosecond, and with files of one second it would try to make them again,
-// with autotools, bison or flex, which the image does not have.
-func (t *Tree) generated(name string) int64 {
-	switch base := path.Base(name); base {
-	case "aclocal.m4":
-		return 1
-	case "configure", "Makefile.in", "config.h.in":
-		return 2
-	case "stamp-vti", "version.texi":
-		return 3
-	}
-	stem, ext := strings.TrimSuffix(name, path.Ext(name)), path.Ext(name)
-	switch ext {
-	case ".info":
-		return 4
-	case ".c", ".h", ".cc", ".hh", ".cpp", ".hpp":
-		for _, grammar := range []string{".y", ".l", ".yy", ".ll", ".ypp", ".lpp"} {
-			if t.entries[stem+grammar] != nil {
-				return 1
-			}
-		}
-	}
-	return 0
 }
 
 // Walk calls fn for the entries at and below target, in the order in which BuildKit receives them. Their
@@ -297,7 +259,7 @@ func (t *Tree) Walk(ctx context.Context, target string, fn fs.WalkDirFunc) error
 }
 
 func (t *Tree) stat(e *entry) *types.Stat {
-	s := &types.Stat{Path: e.path, Mode: uint32(e.mode), ModTime: t.time(e), Linkname: e.link}
+	s := &types.Stat{Path: e.path, Mode: uint32(e.mode), ModTime: modTime, Linkname: e.link}
 	if e.mode.IsRegular() {
 		s.Size = e.size
 	}
@@ -341,8 +303,8 @@ func (t *Tree) changed(e *entry, cause error) {
 	t.err.Addf(shown(e.path)+" was changed during the build", why, "run it again")
 }
 
-// sending reads a file and compares it with its digest at the end. The receiver has the time of the content that was
-// expected; so that it never takes another of the same size for that one, such a file is sent with a byte too many.
+// sending reads a file and compares it with its digest at the end. The receiver keeps what it got under the digest of the
+// tree; so that it never takes another file of the same size for the one expected, that is sent with a byte too many.
 type sending struct {
 	io.ReadCloser
 	tree  *Tree

@@ -20,6 +20,8 @@ type tree struct {
 
 func (t *tree) Paths() []string { return []string{t.name} }
 
+func (t *tree) Digest() string { return t.name }
+
 func (*tree) Err() error { return nil }
 
 func TestContextsAreSentOnce(t *testing.T) {

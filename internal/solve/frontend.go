@@ -34,10 +34,13 @@ func (f *frontend) convert(ctx context.Context, j *Job, stage string) (client.So
 	// An empty main context: without one the frontend would ask the session for a .dockerignore.
 	inputs := map[string]llb.State{"context": llb.Scratch()}
 	for name, mount := range j.mounts {
+		// The engine keeps what it was sent under the hint, and by size and time it is told the difference to what is
+		// sent the next time. Two files can have equal ones, so it never compares trees that are not the same.
+		hint := j.SharedKey + ":" + mount + ":" + j.Contexts[name].Digest()
 		opts["context:"+name] = "input:" + name
 		inputs[name] = llb.Local(mount,
 			llb.SessionID(f.gateway.BuildOpts().SessionID),
-			llb.SharedKeyHint(j.SharedKey+":"+mount),
+			llb.SharedKeyHint(hint),
 			llb.WithCustomName("[context] "+mount))
 	}
 	if j.Base != nil {

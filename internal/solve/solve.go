@@ -39,7 +39,7 @@ type Job struct {
 	Dockerfile []byte             // of package dockerfile
 	Stage      string             // the stage to build: dockerfile.StageLambda, StageBootstrap or StageTest
 	Kind, Bin  string             // the program, as the Dockerfile's arguments
-	SharedKey  string             // tells this user and workspace from others, so their contexts never mix
+	SharedKey  string             // tells this user and workspace from others, who cannot guess it; their contexts never mix
 	Contexts   map[string]Context // by the names of package dockerfile; one value for all jobs that share it
 	Base       *Layout            // the base image when it is an OCI layout
 	Files      []string           // what to read of the stage, by path: at least one, each below 16 MiB
@@ -54,6 +54,7 @@ type Job struct {
 type Context interface {
 	fsutil.FS
 	Paths() []string // of all files, sorted
+	Digest() string  // of all that is sent
 	Err() error      // what went wrong while it was sent; what was built from it must not be used
 }
 
@@ -235,7 +236,6 @@ func contexts(jobs []*Job) (map[string]fsutil.FS, map[string]content.Store, erro
 		j.mounts = map[string]string{}
 		for name, tree := range j.Contexts {
 			if names[tree] == "" {
-				// The engine keeps what it was sent under this name, and is sent the difference the next time.
 				// No name of a lambda has a colon, so "api/arm64" and "api-arm64" are never taken for each other.
 				names[tree] = name + "-" + strings.ReplaceAll(j.Label, "/", ":")
 				mounts[names[tree]] = tree
