@@ -201,9 +201,7 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 
-	if secret := warm(r.cfg, r.noCache, choices, request); secret != nil {
-		r.secrets[dockerfile.SecretWarm] = secret
-	}
+	r.warm(choices, request)
 	display, err := progress.Start(ctx, progress.Options{Out: r.Err, Mode: r.cfg.Progress, Rename: dockerfile.Title})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -23,9 +24,16 @@ type project struct {
 	from string // the folder that lpipe.toml was looked for from, as the disk has it
 }
 
-// sharedKey keeps the contexts of this user and workspace apart from all others on the engine: nobody else can tell it.
+// sharedKey keeps the contexts of this user and workspace apart from all others on the engine, also from those of another
+// machine with the same home folder: nobody else can guess it.
 func (p *project) sharedKey(key userkey.Key) string {
-	return "lpipe-" + hex.EncodeToString(key.Derive("contexts", p.dir))
+	host, _ := os.Hostname()
+	return "lpipe-" + hex.EncodeToString(key.Derive("contexts", host, p.dir))
+}
+
+// warmOwner keeps the compiled dependencies of this user and workspace apart from all others: nobody else can guess it.
+func (p *project) warmOwner(key userkey.Key) string {
+	return hex.EncodeToString(key.Derive("warm", p.dir))
 }
 
 // part is a lambda of one of several projects.

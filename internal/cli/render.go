@@ -16,10 +16,10 @@ func (a *app) renderCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "render [NAME|PATH ...]",
 		Short: "Print the Dockerfile that would be solved",
-		Long: `Print the Dockerfile that "lpipe build" would solve, byte for byte. With --contexts, print its other inputs
-instead: each named context with its files, the build arguments, and the stage. With --pin, ask the engine for the
-digest of the base image and write it into lpipe.toml: from then on every build has that one, and where it was built
-before, it builds with the registry down.`,
+		Long: `Print the Dockerfile that "lpipe build" would solve, byte for byte but for the id of what it keeps for you alone (warm).
+With --contexts, print its other inputs instead: each named context with its files, the build arguments, and the stage.
+With --pin, ask the engine for the digest of the base image and write it into lpipe.toml: from then on every build has
+that one, and where it was built before, it builds with the registry down.`,
 	}
 	settings := settingFlags(cmd.Flags())
 	contexts := cmd.Flags().Bool("contexts", false, "list the other inputs of the build")

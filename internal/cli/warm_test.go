@@ -3,35 +3,44 @@ package cli
 import (
 	"testing"
 
-	"github.com/moby/buildkit/client"
-
 	"lpipe/internal/config"
-	"lpipe/internal/dockerfile"
 	"lpipe/internal/engine"
-	"lpipe/internal/solve"
+	"lpipe/internal/userkey"
 )
 
-func TestCompiledDependenciesAreKeptForThisMachineAlone(t *testing.T) {
-	local, socket := engine.Choice{Kind: engine.Embedded, Address: "/var/lib/lpipe"}, engine.Choice{Kind: engine.Docker, Address: "unix:///run/docker.sock"}
-	export := []client.CacheOptionsEntry{{Type: "local"}}
+func TestCompiledDependenciesAreKeptForThisUserAlone(t *testing.T) {
+	local := engine.Choice{Kind: engine.Embedded, Address: "/var/lib/lpipe"}
+	at := func(kind engine.Kind, address string) []engine.Choice {
+		return []engine.Choice{local, {Kind: kind, Address: address}}
+	}
 	for name, c := range map[string]struct {
-		cfg     config.Config
-		noCache bool
-		to      []client.CacheOptionsEntry
-		engines []engine.Choice
-		want    string
+		ci          string
+		writesCache bool
+		forgets     bool
+		engines     []engine.Choice
+		want        bool
 	}{
-		"at home":               {cfg: config.Config{Warm: true}, engines: []engine.Choice{local}, want: dockerfile.WarmKeep},
-		"Docker here":           {cfg: config.Config{Warm: true}, engines: []engine.Choice{socket}, want: dockerfile.WarmKeep},
-		"without the cache":     {cfg: config.Config{Warm: true}, noCache: true, engines: []engine.Choice{local}, want: dockerfile.WarmFresh},
-		"turned off":            {engines: []engine.Choice{local}},
-		"in CI":                 {cfg: config.Config{Warm: true, CI: "GitLab CI"}, engines: []engine.Choice{local}},
-		"with a cache to write": {cfg: config.Config{Warm: true}, to: export, engines: []engine.Choice{local}},
-		"one engine elsewhere":  {cfg: config.Config{Warm: true}, engines: []engine.Choice{local, {Kind: engine.Address, Address: "tcp://build.example.com:1234"}}},
-		"Docker elsewhere":      {cfg: config.Config{Warm: true}, engines: []engine.Choice{{Kind: engine.Docker, Address: "ssh://me@build.example.com"}}},
+		"at home":               {engines: []engine.Choice{local}, want: true},
+		"in CI":                 {ci: "GitLab CI", engines: []engine.Choice{local}},
+		"with a cache to write": {writesCache: true, engines: []engine.Choice{local}},
+		"without a secret":      {forgets: true, engines: []engine.Choice{local}},
+		"elsewhere":             {engines: at(engine.Address, "tcp://build.example.com:1234")},
+		"buildkitd here":        {engines: at(engine.Address, "unix:///run/buildkit/buildkitd.sock")},
+		"Docker here":           {engines: at(engine.Docker, "unix:///run/docker.sock")},
+		"Docker elsewhere":      {engines: at(engine.Docker, "ssh://me@build.example.com")},
+		"a container here":      {engines: at(engine.Address, "docker-container://buildkit")},
 	} {
-		if got := warm(&c.cfg, c.noCache, c.engines, &solve.Request{CacheTo: c.to}); string(got) != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
+		if why := neverWarm(&config.Config{CI: c.ci}, !c.forgets, c.engines, c.writesCache); (why == "") != c.want {
+			t.Errorf("%s: %q", name, why)
 		}
+	}
+}
+
+func TestKeptDependenciesHaveOneOwner(t *testing.T) {
+	a, b := &project{dir: "/home/me/api"}, &project{dir: "/home/me/other/api"}
+	one, _ := userkey.Load(map[string]string{"HOME": t.TempDir()})
+	two, _ := userkey.Load(map[string]string{"HOME": t.TempDir()})
+	if a.warmOwner(one) == b.warmOwner(one) || a.warmOwner(one) == a.warmOwner(two) || a.warmOwner(one) != (&project{dir: a.dir}).warmOwner(one) {
+		t.Error(a.warmOwner(one), b.warmOwner(one), a.warmOwner(two))
 	}
 }

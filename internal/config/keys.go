@@ -68,7 +68,7 @@ var table = slices.Concat(
 	under("build.", buildKeys),
 	[]key{
 		{name: "build.features-per-lambda", kind: toggle, initial: []string{"false"}, meaning: "whether each package is compiled with the features that it alone asks for, and not with those of all lambdas of the workspace; its dependencies are then compiled for it alone"},
-		{name: "build.warm", kind: toggle, initial: []string{"true"}, meaning: "whether the engine keeps compiled dependencies, so that a new version of one compiles that one again and not all; never in CI, with a cache to write, or on an engine elsewhere"},
+		{name: "build.warm", kind: toggle, initial: []string{"true"}, meaning: "whether the engine keeps compiled dependencies, so that a new version of one compiles that one again and not all; for this user and project alone; never in CI, with a cache to write, or on any engine but the embedded one, which others may use"},
 	},
 	under("lambda.*.", []key{
 		{name: "package", check: checkName, meaning: "the cargo package, where several have a binary of one name"},

@@ -1,7 +1,7 @@
 // Package dockerfile renders Dockerfile.tmpl for one variant of a build.
 //
 // Rendering is pure and its text depends on nothing of the host: a laptop and a CI job get equal bytes, and so
-// equal cache keys. Each value that reaches a command is quoted, so no value can change the structure; values
+// equal cache keys. [OwnWarm] changes only what is no part of them. Each value that reaches a command is quoted, so no value can change the structure; values
 // that cannot be quoted (a newline, NUL, other than UTF-8) are refused.
 package dockerfile
 
@@ -56,6 +56,16 @@ const (
 	WarmKeep   = "keep"
 	WarmFresh  = "fresh"
 )
+
+// warmMount is the line that mounts what the deps stage keeps. No value of a project can begin a line.
+var warmMount = regexp.MustCompile(`(?m)^    --mount=type=cache,id=lpipe-warm-[0-9a-f]+`)
+
+// OwnWarm returns the text with a cache mount for the deps stage that only this owner has: who knows the owner knows the
+// mount, so it is secret. BuildKit leaves the id of a cache mount out of the step's cache key, so builds of all owners,
+// and those that keep nothing, find each other's steps.
+func OwnWarm(text []byte, owner string) []byte {
+	return warmMount.ReplaceAll(text, []byte("${0}-"+owner))
+}
 
 // FileReceipt, FileBootstrap and FileTests are what the last stage holds.
 const (
@@ -134,12 +144,12 @@ func numbered(name string, i int) string {
 }
 
 // WarmID is the cache mount that keeps compiled dependencies, "" for none. Builds with other settings have another, so
-// that they do not replace each other's; BuildKit leaves it out of the step's cache key.
+// that they do not replace each other's.
 func (v view) WarmID() string {
-	if v.Warm == "" {
+	if !v.Warm {
 		return ""
 	}
-	settings := []any{v.Warm, v.Base(), v.Packages, v.Channel, v.Components, v.Dir, v.Target, v.Profile, v.Features, v.Alone, v.NoDefaultFeatures, v.Env}
+	settings := []any{v.Base(), v.Packages, v.Channel, v.Components, v.Dir, v.Target, v.Profile, v.Features, v.Alone, v.NoDefaultFeatures, v.Env}
 	return fmt.Sprintf("lpipe-warm-%.8x", sha256.Sum256(fmt.Appendf(nil, "%q", settings)))
 }
 

@@ -80,11 +80,11 @@ var variants = map[string]*plan.Variant{
 		v.Alone = []string{"api", "fleet-bikes", "shared"}
 		v.Features = []string{"api/with-lambda"}
 		v.NoDefaultFeatures = true
-		v.Warm = "api"
+		v.Warm = true
 	}),
 	"git-over-https": variant(func(v *plan.Variant) { v.Git = true }),
 	"git-over-ssh":   variant(func(v *plan.Variant) { v.Git, v.SSH = true, true }),
-	"warm":           variant(func(v *plan.Variant) { v.Warm = "report" }),
+	"warm":           variant(func(v *plan.Variant) { v.Warm = true }),
 	"network":        variant(func(v *plan.Variant) { v.AllowNetwork = true }),
 }
 

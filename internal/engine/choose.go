@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"lpipe/internal/fault"
@@ -29,12 +28,6 @@ type Choice struct {
 	Why     string   // the setting that decided, such as "BUILDKIT_HOST"
 	Skipped []string // which better engines were passed over, and why
 	tls     tlsFiles
-}
-
-// Elsewhere reports whether the engine runs on another machine, which it may serve for others too.
-func (c Choice) Elsewhere() bool {
-	scheme, _, _ := strings.Cut(c.Address, "://")
-	return slices.Contains([]string{"tcp", "http", "https", "ssh", "kube-pod"}, scheme)
 }
 
 // Choose decides which engine a run uses, and starts none. In this order:

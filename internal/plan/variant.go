@@ -36,8 +36,8 @@ type Variant struct {
 	Git               bool  // Cargo.lock names git repositories
 	SSH               bool  // some of them are fetched over SSH
 
-	// Warm is the name under which an engine may keep the compiled dependencies for the next build; "" where it must not.
-	Warm string
+	// Warm is set where an engine may keep the compiled dependencies for the next build.
+	Warm bool
 
 	// Libs are the local libraries of these lambdas, compiled once for all of them, in steps: each set holds the one before,
 	// which other lambdas may share.

@@ -91,7 +91,7 @@ FROM toolchain AS compiler
 FROM compiler AS deps
 RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
-    --mount=type=cache,id=lpipe-warm-81bca1615acac063,sharing=private,target=/warm \
+    --mount=type=cache,id=lpipe-warm-3a8a55833fdbce70,sharing=private,target=/warm \
     --mount=type=secret,id=lpipe-warm,target=/run/lpipe-warm \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
@@ -99,9 +99,12 @@ cd /src
 # /warm keeps what the last build compiled; cargo tells what of it still holds, by versions and revisions. Of these cargo
 # is not told: another image, environment or configuration, and another crate under one version. So each has a sum in
 # /warm/fit, and one that changed makes everything compile again. Whether to use /warm comes as a secret, which is none,
-# since only that is no part of any cache key: a laptop and CI have one text, and CI does not use it.
+# since that is no part of any cache key: a laptop and CI have one text, and CI does not use it. Nor is the id of the mount:
+# where /warm is used, lpipe adds to it what nobody can guess, so that no other user and no other project has this one.
 warm=$(cat /run/lpipe-warm 2>/dev/null || :)
-if [ -n "$warm" ]; then
+if [ -z "$warm" ]; then
+  find /warm -mindepth 1 -delete # of this one others have the id, and their build scripts may have left something
+else
   stubs='s|  /.*/lib\.rs$||; s|  /.*/build\.rs$||'
   {
     { cat /toolchain; env; find /src -type f ! -name Cargo.toml ! -name Cargo.lock -exec sha256sum {} + | sed "$stubs"; } | sort -u | sha256sum
