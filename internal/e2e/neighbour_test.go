@@ -65,16 +65,16 @@ func TestNoContextIsTakenForAnother(t *testing.T) {
 	}
 }
 
-// neighbours are projects that are called like p and have the crate "one" alone: another folder of the same user, and the
+// neighbours are projects that are called like p and have the dependency alone: another folder of the same user, and the
 // same folder for another user.
-func neighbours(t *testing.T, p *project, one *dependency) map[string]*project {
+func neighbours(t *testing.T, p *project, d *dependency) map[string]*project {
 	other := *p
 	other.dir = t.TempDir()
 	user := *p
 	user.home = t.TempDir()
 	all := map[string]*project{"another project": &other, "another user": &user}
 	for name, n := range all {
-		n.lambda(one)
+		n.lambda(d)
 		manifest, err := os.ReadFile(filepath.Join(n.dir, "Cargo.toml"))
 		if err != nil {
 			t.Fatal(err)
@@ -131,7 +131,7 @@ func TestNoBuildScriptSeesWhatAnotherProjectKeeps(t *testing.T) {
 			key := newKey(t)
 			p := newProject(t)
 			p.serve(key)
-			one := &dependency{name: "one", files: map[string]string{
+			files := map[string]string{
 				"build.rs": `fn main() {
     let before = std::path::Path::new("/warm/planted").exists();
     std::fs::write("/warm/planted", "").unwrap();
@@ -139,11 +139,13 @@ func TestNoBuildScriptSeesWhatAnotherProjectKeeps(t *testing.T) {
 }
 `,
 				"src/lib.rs": "pub fn name() -> &'static str { env!(\"BEFORE\") }\n",
-			}}
-			p.crates(one)
+			}
+			one, two := &dependency{name: "one", files: files}, &dependency{name: "two", files: files}
+			p.crates(one, two)
+			p.lambda(one)
 			p.env = append(p.env, agent(t, key), setting)
 			p.succeeds(nil, "build")
-			for name, n := range neighbours(t, p, one) {
+			for name, n := range neighbours(t, p, two) {
 				n.succeeds(nil, "build")
 				if got := n.run(); got != "false\n" {
 					t.Errorf("%s has a file of the first: %s", name, got)
