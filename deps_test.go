@@ -48,14 +48,15 @@ var lpipeMap = map[string]row{
 		imports: in("internal/redact", "github.com/agext/levenshtein"),
 		why:     "everything imports it, so of lpipe it imports only what hides passwords", pure: true,
 	},
+	"internal/disk":  {imports: in("internal/fault"), why: "which files a project may use is decided in one place, whatever they are for", pure: true},
 	"internal/config": {
-		imports: in("internal/fault", "cache", "github.com/distribution/reference", "github.com/pelletier/go-toml/v2"),
+		imports: in("internal/disk", "internal/fault", "cache", "github.com/distribution/reference", "github.com/pelletier/go-toml/v2"),
 		why:     "it says what the user wrote; whether a lambda or an engine exists is for their packages", pure: true,
 	},
-	"internal/cargo": {imports: in("internal/fault", "github.com/pelletier/go-toml/v2"), why: "it reads a project as cargo does, whatever lpipe.toml says", pure: true},
+	"internal/cargo": {imports: in("internal/disk", "internal/fault", "github.com/pelletier/go-toml/v2"), why: "it reads a project as cargo does, whatever lpipe.toml says", pure: true},
 	"internal/plan":  {imports: in("internal/config", "internal/cargo", "internal/fault"), why: "configuration and workspace in, lambdas out", pure: true},
 	"internal/skeleton": {
-		imports: in("internal/cargo", "internal/plan", "internal/fault", "github.com/pelletier/go-toml/v2", "github.com/moby/patternmatcher", "github.com/tonistiigi/fsutil"),
+		imports: in("internal/cargo", "internal/disk", "internal/plan", "internal/fault", "github.com/pelletier/go-toml/v2", "github.com/moby/patternmatcher", "github.com/tonistiigi/fsutil"),
 		why:     "a tree of files in memory, in the shape in which BuildKit's client sends one (fsutil)", pure: true,
 	},
 	"internal/dockerfile": {imports: in(".", "internal/config", "internal/plan", "internal/fault"), why: "a plan in, text out", pure: true},

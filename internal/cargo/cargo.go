@@ -10,17 +10,18 @@
 package cargo
 
 import (
-	"io/fs"
 	"path"
 	"strings"
+
+	"lpipe/internal/disk"
 )
 
 // Workspace is a cargo project: one package or several that share a lock file.
 type Workspace struct {
-	FS   fs.FS  // as given to Load
-	Base string // the base, relative to FS
-	Root string // the folder with the lock file, relative to Base; "." when equal
-	Dir  string // the folder that Load was asked for, relative to Base
+	FS   *disk.View // the disk as given to Load, within what this project may use
+	Base string     // the base, relative to FS
+	Root string     // the folder with the lock file, relative to Base; "." when equal
+	Dir  string     // the folder that Load was asked for, relative to Base
 
 	Manifest  *Manifest   // of Root
 	Packages  []*Package  // every local package, sorted by Dir
@@ -63,6 +64,8 @@ type Package struct {
 	// relative to Base. Wide is set when they reach out in a way that cannot be read off them: it quotes the place.
 	Outside []string
 	Wide    string
+	// Beyond are the places of its sources that include a file outside of the project, in words.
+	Beyond []string
 	// Entangled is set when its library, tests, build script or macros may read the sources of a package's programs while
 	// they are compiled: it quotes the place.
 	Entangled string

@@ -1,11 +1,12 @@
 package cargo
 
 import (
-	"io/fs"
 	"maps"
 	"path"
 	"slices"
 	"strings"
+
+	"lpipe/internal/disk"
 )
 
 // Config is what lpipe must know of cargo's configuration files: those in .cargo folders from the workspace's
@@ -47,7 +48,7 @@ type configFile struct {
 // config reads the configuration that cargo would use in dir.
 func (l *loader) config(dir string) Config {
 	c := Config{TargetRustflags: map[string][]string{}, Sources: map[string]ConfigSource{}, Env: map[string]ConfigEnv{}}
-	for _, at := range l.upwards(dir) {
+	for _, at := range l.fsys.Up(dir) {
 		if l.isDir(path.Join(at, ".cargo/registry")) || l.isDir(path.Join(at, ".cargo/bin")) {
 			continue // cargo's home, in a home folder that is a repository
 		}
@@ -66,28 +67,12 @@ func (l *loader) config(dir string) Config {
 	return c
 }
 
-// upwards returns dir and the folders above it, up to the root of the repository, which has a .git. Without a
-// repository it is dir alone: what lies above is somebody else's.
-func (l *loader) upwards(dir string) []string {
-	var all []string
-	for at := dir; ; at = path.Dir(at) {
-		all = append(all, at)
-		if _, err := fs.Stat(l.fsys, path.Join(at, ".git")); err == nil {
-			return all
-		}
-		if at == "." || strings.HasPrefix(at, "..") {
-			return all[:1]
-		}
-	}
-}
-
 func (l *loader) configFile(c *Config, name, base string) {
 	if slices.ContainsFunc(c.files, func(f configFile) bool { return f.name == name }) {
 		return
 	}
-	data, err := fs.ReadFile(l.fsys, name)
-	if err != nil {
-		l.unreadable(name, err)
+	data, ok := l.read(name)
+	if !ok {
 		return
 	}
 	doc, err := parse(l.show(name), data, "")
@@ -156,22 +141,22 @@ func (l *loader) merge(c *Config, f configFile) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(d.tree)) {
 		if key != "alias" {
-			l.extra(c, f, d.tree[key])
+			l.extra(c, f, d.tree[key], key)
 		}
 	}
 }
 
 // extra finds files that the configuration names: a linker, a wrapper, a linker script inside a flag. They are
 // found by trying every word of every string, so that no key is forgotten.
-func (l *loader) extra(c *Config, f configFile, v any) {
+func (l *loader) extra(c *Config, f configFile, v any, key ...string) {
 	switch v := v.(type) {
 	case table:
 		for _, k := range slices.Sorted(maps.Keys(v)) {
-			l.extra(c, f, v[k])
+			l.extra(c, f, v[k], append(slices.Clip(key), k)...)
 		}
 	case []any:
 		for _, e := range v {
-			l.extra(c, f, e)
+			l.extra(c, f, e, key...)
 		}
 	case string:
 		for _, w := range strings.FieldsFunc(v, func(r rune) bool { return strings.ContainsRune(" \t\n=,:", r) }) {
@@ -179,13 +164,33 @@ func (l *loader) extra(c *Config, f configFile, v any) {
 				if w == "" || path.IsAbs(w) {
 					continue
 				}
-				for _, base := range []string{f.base, l.root.dir} {
-					if name := path.Join(base, w); l.isFile(name) && !slices.Contains(c.Extra, name) {
-						c.Extra = append(c.Extra, name)
-					}
-				}
+				l.word(c, f, w, key)
 			}
 		}
+	}
+}
+
+// word takes the file that a word of the configuration names, relative to the folder above .cargo or to the
+// workspace's root. What is a file outside of the project by both is refused; folders are never taken by a word.
+func (l *loader) word(c *Config, f configFile, w string, key []string) {
+	var outside *disk.OutsideError
+	found := false
+	for _, base := range []string{f.base, l.root.dir} {
+		name := path.Join(base, w)
+		info, err := l.fsys.Stat(name)
+		if out := disk.Outside(err); out != nil && out.Info != nil && !out.Info.IsDir() {
+			outside = out
+		}
+		if err != nil || info.IsDir() {
+			continue
+		}
+		found = true
+		if !slices.Contains(c.Extra, name) {
+			c.Extra = append(c.Extra, name)
+		}
+	}
+	if outside != nil && !found {
+		l.report(f.doc.at(key...)+" names "+quote(w)+", which is outside of the project", outside.Error(), outside.Fix())
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"io"
 	"io/fs"
 	"sync"
+
+	"lpipe/internal/disk"
 )
 
 // Files reads the files of a base and remembers their digests, so that a file is read once however many contexts
@@ -42,7 +44,11 @@ func (f *Files) Sum(name string) ([sha256.Size]byte, error) {
 		}
 		defer r.Close()
 		h := sha256.New()
-		if _, s.err = io.Copy(h, r); s.err == nil {
+		info, err := r.Stat()
+		if err == nil {
+			_, err = io.Copy(h, io.LimitReader(r, info.Size()+1)) // one that grows may have no end
+		}
+		if s.err = err; err == nil {
 			h.Sum(s.sum[:0])
 		}
 	})
@@ -51,7 +57,7 @@ func (f *Files) Sum(name string) ([sha256.Size]byte, error) {
 
 // Read returns the content of a small file and remembers its digest.
 func (f *Files) Read(name string) ([]byte, error) {
-	data, err := fs.ReadFile(f.fsys, name)
+	data, err := disk.Read(f.fsys, name, maxFile)
 	if err == nil {
 		f.know(name, sha256.Sum256(data))
 	}

@@ -9,14 +9,16 @@ import (
 	"slices"
 	"strings"
 
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 )
 
 // loader reads one project. Its paths are relative to fsys until place moves them to the base.
 type loader struct {
-	fsys      fs.FS
-	dir       string // the folder asked for
-	from      string // the folder that paths in messages start at
+	disk      disk.Disk
+	fsys      *disk.View // of this project
+	dir       string     // the folder asked for
+	from      string     // the folder that paths in messages start at
 	manifests map[string]*Manifest
 	packages  map[string]*Package
 	reported  map[string]bool
@@ -31,26 +33,17 @@ type loader struct {
 // Load reads the workspace that the package or workspace in dir belongs to. fsys is rooted high enough to see
 // parents and siblings, usually os.DirFS("/"); dir is slash-separated and relative to it. As with cargo, dir may
 // be a folder below the package's. All mistakes are reported at once, as usage faults, with paths that start at dir.
-func Load(fsys fs.FS, dir string) (*Workspace, error) { return LoadFrom(fsys, dir, dir) }
+func Load(fsys fs.FS, dir string) (*Workspace, error) {
+	return LoadFrom(disk.Disk{FS: fsys}, dir, dir)
+}
 
 // LoadFrom is [Load] for a person in the folder from: there paths in messages start.
-func LoadFrom(fsys fs.FS, dir, from string) (*Workspace, error) {
-	l := &loader{
-		fsys: fsys, dir: path.Clean(dir), from: path.Clean(from), manifests: map[string]*Manifest{},
-		packages: map[string]*Package{}, reported: map[string]bool{}, sums: map[string][sha256.Size]byte{},
+func LoadFrom(d disk.Disk, dir, from string) (*Workspace, error) {
+	l, current, err := locate(d, dir, from)
+	if err != nil {
+		return nil, err
 	}
-	current := l.nearest()
-	if current == nil {
-		if err := l.errs.Err(); err != nil {
-			return nil, err
-		}
-		return nil, l.noManifest()
-	}
-	l.root = l.findRoot(current)
-	if l.root == nil {
-		l.root = current
-	}
-	w := &Workspace{FS: fsys, Dir: l.dir, Root: l.root.dir, Manifest: l.root}
+	w := &Workspace{FS: l.fsys, Dir: l.dir, Root: l.root.dir, Manifest: l.root}
 	members := l.members(w)
 	if l.errs.Err() == nil && len(members) == 0 {
 		l.errs.Addf(l.show(l.root.Path)+" names no package", "the workspace has no members", "add the packages' folders to workspace.members")
@@ -70,17 +63,77 @@ func LoadFrom(fsys fs.FS, dir, from string) (*Workspace, error) {
 	return w, l.errs.Err()
 }
 
-// nearest returns the manifest in the folder asked for or in the closest one above it.
-func (l *loader) nearest() *Manifest {
-	for dir := l.dir; ; dir = path.Dir(dir) {
-		m := l.manifest(dir)
-		if m != nil || l.errs.Err() != nil {
-			return l.checked(m)
+// Root returns the folder of the workspace that dir belongs to, dir itself where that is none.
+func Root(d disk.Disk, dir string) string {
+	l, _, err := locate(d, dir, dir)
+	if err != nil {
+		return dir
+	}
+	return l.root.dir
+}
+
+// locate finds the manifest of the package that dir lies in, and the root of its workspace. From there on the loader
+// sees no more of the disk than the project may use.
+func locate(d disk.Disk, dir, from string) (l *loader, current *Manifest, err error) {
+	l = &loader{
+		disk: d, dir: path.Clean(dir), from: path.Clean(from), manifests: map[string]*Manifest{},
+		packages: map[string]*Package{}, reported: map[string]bool{}, sums: map[string][sha256.Size]byte{},
+	}
+	if l.fsys, err = search(d, l.dir); err != nil {
+		return nil, nil, err
+	}
+	current = l.nearest()
+	if current == nil {
+		if err := l.errs.Err(); err != nil {
+			return nil, nil, err
 		}
-		if dir == "." {
-			return nil
+		return nil, nil, l.noManifest()
+	}
+	if l.root = l.findRoot(current); l.root == nil {
+		l.root = current
+		l.claimed(current)
+	}
+	l.fsys.Settle(l.root.dir)
+	// What was read in search of the root may turn out to lie beyond it.
+	for dir, m := range l.manifests {
+		if m != nil && !l.fsys.Holds(m.Path) {
+			delete(l.manifests, dir)
 		}
 	}
+	if l.manifest(l.root.dir) == nil {
+		return nil, nil, l.errs.Err()
+	}
+	return l, current, nil
+}
+
+// search is the view in which the workspace of dir is looked for: without a repository, up to the topmost folder with a
+// manifest, as cargo does.
+func search(d disk.Disk, dir string) (*disk.View, error) {
+	v, err := d.View(dir)
+	if err != nil || v.Repository() != "" {
+		return v, err
+	}
+	top := dir
+	for at := dir; fs.ValidPath(at); at = path.Dir(at) {
+		if isManifest(d.FS, at) {
+			top = at
+		}
+		if at == "." {
+			break
+		}
+	}
+	v.Settle(top)
+	return v, nil
+}
+
+// nearest returns the manifest in the folder asked for or in the closest one above it.
+func (l *loader) nearest() *Manifest {
+	for _, dir := range l.fsys.Up(l.dir) {
+		if m := l.manifest(dir); m != nil || l.errs.Err() != nil {
+			return l.checked(m)
+		}
+	}
+	return nil
 }
 
 // checked refuses a manifest that is neither a package nor a workspace.
@@ -121,6 +174,9 @@ func (l *loader) findRoot(m *Manifest) *Manifest {
 			}
 		case asString(c.Package()["workspace"]) != "":
 			to := asString(c.Package()["workspace"])
+			if !l.enter(path.Join(dir, to), c.At("package", "workspace")+": the workspace "+quote(to)) {
+				return nil
+			}
 			root := l.manifest(path.Join(dir, to))
 			if root == nil || root.Workspace() == nil {
 				l.report(c.At("package", "workspace")+" points to no workspace", "there is no [workspace] in "+path.Join(to, "Cargo.toml"), "correct package.workspace, or remove it")
@@ -128,10 +184,73 @@ func (l *loader) findRoot(m *Manifest) *Manifest {
 			}
 			return root
 		}
-		if dir == "." || dir == ".." {
+		if dir == "." || dir == ".." || !l.fsys.Holds(path.Dir(dir)) {
 			return nil
 		}
 	}
+}
+
+// claimed refuses a package whose workspace lies above the repository, as that of a submodule does: cargo would build
+// it with the settings and the lock file of that workspace.
+func (l *loader) claimed(m *Manifest) {
+	if l.fsys.Repository() == "" {
+		return
+	}
+	for dir := m.dir; dir != "."; {
+		dir = path.Dir(dir)
+		name := path.Join(dir, "Cargo.toml")
+		data, err := disk.Read(l.disk.FS, name, maxFile)
+		if err != nil || l.fsys.Trust(name) != nil {
+			continue // what somebody else put there claims nothing
+		}
+		doc, err := parse(l.show(name), data, "")
+		if err != nil {
+			continue
+		}
+		above := &Manifest{Path: name, Tree: doc.tree, dir: dir, doc: doc}
+		if above.Workspace() != nil && !above.excludes(m.dir) {
+			l.report(l.show(m.Path)+" belongs to a workspace above its repository",
+				"cargo would take "+l.show(name)+" for its root, and a build reads only the git repository /"+l.fsys.Repository(),
+				"allow that folder on this machine: --allow-outside /"+dir+", or LPIPE_ALLOW_OUTSIDE; or add an empty [workspace] table to the package")
+			return
+		}
+	}
+}
+
+// enter takes a folder that a manifest or the configuration names for a package. Without a repository it joins what the
+// project may use, with one it must lie there; what says who names it.
+func (l *loader) enter(dir, what string) bool {
+	if isManifest(l.disk.FS, dir) {
+		l.fsys.Join(dir)
+	}
+	out := l.outsideOf(l.fsys.Check(dir))
+	if out == nil {
+		return true
+	}
+	l.report(what+" is outside of the project", out.Error(), out.Fix())
+	return false
+}
+
+// maxFile bounds what is read of manifests, lock files and configuration, in bytes. Cargo.lock is the largest of them,
+// and that of a project with thousands of dependencies has a few MB.
+const maxFile = 16 << 20
+
+// read returns the content of a file that cargo would read. ok is false where there is none, and where it was reported:
+// it cannot be read, or it lies above the folder asked for and another user can write it.
+func (l *loader) read(name string) (data []byte, ok bool) {
+	data, err := disk.Read(l.fsys, name, maxFile)
+	switch {
+	case err != nil && l.isMissing(err):
+		return nil, false
+	case err != nil:
+		l.unreadable(name, err)
+		return nil, false
+	}
+	if err := l.fsys.Trust(name); err != nil {
+		l.report(l.show(name)+" may come from another user", err.Error(), "remove it, or make it your own with chown and chmod")
+		return nil, false
+	}
+	return data, true
 }
 
 func (l *loader) notMember(m *Manifest) {
@@ -154,7 +273,11 @@ func (l *loader) report(what, why, fix string) {
 }
 
 func (l *loader) unreadable(name string, err error) {
-	l.report("cannot read "+l.show(name), reason(err), "make it readable for the user who runs lpipe")
+	if out := disk.Outside(err); out != nil {
+		l.report(l.show(name)+" is outside of the project", out.Error(), out.Fix())
+		return
+	}
+	l.report("cannot read "+l.show(name), reason(err), "make it a regular file that the user who runs lpipe can read")
 }
 
 // reason is the cause of a file error without its path, which the message has already.
@@ -166,17 +289,39 @@ func reason(err error) string {
 	return err.Error()
 }
 
+// outsideOf returns the reason for which something outside of the project was refused. Without a repository, what does
+// not exist there is missing and no more: it could be a package, which would then be a part of the project.
+func (l *loader) outsideOf(err error) *disk.OutsideError {
+	if out := disk.Outside(err); out != nil && (out.Info != nil || l.fsys.Repository() != "") {
+		return out
+	}
+	return nil
+}
+
 // isMissing reports that there is no such file: absent, outside the file system, or below a file.
-func isMissing(err error) bool {
+func (l *loader) isMissing(err error) bool {
+	if disk.Outside(err) != nil {
+		return l.outsideOf(err) == nil
+	}
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) || strings.HasSuffix(err.Error(), "not a directory")
 }
 
+// isFile reports whether there is a file. One outside of the project is reported, and counts as there.
 func (l *loader) isFile(name string) bool {
-	info, err := fs.Stat(l.fsys, name)
-	return err == nil && !info.IsDir()
+	info, err := l.fsys.Stat(name)
+	return l.isOutside(name, err) || err == nil && !info.IsDir()
 }
 
+// isDir reports whether there is a folder. One outside of the project is reported, and counts as there.
 func (l *loader) isDir(name string) bool {
-	info, err := fs.Stat(l.fsys, name)
-	return err == nil && info.IsDir()
+	info, err := l.fsys.Stat(name)
+	return l.isOutside(name, err) || err == nil && info.IsDir()
+}
+
+func (l *loader) isOutside(name string, err error) bool {
+	if l.outsideOf(err) == nil {
+		return false
+	}
+	l.unreadable(name, err)
+	return true
 }

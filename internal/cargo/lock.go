@@ -2,7 +2,6 @@ package cargo
 
 import (
 	"fmt"
-	"io/fs"
 	"net/url"
 	"path"
 	"slices"
@@ -138,18 +137,17 @@ func ParseSource(text string) (*Source, error) {
 // lock reads the lock file of the workspace, which one without a program needs not have.
 func (l *loader) lock(w *Workspace) *Lock {
 	name := path.Join(w.Root, "Cargo.lock")
-	data, err := fs.ReadFile(l.fsys, name)
-	if err != nil {
-		if isMissing(err) {
-			programs := func(p *Package) bool { return p.Member && len(p.Bins) > 0 }
-			if l.errs.Err() == nil && !slices.ContainsFunc(w.Packages, programs) {
-				return &Lock{Path: name, shown: l.show(name)}
-			}
-			l.errs.Addf("there is no "+l.show(name), "lpipe builds only what is locked, so that every build of a commit is the same",
-				"run `cargo generate-lockfile` and commit Cargo.lock (remove it from .gitignore if it is listed there)")
-		} else {
-			l.unreadable(name, err)
+	data, ok := l.read(name)
+	if !ok {
+		if l.isFile(name) {
+			return nil // it was reported
 		}
+		programs := func(p *Package) bool { return p.Member && len(p.Bins) > 0 }
+		if l.errs.Err() == nil && !slices.ContainsFunc(w.Packages, programs) {
+			return &Lock{Path: name, shown: l.show(name)}
+		}
+		l.errs.Addf("there is no "+l.show(name), "lpipe builds only what is locked, so that every build of a commit is the same",
+			"run `cargo generate-lockfile` and commit Cargo.lock (remove it from .gitignore if it is listed there)")
 		return nil
 	}
 	k, err := ParseLock(l.show(name), data)

@@ -1,7 +1,6 @@
 package cargo
 
 import (
-	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -147,11 +146,8 @@ func (l *loader) manifest(dir string) *Manifest {
 	}
 	l.manifests[dir] = nil
 	name := path.Join(dir, "Cargo.toml")
-	data, err := fs.ReadFile(l.fsys, name)
-	if err != nil {
-		if !isMissing(err) {
-			l.unreadable(name, err)
-		}
+	data, ok := l.read(name)
+	if !ok {
 		return nil
 	}
 	doc, err := parse(l.show(name), data, "")

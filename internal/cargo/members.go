@@ -49,17 +49,27 @@ func (l *loader) addMember(members []string, dir string, dependency bool) []stri
 func (l *loader) expand(key string) (packages, strays []string) {
 	for _, pattern := range asStrings(l.root.Workspace()[key]) {
 		at := path.Join(l.root.dir, pattern)
-		if !strings.ContainsAny(pattern, "*?[") {
+		names := l.root.At("workspace", key) + ": the member "
+		if literal, isPattern := literalFolder(at); isPattern {
+			if l.fsys.Repository() != "" && !l.enter(literal, names+quote(pattern)) {
+				continue
+			}
+		} else {
+			if !l.enter(at, names+quote(pattern)) {
+				continue
+			}
 			if l.absent(at) && key == "members" {
 				l.report(l.root.At("workspace", key)+" names "+quote(pattern)+", which is no package", "there is no Cargo.toml in that folder", "correct or remove the entry")
 			}
 			packages = append(packages, at)
 			continue
 		}
-		for _, dir := range glob(l.fsys, at) {
+		for _, dir := range glob(l.disk.FS, at) {
 			switch {
-			case l.isFile(path.Join(dir, "Cargo.toml")):
-				packages = append(packages, dir)
+			case isManifest(l.disk.FS, dir):
+				if l.enter(dir, names+quote(rel(l.root.dir, dir))) {
+					packages = append(packages, dir)
+				}
 			case !slices.Contains(strays, dir):
 				strays = append(strays, dir)
 			}
@@ -83,6 +93,14 @@ func (l *loader) defaults(members []string) []string {
 		return []string{l.root.dir}
 	}
 	return members
+}
+
+// literalFolder returns the folder down to which a pattern has no wildcard; ok is false when it has none at all.
+func literalFolder(pattern string) (dir string, ok bool) {
+	for dir = pattern; strings.ContainsAny(dir, "*?["); dir = path.Dir(dir) {
+		ok = true
+	}
+	return dir, ok
 }
 
 // glob returns the folders that match the pattern, sorted. "**" matches any number of folders; a star matches

@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"lpipe/internal/disk"
 )
 
 // scanLimit is the largest source that is looked through, in bytes. What is larger is data: rustc takes minutes
@@ -20,10 +22,6 @@ const scanLimit = 4 << 20
 // another way, the package is wide: it may read anything.
 func (l *loader) outside(w *Workspace, hold func(string)) {
 	s := &scanner{loader: l, roots: map[string]bool{}, relative: map[string]bool{"CARGO_WORKSPACE_DIR": true}}
-	up := l.upwards(w.Root)
-	if len(up) > 1 {
-		s.repository = up[len(up)-1]
-	}
 	for name, e := range w.Config.Env {
 		if e.Relative {
 			s.relative[name] = true
@@ -69,17 +67,16 @@ func sourcesOf(p *Package) []string {
 // scanner looks through the sources of one package after the other.
 type scanner struct {
 	*loader
-	roots      map[string]bool // folders of local packages, and of vendored ones
-	relative   map[string]bool // environment variables that hold a folder of the project
-	repository string          // files beyond it are never taken; "" without one
-	pkg        *Package
-	seen       map[string]bool    // files that were looked through
-	known      map[string]reached // what reach said
-	programs   *programs
+	roots    map[string]bool // folders of local packages, and of vendored ones
+	relative map[string]bool // environment variables that hold a folder of the project
+	pkg      *Package
+	seen     map[string]bool    // files that were looked through
+	known    map[string]reached // what reach said
+	programs *programs
 }
 
 func (s *scanner) folder(dir string) {
-	entries, err := fs.ReadDir(s.fsys, dir)
+	entries, err := s.fsys.ReadDir(dir)
 	if err != nil {
 		return // reported when the context is made
 	}
@@ -95,7 +92,7 @@ func (s *scanner) folder(dir string) {
 		}
 		switch {
 		case e.Type()&fs.ModeSymlink != 0:
-			if to, err := fs.ReadLink(s.fsys, name); err == nil && !path.IsAbs(to) {
+			if to, err := s.fsys.ReadLink(name); err == nil && !path.IsAbs(to) {
 				s.link(name, path.Join(dir, to))
 			}
 		case e.IsDir() && !s.roots[name] && e.Name() != ".git" && e.Name() != "node_modules" && name != path.Join(s.root.dir, "target"):
@@ -126,10 +123,7 @@ func (s *scanner) file(name string) {
 		return
 	}
 	s.seen[name] = true
-	if info, err := fs.Stat(s.fsys, name); err != nil || info.Size() > scanLimit {
-		return
-	}
-	data, err := fs.ReadFile(s.fsys, name)
+	data, err := disk.Read(s.fsys, name, scanLimit)
 	if err == nil {
 		s.sums[name] = sha256.Sum256(data)
 	}
@@ -210,9 +204,11 @@ func (s *scanner) literal(name string, at func() string, text, opening string) {
 	dir := path.Dir(name)
 	switch opening {
 	case "include!(", "include_str!(", "include_bytes!(":
+		s.beyond(path.Join(dir, text), at, text)
 		s.reach(path.Join(dir, text))
 		return
 	case "path=":
+		s.beyond(path.Join(dir, text), at, text)
 		if s.reach(path.Join(dir, text)) == settled {
 			return // else it is relative to a module inside the file, or not about modules
 		}
@@ -227,6 +223,13 @@ func (s *scanner) literal(name string, at func() string, text, opening string) {
 		if found != settled {
 			s.wide(fmt.Sprintf("%s names %s, which cannot be followed", at(), quote(text)))
 		}
+	}
+}
+
+// beyond notes that a source includes a file outside of the project, which the compiler will not find.
+func (s *scanner) beyond(name string, at func() string, text string) {
+	if out := disk.Outside(s.fsys.Check(name)); out != nil {
+		s.pkg.Beyond = append(s.pkg.Beyond, fmt.Sprintf("%s names %s, which is not sent: %s; %s", at(), quote(text), out, out.Fix()))
 	}
 }
 
@@ -250,8 +253,8 @@ func (s *scanner) reach(name string) reached {
 }
 
 func (s *scanner) look(name string) reached {
-	if _, err := fs.Stat(s.fsys, name); err != nil {
-		return missing
+	if _, err := s.fsys.Stat(name); err != nil {
+		return missing // or outside of the project, where nothing can be meant
 	}
 	if Within(s.pkg.Dir, name) {
 		return settled
@@ -265,10 +268,10 @@ func (s *scanner) look(name string) reached {
 
 // add takes a file or folder that is there and belongs to the project, and looks through it.
 func (s *scanner) add(name string) {
-	if !Within(".", name) || name == "." || slices.Contains(s.pkg.Outside, name) || s.repository != "" && !Within(s.repository, name) {
+	if name == "." || slices.Contains(s.pkg.Outside, name) {
 		return
 	}
-	info, err := fs.Stat(s.fsys, name)
+	info, err := s.fsys.Stat(name)
 	if err != nil {
 		return
 	}
@@ -278,7 +281,7 @@ func (s *scanner) add(name string) {
 		s.folder(name)
 	case path.Ext(name) == ".rs":
 		// Its modules lie beside it.
-		if data, err := fs.ReadFile(s.fsys, name); err == nil && declaresModule(data) {
+		if data, err := disk.Read(s.fsys, name, scanLimit); err == nil && declaresModule(data) {
 			if dir := path.Dir(name); !Within(dir, s.pkg.Dir) {
 				s.add(dir)
 			} else {

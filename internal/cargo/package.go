@@ -15,7 +15,7 @@ import (
 // locals reads the members and every package they reach by path, and marks those that must stay whole.
 func (l *loader) locals(w *Workspace) {
 	for _, dir := range l.memberDirs {
-		l.read(dir, true)
+		l.load(dir, true)
 	}
 	l.overrides(w)
 	l.keepTwins()
@@ -38,8 +38,8 @@ func (l *loader) locals(w *Workspace) {
 	}
 }
 
-// read loads the package in dir and what it reaches by path; nil when it was reported.
-func (l *loader) read(dir string, member bool) *Package {
+// load reads the package in dir and what it reaches by path; nil when it was reported.
+func (l *loader) load(dir string, member bool) *Package {
 	if p, ok := l.packages[dir]; ok {
 		return p
 	}
@@ -64,7 +64,7 @@ func (l *loader) read(dir string, member bool) *Package {
 		if !ok {
 			continue
 		}
-		dep := l.read(to, l.isMember(to))
+		dep := l.load(to, l.isMember(to))
 		if dep == nil {
 			if l.absent(to) {
 				l.report(fmt.Sprintf("%s: the path dependency %q does not exist", m.At(d.Key...), d.Name), "there is no Cargo.toml in "+l.show(to), "correct its path")
@@ -107,7 +107,8 @@ func (l *loader) folder(m *Manifest, d Dependency) (string, bool) {
 		l.report(fmt.Sprintf("%s: the path dependency %q has an absolute path", m.At(d.Key...), d.Name), "the build runs elsewhere, where "+p+" does not exist", "write it relative to the manifest")
 		return "", false
 	}
-	return path.Join(from.dir, p), true
+	dir := path.Join(from.dir, p)
+	return dir, l.enter(dir, fmt.Sprintf("%s: the path dependency %q", m.At(d.Key...), d.Name))
 }
 
 // did returns the end of a fix that names the closest known key.

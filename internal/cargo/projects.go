@@ -4,24 +4,22 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 )
 
 // maxFolders bounds the search for projects; a repository of a thousand packages has some ten thousand folders.
 const maxFolders = 100_000
 
-// InProject reports whether dir, a slash-separated path in fsys, or a folder above it holds a Cargo.toml.
-func InProject(fsys fs.FS, dir string) bool {
-	for dir = path.Clean(dir); ; dir = path.Dir(dir) {
-		if isManifest(fsys, dir) {
-			return true
-		}
-		if dir == "." || dir == "/" {
-			return false
-		}
-	}
+// InProject reports whether dir lies in a project: it or a folder above it holds a Cargo.toml, up to the root of the
+// repository. [LoadFrom] reads that project, or says why it does not.
+func InProject(d disk.Disk, dir string) bool {
+	dir = path.Clean(dir)
+	view, err := search(d, dir)
+	return err != nil || slices.ContainsFunc(view.Up(dir), func(at string) bool { return isManifest(d.FS, at) })
 }
 
 // Projects returns the folders at or below dir that hold a Cargo.toml, in the order of their names. What lies in the

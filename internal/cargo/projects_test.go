@@ -8,28 +8,29 @@ import (
 	"testing/fstest"
 	"time"
 
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 )
 
 func TestProjects(t *testing.T) {
-	disk := fstest.MapFS{}
+	tree := fstest.MapFS{}
 	for _, name := range []string{
 		"b/Cargo.toml", "b/member/Cargo.toml", "a/deep/er/Cargo.toml", ".git/x/Cargo.toml", "target/x/Cargo.toml", "a/node_modules/x/Cargo.toml",
 		"vendor/x/Cargo.toml", "vendor/x/.cargo-checksum.json", "c/Cargo.toml/x", "docs/README.md",
 	} {
-		disk[name] = &fstest.MapFile{}
+		tree[name] = &fstest.MapFile{}
 	}
 	for dir, want := range map[string][]string{".": {"a/deep/er", "b"}, "a": {"a/deep/er"}, "b": {"b"}, "docs": nil} {
-		if got, err := Projects(disk, dir); err != nil || !slices.Equal(got, want) {
+		if got, err := Projects(tree, dir); err != nil || !slices.Equal(got, want) {
 			t.Errorf("below %s: %q, %v, want %q", dir, got, err, want)
 		}
 	}
 	for dir, want := range map[string]bool{".": false, "b": true, "b/member/src": true, "a/deep": false, "gone": false} {
-		if got := InProject(disk, dir); got != want {
+		if got := InProject(disk.Disk{FS: tree}, dir); got != want {
 			t.Errorf("%s lies in a project: %v", dir, got)
 		}
 	}
-	if _, err := Projects(disk, "gone"); fault.Worst(err) != fault.Usage {
+	if _, err := Projects(tree, "gone"); fault.Worst(err) != fault.Usage {
 		t.Errorf("a folder that is not there: %v", err)
 	}
 }

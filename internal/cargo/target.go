@@ -3,7 +3,6 @@ package cargo
 import (
 	"cmp"
 	"fmt"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -34,6 +33,7 @@ func (l *loader) targets(p *Package) {
 		}
 	case string:
 		p.Build = path.Clean(b)
+		l.isFile(path.Join(p.Dir, p.Build)) // reports one outside of the project
 	default:
 		l.later = append(l.later, whole{p, "it has several build scripts"})
 	}
@@ -75,7 +75,7 @@ func (l *loader) library(p *Package) {
 
 // discover returns the targets of a folder: NAME.rs and NAME/main.rs.
 func (l *loader) discover(dir, folder string) []Target {
-	entries, err := fs.ReadDir(l.fsys, path.Join(dir, folder))
+	entries, err := l.fsys.ReadDir(path.Join(dir, folder))
 	if err != nil {
 		return nil
 	}

@@ -1,7 +1,6 @@
 package cargo
 
 import (
-	"io/fs"
 	"path"
 	"strings"
 )
@@ -18,7 +17,7 @@ type Toolchain struct {
 
 // toolchain returns the closest toolchain file from dir up to the repository's root.
 func (l *loader) toolchain(dir string) *Toolchain {
-	for _, at := range l.upwards(dir) {
+	for _, at := range l.fsys.Up(dir) {
 		for _, name := range []string{"rust-toolchain", "rust-toolchain.toml"} { // the first wins, as in rustup
 			if name = path.Join(at, name); l.isFile(name) {
 				return l.toolchainFile(name)
@@ -29,9 +28,8 @@ func (l *loader) toolchain(dir string) *Toolchain {
 }
 
 func (l *loader) toolchainFile(name string) *Toolchain {
-	data, err := fs.ReadFile(l.fsys, name)
-	if err != nil {
-		l.unreadable(name, err)
+	data, ok := l.read(name)
+	if !ok {
 		return nil
 	}
 	t := &Toolchain{Path: name, Data: data}

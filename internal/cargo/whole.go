@@ -63,7 +63,10 @@ func (l *loader) overrides(w *Workspace) {
 }
 
 func (l *loader) override(dir, at, why string) {
-	p := l.read(dir, l.isMember(dir))
+	if !l.enter(dir, at+": the package "+quote(rel(l.root.dir, dir))) {
+		return
+	}
+	p := l.load(dir, l.isMember(dir))
 	if p == nil {
 		if l.absent(dir) {
 			l.report(at+" names a package that does not exist", "there is no Cargo.toml in "+l.show(dir), "correct its path")

@@ -150,7 +150,7 @@ func (a *app) cacheEngine(ctx context.Context, settings []config.Setting) (*engi
 	if err != nil {
 		return nil, fmt.Errorf("finding the current folder: %w", err)
 	}
-	cfg, err := config.Load(config.Input{FS: os.DirFS("/"), Dir: inFS(cwd), Env: a.env, Settings: settings})
+	cfg, err := a.configHere(cwd, settings)
 	if err != nil {
 		return nil, err
 	}

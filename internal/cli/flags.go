@@ -21,6 +21,7 @@ var buildFlags = []struct{ name, key, usage string }{
 	{"builder", "builder", "`NAME` of a buildx builder"},
 	{"engine", "engine", "`ENGINE`: embedded, docker or an address such as tcp://host:1234; several with commas share the lambdas"},
 	{"progress", "progress", "`MODE` of the display: auto, plain, tty, quiet or rawjson"},
+	{"allow-outside", "build.allow-outside", "`PATH` of a file or folder beyond the project that builds may read; several with commas"},
 	{"config", "config", "`FILE` to read in place of lpipe.toml"},
 }
 

@@ -52,7 +52,7 @@ func (a *app) pins() (*hostkeys.Pins, *config.Config, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("finding the current folder: %w", err)
 	}
-	cfg, err := config.Load(config.Input{FS: os.DirFS("/"), Dir: inFS(cwd), Env: a.env})
+	cfg, err := a.configHere(cwd, nil)
 	if err != nil {
 		return nil, nil, err
 	}

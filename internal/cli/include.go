@@ -9,9 +9,13 @@ import (
 
 	"lpipe/internal/artifact"
 	"lpipe/internal/config"
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
 )
+
+// maxInclude bounds a file for the zip: Lambda refuses a function that is larger unpacked, so a larger file is no use.
+const maxInclude = 250 << 20
 
 // included reads the files that the lambda's include globs name, relative to its package. A glob that matches
 // nothing is a mistake, and so is anything but a regular file: a link could lead out of the project.
@@ -48,9 +52,13 @@ func (p *project) included(l *plan.Lambda) ([]artifact.Entry, error) {
 				mistakes.Addf(fmt.Sprintf("cannot include %s", inside), "it is not a regular file", "include the file that it leads to, from inside the project")
 				return nil
 			}
-			data, err := fs.ReadFile(ws.FS, name)
-			info, infoErr := d.Info()
-			if err != nil || infoErr != nil {
+			data, err := disk.Read(ws.FS, name, maxInclude)
+			if err != nil {
+				mistakes.Add(&fault.Error{Kind: fault.Usage, What: "cannot include " + inside, Err: err, Fix: "leave it out of " + at})
+				return nil
+			}
+			info, err := d.Info()
+			if err != nil {
 				return fmt.Errorf("reading %s: %w", inside, err)
 			}
 			entries = append(entries, artifact.Entry{Name: inside, Data: data, Executable: info.Mode()&0o100 != 0})

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"os"
@@ -15,7 +16,9 @@ import (
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
+	"lpipe/internal/ownership"
 	"lpipe/internal/plan"
 )
 
@@ -31,15 +34,37 @@ func (a *app) open(args []string, all bool, settings []config.Setting) ([]*proje
 	if err != nil {
 		return nil, fmt.Errorf("finding the current folder: %w", err)
 	}
-	return a.openOn(os.DirFS("/"), cwd, args, all, settings)
+	return a.openOn(a.allowed(inFS(cwd), settings), cwd, args, all, settings)
+}
+
+// allowed is the disk of this machine with what the user in the folder cwd allows projects beyond their bound.
+func (a *app) allowed(cwd string, settings []config.Setting) disk.Disk {
+	d := a.disk()
+	view, err := d.View(cwd)
+	if err != nil {
+		return d // it is reported when the project is read
+	}
+	for _, name := range config.AllowOutside(config.Input{FS: d.FS, View: view, Dir: cwd, Env: a.env, Settings: settings}) {
+		d.Allow = append(d.Allow, inFS(name))
+	}
+	return d
+}
+
+// disk is that of this machine.
+func (a *app) disk() disk.Disk {
+	d := disk.Disk{FS: os.DirFS("/"), Foreign: ownership.ForeignTo}
+	if home := a.env["HOME"]; filepath.IsAbs(home) {
+		d.Home = inFS(home)
+	}
+	return d
 }
 
 // openOn is open for a disk that is rooted at "/", with cwd as current folder.
-func (a *app) openOn(disk fs.FS, cwd string, args []string, all bool, settings []config.Setting) ([]*project, error) {
+func (a *app) openOn(d disk.Disk, cwd string, args []string, all bool, settings []config.Setting) ([]*project, error) {
 	if all && len(args) > 0 {
 		return nil, &fault.Error{Kind: fault.Usage, What: "--all and " + args[0] + " cannot stand together", Fix: "leave one of them out"}
 	}
-	o := &opening{app: a, disk: disk, cwd: inFS(cwd), settings: settings}
+	o := &opening{app: a, disk: d, cwd: inFS(cwd), settings: settings}
 	wants, dirs, err := o.read(args)
 	if err != nil {
 		return nil, err
@@ -50,8 +75,8 @@ func (a *app) openOn(disk fs.FS, cwd string, args []string, all bool, settings [
 // opening finds and reads projects.
 type opening struct {
 	*app
-	disk     fs.FS
-	cwd      string // as disk has it
+	disk     disk.Disk
+	cwd      string // as the disk has it
 	settings []config.Setting
 	searched []string // folders whose projects are all among those that are read
 }
@@ -103,7 +128,7 @@ func (o *opening) abs(arg string) string {
 // matches returns the folders, or the one file, that the argument names.
 func (o *opening) matches(arg string) []string {
 	at := o.abs(arg)
-	if _, err := fs.Stat(o.disk, at); err == nil {
+	if _, err := fs.Stat(o.disk.FS, at); err == nil {
 		return []string{at}
 	}
 	if !strings.ContainsAny(arg, "*?[") {
@@ -112,14 +137,14 @@ func (o *opening) matches(arg string) []string {
 	if !path.IsAbs(arg) { // what is above the user's words is no pattern
 		at = inFS(path.Join("/", strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`).Replace(o.cwd), arg))
 	}
-	found, _ := fs.Glob(o.disk, at) // no pattern matches nothing
+	found, _ := fs.Glob(o.disk.FS, at) // no pattern matches nothing
 	return slices.DeleteFunc(found, func(name string) bool {
 		return !o.isDir(name) || cargo.Foreign(path.Base(name))
 	})
 }
 
 func (o *opening) isDir(name string) bool {
-	info, err := fs.Stat(o.disk, name)
+	info, err := fs.Stat(o.disk.FS, name)
 	return err == nil && info.IsDir()
 }
 
@@ -132,7 +157,7 @@ func (o *opening) search(dir string) ([]string, error) {
 		return nil, nil
 	}
 	o.searched = append(o.searched, dir)
-	return cargo.Projects(o.disk, dir)
+	return cargo.Projects(o.disk.FS, dir)
 }
 
 // workspace is a project while it is read.
@@ -236,13 +261,50 @@ func (o *opening) load(dirs []string) ([]*workspace, error) {
 	}
 	end()
 	end = o.trace.Begin("read lpipe.toml")
+	top := o.top(all)
 	for _, w := range all {
-		var err error
-		w.cfg, err = config.Load(config.Input{FS: o.disk, Dir: w.from(), Cwd: o.cwd, Env: o.env, Settings: o.settings})
+		view, err := o.disk.View(w.from())
+		if err != nil {
+			unread = append(unread, err)
+			continue
+		}
+		view.Settle(top)
+		w.cfg, err = config.Load(config.Input{FS: o.disk.FS, View: view, Dir: w.from(), Cwd: o.cwd, Env: o.env, Settings: o.settings})
 		mistakes = append(mistakes, err)
 	}
 	end()
 	return all, each(append(mistakes, unread...))
+}
+
+// top is the folder up to which lpipe.toml is looked for where there is no repository: what the workspaces of the run and
+// the folders in which it searched have in common.
+func (o *opening) top(all []*workspace) string {
+	var top string
+	hold := func(dir string) {
+		for top = cmp.Or(top, dir); !cargo.Within(top, dir); top = path.Dir(top) {
+		}
+	}
+	for _, w := range all {
+		hold(w.from())
+		if w.Workspace != nil {
+			hold(w.root())
+		}
+	}
+	for _, dir := range o.searched {
+		hold(dir)
+	}
+	return top
+}
+
+// configHere is the configuration in the current folder for a verb that needs no project, with that of a project there.
+func (a *app) configHere(cwd string, settings []config.Setting) (*config.Config, error) {
+	d, dir := a.disk(), inFS(cwd)
+	view, err := d.View(dir)
+	if err != nil {
+		return nil, err
+	}
+	view.Settle(cargo.Root(d, dir))
+	return config.Load(config.Input{FS: d.FS, View: view, Dir: dir, Env: a.env, Settings: settings})
 }
 
 // isMember reports whether dir is the folder of a member.
@@ -274,7 +336,7 @@ func (o *opening) others(w *workspace, all []*workspace) func() bool {
 		return nil
 	}
 	return sync.OnceValue(func() bool {
-		dirs, err := cargo.Projects(o.disk, top)
+		dirs, err := cargo.Projects(o.disk.FS, top)
 		return err != nil || slices.ContainsFunc(dirs, func(dir string) bool {
 			return !slices.ContainsFunc(all, func(w *workspace) bool { return cargo.Within(w.root(), dir) })
 		})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 	"lpipe/internal/userkey"
 )
@@ -91,15 +92,15 @@ broken
 -- docs/README.md --
 `
 
-// disk is the monorepo at /mono, with more files laid over it.
-func disk(more string) fstest.MapFS {
+// repository is the monorepo at /mono, with more files laid over it.
+func repository(more string) disk.Disk {
 	files := fstest.MapFS{}
 	for _, archive := range []string{monorepo, more} {
 		for _, f := range txtar.Parse([]byte(archive)).Files {
 			files[path.Join("mono", f.Name)] = &fstest.MapFile{Data: f.Data}
 		}
 	}
-	return files
+	return disk.Disk{FS: files}
 }
 
 // selected are the labels of the lambdas, each with the folder of its project below /mono.
@@ -108,7 +109,7 @@ func selected(t *testing.T, more, cwd string, args ...string) ([]string, error) 
 	a := &app{}
 	all := slices.Contains(args, "--all")
 	args = slices.DeleteFunc(slices.Clone(args), func(s string) bool { return s == "--all" })
-	projects, err := a.openOn(disk(more), path.Join("/mono", cwd), args, all, nil)
+	projects, err := a.openOn(repository(more), path.Join("/mono", cwd), args, all, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +215,7 @@ func TestOneFileAboveSeveralProjects(t *testing.T) {
 	const top = "-- lpipe.toml --\n[build]\nprofile = 'lean'\nfeatures = ['pdf']\n[lambda.sweep]\narch = 'arm64'\n" +
 		"-- users/Cargo.toml --\n[package]\nname = 'handler'\nversion = '1.0.0'\n[features]\npdf = []\n"
 	for _, cwd := range []string{"", "users", "orders", "jobs/night"} {
-		projects, err := (&app{}).openOn(disk(top), path.Join("/mono", cwd), nil, false, nil)
+		projects, err := (&app{}).openOn(repository(top), path.Join("/mono", cwd), nil, false, nil)
 		if err != nil {
 			t.Errorf("in %q: %v", cwd, err)
 		}
@@ -224,14 +225,14 @@ func TestOneFileAboveSeveralProjects(t *testing.T) {
 			}
 		}
 	}
-	if _, err := (&app{}).openOn(disk("-- jobs/lpipe.toml --\n[lambda.swep]\n"), "/mono/jobs/night", nil, false, nil); err == nil {
+	if _, err := (&app{}).openOn(repository("-- jobs/lpipe.toml --\n[lambda.swep]\n"), "/mono/jobs/night", nil, false, nil); err == nil {
 		t.Error("a table for no program, in a file above the only project below it, is no mistake")
 	}
 }
 
 func TestProjectsAgreeOnWhatARunHasOnce(t *testing.T) {
 	open := func(more string) error {
-		projects, err := (&app{}).openOn(disk(more), "/mono", []string{"./orders", "./users"}, false, nil)
+		projects, err := (&app{}).openOn(repository(more), "/mono", []string{"./orders", "./users"}, false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lpipe/internal/config"
+	"lpipe/internal/disk"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/git"
 	"lpipe/internal/plan"
@@ -88,6 +89,8 @@ func (a *app) onlySince(ctx context.Context, projects []*project, rev string, se
 	if err != nil {
 		return nil, fmt.Errorf("finding the current folder: %w", err)
 	}
+	d := a.allowed(inFS(cwd), settings)
+	d.Foreign = nil                           // the files of a revision have no owner
 	revisions := map[string]*since.Revision{} // by repository
 	why := map[*plan.Lambda][]string{}
 	for _, p := range projects {
@@ -105,7 +108,8 @@ func (a *app) onlySince(ctx context.Context, projects []*project, rev string, se
 		}
 		before := map[string]since.Fingerprint{}
 		// A project that was not there, or could not be planned, has no lambda that is still the same.
-		o := &opening{app: a, disk: revision, cwd: withoutLinks(cwd), settings: settings}
+		d.FS = revision
+		o := &opening{app: a, disk: d, cwd: withoutLinks(cwd), settings: settings}
 		if old, err := o.projects([]string{withoutLinks("/" + p.from)}, nil, false); err == nil {
 			if before, err = fingerprints(ctx, old[0]); err != nil {
 				before = nil

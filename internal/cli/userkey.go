@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"cmp"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"lpipe/internal/engine"
@@ -14,25 +14,15 @@ import (
 func (a *app) userKey(projects []*project) (key userkey.Key, notice string) {
 	var folders []string
 	for _, p := range projects {
-		folders = append(folders, repository(p.dir), repository(p.from))
+		for _, dir := range []string{inFS(p.dir), p.from} {
+			folders = append(folders, "/"+cmp.Or(a.disk().Repository(dir), dir))
+		}
 	}
 	key, err := userkey.Load(a.env, folders...)
 	if err != nil {
 		notice = "no secret of yours is kept, so nothing of an earlier run is trusted: " + err.Error()
 	}
 	return key, notice
-}
-
-// repository is the closest folder at or above dir that has a .git, dir itself where there is none.
-func repository(dir string) string {
-	for at := dir; ; at = filepath.Dir(at) {
-		if _, err := os.Lstat(filepath.Join(at, ".git")); err == nil {
-			return at
-		}
-		if at == filepath.Dir(at) {
-			return dir
-		}
-	}
 }
 
 // zipKey is what vouches for the zips of a run, "" where no zip that is there already may be taken: it holds a secret of

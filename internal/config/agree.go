@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"lpipe/internal/disk"
 )
 
 // agree reports settings that are right alone and wrong together.
@@ -57,14 +59,26 @@ func (l *loader) exist(c *Config) {
 	for _, host := range slices.Sorted(maps.Keys(c.Registry)) {
 		l.needs(c, Key("registry", host, "ca"), c.Registry[host].CA)
 	}
+	for _, name := range l.values[allowOutside].texts {
+		if !l.readable(name) {
+			l.mistakes.Addf(fmt.Sprintf("%s: %s names %s, which does not exist", c.Origin(allowOutside).exact(), allowOutside, show(name)), "", pathFix)
+		}
+	}
 	for _, file := range c.SSH.KnownHosts {
 		l.needs(c, "ssh.known-hosts", file)
 	}
 }
 
 func (l *loader) needs(c *Config, key, file string) {
-	if file != "" && !l.readable(file) {
+	if file == "" {
+		return
+	}
+	switch info, err := fs.Stat(l.in.FS, inFS(file)); {
+	case err != nil:
 		l.mistakes.Addf(fmt.Sprintf("%s: %s names %s, which does not exist", c.Origin(key).exact(), key, show(file)), "", pathFix)
+	case !info.Mode().IsRegular():
+		l.mistakes.Addf(fmt.Sprintf("%s: %s names %s, which is %s", c.Origin(key).exact(), key, show(file), disk.Kind(info.Mode())),
+			"only a regular file is read", "give the path of a regular file")
 	}
 }
 

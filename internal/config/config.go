@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 )
 
@@ -111,20 +112,17 @@ type Setting struct {
 // Input is all that [Load] reads.
 type Input struct {
 	FS       fs.FS             // the whole disk: [os.DirFS] of "/"
+	View     *disk.View        // what of it may hold lpipe.toml; nil means the repository of Dir, Dir itself without one
 	Dir      string            // slash-separated folder to look for lpipe.toml from
 	Cwd      string            // the current folder, also slash-separated; "" means Dir
 	Env      map[string]string // the environment of lpipe
 	Settings []Setting
 }
 
-// Load finds lpipe.toml in in.Dir or in its parents, up to the one that holds .git, and lays the environment and
-// the flags over it. The error joins every mistake found, each a [fault.Error] of kind [fault.Usage].
+// Load finds lpipe.toml in in.Dir or in its parents, as far as in.View goes, and lays the environment and the flags
+// over it. The error joins every mistake found, each a [fault.Error] of kind [fault.Usage].
 func Load(in Input) (*Config, error) {
-	if in.Cwd == "" {
-		in.Cwd = in.Dir
-	}
-	in.Dir, in.Cwd = path.Join("/", in.Dir), path.Join("/", in.Cwd)
-	l := &loader{in: in, ci: DetectCI(in.Env), values: map[string]value{}, tables: map[string]Origin{}}
+	l := newLoader(in)
 	l.defaults()
 	l.file()
 	l.environment()
@@ -136,6 +134,26 @@ func Load(in Input) (*Config, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// AllowOutside returns the files and folders beyond a project that the user allows it to use, as absolute paths. A
+// project cannot allow itself anything: [Load] refuses the key in an lpipe.toml of its own.
+func AllowOutside(in Input) []string {
+	l := newLoader(in)
+	if name, _ := l.asked(); name != "" {
+		l.file()
+	}
+	l.environment()
+	l.settings()
+	return l.values[allowOutside].texts
+}
+
+func newLoader(in Input) *loader {
+	if in.Cwd == "" {
+		in.Cwd = in.Dir
+	}
+	in.Dir, in.Cwd = path.Join("/", in.Dir), path.Join("/", in.Cwd)
+	return &loader{in: in, ci: DetectCI(in.Env), values: map[string]value{}, tables: map[string]Origin{}}
 }
 
 // For returns [build] with the lambda's own keys laid over it. A name without a [lambda.NAME] table gets [build].
@@ -303,6 +321,7 @@ type loader struct {
 	in       Input
 	ci       string
 	path     string // of lpipe.toml
+	foreign  bool   // lpipe.toml lies outside of the project, so the user put it there
 	values   map[string]value
 	tables   map[string]Origin
 	mistakes fault.List

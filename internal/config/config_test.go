@@ -359,7 +359,7 @@ func TestWhereTheFileIsFound(t *testing.T) {
 		{"here", "/w", nil, nil, "/w/lpipe.toml", "w", "lpipe.toml:1"},
 		{"above", "/w/a/b", nil, nil, "/w/lpipe.toml", "w", "../../lpipe.toml:1"},
 		{"not beyond .git", "/w/sub", nil, nil, "", "", "the default"},
-		{"up to the root", "/free/a", nil, nil, "/lpipe.toml", "root", "../../lpipe.toml:1"},
+		{"without a repository", "/free/a", nil, nil, "", "", "the default"},
 		{"named by the environment", "/w/a", map[string]string{"LPIPE_CONFIG": "../other.toml"}, nil, "/w/other.toml", "other", "../other.toml:1"},
 		{
 			"named by a flag", "/w",

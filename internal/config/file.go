@@ -3,12 +3,12 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"path/filepath"
 	"strings"
 
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 )
 
@@ -16,10 +16,18 @@ const (
 	fileName = "lpipe.toml"
 	// maxFile bounds what is parsed; a hundred lambdas with twenty keys each are 50 kB.
 	maxFile = 1 << 20
+	fileFix = "make it a regular file that the user who runs lpipe can read, or name another with --config"
 )
 
 // file reads lpipe.toml into the values.
 func (l *loader) file() {
+	if l.in.View == nil {
+		var err error
+		if l.in.View, err = (disk.Disk{FS: l.in.FS}).View(inFS(l.in.Dir)); err != nil {
+			l.mistakes.Add(err)
+			return
+		}
+	}
 	name, shown, err := l.find()
 	if err != nil {
 		l.mistakes.Add(err)
@@ -28,9 +36,9 @@ func (l *loader) file() {
 	if name == "" {
 		return
 	}
-	data, err := read(l.in.FS, inFS(name))
+	data, err := disk.Read(l.in.FS, inFS(name), maxFile)
 	if err != nil {
-		l.mistakes.Add(&fault.Error{Kind: fault.Usage, What: "reading " + shown, Err: err})
+		l.mistakes.Add(&fault.Error{Kind: fault.Usage, What: "reading " + shown, Err: cause(err), Fix: fileFix})
 		return
 	}
 	l.path = name
@@ -42,15 +50,20 @@ func (l *loader) file() {
 	l.walk(root, nil)
 }
 
-// find returns the path of lpipe.toml, and that as the person would write it; both empty when there is none.
-func (l *loader) find() (name, shown string, err error) {
-	given, at := l.in.Env["LPIPE_CONFIG"], Origin{Env: "LPIPE_CONFIG"}
+// asked returns the file that the user names in place of the one that is found, "" when there is none.
+func (l *loader) asked() (name string, at Origin) {
+	name, at = l.in.Env["LPIPE_CONFIG"], Origin{Env: "LPIPE_CONFIG"}
 	for _, s := range l.in.Settings {
 		if s.Key == "config" && len(s.Values) > 0 {
-			given, at = s.Values[len(s.Values)-1], Origin{Flag: s.Flag}
+			name, at = s.Values[len(s.Values)-1], Origin{Flag: s.Flag}
 		}
 	}
-	if given != "" {
+	return name, at
+}
+
+// find returns the path of lpipe.toml, and that as the person would write it; both empty when there is none.
+func (l *loader) find() (name, shown string, err error) {
+	if given, at := l.asked(); given != "" {
 		name = l.resolve(given, l.in.Cwd)
 		if _, err := fs.Stat(l.in.FS, inFS(name)); err != nil {
 			return "", "", &fault.Error{
@@ -59,25 +72,32 @@ func (l *loader) find() (name, shown string, err error) {
 				Fix: "give the path of an lpipe.toml, or leave it out to have it looked for",
 			}
 		}
+		l.foreign = !l.in.View.Owns(inFS(name))
 		return name, given, nil
 	}
-	for dir := l.in.Dir; ; dir = path.Dir(dir) {
-		name := path.Join(dir, fileName)
+	for _, dir := range l.in.View.Up(inFS(l.in.Dir)) {
+		name := path.Join("/", dir, fileName)
 		shown := name
 		if rel, err := filepath.Rel(l.in.Cwd, name); err == nil {
 			shown = filepath.ToSlash(rel)
 		}
-		_, err := fs.Stat(l.in.FS, inFS(name))
-		if err == nil {
-			return name, shown, nil
+		switch _, err := l.in.View.Stat(inFS(name)); {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case disk.Outside(err) != nil:
+			return "", "", &fault.Error{Kind: fault.Usage, What: shown + " is outside of the project", Err: cause(err), Fix: "put a file of the project there, or name the other one with --config"}
+		case err != nil:
+			return "", "", &fault.Error{Kind: fault.Usage, What: "looking for " + shown, Err: cause(err), Fix: fileFix}
 		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return "", "", &fault.Error{Kind: fault.Usage, What: "looking for " + shown, Err: cause(err)}
+		if err := l.in.View.Trust(inFS(name)); err != nil {
+			return "", "", &fault.Error{
+				Kind: fault.Usage, What: shown + " may come from another user", Err: err,
+				Fix: "remove it, make it your own with chown and chmod, or name the file that is to be used with --config",
+			}
 		}
-		if _, err := fs.Stat(l.in.FS, inFS(path.Join(dir, ".git"))); err == nil || dir == "/" {
-			return "", "", nil
-		}
+		return name, shown, nil
 	}
+	return "", "", nil
 }
 
 // inFS turns an absolute path into the form that [fs.FS] takes.
@@ -90,27 +110,4 @@ func cause(err error) error {
 		return p.Err
 	}
 	return err
-}
-
-func read(fsys fs.FS, name string) ([]byte, error) {
-	f, err := fsys.Open(name)
-	if err != nil {
-		return nil, cause(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, cause(err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a regular file")
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, cause(err)
-	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("it is larger than %d bytes", maxFile)
-	}
-	return data, nil
 }

@@ -54,6 +54,9 @@ var buildKeys = []key{
 	{name: "include", kind: list, check: checkGlob, sep: ",", meaning: "files to add to the zip, as globs relative to the lambda's package"},
 }
 
+// allowOutside is the key that only the user of the machine can set.
+const allowOutside = "build.allow-outside"
+
 // table is every key there is.
 var table = slices.Concat(
 	[]key{
@@ -68,6 +71,7 @@ var table = slices.Concat(
 	under("build.", buildKeys),
 	[]key{
 		{name: "build.features-per-lambda", kind: toggle, initial: []string{"false"}, meaning: "whether each package is compiled with the features that it alone asks for, and not with those of all lambdas of the workspace; its dependencies are then compiled for it alone"},
+		{name: allowOutside, kind: list, check: checkPlain, paths: filePath, sep: ",", meaning: "files and folders that builds may read beyond the project's git repository or, without one, its workspace and path dependencies; only in a file outside of the project, named with --config"},
 		{name: "build.warm", kind: toggle, initial: []string{"true"}, meaning: "whether the engine keeps compiled dependencies, so that a new version of one compiles that one again and not all; for this user and project alone; never in CI, with a cache to write, or on any engine but the embedded one, which others may use"},
 	},
 	under("lambda.*.", []key{

@@ -94,7 +94,7 @@ lpipe: fix:   did you mean LPIPE_FEATURES?`,
 			env:  map[string]string{"LPIPE_ZZZZZZ": ""},
 			want: `
 lpipe: error: unknown variable LPIPE_ZZZZZZ
-lpipe: fix:   there are LPIPE_ARCH, LPIPE_BASE, LPIPE_BRANCH, LPIPE_CONFIG, LPIPE_DEFAULT_FEATURES, LPIPE_ENGINE, LPIPE_ENGINE_ROOT, LPIPE_FEATURES, LPIPE_FEATURES_PER_LAMBDA, LPIPE_INCLUDE, LPIPE_LINK, LPIPE_NETWORK, LPIPE_PACKAGES, LPIPE_PROFILE, LPIPE_PROGRESS, LPIPE_RUNTIME, LPIPE_RUSTFLAGS, LPIPE_TARGET, LPIPE_TEST, LPIPE_WARM`,
+lpipe: fix:   there are LPIPE_ALLOW_OUTSIDE, LPIPE_ARCH, LPIPE_BASE, LPIPE_BRANCH, LPIPE_CONFIG, LPIPE_DEFAULT_FEATURES, LPIPE_ENGINE, LPIPE_ENGINE_ROOT, LPIPE_FEATURES, LPIPE_FEATURES_PER_LAMBDA, LPIPE_INCLUDE, LPIPE_LINK, LPIPE_NETWORK, LPIPE_PACKAGES, LPIPE_PROFILE, LPIPE_PROGRESS, LPIPE_RUNTIME, LPIPE_RUSTFLAGS, LPIPE_TARGET, LPIPE_TEST, LPIPE_WARM`,
 		},
 		{
 			name: "values of variables",
@@ -121,7 +121,8 @@ lpipe: fix:   give the path of an lpipe.toml, or leave it out to have it looked 
 			flags: []Setting{{Key: "config", Values: []string{"base"}, Flag: "--config"}},
 			want: `
 lpipe: error: reading base
-lpipe: why:   it is not a regular file`,
+lpipe: why:   it is a folder and not a regular file
+lpipe: fix:   make it a regular file that the user who runs lpipe can read, or name another with --config`,
 		},
 		{
 			name: "values of flags",
@@ -197,19 +198,19 @@ func (d denied) Open(name string) (fs.File, error) {
 	return d.MapFS.Open(name)
 }
 
-func (d denied) Stat(name string) (fs.FileInfo, error) {
+func (d denied) Lstat(name string) (fs.FileInfo, error) {
 	if name == "closed/lpipe.toml" {
-		return nil, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrPermission}
+		return nil, &fs.PathError{Op: "lstat", Path: name, Err: fs.ErrPermission}
 	}
-	return d.MapFS.Stat(name)
+	return d.MapFS.Lstat(name)
 }
 
 func TestFilesThatMayNotBeRead(t *testing.T) {
 	disk := denied{fstest.MapFS{"secret/lpipe.toml": {}, "closed/x": {}, "folder/lpipe.toml/x": {}}}
 	for dir, want := range map[string]string{
-		"/secret": "lpipe: error: reading lpipe.toml\nlpipe: why:   permission denied\n",
-		"/closed": "lpipe: error: looking for lpipe.toml\nlpipe: why:   permission denied\n",
-		"/folder": "lpipe: error: reading lpipe.toml\nlpipe: why:   it is not a regular file\n",
+		"/secret": "lpipe: error: reading lpipe.toml\nlpipe: why:   permission denied\nlpipe: fix:   make it a regular file that the user who runs lpipe can read, or name another with --config\n",
+		"/closed": "lpipe: error: looking for lpipe.toml\nlpipe: why:   permission denied\nlpipe: fix:   make it a regular file that the user who runs lpipe can read, or name another with --config\n",
+		"/folder": "lpipe: error: reading lpipe.toml\nlpipe: why:   it is a folder and not a regular file\nlpipe: fix:   make it a regular file that the user who runs lpipe can read, or name another with --config\n",
 	} {
 		_, err := Load(Input{FS: disk, Dir: dir})
 		if got := said(err); got != want {
@@ -220,7 +221,7 @@ func TestFilesThatMayNotBeRead(t *testing.T) {
 
 func TestFilesThatAreNotText(t *testing.T) {
 	for _, c := range []struct{ name, data, want string }{
-		{"too large", strings.Repeat("#", maxFile+1), "lpipe: error: reading lpipe.toml\nlpipe: why:   it is larger than 1048576 bytes\n"},
+		{"too large", strings.Repeat("#", maxFile+1), "lpipe: error: reading lpipe.toml\nlpipe: why:   it is larger than 1048576 bytes\nlpipe: fix:   make it a regular file that the user who runs lpipe can read, or name another with --config\n"},
 		{"binary", "a = '\x00'", "lpipe: error: lpipe.toml:1:6: not valid TOML\nlpipe: why:   literal strings cannot have control characters\n              a = '?'\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

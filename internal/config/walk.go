@@ -70,6 +70,12 @@ func (l *loader) take(n *node, full []string, key string, row *key, where layer)
 	if key == "ci.cache-write" {
 		where = byCI
 	}
+	if key == allowOutside && !l.foreign {
+		l.mistakes.Addf(n.key.exact()+": "+Key(full...)+" is not for a file of the project",
+			"a project cannot allow itself files of this machine, or a pull request could",
+			"give --allow-outside or LPIPE_ALLOW_OUTSIDE, or put it into an lpipe.toml outside of the project, named with --config")
+		return
+	}
 	l.set(row, key, full, items, value{layer: where, origin: n.key}, path.Dir(l.path))
 }
 

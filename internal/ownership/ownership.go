@@ -10,3 +10,8 @@ import "io/fs"
 // Foreign returns why another user can write the file or folder, "" if none can. The info is that of the thing itself:
 // whoever follows links checks each folder on the way.
 func Foreign(info fs.FileInfo) string { return foreign(info) }
+
+// ForeignTo returns why a user who cannot write the folder of a project can write the file, "" if none can. A checkout
+// may belong to another user than the one who builds it, as in containers, or be open to all, as with an umask of 0:
+// who asks to build it trusts those who can write it, and they need no further file to decide what the build does.
+func ForeignTo(project, file fs.FileInfo) string { return foreignTo(project, file) }

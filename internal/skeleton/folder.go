@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"lpipe/internal/cargo"
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 )
 
@@ -90,18 +91,7 @@ func (m *maker) file(name string, info fs.FileInfo) {
 	case mode&fs.ModeSymlink != 0:
 		m.symlink(name)
 	default:
-		m.problem(name, kind(mode)+" cannot be part of a build", "remove them, or exclude them in .lpipeignore")
-	}
-}
-
-func kind(mode fs.FileMode) string {
-	switch {
-	case mode&fs.ModeNamedPipe != 0:
-		return "a named pipe"
-	case mode&fs.ModeSocket != 0:
-		return "a socket"
-	default:
-		return "a device"
+		m.problem(name, disk.Kind(mode)+" cannot be part of a build", "remove them, or exclude them in .lpipeignore")
 	}
 }
 
@@ -116,6 +106,10 @@ func (m *maker) symlink(name string) {
 	target := path.Join(path.Dir(name), to)
 	if path.IsAbs(to) || !cargo.Within(".", target) {
 		m.problem(name, fmt.Sprintf("a link to %s, outside the project", shown(to)), fix)
+		return
+	}
+	if err := m.ws.FS.Check(path.Join(m.ws.Base, name)); err != nil {
+		m.bad = append(m.bad, unreadable(name, err))
 		return
 	}
 	m.tree.add(&entry{path: name, mode: fs.ModeSymlink | 0o777, link: to})

@@ -36,11 +36,21 @@ func readIgnore(ws *cargo.Workspace) (*ignore, error) {
 		dirs = append(dirs, ws.Root)
 	}
 	for _, dir := range dirs {
+		if !ws.FS.Holds(path.Join(ws.Base, dir)) {
+			continue // without a repository, the folder that holds the workspace and its dependencies is none of them
+		}
 		for _, name := range []string{".lpipeignore", ".dockerignore"} {
 			name = path.Join(dir, name)
 			data, err := ws.Files.Read(name)
-			if err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
 				continue
+			}
+			if err == nil {
+				err = ws.FS.Trust(path.Join(ws.Base, name))
+			}
+			if err != nil {
+				errs.Addf("cannot use "+shown(name), unreadable(name, err).why, "make it a regular file of your own in the project, or remove it")
+				break
 			}
 			patterns, err := parseIgnore(data)
 			if err != nil {

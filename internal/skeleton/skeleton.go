@@ -159,6 +159,9 @@ func (m *maker) choose(pkgs []*cargo.Package) {
 	}
 	for _, p := range pkgs {
 		m.real[p] = true
+		for _, place := range p.Beyond {
+			m.note(p, place)
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/tonistiigi/fsutil/types"
 
 	"lpipe/internal/cargo"
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 )
 
@@ -211,6 +212,9 @@ func unreadable(name string, err error) problem {
 	if errors.As(err, &p) {
 		err = p.Err
 	}
+	if out := disk.Outside(err); out != nil {
+		return problem{name, err.Error(), out.Fix() + "; or exclude it in .lpipeignore"}
+	}
 	return problem{name, err.Error(), "make them readable for the user who runs lpipe, or exclude them in .lpipeignore"}
 }
 
@@ -282,7 +286,11 @@ func (t *Tree) Open(name string) (io.ReadCloser, error) {
 		t.changed(e, err)
 		return io.NopCloser(strings.NewReader("")), nil
 	}
-	return &sending{ReadCloser: f, tree: t, entry: e, hash: sha256.New()}, nil
+	bounded := struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(f, e.size+1), f} // one that grows may have no end
+	return &sending{ReadCloser: bounded, tree: t, entry: e, hash: sha256.New()}, nil
 }
 
 // Err returns the usage faults of files that changed while they were sent. What was built from them must not be
