@@ -48,7 +48,7 @@ var lpipeMap = map[string]row{
 		imports: in("internal/redact", "github.com/agext/levenshtein"),
 		why:     "everything imports it, so of lpipe it imports only what hides passwords", pure: true,
 	},
-	"internal/disk":  {imports: in("internal/fault"), why: "which files a project may use is decided in one place, whatever they are for", pure: true},
+	"internal/disk": {imports: in("internal/fault"), why: "which files a project may use is decided in one place, whatever they are for"},
 	"internal/config": {
 		imports: in("internal/disk", "internal/fault", "cache", "github.com/distribution/reference", "github.com/pelletier/go-toml/v2"),
 		why:     "it says what the user wrote; whether a lambda or an engine exists is for their packages", pure: true,
@@ -62,7 +62,7 @@ var lpipeMap = map[string]row{
 	"internal/dockerfile": {imports: in(".", "internal/config", "internal/plan", "internal/fault"), why: "a plan in, text out", pure: true},
 
 	"internal/access": {
-		imports: in("hostkeys", "sshfwd", "internal/config", "internal/dockerfile", "internal/plan", "internal/fault",
+		imports: in("hostkeys", "sshfwd", "internal/config", "internal/disk", "internal/dockerfile", "internal/plan", "internal/fault",
 			"golang.org/x/crypto", "google.golang.org/grpc", buildkit+"/session"),
 		why: "keys, tokens and pinned hosts for the repositories of a plan, as the session serves them; it talks to no engine",
 	},
@@ -76,7 +76,7 @@ var lpipeMap = map[string]row{
 	},
 
 	"internal/engine": {
-		imports: in("internal/config", "internal/fault", "internal/engine/daemon", "github.com/containerd/platforms", "github.com/docker", "golang.org/x/sys", buildkit),
+		imports: in("internal/config", "internal/disk", "internal/fault", "internal/engine/daemon", "github.com/containerd/platforms", "github.com/docker", "golang.org/x/sys", buildkit),
 		why:     "it finds and starts a BuildKit; what is built there is not its concern",
 	},
 	"internal/engine/daemon": {
@@ -102,7 +102,7 @@ var lpipeMap = map[string]row{
 		why:     "it hands out what docker login left; who uses it against a registry is not its concern",
 	},
 	"internal/publish": {
-		imports: in("internal/artifact", "internal/fault", "github.com/containerd/containerd/v2/core/remotes/docker", "github.com/distribution/reference", "github.com/opencontainers"),
+		imports: in("internal/artifact", "internal/disk", "internal/fault", "github.com/containerd/containerd/v2/core/remotes/docker", "github.com/distribution/reference", "github.com/opencontainers"),
 		why:     "it makes an image of the files of a zip and sends it; what they are and who may push is not its concern",
 	},
 	"internal/report":   {imports: in("internal/plan", "internal/artifact", "internal/redact"), why: "it tells what happened and makes nothing happen"},

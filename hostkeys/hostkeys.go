@@ -22,6 +22,8 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"sync"
 
@@ -55,6 +57,26 @@ var load = sync.OnceValues(func() (*Pins, error) {
 	return p, nil
 })
 
+// maxFile bounds a known_hosts file in bytes; a line has some hundred.
+const maxFile = 16 << 20
+
+// readFile reads a regular file. Opening a named pipe would block, and a device may have no end.
+func readFile(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("it is not a regular file of at most %d bytes", maxFile)}
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFile))
+}
+
 // Load returns the built-in pins with the known_hosts files laid over them, in order. Every file must exist. All
 // unreadable files and lines are reported, the lines as [*LineError].
 func Load(files ...string) (*Pins, error) {
@@ -64,7 +86,7 @@ func Load(files ...string) (*Pins, error) {
 	}
 	var errs []error
 	for _, file := range files {
-		data, err := os.ReadFile(file)
+		data, err := readFile(file)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("reading known_hosts: %w", err))
 			continue

@@ -80,6 +80,13 @@ func dialError(ctx context.Context, path string, err error) error {
 
 // KeyFile reads a private key from a file. The passphrase is only used if the key is encrypted.
 func KeyFile(path, passphrase string) (Source, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Source{}, fmt.Errorf("reading the SSH key: %w", err)
+	}
+	if !info.Mode().IsRegular() { // opening a named pipe would block
+		return Source{}, &Error{path, ErrNoKey, "give the path of a private key; this is no regular file"}
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return Source{}, fmt.Errorf("reading the SSH key: %w", err)

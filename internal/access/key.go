@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 	"lpipe/sshfwd"
 )
@@ -92,7 +92,7 @@ func (a *Access) open(at, passphrase string) (sshfwd.Source, error) {
 func (a *Access) secret(what, at string) (string, error) {
 	name, ok := strings.CutPrefix(at, "env:")
 	if !ok {
-		text, err := os.ReadFile(at)
+		text, err := disk.ReadFile(at, disk.MaxSmall)
 		if err != nil {
 			return "", &fault.Error{Kind: fault.Usage, What: "cannot read " + what, Err: err, Fix: "correct the path in lpipe.toml"}
 		}

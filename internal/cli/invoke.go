@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lpipe/internal/artifact"
+	"lpipe/internal/disk"
 	"lpipe/internal/emulator"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
@@ -58,17 +59,24 @@ An answer goes to standard output and what the program prints to standard error;
 	return cmd
 }
 
+// maxEvent is the largest event that Lambda takes in an invocation that waits for the answer, in bytes.
+const maxEvent = 6 << 20
+
 // event reads what the flags name.
 func (a *app) event(file, data string) ([]byte, error) {
 	switch file {
 	case "":
 		return []byte(data), nil
 	case "-":
-		return io.ReadAll(a.In)
+		payload, err := io.ReadAll(io.LimitReader(a.In, maxEvent+1))
+		if len(payload) > maxEvent {
+			return nil, &fault.Error{Kind: fault.Usage, What: "the event is too large", Why: "Lambda takes 6 MiB", Fix: "give a smaller one"}
+		}
+		return payload, err
 	}
-	payload, err := os.ReadFile(file)
+	payload, err := disk.ReadFile(file, maxEvent)
 	if err != nil {
-		return nil, &fault.Error{Kind: fault.Usage, What: "reading the event", Err: err}
+		return nil, &fault.Error{Kind: fault.Usage, What: "reading the event", Err: err, Fix: "name a file of at most 6 MiB, or pipe the event in: --event -"}
 	}
 	return payload, nil
 }

@@ -3,13 +3,13 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	digest "github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"lpipe/internal/config"
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
 	"lpipe/internal/solve"
@@ -31,7 +31,7 @@ func baseLayout(v *plan.Variant) (*solve.Layout, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := os.ReadFile(filepath.Join(dir, ocispecs.ImageIndexFile))
+	data, err := disk.ReadFile(filepath.Join(dir, ocispecs.ImageIndexFile), disk.MaxSmall)
 	if err != nil {
 		return nil, refuse(err.Error())
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -18,6 +17,7 @@ import (
 
 	"lpipe/internal/artifact"
 	"lpipe/internal/config"
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
 	"lpipe/internal/solve"
@@ -102,7 +102,7 @@ func writeBase(name string, at config.Origin, old, pinned string) error {
 			Kind: fault.Usage, What: "the base image comes from " + at.String(), Why: "only lpipe.toml can be pinned", Fix: fmt.Sprintf("write base = %q into lpipe.toml", pinned),
 		}
 	}
-	text, err := os.ReadFile(name)
+	text, err := disk.ReadFile(name, disk.MaxSmall)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("reading lpipe.toml: %w", err)
 	}

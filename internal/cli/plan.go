@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"lpipe/internal/config"
-	"lpipe/internal/disk"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/git"
 	"lpipe/internal/plan"

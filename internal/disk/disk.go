@@ -52,6 +52,10 @@ func (d Disk) Repository(dir string) string {
 	return ""
 }
 
+// MaxSmall bounds files that a person or a tool writes for programs to read, such as certificates, tokens and the
+// settings of docker, in bytes. They are a few kB; some hundred certificates are less than this.
+const MaxSmall = 1 << 20
+
 // maxLinks is how many links are followed in one name, as on Linux.
 const maxLinks = 40
 

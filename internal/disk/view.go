@@ -126,7 +126,7 @@ func (v *View) Trust(name string) error {
 			return fmt.Errorf("/%s: %s", at, why)
 		}
 	}
-	if why := v.disk.Foreign(v.project, info); why != "" {
+	if why := v.disk.Foreign(v.project, info); why != "" && !within(v.start, real) {
 		return fmt.Errorf("/%s, which /%s leads to: %s", real, name, why)
 	}
 	return nil

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -173,12 +175,16 @@ func TestNoEngineNamesAllWaysOut(t *testing.T) {
 
 func TestContextsAndBuildersBringTheirCertificates(t *testing.T) {
 	id := contextID("tls")
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	h := fakeHost{files: map[string]string{
 		"/d/contexts/meta/" + id + "/meta.json":      `{"Endpoints":{"docker":{"Host":"tcp://tls:2376","SkipTLSVerify":true}}}`,
 		"/d/contexts/tls/" + id + "/docker/ca.pem":   "",
 		"/d/contexts/tls/" + id + "/docker/cert.pem": "",
 		"/d/contexts/tls/" + id + "/docker/key.pem":  "",
-		"/d/buildx/instances/remote":                 `{"Driver":"remote","Nodes":[{"Endpoint":"tcp://fleet:1","DriverOpts":{"cacert":"/dev/null","servername":"s"}}]}`,
+		"/d/buildx/instances/remote":                 `{"Driver":"remote","Nodes":[{"Endpoint":"tcp://fleet:1","DriverOpts":{"cacert":"` + ca + `","servername":"s"}}]}`,
 	}}
 	env := map[string]string{"DOCKER_CONFIG": "/d", "DOCKER_CONTEXT": "tls"}
 	o := Options{Getenv: func(n string) string { return env[n] }}.withDefaults()
@@ -189,7 +195,7 @@ func TestContextsAndBuildersBringTheirCertificates(t *testing.T) {
 	}
 	o.Builder = "remote"
 	c, err = choose(o, h)
-	if want := (tlsFiles{ca: "/dev/null", serverName: "s"}); err != nil || c.tls != want {
+	if want := (tlsFiles{ca: ca, serverName: "s"}); err != nil || c.tls != want {
 		t.Errorf("the builder has %+v, %v", c.tls, err)
 	}
 	env = map[string]string{"DOCKER_HOST": "tcp://d:2376", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/certs"}

@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 
 	"github.com/docker/cli/cli/connhelper"
 	docker "github.com/docker/docker/client"
 	"github.com/moby/buildkit/client"
 
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 )
 
@@ -79,7 +79,7 @@ func dockerClient(c Choice) (*docker.Client, error) {
 func (t tlsFiles) config() (*tls.Config, error) {
 	c := &tls.Config{ServerName: t.serverName, InsecureSkipVerify: t.skipVerify} //nolint:gosec // only where docker was told so
 	if t.ca != "" {
-		pem, err := os.ReadFile(t.ca)
+		pem, err := disk.ReadFile(t.ca, disk.MaxSmall)
 		if err != nil {
 			return nil, err
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/moby/buildkit/client"
 
+	"lpipe/internal/disk"
 	"lpipe/internal/engine/daemon"
 	"lpipe/internal/fault"
 )
@@ -185,7 +186,7 @@ func checkRegistries(registries map[string]Registry) error {
 	var wrong fault.List
 	for host, r := range registries {
 		for _, ca := range r.CA {
-			if _, err := os.ReadFile(ca); err != nil {
+			if _, err := disk.ReadFile(ca, disk.MaxSmall); err != nil {
 				wrong.Add(&fault.Error{
 					Kind: fault.Usage,
 					What: fmt.Sprintf("cannot read the certificate of registry %s", host),

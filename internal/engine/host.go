@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 )
 
@@ -17,7 +18,7 @@ type thisHost struct{}
 
 var _ host = thisHost{}
 
-func (thisHost) readFile(path string) ([]byte, error) { return os.ReadFile(path) }
+func (thisHost) readFile(path string) ([]byte, error) { return disk.ReadFile(path, disk.MaxSmall) }
 
 func (thisHost) listFiles(folder string) (names []string) {
 	entries, _ := os.ReadDir(folder)

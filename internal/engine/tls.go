@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 )
 
@@ -58,7 +59,7 @@ func (t tlsFiles) check(certName, keyName string) error {
 		if file == "" {
 			continue
 		}
-		if _, err := os.ReadFile(file); err != nil {
+		if _, err := disk.ReadFile(file, disk.MaxSmall); err != nil {
 			wrong.Add(&fault.Error{Kind: fault.Usage, What: "cannot read a certificate for the engine", Err: err})
 		}
 	}

@@ -9,13 +9,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	"github.com/distribution/reference"
 
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 )
 
@@ -74,7 +74,7 @@ func (p *Pusher) repository(ref reference.Named) (*repository, error) {
 		scheme = "http"
 	}
 	if how.CA != "" {
-		pem, err := os.ReadFile(how.CA)
+		pem, err := disk.ReadFile(how.CA, disk.MaxSmall)
 		if err != nil {
 			return nil, fmt.Errorf("reading the certificate of %s: %w", domain, err)
 		}
