@@ -97,19 +97,15 @@ func (m *maker) file(name string, info fs.FileInfo) {
 
 // symlink adds a link as it is, and what it points to.
 func (m *maker) symlink(name string) {
-	const fix = "replace the links by what they point to, or exclude them in .lpipeignore"
+	const fix = "replace the links by what they point to, exclude them in .lpipeignore, or allow what they lead to on this machine: --allow-outside"
 	to, err := fs.ReadLink(m.ws.Files.FS(), name)
 	if err != nil {
 		m.bad = append(m.bad, unreadable(name, err))
 		return
 	}
 	target := path.Join(path.Dir(name), to)
-	if path.IsAbs(to) || !cargo.Within(".", target) {
+	if path.IsAbs(to) || !cargo.Within(".", target) || !m.ws.FS.Holds(path.Join(m.ws.Base, name)) {
 		m.problem(name, fmt.Sprintf("a link to %s, outside the project", shown(to)), fix)
-		return
-	}
-	if err := m.ws.FS.Check(path.Join(m.ws.Base, name)); err != nil {
-		m.bad = append(m.bad, unreadable(name, err))
 		return
 	}
 	m.tree.add(&entry{path: name, mode: fs.ModeSymlink | 0o777, link: to})

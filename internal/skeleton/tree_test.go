@@ -404,7 +404,7 @@ lpipe: fix:   rename them, or exclude their folder in .lpipeignore
 lpipe: error: 2 files of the project cannot be sent to the build
 lpipe: why:   src/absolute: a link to /etc/passwd, outside the project
               src/up: a link to ../../../etc, outside the project
-lpipe: fix:   replace the links by what they point to, or exclude them in .lpipeignore
+lpipe: fix:   replace the links by what they point to, exclude them in .lpipeignore, or allow what they lead to on this machine: --allow-outside
 `
 	if got := refused(t, dir, Options{}); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
