@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -232,5 +233,25 @@ func TestTheZeroPinsPinNothing(t *testing.T) {
 	}
 	if out, err := pins.Render(); len(out) != 0 || err != nil {
 		t.Errorf("Render = %q, %v", out, err)
+	}
+}
+
+// TestLoadTakesRegularFiles: a named pipe blocks whoever opens it, and a device may have no end.
+func TestLoadTakesRegularFiles(t *testing.T) {
+	dir := t.TempDir()
+	pipe, large := filepath.Join(dir, "pipe"), filepath.Join(dir, "large")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(large, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(large, maxFile+1); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{pipe, large, "/dev/zero", dir} {
+		if _, err := Load(name); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -294,6 +295,15 @@ func TestPathTakesKeyFilesAndSockets(t *testing.T) {
 	}
 	if _, err := Path(big, ""); !errors.Is(err, ErrNoKey) || !strings.Contains(err.Error(), "larger than 1 MiB") {
 		t.Errorf("large file: %v", err)
+	}
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{pipe, "/dev/zero", dir} {
+		if _, err := Path(name, ""); !errors.Is(err, ErrNoKey) || !strings.Contains(err.Error(), "no regular file") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

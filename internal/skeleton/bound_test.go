@@ -14,8 +14,7 @@ import (
 	"lpipe/internal/testparts"
 )
 
-// machine is a home folder with secrets, another project, and a project in home/p. Names that start with "->" in the
-// archive's files are links.
+// machine is a home folder with secrets and a project in p.
 const machine = `
 -- .ssh/id --
 SECRET
@@ -52,14 +51,9 @@ fn main() {}
 const manifest = "-- p/Cargo.toml --\n[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n"
 
 // contexts loads home/p and makes its contexts. It fails the test when one holds a secret.
-func contexts(t *testing.T, home string, allow ...string) ([]Note, error) {
+func contexts(t *testing.T, home string) ([]Note, error) {
 	t.Helper()
-	d := disk.Disk{FS: os.DirFS("/")}
-	for _, name := range allow {
-		d.Allow = append(d.Allow, strings.TrimPrefix(filepath.Join(home, name), "/"))
-	}
-	dir := strings.TrimPrefix(filepath.Join(home, "p"), "/")
-	ws, err := cargo.LoadFrom(d, dir, dir)
+	ws, err := cargo.Load(os.DirFS("/"), strings.TrimPrefix(filepath.Join(home, "p"), "/"))
 	if err != nil {
 		return nil, err
 	}
@@ -181,24 +175,34 @@ func TestNoFileOfThisMachineEntersAContext(t *testing.T) {
 				if !strings.Contains(said, c.want) || strings.Contains(said, "SECRET") {
 					t.Errorf("it is not said that %q:\n%s", c.want, said)
 				}
-				if err == nil && c.want == "" || c.bare {
-					return
-				}
-				// What the user of the machine allows is taken, or has another reason to be refused.
-				var b strings.Builder
-				if d, err := (disk.Disk{FS: os.DirFS("/"), Allow: []string{strings.TrimPrefix(home, "/")}}).View(strings.TrimPrefix(home, "/") + "/p"); err != nil || !d.Holds(strings.TrimPrefix(home, "/")+"/.ssh/id") {
-					t.Errorf("what is allowed is not held: %v", err)
-				} else if ws, err := cargo.LoadFrom(disk.Disk{FS: os.DirFS("/"), Allow: []string{strings.TrimPrefix(home, "/")}}, strings.TrimPrefix(home, "/")+"/p", "."); err != nil {
-					fault.Print(&b, err)
-				} else if _, _, err := Closure(ws, ws.Packages, Options{}); err != nil {
-					fault.Print(&b, err)
-				}
-				if strings.Contains(b.String(), "outside of the project") {
-					t.Errorf("allowed, and still refused:\n%s", b.String())
-				}
 			})
 		}
 	}
+}
+
+// TestWhatTheUserAllowsIsTaken: the same ways lead to a file that the user of the machine allows.
+func TestWhatTheUserAllowsIsTaken(t *testing.T) {
+	home := project(t, machine+manifest+"[dependencies]\nvendored = { path = \"../.aws/vendored\" }\n"+`
+-- p/.git/HEAD --
+-- p/.cargo/config.toml --
+[x]
+y = "../.ssh/id"
+[source.v]
+directory = "../.aws/sources"
+-- .aws/sources/x/Cargo.toml --
+-- p/src/main.rs --
+const A: &str = include_str!("../../.ssh/id");
+`)
+	dir := strings.TrimPrefix(home, "/")
+	ws, err := cargo.LoadFrom(disk.Disk{FS: os.DirFS("/"), Allow: []string{dir + "/.ssh/id", dir + "/.aws"}}, dir+"/p", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, notes, err := Closure(ws, ws.Packages, Options{})
+	if err != nil || len(notes) > 0 {
+		t.Fatal(notes, err)
+	}
+	has(t, tree.Paths(), ".ssh/id", ".aws/vendored/src/lib.rs", ".aws/sources/x/Cargo.toml", "!.aws/credentials")
 }
 
 // TestWithoutARepository: packages elsewhere are a part of the project when it names them, and nothing beside them is.
@@ -342,4 +346,24 @@ fn main() {}
 			})
 		}
 	}
+}
+
+// FuzzIgnore: whatever an ignore file says, it is refused in words, or every name is skipped or not.
+func FuzzIgnore(f *testing.F) {
+	for _, text := range []string{"", "*\n!m\n", "**/x\n# y\n", "[a-z]/**\n!/a", "\\\n", "a/../../b\n!..\n", "\ufeffx\r\n", "\xff", "[", "!\n!!\n", "***\n**a**/**\n"} {
+		f.Add([]byte(text), "src/main.rs")
+	}
+	f.Add([]byte("src\n!src/a\n"), "../src")
+	f.Fuzz(func(t *testing.T, text []byte, name string) {
+		patterns, err := parseIgnore(text)
+		if err != nil {
+			return
+		}
+		g := &ignore{files: []ignoreFile{{name: ".lpipeignore", dir: ".", patterns: patterns}, {name: "p/.lpipeignore", dir: "p", patterns: patterns}}}
+		if g.match(name) != g.match(name) {
+			t.Fatal("two answers")
+		}
+		g.match("p/" + name)
+		g.exceptions()
+	})
 }
