@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strings"
 
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 )
 
@@ -43,20 +44,16 @@ func Open(ctx context.Context, dir string, env map[string]string) (*Repository, 
 	if err != nil {
 		return nil, err
 	}
-	for top := dir; ; top = filepath.Dir(top) {
-		if _, err := os.Lstat(filepath.Join(top, ".git")); err == nil {
-			r := &Repository{Top: top, env: environment(env)}
-			return r, r.check(ctx)
-		}
-		if top != filepath.Dir(top) {
-			continue
-		}
-		f := refusal(dir, ErrNone, "run lpipe in a checkout of a git repository")
-		if at := env["GIT_DIR"]; at != "" {
-			f.Why = fmt.Sprintf("%s, and the GIT_DIR %q of the environment is not used", f.Err, at)
-		}
-		return nil, f
+	top := (disk.Disk{FS: os.DirFS("/")}).Repository(strings.TrimPrefix(filepath.ToSlash(dir), "/"))
+	if top != "" {
+		r := &Repository{Top: filepath.FromSlash("/" + top), env: environment(env)}
+		return r, r.check(ctx)
 	}
+	f := refusal(dir, ErrNone, "run lpipe in a checkout of a git repository")
+	if at := env["GIT_DIR"]; at != "" {
+		f.Why = fmt.Sprintf("%s, and the GIT_DIR %q of the environment is not used", f.Err, at)
+	}
+	return nil, f
 }
 
 func refusal(dir string, why error, fix string) *fault.Error {
