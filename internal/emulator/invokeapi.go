@@ -22,8 +22,8 @@ type Invoker interface {
 var _ Invoker = (*Function)(nil)
 
 // API is the part of Lambda's API that invokes functions, so that AWS SDKs and "aws lambda invoke --endpoint-url"
-// work: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html. Signatures are not checked. Web pages of
-// other origins are refused.
+// work: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html. Signatures are not checked: it is to be served on
+// [Listen], where other users do not get in. Web pages of other origins are refused.
 type API struct {
 	Lookup func(name string) (Invoker, bool) // finds a function by its plain name
 	Log    io.Writer                         // takes the failures of asynchronous invocations; may be nil

@@ -2,12 +2,14 @@ package emulator
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,13 @@ import (
 const runtimeEnv = "LPIPE_TEST_RUNTIME"
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == superviseArg {
+		if err := Supervise(os.Args[2:], os.Environ()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if how := os.Getenv(runtimeEnv); how != "" {
 		runtimeMain(how)
 		return
@@ -24,12 +33,18 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// The test binary, started with this argument, is the supervisor of the program that the next one names.
+const superviseArg = "supervise"
+
 // order is what the tests' events say.
 type order struct {
 	Do    string
 	Value string
 	Ms    int
 }
+
+// otherMains are what the test binary can be beside a lambda, on some systems.
+var otherMains = map[string]func(){}
 
 func runtimeMain(how string) {
 	base := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/"
@@ -48,8 +63,28 @@ func runtimeMain(how string) {
 		child.Stdout = os.Stdout
 		_ = child.Start()
 		fmt.Println(child.Process.Pid)
+	case "daemon", "daemon then die", "daemon then hang": // which have sessions of their own, and parents that are gone
+		if err := exec.Command("sh", "-c", "setsid sh -c 'setsid sleep 600 & sleep 600' & setsid sleep 600 &").Run(); err != nil {
+			panic(err)
+		}
+		switch how {
+		case "daemon then die":
+			os.Exit(7)
+		case "daemon then hang":
+			time.Sleep(time.Hour)
+		}
+	case "abort":
+		self, _ := os.FindProcess(os.Getpid())
+		_ = self.Kill()
+		time.Sleep(time.Hour)
+	default:
+		if main := otherMains[how]; main != nil {
+			main()
+			return
+		}
 	}
 	fmt.Fprintln(os.Stderr, "started")
+	instance := rand.Text()
 	for calls := 1; ; calls++ {
 		next, err := http.Get(base + "invocation/next")
 		if err != nil || next.StatusCode != 200 {
@@ -69,7 +104,7 @@ func runtimeMain(how string) {
 			b, _ := json.Marshal(os.Environ())
 			post(invocation+"/response", string(b), nil)
 		case "count":
-			post(invocation+"/response", fmt.Sprintf("[%d,%d]", calls, os.Getpid()), nil)
+			post(invocation+"/response", fmt.Sprintf("[%d,%q]", calls, instance), nil)
 		case "error":
 			post(invocation+"/error", `{"errorMessage":"bad","errorType":"My.Error"}`, http.Header{"Lambda-Runtime-Function-Error-Type": {"My.Error"}})
 		case "exit":
@@ -146,6 +181,9 @@ func program(t testing.TB, how string, change ...func(*Program)) Program {
 	p := Program{
 		Config: Config{Name: "echo", Timeout: 10 * time.Second}, Path: path, Dir: t.TempDir(),
 		Env: []string{runtimeEnv + "=" + how},
+	}
+	if runtime.GOOS == "linux" {
+		p.Supervisor = []string{path, superviseArg}
 	}
 	for _, c := range change {
 		c(&p)

@@ -2,12 +2,9 @@ package emulator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -21,6 +18,9 @@ type Program struct {
 	Env    []string  // beside what Lambda sets, NAME=value; wins over it
 	Stdout io.Writer // what the program prints; nil throws it away
 	Stderr io.Writer
+	// Supervisor is a command that calls [Supervise] with its last argument as program. It ends what the program started,
+	// also when this process is killed; without one, and on other systems than Linux, some of that may stay.
+	Supervisor []string
 }
 
 // Environment returns the variables that Lambda sets for a custom runtime, as NAME=value. api is the address of
@@ -66,34 +66,26 @@ func Start(ctx context.Context, p Program) (*Sandbox, error) {
 	if p.Dir == "" {
 		p.Dir = filepath.Dir(path)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := Listen(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("listening for the program: %w", err)
 	}
 	server := New(p.Config)
 	web := &http.Server{Handler: server.Handler(), ReadHeaderTimeout: time.Minute}
 	ctx, kill := context.WithCancel(ctx)
-	cmd := exec.CommandContext(ctx, path)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = p.Dir, p.Stdout, p.Stderr
-	cmd.Env = append(p.Environment(listener.Addr().String(), p.Dir), p.Env...)
-	cmd.WaitDelay = time.Second // for the output of children that outlive the program
-	killWithChildren(cmd)
-	if err := cmd.Start(); err != nil {
+	wait, err := p.start(ctx, path, append(p.Environment(listener.Addr().String(), p.Dir), p.Env...))
+	if err != nil {
 		kill()
 		server.Close()
 		listener.Close()
-		return nil, fmt.Errorf("starting the program: %w", err)
+		return nil, err
 	}
 	sandbox := &Sandbox{server, kill, make(chan struct{})}
 	go func() { _ = web.Serve(listener) }() // ends with the server, below
 	go func() {
 		defer close(sandbox.exited)
 		defer kill()
-		err := cmd.Wait()
-		_ = cmd.Cancel() // children that it left behind; there are none as a rule
-		if errors.Is(err, exec.ErrWaitDelay) {
-			err = nil
-		}
+		err := wait()
 		// What the program sent with its last breath is still taken in.
 		draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()

@@ -50,9 +50,9 @@ func TestRunInvokesInOrderAndKeepsTheProcess(t *testing.T) {
 	var stdout, stderr buffer
 	p := program(t, "run", func(p *Program) { p.Stdout, p.Stderr = &stdout, &stderr })
 	r := run(t, p, do("count"), Event{Payload: []byte(`{"a":1}`)}, Event{}, do("count"))
-	var first, last [2]int
-	if json.Unmarshal(r[0].Payload, &first) != nil || json.Unmarshal(r[3].Payload, &last) != nil || first[0] != 1 || last[0] != 4 || first[1] != last[1] {
-		t.Errorf("calls and process ids: %s, %s", r[0].Payload, r[3].Payload)
+	var first, last [2]any
+	if json.Unmarshal(r[0].Payload, &first) != nil || json.Unmarshal(r[3].Payload, &last) != nil || first[0] != 1.0 || last[0] != 4.0 || first[1] != last[1] {
+		t.Errorf("calls and processes: %s, %s", r[0].Payload, r[3].Payload)
 	}
 	if string(r[1].Payload) != `{"a":1}` || string(r[2].Payload) != "{}" {
 		t.Errorf("echoes: %s, %s", r[1].Payload, r[2].Payload)

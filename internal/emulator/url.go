@@ -18,7 +18,7 @@ import (
 
 // URL returns a handler that is the function's URL: requests become events of payload format 2.0, and responses
 // HTTP again, streamed where the function streams: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html.
-// API Gateway's HTTP APIs use the same format.
+// API Gateway's HTTP APIs use the same format. As with [API], who may call is for the listener to decide: see [Listen].
 func URL(f Invoker) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := newID()

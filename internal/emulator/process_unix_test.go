@@ -13,9 +13,10 @@ import (
 	"time"
 )
 
+// TestChildrenDieWithTheProgram: where there is no supervisor, those in the process group end with it.
 func TestChildrenDieWithTheProgram(t *testing.T) {
 	var stdout buffer
-	run(t, program(t, "orphan", func(p *Program) { p.Stdout, p.Env = &stdout, append(p.Env, "PATH=/usr/bin:/bin") }), Event{})
+	run(t, program(t, "orphan", func(p *Program) { p.Stdout, p.Supervisor = &stdout, nil }), Event{})
 	line, _, _ := strings.Cut(stdout.String(), "\n")
 	pid, err := strconv.Atoi(line)
 	if err != nil {

@@ -1,0 +1,36 @@
+package emulator
+
+import (
+	"context"
+	"fmt"
+	"net"
+)
+
+// Listen returns a listener on the loopback of this machine that takes connections of this user alone, as far as this
+// system can tell: see [ownPeer]. It is for the Runtime API, whose clients know no password, and for [API] and [URL],
+// which ask for none.
+func Listen(ctx context.Context) (net.Listener, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp4", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	if err := peersKnown(); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("telling connections of other users: %w", err)
+	}
+	return ownListener{l}, nil
+}
+
+type ownListener struct{ net.Listener }
+
+// Accept returns the next connection of this user, and closes those of others.
+func (l ownListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil || ownPeer(c) {
+			return c, err
+		}
+		c.Close()
+	}
+}

@@ -1,0 +1,211 @@
+package emulator
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// A supervisor is a process between this one and the program. It ends everything that the program started, by whatever
+// way that left its parents, when the program ends and when this process does: also if that is killed, which closes the
+// pipe that the supervisor reads. Where the kernel lets it, the supervisor is the first process of a PID namespace, and
+// the kernel itself ends what is in there with it, however it dies. Elsewhere it is whom orphans are given to.
+
+// The supervisor's files, beside the standard streams.
+const (
+	lifeFile   = 3 // ends with the process that started the supervisor
+	reportFile = 4 // takes a line when the program was started, or why not, and one when it ended
+)
+
+// killDelay is how long the supervisor has to end everything, before it is killed itself.
+const killDelay = 10 * time.Second
+
+// supervised starts the program through the supervisor, as strictly as the kernel allows.
+func (p Program) supervised(ctx context.Context, path string, env []string) (wait func() error, err error) {
+	for _, attr := range isolations() {
+		if wait, err = p.supervise(ctx, path, env, attr); err == nil || ctx.Err() != nil || errors.As(err, new(notStarted)) {
+			return wait, err
+		}
+	}
+	return nil, err
+}
+
+// isolations are the ways to start a supervisor, the strictest first. An ordinary user gets a PID namespace only in a
+// user namespace, in which ids are what they are outside.
+func isolations() []*syscall.SysProcAttr {
+	pid := &syscall.SysProcAttr{Setsid: true, Cloneflags: syscall.CLONE_NEWPID}
+	user := &syscall.SysProcAttr{
+		Setsid: true, Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}},
+	}
+	none := &syscall.SysProcAttr{Setsid: true}
+	if os.Geteuid() == 0 {
+		return []*syscall.SysProcAttr{pid, none}
+	}
+	return []*syscall.SysProcAttr{user, none}
+}
+
+// notStarted is why a supervisor could not start the program.
+type notStarted struct{ errno syscall.Errno }
+
+func (e notStarted) Error() string { return e.errno.Error() }
+func (e notStarted) Unwrap() error { return e.errno }
+
+func (p Program) supervise(ctx context.Context, path string, env []string, attr *syscall.SysProcAttr) (wait func() error, err error) {
+	lifeEnd, life, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	report, reportEnd, err := os.Pipe()
+	if err != nil {
+		lifeEnd.Close()
+		life.Close()
+		return nil, err
+	}
+	cmd := p.command(ctx, env, append(p.Supervisor[:len(p.Supervisor):len(p.Supervisor)], path)...)
+	cmd.ExtraFiles = []*os.File{lifeEnd, reportEnd}
+	cmd.SysProcAttr = attr
+	cmd.Cancel = life.Close
+	cmd.WaitDelay = killDelay
+	err = cmd.Start()
+	lifeEnd.Close()
+	reportEnd.Close()
+	if err != nil {
+		life.Close()
+		report.Close()
+		return nil, err
+	}
+	said := bufio.NewReader(report)
+	first, err := said.ReadString('\n')
+	wait = func() error {
+		defer report.Close()
+		waitErr := cmd.Wait()
+		life.Close()
+		end, err := said.ReadString('\n')
+		switch end = strings.TrimSuffix(end, "\n"); {
+		case err != nil:
+			return errors.Join(errors.New("its supervisor was killed"), waitErr)
+		case end != "":
+			return errors.New(end)
+		}
+		return nil
+	}
+	if err == nil && first == "\n" {
+		return wait, nil
+	}
+	life.Close()
+	_ = wait()
+	if errno, numberErr := strconv.Atoi(strings.TrimSuffix(first, "\n")); err == nil && numberErr == nil {
+		return nil, notStarted{syscall.Errno(errno)}
+	}
+	return nil, errors.New("its supervisor does not start")
+}
+
+// Supervise is the work of the process that [Program.Supervisor] starts: it runs the program with that environment, and
+// returns when nothing of it is left. The error says that nothing was run; how the program ended, its starter is told.
+func Supervise(program []string, env []string) error {
+	for _, fd := range []int{lifeFile, reportFile} {
+		var info syscall.Stat_t
+		if err := syscall.Fstat(fd, &info); err != nil || info.Mode&syscall.S_IFMT != syscall.S_IFIFO {
+			return errors.New("only lpipe itself starts a supervisor")
+		}
+		syscall.CloseOnExec(fd)
+	}
+	life, report := os.NewFile(lifeFile, "life"), os.NewFile(reportFile, "report")
+	// The program is killed with the thread that started it: that of the supervisor's end.
+	runtime.LockOSThread()
+	const setChildSubreaper = 36
+	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, setChildSubreaper, 1, 0)
+	child, err := syscall.ForkExec(program[0], program, &syscall.ProcAttr{
+		Env: env, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
+	})
+	if err != nil {
+		var errno syscall.Errno
+		errors.As(err, &errno)
+		fmt.Fprintf(report, "%d\n", int(errno))
+		return nil
+	}
+	fmt.Fprintln(report)
+	over := make(chan struct{})
+	end := sync.OnceFunc(func() { close(over) })
+	go func() {
+		_, _ = io.Copy(io.Discard, life)
+		end()
+	}()
+	go func() {
+		for <-over; ; time.Sleep(time.Millisecond) { // what is being started just now is found the next time
+			killDescendants()
+		}
+	}()
+	for {
+		var status syscall.WaitStatus
+		switch pid, err := syscall.Wait4(-1, &status, 0, nil); {
+		case errors.Is(err, syscall.EINTR):
+		case err != nil: // there is no child, and so no descendant
+			return nil
+		case pid == child:
+			fmt.Fprintln(report, ending(status))
+			end()
+		}
+	}
+}
+
+// ending is how a process ended, in the words of package os; "" for a good end.
+func ending(status syscall.WaitStatus) string {
+	switch {
+	case status.Signaled() && status.CoreDump():
+		return "signal: " + status.Signal().String() + " (core dumped)"
+	case status.Signaled():
+		return "signal: " + status.Signal().String()
+	case status.ExitStatus() != 0:
+		return "exit status " + strconv.Itoa(status.ExitStatus())
+	}
+	return ""
+}
+
+// killDescendants kills all processes that descend from this one.
+func killDescendants() {
+	self := os.Getpid()
+	if self == 1 {
+		_ = syscall.Kill(-1, syscall.SIGKILL) // all of the namespace, and not itself
+		return
+	}
+	parents := map[int]int{}
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
+			parents[pid] = parentOf(pid)
+		}
+	}
+	for pid := range parents {
+		for at := pid; at > 1; at = parents[at] {
+			if parents[at] == self {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+				break
+			}
+		}
+	}
+}
+
+// parentOf returns the parent of a process, 0 when it is gone.
+func parentOf(pid int) int {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, after, _ := bytes.Cut(text[bytes.LastIndexByte(text, ')')+1:], []byte(" ")) // the name may have anything in it
+	fields := bytes.Fields(after)
+	if len(fields) < 2 {
+		return 0
+	}
+	parent, _ := strconv.Atoi(string(fields[1]))
+	return parent
+}
