@@ -33,14 +33,7 @@ const (
 // needs another way of upload is a warning, one that Lambda refuses an error.
 func CheckSizes(zipped, unzipped int64, e Expect) (warnings []string, err error) {
 	var problems fault.List
-	if unzipped > unzippedLimit {
-		problems.Add(&fault.Error{
-			Kind: fault.Artifact,
-			What: fmt.Sprintf("the files of the zip take %s unpacked", mega(unzipped)),
-			Why:  fmt.Sprintf("Lambda takes at most %s, layers included", mega(unzippedLimit)),
-			Fix:  `include fewer files, build with profile strip = "symbols", or deploy a container image`,
-		})
-	}
+	problems.Add(CheckUnpacked(unzipped))
 	if e.ZipBudget > 0 && zipped > e.ZipBudget {
 		problems.Add(&fault.Error{
 			Kind: fault.Artifact,
@@ -54,6 +47,19 @@ func CheckSizes(zipped, unzipped int64, e Expect) (warnings []string, err error)
 			"put it into an S3 bucket and deploy with --s3-bucket and --s3-key", mega(zipped), mega(directUploadLimit)))
 	}
 	return warnings, problems.Err()
+}
+
+// CheckUnpacked refuses files whose size Lambda does not take: what is too large need not be read.
+func CheckUnpacked(size int64) error {
+	if size <= unzippedLimit {
+		return nil
+	}
+	return &fault.Error{
+		Kind: fault.Artifact,
+		What: fmt.Sprintf("the files of the zip take %s unpacked", mega(size)),
+		Why:  fmt.Sprintf("Lambda takes at most %s, layers included", mega(unzippedLimit)),
+		Fix:  `include fewer files, build with profile strip = "symbols", or deploy a container image`,
+	}
 }
 
 // mega writes a size with the bytes, so that one just over a limit can be told from the limit.

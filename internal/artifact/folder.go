@@ -3,19 +3,32 @@ package artifact
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"lpipe/internal/fault"
 )
 
 // The names of a lambda's files in its folder.
 const (
 	ProgramName = "bootstrap"
 	ZipName     = "bootstrap.zip"
-	noteName    = ".bootstrap.zip.json"
+	stampName   = ".bootstrap.zip.json"
+)
+
+// Bounds for what is read of a folder. Larger files are none of a build's: see [CheckUnpacked].
+const (
+	maxProgram = unzippedLimit
+	maxZip     = unzippedLimit + unzippedLimit/8
+	maxStamp   = 1 << 20
 )
 
 // Order is what the folder of a lambda is to hold: a program, alone and in a zip.
@@ -41,29 +54,107 @@ func (o Order) Entries(program File) []Entry {
 	return append([]Entry{{Name: program.Name, Data: program.Data, Executable: program.Mode&0o100 != 0}}, o.Included...)
 }
 
+// Unpacked is the size of all files of the zip, with a program of that size.
+func (o Order) Unpacked(program int64) int64 {
+	for _, e := range o.Included {
+		program += int64(len(e.Data))
+	}
+	return program
+}
+
 // Folder is what the folder of a lambda held when a build began. Of what the build would put there again, it is taken
 // from there.
 type Folder struct {
-	dir          string
+	project      *os.Root
+	dir          string // in the project
 	key          func() string
+	open         func() (*os.Root, error)
 	program, zip func() File
-	note         func() note
+	stamp        func() stamp
 }
 
-// OpenFolder opens a folder, which need not be there. Each of its files is read once, when it is first needed. key returns
-// a secret of the user followed by what identifies the program that calls: another one may compress and check otherwise,
-// and what came into the folder with a repository or a CI job's cache is not to be trusted. With the key "" no zip is
-// taken from the folder.
-func OpenFolder(dir string, key func() string) *Folder {
-	look := func(name string, mode fs.FileMode) func() File {
-		return sync.OnceValue(func() File { return found(dir, name, mode) })
+// OpenFolder opens the folder dir of a project. It need not be there, but no link may lead from the project to somewhere
+// else on the way: links come with a pull request. Each of its files is read once, when it is first needed.
+//
+// key returns a secret of the user followed by what identifies the program that calls: another one may compress and
+// check otherwise, and what came into the folder with a repository or a CI job's cache is not to be trusted. With the
+// key "" no zip is taken from the folder, and none is vouched for.
+func OpenFolder(project, dir string, key func() string) (*Folder, error) {
+	root, err := os.OpenRoot(project)
+	if err != nil {
+		return nil, writeFault(project, err)
 	}
-	f := &Folder{dir: dir, key: key, program: look(ProgramName, 0o755), zip: look(ZipName, 0o644)}
-	f.note = sync.OnceValue(func() note { return readNote(found(dir, noteName, 0o644).Data, key()) })
-	return f
+	if err := checkWay(root, dir); err != nil {
+		root.Close()
+		return nil, err
+	}
+	f := &Folder{project: root, dir: dir, key: key}
+	f.open = sync.OnceValues(func() (*os.Root, error) { return root.OpenRoot(dir) })
+	look := func(name string, mode fs.FileMode, limit int64) func() File {
+		return sync.OnceValue(func() File { return f.found(name, mode, limit) })
+	}
+	f.program, f.zip = look(ProgramName, 0o755, maxProgram), look(ZipName, 0o644, maxZip)
+	f.stamp = sync.OnceValue(func() stamp { return readStamp(f.found(stampName, 0o644, maxStamp).Data, key()) })
+	return f, nil
 }
 
-// Read reads the large files now, unless they are those that the note was written for.
+// checkWay looks at every folder from the project to dir that is there already.
+func checkWay(project *os.Root, dir string) error {
+	parts := strings.Split(filepath.ToSlash(dir), "/")
+	for i := range parts {
+		at := filepath.Join(parts[:i+1]...)
+		info, err := project.Lstat(at)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		why := ""
+		switch {
+		case err != nil:
+			return writeFault(filepath.Join(project.Name(), at), err)
+		case info.Mode()&fs.ModeSymlink != 0:
+			why = checkLink(project, at)
+		case !info.IsDir():
+			why = "it is not a folder"
+		}
+		if why != "" {
+			return &fault.Error{
+				Kind: fault.Usage, What: fmt.Sprintf("cannot write into %s", filepath.Join(project.Name(), at)), Why: why,
+				Fix: "make it a folder of the project; for the files of cargo set CARGO_TARGET_DIR, for those of lpipe mount another disk there",
+			}
+		}
+	}
+	return nil
+}
+
+// checkLink returns what is wrong with a link as a folder to write to.
+func checkLink(project *os.Root, at string) string {
+	to, _ := project.Readlink(at)
+	why := fmt.Sprintf("it is a link to %q, which ", to)
+	info, err := project.Stat(at)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return why + "does not exist"
+	case err != nil:
+		return why + "is no relative path inside the project"
+	case !info.IsDir():
+		return why + "is not a folder"
+	}
+	top, topErr := filepath.EvalSymlinks(project.Name())
+	real, err := filepath.EvalSymlinks(filepath.Join(project.Name(), at))
+	if inside, relErr := filepath.Rel(top, real); errors.Join(topErr, err, relErr) != nil ||
+		slices.Contains(strings.Split(filepath.ToSlash(inside), "/"), ".git") {
+		return why + "is a folder of git's own"
+	}
+	return ""
+}
+
+// TakeNothing makes what is in the folder count for nothing: all is made anew.
+func (f *Folder) TakeNothing() {
+	none := func() File { return File{} }
+	f.program, f.zip, f.stamp = none, none, func() stamp { return stamp{} }
+}
+
+// Read reads the large files now, unless they are those that the stamp was written for.
 func (f *Folder) Read() {
 	if !f.untouched() {
 		f.program()
@@ -71,17 +162,35 @@ func (f *Folder) Read() {
 	}
 }
 
-// found reads a file that is there, and any other as empty: it never waits for what is no file.
-func found(dir, name string, mode fs.FileMode) File {
-	info, err := os.Lstat(filepath.Join(dir, name))
-	var data []byte
-	if err == nil && info.Mode().IsRegular() {
-		data, err = os.ReadFile(filepath.Join(dir, name))
-	}
+// found reads a file that is there, and any other, or one that is larger than any of lpipe's, as empty.
+func (f *Folder) found(name string, mode fs.FileMode, limit int64) File {
+	data, info, err := f.read(name, limit)
 	if err != nil {
 		data, info = nil, nil
 	}
 	return File{Name: name, Data: data, Mode: mode, digest: sum(data), seen: info}
+}
+
+func (f *Folder) read(name string, limit int64) ([]byte, fs.FileInfo, error) {
+	folder, err := f.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := folder.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() { // opening a pipe would wait
+		return nil, nil, errors.Join(err, fs.ErrInvalid)
+	}
+	file, err := folder.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer file.Close()
+	if info, err = file.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > limit {
+		return nil, nil, errors.Join(err, fs.ErrInvalid)
+	}
+	data := make([]byte, info.Size())
+	_, err = io.ReadFull(file, data)
+	return data, info, err
 }
 
 // Delivery is what a folder holds of an order.
@@ -92,26 +201,53 @@ type Delivery struct {
 
 // Delivered returns what an earlier run delivered of the order, if nobody has touched the files since a run read them.
 func (f *Folder) Delivered(o Order) (Delivery, bool) {
-	n := f.note()
-	if !f.untouched() || n.Order != o.digest() {
+	s := f.stamp()
+	if !f.untouched() || s.Order != o.digest() {
 		return Delivery{}, false
 	}
-	return n.Delivery, true
+	return s.Delivery, true
 }
 
-// untouched reports that the program and the zip are the files that the note describes.
+// untouched reports that the program and the zip are the files that the stamp describes.
 func (f *Folder) untouched() bool {
-	n := f.note()
-	if len(n.Seen) != 2 {
+	s := f.stamp()
+	folder, err := f.open()
+	if err != nil || len(s.Seen) != 2 {
 		return false
 	}
 	for i, name := range []string{ProgramName, ZipName} {
-		info, err := os.Lstat(filepath.Join(f.dir, name))
-		if err != nil || n.Seen[i] != statusOf(info) {
+		info, err := folder.Lstat(name)
+		if err != nil || s.Seen[i] != statusOf(info) {
 			return false
 		}
 	}
 	return true
+}
+
+// Vouched returns the zip, if the stamp vouches for it and for the program beside it; it waits for a run that is about
+// to write them. The error says why they are not taken; it is [fs.ErrNotExist] where there is neither of them.
+func (f *Folder) Vouched() (File, error) {
+	if folder, err := f.open(); err == nil {
+		if self, err := folder.Open("."); err == nil {
+			defer self.Close() // gives the lock back
+			_ = lock(self)     // without locks, a run that writes at this moment makes the files not fit
+		}
+	}
+	program, zip, s := f.program(), f.zip(), f.stamp()
+	fits := func(file File, digest string) bool { return file.seen != nil && file.digest.String() == digest }
+	switch {
+	case program.seen == nil && zip.seen == nil:
+		return File{}, fs.ErrNotExist
+	case s.Program == "":
+		return File{}, errors.New("no stamp of yours vouches for it: it came from elsewhere, or another lpipe built it")
+	case !fits(program, s.Program) && !fits(zip, s.SHA256):
+		return File{}, errors.New("program and zip were changed since they were built")
+	case !fits(program, s.Program):
+		return File{}, fmt.Errorf("%s was changed since it was built, or a build was interrupted", ProgramName)
+	case !fits(zip, s.SHA256):
+		return File{}, fmt.Errorf("%s was changed since it was built, or a build was interrupted", ZipName)
+	}
+	return zip, nil
 }
 
 // Program returns the program with that digest: the one in the folder if it is that, else what read returns.
@@ -130,7 +266,7 @@ func (f *Folder) Program(sha256 string, read func() ([]byte, error)) (File, erro
 
 // Pack returns the zip of an order as [Zip] makes it, taken from the folder if it is there already.
 func (f *Folder) Pack(o Order, program File) (File, error) {
-	if n := f.note(); n.SHA256 == f.zip().digest.String() && n.Order == o.digest() {
+	if s := f.stamp(); s.Order == o.digest() && s.SHA256 == f.zip().digest.String() {
 		return f.zip(), nil
 	}
 	data, err := Zip(o.Entries(program), o.Epoch)
@@ -140,20 +276,23 @@ func (f *Folder) Pack(o Order, program File) (File, error) {
 	return File{Name: ZipName, Data: data, Mode: 0o644, digest: sum(data)}, nil
 }
 
-// Deliver returns the files of an order, with a note for the next run.
-func (f *Folder) Deliver(o Order, program, zipped File, warnings []string) (Delivery, []File, error) {
+// Deliver puts program and zip of an order into the folder, with a stamp for the next run: see [Write]. The zip comes
+// first, since it is what is deployed, and the stamp last.
+func (f *Folder) Deliver(o Order, program, zipped File, warnings []string) (Delivery, error) {
 	d := Delivery{sums(program, zipped), warnings}
-	files := []File{program, zipped}
-	key := f.key()
-	if key == "" {
-		return d, files, nil
+	files := []File{zipped, program}
+	if key := f.key(); key != "" {
+		s := stamp{Order: o.digest(), Program: program.digest.String(), Delivery: d}
+		if program.settled() && zipped.settled() {
+			s.Seen = []status{statusOf(program.seen), statusOf(zipped.seen)}
+		}
+		data, err := s.write(key)
+		if err != nil {
+			return d, err
+		}
+		files = append(files, File{Name: stampName, Data: data, Mode: 0o644})
 	}
-	n := note{Order: o.digest(), Delivery: d}
-	if program.settled() && zipped.settled() {
-		n.Seen = []status{statusOf(program.seen), statusOf(zipped.seen)}
-	}
-	data, err := n.write(key)
-	return d, append(files, File{Name: noteName, Data: data, Mode: 0o644}), err
+	return d, write(f.project, f.dir, files)
 }
 
 // settled reports that the file was read from the folder, and was changed so long before that any later change has

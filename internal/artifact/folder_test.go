@@ -28,7 +28,7 @@ var (
 // deliver delivers as a run does, and returns what is there then and what it did: nothing, or "read", or that and "packed".
 func deliver(t *testing.T, dir, key string, o Order, program []byte) (Delivery, []string) {
 	t.Helper()
-	f := OpenFolder(dir, func() string { return key })
+	f := open(t, dir, key)
 	f.Read()
 	if d, ok := f.Delivered(o); ok {
 		return d, nil
@@ -45,14 +45,20 @@ func deliver(t *testing.T, dir, key string, o Order, program []byte) (Delivery, 
 	if zipped.seen == nil {
 		did = append(did, "packed")
 	}
-	d, files, err := f.Deliver(o, p, zipped, []string{"a warning"})
+	d, err := f.Deliver(o, p, zipped, []string{"a warning"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Write(dir, files...); err != nil {
+	return d, did
+}
+
+func open(t *testing.T, dir, key string) *Folder {
+	t.Helper()
+	f, err := OpenFolder(filepath.Dir(dir), filepath.Base(dir), func() string { return key })
+	if err != nil {
 		t.Fatal(err)
 	}
-	return d, did
+	return f
 }
 
 // TestDelivered: what is there and right is left alone, and nothing else.
@@ -92,12 +98,12 @@ func TestDelivered(t *testing.T) {
 		"a cut zip":               {func(t *testing.T, dir string) { overwrite(t, dir, ZipName, nil) }, "key", ordered, all},
 		"no zip":                  {func(t *testing.T, dir string) { remove(t, dir, ZipName) }, "key", ordered, all},
 		"no program":              {func(t *testing.T, dir string) { remove(t, dir, ProgramName) }, "key", ordered, []string{"read"}},
-		"no note":                 {func(t *testing.T, dir string) { remove(t, dir, noteName) }, "key", ordered, all},
-		"a damaged note":          {func(t *testing.T, dir string) { overwrite(t, dir, noteName, []byte(`{"mac":`)) }, "key", ordered, all},
-		"a note of nothing":       {func(t *testing.T, dir string) { overwrite(t, dir, noteName, []byte(`{}`)) }, "key", ordered, all},
-		"a changed note":          {func(t *testing.T, dir string) { forge(t, dir) }, "key", ordered, all},
+		"no stamp":                {func(t *testing.T, dir string) { remove(t, dir, stampName) }, "key", ordered, all},
+		"a damaged stamp":         {func(t *testing.T, dir string) { overwrite(t, dir, stampName, []byte(`{"mac":`)) }, "key", ordered, all},
+		"a stamp of nothing":      {func(t *testing.T, dir string) { overwrite(t, dir, stampName, []byte(`{}`)) }, "key", ordered, all},
+		"a changed stamp":         {func(t *testing.T, dir string) { forge(t, dir) }, "key", ordered, all},
 		"a pipe in the zip's way": {func(t *testing.T, dir string) { pipe(t, dir, ZipName) }, "key", ordered, all},
-		"a pipe in the note's":    {func(t *testing.T, dir string) { pipe(t, dir, noteName) }, "key", ordered, all},
+		"a pipe in the stamp's":   {func(t *testing.T, dir string) { pipe(t, dir, stampName) }, "key", ordered, all},
 	}
 	folders := map[string]string{}
 	var first Delivery
@@ -153,7 +159,7 @@ func TestWriteLeavesAlone(t *testing.T) {
 	dir := t.TempDir()
 	status := func() (infos []fs.FileInfo) {
 		deliver(t, dir, "key", ordered, program)
-		for _, name := range []string{ProgramName, ZipName, noteName} {
+		for _, name := range []string{ProgramName, ZipName, stampName} {
 			info, err := os.Lstat(filepath.Join(dir, name))
 			if err != nil {
 				t.Fatal(err)
@@ -174,7 +180,7 @@ func TestWriteLeavesAlone(t *testing.T) {
 	if got := status()[0].Mode(); got != 0o755 {
 		t.Errorf("the program's mode stays %v", got)
 	}
-	if _, err := OpenFolder(dir, func() string { return "key" }).Pack(Order{}, File{Name: "other"}); err == nil || !strings.Contains(err.Error(), "no bootstrap") {
+	if _, err := open(t, dir, "key").Pack(Order{}, File{Name: "other"}); err == nil || !strings.Contains(err.Error(), "no bootstrap") {
 		t.Errorf("a zip without bootstrap: %v", err)
 	}
 }
@@ -211,24 +217,24 @@ func disguise(t *testing.T, dir, name string, data []byte) {
 	}
 }
 
-// forge puts another zip there and changes the note for it, without the key.
+// forge puts another zip there and changes the stamp for it, without the key.
 func forge(t *testing.T, dir string) {
 	t.Helper()
 	overwrite(t, dir, ZipName, []byte("another zip"))
-	data, err := os.ReadFile(filepath.Join(dir, noteName))
+	data, err := os.ReadFile(filepath.Join(dir, stampName))
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := readNote(data, "key")
+	n := readStamp(data, "key")
 	info, err := os.Lstat(filepath.Join(dir, ZipName))
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.Seen[1], n.SHA256 = statusOf(info), sum([]byte("another zip")).String()
+	n.Seen, n.SHA256 = []status{statusOf(stat(t, dir, ProgramName)), statusOf(info)}, sum([]byte("another zip")).String()
 	if data, err = n.write("another key"); err != nil {
 		t.Fatal(err)
 	}
-	overwrite(t, dir, noteName, data)
+	overwrite(t, dir, stampName, data)
 }
 
 // TestWriteAfterAnotherRun: what another run wrote since the folder was read is written over, so that program and zip
@@ -250,7 +256,7 @@ func TestWriteAfterAnotherRun(t *testing.T) {
 	} {
 		program := []byte("program")
 		put(string(program), now.Add(-time.Hour))
-		p, err := OpenFolder(dir, func() string { return "key" }).Program(sum(program).String(), func() ([]byte, error) { return program, nil })
+		p, err := open(t, dir, "key").Program(sum(program).String(), func() ([]byte, error) { return program, nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -308,7 +314,7 @@ func TestProgram(t *testing.T) {
 				overwrite(t, dir, ProgramName, []byte(c.file))
 			}
 			read := false
-			got, err := OpenFolder(dir, func() string { return "key" }).Program(sum([]byte(program)).String(), func() ([]byte, error) {
+			got, err := open(t, dir, "key").Program(sum([]byte(program)).String(), func() ([]byte, error) {
 				read = true
 				if c.engine == "" {
 					return nil, errors.New("gone")

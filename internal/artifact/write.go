@@ -2,8 +2,10 @@ package artifact
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -29,76 +31,123 @@ const tempPrefix, tempSuffix = ".lpipe-", ".partial"
 
 // Write makes the files appear in dir, which it creates: each is complete and on the disk before it takes its
 // name, in the order given, and a run that is killed, or meets a full disk, leaves the old files as they were.
-// What killed runs left behind is removed. Runs on the same folder wait for each other. A file that is there already is left alone. The error is a
-// [fault.Error]: of kind NoSpace for a full disk, else Usage.
-func Write(dir string, files ...File) (err error) {
+// What killed runs left behind is removed. Runs on the same folder wait for each other. A file that is there already is
+// left alone. The error is a [fault.Error]: of kind NoSpace for a full disk, else Usage.
+//
+// One that is killed between the names leaves new files beside old ones; who needs them to be of one run compares, as
+// [Folder.Vouched] does.
+func Write(dir string, files ...File) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return writeFault(dir, err)
 	}
-	folder, err := os.Open(dir)
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return writeFault(dir, err)
 	}
-	defer folder.Close() // gives the lock back
-	// A file system without locks loses the clean-up, nothing else: temporary names are unique.
-	if lock(folder) == nil {
-		removeLeftovers(dir)
+	defer root.Close()
+	return write(root, ".", files)
+}
+
+// write is [Write] for a folder inside another one, out of which no link leads it: not even one that is put there while
+// it works.
+func write(root *os.Root, dir string, files []File) error {
+	path := func(name string) string { return filepath.Join(root.Name(), dir, name) }
+	if err := root.MkdirAll(dir, 0o755); err != nil {
+		return writeFault(path(""), err)
 	}
-	temps := make([]string, 0, len(files))
+	folder, err := root.OpenRoot(dir)
+	if err != nil {
+		return writeFault(path(""), err)
+	}
+	defer folder.Close()
+	self, err := folder.Open(".")
+	if err != nil {
+		return writeFault(path(""), err)
+	}
+	defer self.Close() // gives the lock back
+	// A file system without locks loses the clean-up, nothing else: temporary names are unique.
+	if lock(self) == nil {
+		removeLeftovers(folder, self)
+	}
+	var temps []string
 	defer func() {
 		for _, t := range temps {
-			os.Remove(t) // those renamed are gone already
+			_ = folder.Remove(t) // those renamed are gone already
 		}
 	}()
-	files = slices.DeleteFunc(slices.Clone(files), func(f File) bool { return isWritten(dir, f) })
+	files = slices.DeleteFunc(slices.Clone(files), func(f File) bool { return isWritten(folder, f) })
 	if len(files) == 0 {
 		return nil
 	}
 	for _, f := range files {
-		path := filepath.Join(dir, f.Name)
-		if filepath.Base(path) != f.Name {
-			return writeFault(path, errors.New("the name has a folder in it"))
+		if filepath.Base(f.Name) != f.Name {
+			return writeFault(path(f.Name), errors.New("the name has a folder in it"))
 		}
-		if info, err := os.Lstat(path); err == nil && info.IsDir() {
-			return writeFault(path, errors.New("it is a folder"))
+		if info, err := folder.Lstat(f.Name); err == nil && info.IsDir() {
+			return writeFault(path(f.Name), errors.New("it is a folder"))
 		}
-		temp, err := writeTemp(dir, f)
-		temps = append(temps, temp)
-		if err != nil {
-			return writeFault(path, err)
+		temps = append(temps, tempPrefix+f.Name+"-"+rand.Text()+tempSuffix)
+		if err := writeTemp(folder, temps[len(temps)-1], f); err != nil {
+			return writeFault(path(f.Name), err)
 		}
 	}
 	for i, f := range files {
-		if err := os.Rename(temps[i], filepath.Join(dir, f.Name)); err != nil {
-			return writeFault(filepath.Join(dir, f.Name), err)
+		if err := folder.Rename(temps[i], f.Name); err != nil {
+			failed := writeFault(path(f.Name), err)
+			if i > 0 {
+				failed.Fix = "run it again: the folder has new files beside old ones"
+			}
+			return failed
 		}
 	}
-	if err := folder.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) { // EINVAL: folders cannot be synced here
-		return writeFault(dir, err)
+	if err := self.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) { // EINVAL: folders cannot be synced here
+		return writeFault(path(""), err)
 	}
 	return nil
 }
 
 // isWritten reports a file that is there already, to the last byte: a build in which nothing changed does not
 // wait for the disk.
-func isWritten(dir string, f File) bool {
-	name := filepath.Join(dir, f.Name)
-	info, err := os.Lstat(name)
+func isWritten(folder *os.Root, f File) bool {
+	info, err := folder.Lstat(f.Name)
 	if err != nil || info.Mode() != f.Mode || info.Size() != int64(len(f.Data)) {
 		return false
 	}
 	if f.seen != nil && os.SameFile(info, f.seen) && info.ModTime().Equal(f.seen.ModTime()) {
 		return true
 	}
-	data, err := os.ReadFile(name)
-	return err == nil && bytes.Equal(data, f.Data)
+	there, err := folder.Open(f.Name)
+	if err != nil {
+		return false
+	}
+	defer there.Close()
+	same, err := sameBytes(there, f.Data)
+	return err == nil && same
 }
 
-// writeTemp writes a file under a temporary name and reads it back. The name is returned also with an error.
-func writeTemp(dir string, f File) (name string, err error) {
-	temp, err := os.CreateTemp(dir, tempPrefix+f.Name+"-*"+tempSuffix)
+// sameBytes reports whether the rest of a file is data, of which it needs no copy.
+func sameBytes(file io.Reader, data []byte) (bool, error) {
+	piece := make([]byte, 256<<10)
+	for {
+		n, err := io.ReadFull(file, piece)
+		if n > len(data) || !bytes.Equal(piece[:n], data[:n]) {
+			return false, nil
+		}
+		data = data[n:]
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return len(data) == 0, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+}
+
+// writeTemp writes a file under a temporary name and reads it back.
+func writeTemp(folder *os.Root, name string, f File) (err error) {
+	temp, err := folder.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer func() {
 		if closeErr := temp.Close(); err == nil {
@@ -106,32 +155,35 @@ func writeTemp(dir string, f File) (name string, err error) {
 		}
 	}()
 	if _, err := temp.Write(f.Data); err != nil {
-		return temp.Name(), err
+		return err
 	}
 	if err := temp.Chmod(f.Mode); err != nil {
-		return temp.Name(), err
+		return err
 	}
 	if err := temp.Sync(); err != nil {
-		return temp.Name(), err
+		return err
 	}
-	written, err := os.ReadFile(temp.Name())
-	if err == nil && !bytes.Equal(written, f.Data) {
+	if _, err := temp.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	same, err := sameBytes(temp, f.Data)
+	if err == nil && !same {
 		err = errors.New("what was written and what is read differ: the disk is at fault")
 	}
-	return temp.Name(), err
+	return err
 }
 
-// removeLeftovers removes what killed runs left in dir; the caller holds the lock. Failing to is no harm.
-func removeLeftovers(dir string) {
-	names, _ := os.ReadDir(dir)
-	for _, n := range names {
-		if strings.HasPrefix(n.Name(), tempPrefix) && strings.HasSuffix(n.Name(), tempSuffix) && n.Type().IsRegular() {
-			os.Remove(filepath.Join(dir, n.Name()))
+// removeLeftovers removes what killed runs left in a folder; the caller holds the lock. Failing to is no harm.
+func removeLeftovers(folder *os.Root, self *os.File) {
+	entries, _ := self.ReadDir(-1)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), tempPrefix) && strings.HasSuffix(e.Name(), tempSuffix) && e.Type().IsRegular() {
+			_ = folder.Remove(e.Name())
 		}
 	}
 }
 
-func writeFault(path string, err error) error {
+func writeFault(path string, err error) *fault.Error {
 	f := &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("cannot write %s", path), Err: err, Fix: "make room for it under this name"}
 	switch {
 	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):

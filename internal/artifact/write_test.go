@@ -26,6 +26,13 @@ import (
 const writerEnv = "LPIPE_TEST_WRITE_TO"
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(delivererEnv); dir != "" {
+		if err := delivererMain(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if dir := os.Getenv(writerEnv); dir != "" {
 		for {
 			for generation := range 2 {

@@ -297,7 +297,8 @@ func (r *run) layOut(p *project, jobs map[*plan.Lambda]*solve.Job) error {
 			}
 			job.Files = dockerfile.SmallFiles(job.Stage)
 			if r.stage == dockerfile.StageLambda {
-				job.Then = r.taker(p, lambda)
+				job.Then, err = r.taker(p, lambda)
+				l.Add(err)
 			}
 			l.Add(r.layOver(p, job, trees, dockerfile.Closure, skeleton.Closure, lambda.Package))
 			for i, set := range v.Libs {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"lpipe/internal/plan"
 	"lpipe/internal/report"
 	"lpipe/internal/solve"
+	"lpipe/internal/userkey"
 )
 
 // deliver checks what was built for a lambda and writes its files. The report's entry is complete as far as the
@@ -29,9 +31,9 @@ func (r *run) deliver(l *plan.Lambda, o solve.Outcome) (report.Lambda, []string,
 		return out, nil, o.Err
 	}
 	if data, ok := o.Files[dockerfile.FileTests]; ok {
-		out.Tests = &report.Tests{}
-		if err := json.Unmarshal(data, out.Tests); err != nil {
-			return out, nil, fmt.Errorf("reading the count of the tests: %w", err)
+		var err error
+		if out.Tests, err = readTests(data); err != nil {
+			return out, nil, err
 		}
 	}
 	if r.stage == dockerfile.StageTest {
@@ -46,6 +48,22 @@ func (r *run) deliver(l *plan.Lambda, o solve.Outcome) (report.Lambda, []string,
 	return out, warnings, err
 }
 
+// readTests reads the count of the tests, which the step that ran them wrote.
+func readTests(data []byte) (*report.Tests, error) {
+	var t report.Tests
+	err := json.Unmarshal(data, &t)
+	if err == nil && min(t.Passed, t.Failed, t.Ignored) < 0 {
+		err = errors.New("a number is negative")
+	}
+	if err != nil {
+		return nil, &fault.Error{
+			Kind: fault.Tests, What: "the count of the tests cannot be read", Err: err,
+			Fix: "build it again with --no-cache; a test may have written into the folder /out",
+		}
+	}
+	return &t, nil
+}
+
 // folder is where a lambda's files go, and what was built to go there.
 type folder struct {
 	*artifact.Folder
@@ -54,34 +72,57 @@ type folder struct {
 	order     func() (artifact.Order, error) // what it is to hold, by the receipt
 	delivered *artifact.Delivery             // what the folder holds of it already; nil if it has to be delivered
 	program   artifact.File
+	refused   error // why the program was not read
 }
 
-// folder is where a lambda's files go.
+// folder is where a lambda's files go, in the folder of the project.
 func (p *project) folder(l *plan.Lambda) string {
-	return filepath.Join(p.dir, "target", "lambda", filepath.FromSlash(l.Folder()))
+	return filepath.Join("target", "lambda", filepath.FromSlash(l.Folder()))
+}
+
+// openFolder opens the folder of a lambda, whose zips the key vouches for.
+func (p *project) openFolder(l *plan.Lambda, key userkey.Key) (*artifact.Folder, error) {
+	return artifact.OpenFolder(p.dir, p.folder(l), sync.OnceValue(func() string { return zipKey(key, p.dir, p.folder(l)) }))
 }
 
 // taker opens the folder of a lambda. The function takes what was built, if it is not delivered yet: the program from the
-// folder if it is still the one that the receipt names, else from the engine.
-func (r *run) taker(p *project, l *plan.Lambda) func(map[string][]byte, func(string) ([]byte, error)) error {
-	f := &folder{path: p.folder(l)}
-	f.Folder = artifact.OpenFolder(f.path, sync.OnceValue(func() string { return zipKey(r.key) }))
+// folder if it is still the one that the receipt names, else from the engine. In CI the folder may be that of a pull
+// request, or of a cache that others write, and all comes from the engine.
+func (r *run) taker(p *project, l *plan.Lambda) (func(map[string][]byte, solve.ReadFile) error, error) {
+	opened, err := p.openFolder(l, r.key)
+	if err != nil {
+		return nil, err
+	}
+	if r.cfg.CI != "" {
+		opened.TakeNothing()
+	}
+	f := &folder{Folder: opened, path: filepath.Join(p.dir, p.folder(l))}
 	f.order = sync.OnceValues(func() (artifact.Order, error) { return r.order(p, l, f.receipt) })
 	r.folders[l] = f
-	return func(files map[string][]byte, read func(string) ([]byte, error)) (err error) {
+	return func(files map[string][]byte, read solve.ReadFile) (err error) {
 		f.receipt, err = artifact.ReadReceipt(files[dockerfile.FileReceipt], l.Package.Name, l.Kind, l.Bin)
 		if err != nil {
 			return err
 		}
-		if order, err := f.order(); err == nil && !r.pushes(l) {
-			if d, ok := f.Delivered(order); ok {
-				f.delivered = &d
-				return nil
-			}
+		order, err := f.order()
+		if err != nil {
+			return nil //nolint:nilerr // put reports it: what was built is worth keeping in the cache
 		}
-		f.program, err = f.Program(f.receipt.SHA256, func() ([]byte, error) { return read(dockerfile.FileBootstrap) })
+		if d, ok := f.Delivered(order); ok && !r.pushes(l) {
+			f.delivered = &d
+			return nil
+		}
+		f.program, err = f.Program(f.receipt.SHA256, func() ([]byte, error) {
+			return read(dockerfile.FileBootstrap, func(size int64) error {
+				f.refused = artifact.CheckUnpacked(order.Unpacked(size))
+				return f.refused
+			})
+		})
+		if f.refused != nil {
+			return nil // likewise
+		}
 		return err
-	}
+	}, nil
 }
 
 // order is what the folder of a lambda is to hold.
@@ -111,7 +152,7 @@ func (r *run) write(l *plan.Lambda, f *folder, out *report.Lambda) (warnings []s
 // put checks the program, packs it and puts program and zip into the lambda's folder.
 func (r *run) put(l *plan.Lambda, f *folder) (*artifact.Delivery, error) {
 	order, err := f.order()
-	if err != nil {
+	if err := errors.Join(err, f.refused); err != nil {
 		return nil, err
 	}
 	info, err := artifact.Inspect(f.program.Data, order.Expect)
@@ -124,25 +165,17 @@ func (r *run) put(l *plan.Lambda, f *folder) (*artifact.Delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries := order.Entries(f.program)
-	var unpacked int64
-	for _, e := range entries {
-		unpacked += int64(len(e.Data))
-	}
-	sizes, err := artifact.CheckSizes(int64(len(zipped.Data)), unpacked, order.Expect)
+	sizes, err := artifact.CheckSizes(int64(len(zipped.Data)), order.Unpacked(int64(len(f.program.Data))), order.Expect)
 	if err != nil {
 		return nil, err
 	}
 	defer r.trace.Begin("write " + l.Label())()
-	d, files, err := f.Deliver(order, f.program, zipped, append(info.Warnings, sizes...))
+	d, err := f.Deliver(order, f.program, zipped, append(info.Warnings, sizes...))
 	if err != nil {
 		return nil, err
 	}
-	if err := artifact.Write(f.path, files...); err != nil {
-		return nil, err
-	}
 	if r.pushes(l) {
-		r.push.files[l] = entries
+		r.push.files[l] = order.Entries(f.program)
 	}
 	return &d, nil
 }

@@ -14,9 +14,6 @@ import (
 	"lpipe/internal/plan"
 )
 
-// maxInclude bounds a file for the zip: Lambda refuses a function that is larger unpacked, so a larger file is no use.
-const maxInclude = 250 << 20
-
 // included reads the files that the lambda's include globs name, relative to its package. A glob that matches
 // nothing is a mistake, and so is anything but a regular file: a link could lead out of the project.
 func (p *project) included(l *plan.Lambda) ([]artifact.Entry, error) {
@@ -28,6 +25,7 @@ func (p *project) included(l *plan.Lambda) ([]artifact.Entry, error) {
 	dir := path.Join(ws.Base, l.Package.Dir)
 	var entries []artifact.Entry
 	var mistakes fault.List
+	var size int64 // of all that were found, whether they were read or not
 	for _, glob := range l.Build.Include {
 		matcher, err := patternmatcher.New([]string{glob})
 		if err != nil {
@@ -52,14 +50,17 @@ func (p *project) included(l *plan.Lambda) ([]artifact.Entry, error) {
 				mistakes.Addf(fmt.Sprintf("cannot include %s", inside), "it is not a regular file", "include the file that it leads to, from inside the project")
 				return nil
 			}
-			data, err := disk.Read(ws.FS, name, maxInclude)
-			if err != nil {
-				mistakes.Add(&fault.Error{Kind: fault.Usage, What: "cannot include " + inside, Err: err, Fix: "leave it out of " + at})
-				return nil
-			}
 			info, err := d.Info()
 			if err != nil {
 				return fmt.Errorf("reading %s: %w", inside, err)
+			}
+			if size += info.Size(); artifact.CheckUnpacked(size) != nil {
+				return nil
+			}
+			data, err := disk.Read(ws.FS, name, info.Size()) // no more than was counted
+			if err != nil {
+				mistakes.Add(&fault.Error{Kind: fault.Usage, What: "cannot include " + inside, Err: err, Fix: "leave it out of " + at})
+				return nil
 			}
 			entries = append(entries, artifact.Entry{Name: inside, Data: data, Executable: info.Mode()&0o100 != 0})
 			return nil
@@ -69,5 +70,6 @@ func (p *project) included(l *plan.Lambda) ([]artifact.Entry, error) {
 			mistakes.Addf(fmt.Sprintf("%s: the include %q matches no file", at, glob), "it is relative to "+l.Package.Dir, "")
 		}
 	}
+	mistakes.Add(artifact.CheckUnpacked(size))
 	return entries, mistakes.Err()
 }

@@ -3,8 +3,10 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -23,8 +25,11 @@ func (a *app) invokeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "invoke [NAME|PATH]",
 		Short: "Run a built lambda once, on this machine",
-		Long: `Run the bootstrap that "lpipe build" made, as Lambda would, with one event, and print its answer. The program
-runs on this machine as this user, with the variables that Lambda sets and no others.
+		Long: `Run the zip that "lpipe build" made, as Lambda would, with one event, and print its answer. It is unpacked into a
+folder of its own, and its bootstrap runs there, on this machine as this user, with the variables that Lambda sets and no
+others. What the program started ends with it.
+
+Only a zip that this lpipe built for you is run: one that came with a repository, or was changed since, is refused.
 
 An answer goes to standard output and what the program prints to standard error; a function error is exit status 1.`,
 		Args: cobra.MaximumNArgs(1),
@@ -49,10 +54,11 @@ An answer goes to standard output and what the program prints to standard error;
 				Why: "one is invoked at a time", Fix: "name it: lpipe invoke " + built[0].lambda.Name,
 			}
 		}
-		program, err := a.program(built[0].project, built[0].lambda)
+		program, clean, err := a.program(built[0].project, built[0].lambda)
 		if err != nil {
 			return err
 		}
+		defer clean()
 		program.Timeout = *timeout
 		return a.invoke(cmd.Context(), program, payload)
 	}
@@ -81,27 +87,83 @@ func (a *app) event(file, data string) ([]byte, error) {
 	return payload, nil
 }
 
-// program is the lambda's bootstrap as the last build left it.
-func (a *app) program(p *project, l *plan.Lambda) (emulator.Program, error) {
-	file := filepath.Join(p.folder(l), artifact.ProgramName)
-	if _, err := os.Stat(file); err != nil {
-		return emulator.Program{}, &fault.Error{
-			Kind: fault.Usage, What: l.Label() + " has not been built", Err: err, Fix: "lpipe build " + l.Name,
-		}
-	}
+// program unpacks the lambda's zip as the last build left it, for the emulator to run. Only what the user's own lpipe
+// built is taken: a bootstrap that came with the repository is not run. What is run is a copy that nobody else can change
+// after it was checked; clean removes it.
+func (a *app) program(p *project, l *plan.Lambda) (program emulator.Program, clean func(), err error) {
 	if native := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]; runtime.GOOS != "linux" || native != l.Arch {
-		return emulator.Program{}, &fault.Error{
+		return program, nil, &fault.Error{
 			Kind: fault.Usage, What: l.Label() + " cannot run on this machine",
 			Why: fmt.Sprintf("it is built for Linux on %s, and this is %s on %s", l.Arch, runtime.GOOS, runtime.GOARCH),
 		}
 	}
+	zipped, err := a.vouched(p, l)
+	if err != nil {
+		return program, nil, err
+	}
+	dir, err := os.MkdirTemp("", "lpipe-invoke-")
+	if err != nil {
+		return program, nil, &fault.Error{Kind: fault.Usage, What: "cannot unpack the zip of " + l.Label(), Err: err, Fix: "set TMPDIR to a folder of yours"}
+	}
+	clean = func() { os.RemoveAll(dir) }
+	if err := artifact.Unpack(zipped.Data, dir); err != nil {
+		clean()
+		return program, nil, &fault.Error{Kind: fault.Usage, What: "cannot unpack the zip of " + l.Label(), Err: err, Fix: "make room in " + dir}
+	}
 	return emulator.Program{
-		Config: emulator.Config{Name: l.Name}, Path: file, Dir: p.dir, Stdout: a.Err, Stderr: a.Err,
-	}, nil
+		Config: emulator.Config{Name: l.Name}, Path: filepath.Join(dir, artifact.ProgramName), Dir: dir, Stdout: a.Err, Stderr: a.Err,
+		Supervisor: []string{"/proc/self/exe", "supervise", dir},
+	}, clean, nil
+}
+
+// vouched returns the zip of a lambda that the user's own lpipe built last.
+func (a *app) vouched(p *project, l *plan.Lambda) (artifact.File, error) {
+	key, notice := a.userKey([]*project{p})
+	folder, err := p.openFolder(l, key)
+	if err != nil {
+		return artifact.File{}, err
+	}
+	zipped, err := folder.Vouched()
+	build := "lpipe build " + l.Name
+	switch {
+	case err == nil:
+		return zipped, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return zipped, &fault.Error{Kind: fault.Usage, What: l.Label() + " has not been built", Err: err, Fix: build}
+	case notice != "":
+		return zipped, &fault.Error{
+			Kind: fault.Usage, What: fmt.Sprintf("cannot tell whether lpipe made what is in %s", shown(filepath.Join(p.dir, p.folder(l)))), Why: notice,
+			Fix: "set HOME or XDG_CACHE_HOME to a folder of yours outside the project, and run " + build,
+		}
+	}
+	return zipped, &fault.Error{
+		Kind: fault.Usage, What: fmt.Sprintf("what is in %s is not what lpipe built", shown(filepath.Join(p.dir, p.folder(l)))), Err: err, Fix: build,
+	}
+}
+
+// superviseCommand is what lpipe invoke starts a program with.
+func (a *app) superviseCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "supervise DIR PROGRAM", Hidden: true, Args: cobra.ExactArgs(2),
+		Short: "Run the program of lpipe invoke, and remove its folder when nothing of it is left",
+		RunE: func(_ *cobra.Command, args []string) error {
+			var env []string
+			for name, value := range a.env {
+				env = append(env, name+"="+value)
+			}
+			if err := emulator.Supervise(args[1:], env); err != nil {
+				return &fault.Error{Kind: fault.Usage, What: "cannot supervise a program", Err: err, Fix: "lpipe invoke runs a lambda"}
+			}
+			return os.RemoveAll(args[0])
+		},
+	}
 }
 
 func (a *app) invoke(ctx context.Context, program emulator.Program, payload []byte) error {
 	results, err := emulator.Run(ctx, program, emulator.Event{Payload: payload})
+	if errors.Is(err, fs.ErrPermission) {
+		return &fault.Error{Kind: fault.Usage, What: "cannot run " + program.Name, Err: err, Fix: "set TMPDIR to a folder on a disk that is not mounted noexec"}
+	}
 	if err != nil {
 		return err
 	}

@@ -93,6 +93,7 @@ func (a *app) root() *cobra.Command {
 		a.engineCommand(),
 		a.doctorCommand(),
 		a.versionCommand(),
+		a.superviseCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		if cmd.Long == "" {

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"lpipe/internal/engine"
@@ -25,14 +26,18 @@ func (a *app) userKey(projects []*project) (key userkey.Key, notice string) {
 	return key, notice
 }
 
-// zipKey is what vouches for the zips of a run, "" where no zip that is there already may be taken: it holds a secret of
-// this user and the lpipe that runs. See [artifact.Folder.Pack].
-func zipKey(key userkey.Key) string {
+// zipKey is what vouches for program and zip in a folder of a project, "" where nothing does: it holds a secret of this
+// user, the lpipe that runs, and where the folder is, so that what another project built is not taken for its own. See
+// [artifact.OpenFolder].
+func zipKey(key userkey.Key, project, folder string) string {
 	program := thisProgram()
+	if real, err := filepath.EvalSymlinks(project); err == nil {
+		project = real
+	}
 	if !key.Lasting() || program == "" {
 		return ""
 	}
-	return string(key.Derive("zip", program))
+	return string(key.Derive("zip", program, project, folder))
 }
 
 // thisProgram identifies the lpipe that runs, "" where that cannot be told.

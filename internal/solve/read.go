@@ -15,6 +15,7 @@ import (
 const (
 	rangeSize  = 4 << 20
 	rangesOpen = 4
+	smallSize  = 8 << 20
 )
 
 // readFiles returns small files by their names, all of them read at once.
@@ -24,7 +25,11 @@ func readFiles(ctx context.Context, ref gateway.Reference, paths []string) (map[
 	eg, egctx := errgroup.WithContext(ctx)
 	for _, p := range paths {
 		eg.Go(func() error {
-			data, err := ref.ReadFile(egctx, gateway.ReadRequest{Filename: path.Join("/", p)})
+			whole := gateway.FileRange{Length: smallSize + 1}
+			data, err := ref.ReadFile(egctx, gateway.ReadRequest{Filename: path.Join("/", p), Range: &whole})
+			if err == nil && len(data) > smallSize {
+				err = fmt.Errorf("it is larger than %d bytes", smallSize)
+			}
 			if err != nil {
 				return fmt.Errorf("reading %s: %w", p, err)
 			}
@@ -37,12 +42,18 @@ func readFiles(ctx context.Context, ref gateway.Reference, paths []string) (map[
 	return files, eg.Wait()
 }
 
-// readLarge returns a file of any size.
-func readLarge(ctx context.Context, ref gateway.Reference, name string) ([]byte, error) {
+// readLarge is [ReadFile] for the result of a stage.
+func readLarge(ctx context.Context, ref gateway.Reference, name string, accept func(size int64) error) ([]byte, error) {
 	name = path.Join("/", name)
 	info, err := ref.StatFile(ctx, gateway.StatRequest{Path: name})
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	if info.Size < 0 {
+		return nil, fmt.Errorf("reading %s: its size is %d", name, info.Size)
+	}
+	if err := accept(info.Size); err != nil {
+		return nil, err
 	}
 	data := make([]byte, info.Size)
 	eg, egctx := errgroup.WithContext(ctx)

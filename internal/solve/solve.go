@@ -42,13 +42,17 @@ type Job struct {
 	SharedKey  string             // tells this user and workspace from others, who cannot guess it; their contexts never mix
 	Contexts   map[string]Context // by the names of package dockerfile; one value for all jobs that share it
 	Base       *Layout            // the base image when it is an OCI layout
-	Files      []string           // what to read of the stage, by path: at least one, each below 16 MiB
-	// Then, if set, is called with what was read, and may read larger files by name. Its error is the job's.
-	Then func(files map[string][]byte, read func(name string) ([]byte, error)) error
+	Files      []string           // what to read of the stage, by path: at least one, each at most 8 MiB
+	// Then, if set, is called with what was read, and may read larger files. Its error is the job's.
+	Then func(files map[string][]byte, read ReadFile) error
 
 	mounts    map[string]string // by the context's name: its name in the session
 	baseStore string
 }
+
+// ReadFile reads a file of a stage by its name. accept is told its size first, and its error is returned before a byte is
+// read.
+type ReadFile func(name string, accept func(size int64) error) ([]byte, error)
 
 // Context is a tree of files for the build.
 type Context interface {
@@ -183,7 +187,9 @@ func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *
 	defer record.Begin("read back " + j.Label)()
 	files, err := readFiles(ctx, ref, j.Files)
 	if err == nil && j.Then != nil {
-		err = j.Then(files, func(name string) ([]byte, error) { return readLarge(ctx, ref, name) })
+		err = j.Then(files, func(name string, accept func(int64) error) ([]byte, error) {
+			return readLarge(ctx, ref, name, accept)
+		})
 	}
 	return files, state, err
 }
