@@ -1,14 +1,20 @@
 package cli
 
 import (
+	"crypto/sha256"
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	"lpipe/internal/artifact"
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
+	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
+	"lpipe/internal/userkey"
 )
 
 // FuzzTests: whatever a test wrote where the count of the tests is, the count is one, or the build has failed.
@@ -48,8 +54,42 @@ func TestIncludedSizes(t *testing.T) {
 	if entries, err := p.included(l); err != nil || len(entries) != 2 {
 		t.Errorf("%d entries, %v", len(entries), err)
 	}
-	// A file that is not what its size says is not taken.
-	if _, err := readSized(disk, "p/assets/a", 10); err == nil || !strings.Contains(err.Error(), "grew") {
-		t.Error(err)
+}
+
+// TestCITakesNothing: a program that lies in the folder is taken for the one that was built if it is that, and in CI not
+// even then.
+func TestCITakesNothing(t *testing.T) {
+	const program = "the program"
+	receipt := fmt.Sprintf(`{"reason":"compiler-artifact","package_id":"path+file:///src#echo@1.0.0","target":{"kind":["bin"],"name":"echo"},"executable":"/x"}
+{"reason":"build-finished","success":true}
+{"reason":"lpipe-program","sha256":"%x"}
+`, sha256.Sum256([]byte(program)))
+	for _, ci := range []string{"", "CI"} {
+		dir := t.TempDir()
+		key, err := userkey.Load(map[string]string{"HOME": t.TempDir()}, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &run{app: &app{}, cfg: &config.Config{CI: ci}, folders: map[*plan.Lambda]*folder{}, key: key}
+		p := &project{cfg: r.cfg, dir: dir}
+		l := &plan.Lambda{Name: "echo", Kind: "bin", Bin: "echo", Package: &cargo.Package{Name: "echo"}}
+		if err := artifact.Write(filepath.Join(dir, "target/lambda/echo"), artifact.File{Name: artifact.ProgramName, Data: []byte(program), Mode: 0o755}); err != nil {
+			t.Fatal(err)
+		}
+		take, err := r.taker(p, l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := false
+		err = take(map[string][]byte{dockerfile.FileReceipt: []byte(receipt)}, func(string, func(int64) error) ([]byte, error) {
+			read = true
+			return []byte(program), nil
+		})
+		if err != nil || string(r.folders[l].program.Data) != program || read != (ci != "") {
+			t.Errorf("CI %q: the engine was asked: %t, %v", ci, read, err)
+		}
+		if zipKey(key, dir, "target/lambda/echo") == zipKey(key, dir, "target/lambda/other") {
+			t.Error("one key is for several folders")
+		}
 	}
 }

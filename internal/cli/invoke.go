@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ import (
 	"lpipe/internal/disk"
 	"lpipe/internal/emulator"
 	"lpipe/internal/fault"
+	"lpipe/internal/ownership"
 	"lpipe/internal/plan"
 )
 
@@ -101,14 +103,21 @@ func (a *app) program(p *project, l *plan.Lambda) (program emulator.Program, cle
 	if err != nil {
 		return program, nil, err
 	}
-	dir, err := os.MkdirTemp("", "lpipe-invoke-")
+	dir, err := "", ownership.Path(os.TempDir())
+	if err == nil {
+		dir, err = os.MkdirTemp("", "lpipe-invoke-")
+	}
 	if err != nil {
 		return program, nil, &fault.Error{Kind: fault.Usage, What: "cannot unpack the zip of " + l.Label(), Err: err, Fix: "set TMPDIR to a folder of yours"}
 	}
 	clean = func() { os.RemoveAll(dir) }
 	if err := artifact.Unpack(zipped.Data, dir); err != nil {
 		clean()
-		return program, nil, &fault.Error{Kind: fault.Usage, What: "cannot unpack the zip of " + l.Label(), Err: err, Fix: "make room in " + dir}
+		failed := &fault.Error{Kind: fault.Usage, What: "cannot unpack the zip of " + l.Label(), Err: err, Fix: "set TMPDIR to a folder of yours"}
+		if errors.Is(err, syscall.ENOSPC) {
+			failed.Kind, failed.Fix = fault.NoSpace, "free some space, or set TMPDIR to a folder on another disk"
+		}
+		return program, nil, failed
 	}
 	return emulator.Program{
 		Config: emulator.Config{Name: l.Name}, Path: filepath.Join(dir, artifact.ProgramName), Dir: dir, Stdout: a.Err, Stderr: a.Err,

@@ -5,6 +5,9 @@
 // one process; a [Sandbox] is a process with its server; a [Function] keeps as many sandboxes as there are calls at
 // a time. [API] and [URL] are the two ways in from outside: the Invoke API and function URLs. The runtime is the
 // client of the Runtime API inside the program; an invocation is one event and its answer.
+//
+// Nobody else on the machine takes part: [Listen] lets only this user in, and what a program starts ends with it, by a
+// process in between that calls [Supervise].
 package emulator
 
 import (

@@ -3,6 +3,7 @@
 package ownership
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,5 +49,31 @@ func TestForeign(t *testing.T) {
 				t.Errorf("Foreign says %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestPath: a folder is this user's alone only if all those it lies in are.
+func TestPath(t *testing.T) {
+	top := t.TempDir()
+	dir := filepath.Join(top, "open", "mine")
+	link := filepath.Join(top, "link")
+	if err := errors.Join(os.MkdirAll(dir, 0o700), os.Symlink(dir, link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []string{dir, link} {
+		if err := Path(at); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := os.Chmod(filepath.Dir(dir), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []string{dir, link} {
+		if err := Path(at); err == nil || !strings.Contains(err.Error(), "open: every user may write it") {
+			t.Error(err)
+		}
+	}
+	if err := Path(filepath.Join(top, "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
 	}
 }

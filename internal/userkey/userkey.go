@@ -81,17 +81,8 @@ func (k *Key) load(env map[string]string, projects []string) error {
 	if err := outside(real, projects); err != nil {
 		return err
 	}
-	for at := real; ; at = filepath.Dir(at) {
-		info, err := os.Lstat(at)
-		if err != nil {
-			return err
-		}
-		if why := ownership.Foreign(info); why != "" {
-			return fmt.Errorf("%s: %s", at, why)
-		}
-		if at == filepath.Dir(at) {
-			break
-		}
+	if err := ownership.Path(real); err != nil {
+		return err
 	}
 	return k.file(filepath.Join(real, "user.key"))
 }
