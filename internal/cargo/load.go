@@ -185,9 +185,17 @@ func (l *loader) findRoot(m *Manifest) *Manifest {
 			return root
 		}
 		if dir == "." || dir == ".." || !l.fsys.Holds(path.Dir(dir)) {
-			return nil
+			break
 		}
 	}
+	// A path dependency of a project without a repository may lie in a workspace of its own, from which it inherits.
+	if l.fsys.Repository() != "" || !m.inherits() {
+		return nil
+	}
+	if above := l.above(m); above != nil && l.enter(above.dir, l.show(m.Path)+": the workspace "+quote(l.show(above.dir))) {
+		return l.manifest(above.dir)
+	}
+	return nil
 }
 
 // claimed refuses a package whose workspace lies above the repository, as that of a submodule does: cargo would build
@@ -196,25 +204,32 @@ func (l *loader) claimed(m *Manifest) {
 	if l.fsys.Repository() == "" {
 		return
 	}
+	if above := l.above(m); above != nil {
+		l.report(l.show(m.Path)+" belongs to a workspace above its repository",
+			"cargo would take "+l.show(above.Path)+" for its root, and a build reads only the git repository /"+l.fsys.Repository(),
+			"allow that folder on this machine: --allow-outside /"+above.dir+", or LPIPE_ALLOW_OUTSIDE; or add an empty [workspace] table to the package")
+	}
+}
+
+// above is the closest manifest above that of a package, also beyond the bound, whose workspace does not exclude the
+// package; nil without one. What another user put there counts for nothing.
+func (l *loader) above(m *Manifest) *Manifest {
 	for dir := m.dir; dir != "."; {
 		dir = path.Dir(dir)
 		name := path.Join(dir, "Cargo.toml")
 		data, err := disk.Read(l.disk.FS, name, maxFile)
 		if err != nil || l.fsys.Trust(name) != nil {
-			continue // what somebody else put there claims nothing
+			continue
 		}
 		doc, err := parse(l.show(name), data, "")
 		if err != nil {
 			continue
 		}
-		above := &Manifest{Path: name, Tree: doc.tree, dir: dir, doc: doc}
-		if above.Workspace() != nil && !above.excludes(m.dir) {
-			l.report(l.show(m.Path)+" belongs to a workspace above its repository",
-				"cargo would take "+l.show(name)+" for its root, and a build reads only the git repository /"+l.fsys.Repository(),
-				"allow that folder on this machine: --allow-outside /"+dir+", or LPIPE_ALLOW_OUTSIDE; or add an empty [workspace] table to the package")
-			return
+		if above := (&Manifest{Path: name, Tree: doc.tree, dir: dir, doc: doc}); above.Workspace() != nil && !above.excludes(m.dir) {
+			return above
 		}
 	}
+	return nil
 }
 
 // enter takes a folder that a manifest or the configuration names for a package. Without a repository it joins what the

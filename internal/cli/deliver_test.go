@@ -11,6 +11,7 @@ import (
 	"lpipe/internal/artifact"
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
+	"lpipe/internal/disk"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
@@ -39,18 +40,22 @@ func FuzzTests(f *testing.F) {
 // TestIncludedSizes: files that are too large together are refused by what their sizes are, and those that exceed the
 // limit are not read.
 func TestIncludedSizes(t *testing.T) {
-	disk := fstest.MapFS{}
+	files := fstest.MapFS{}
 	for _, name := range []string{"a", "b", "c"} {
-		disk["p/assets/"+name] = &fstest.MapFile{Data: make([]byte, 100<<20)}
+		files["p/assets/"+name] = &fstest.MapFile{Data: make([]byte, 100<<20)}
 	}
 	l := &plan.Lambda{Name: "p", Package: &cargo.Package{Dir: "p"}}
 	l.Build.Include = []string{"assets/**"}
-	p := &project{cfg: &config.Config{}, plan: &plan.Plan{Project: plan.Project{Workspace: &cargo.Workspace{FS: disk}}}}
+	view, err := disk.Disk{FS: files}.View("p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &project{cfg: &config.Config{}, plan: &plan.Plan{Project: plan.Project{Workspace: &cargo.Workspace{FS: view}}}}
 	entries, err := p.included(l)
 	if fault.Worst(err) != fault.Artifact || !strings.Contains(err.Error(), "300.0 MiB") || len(entries) != 2 {
 		t.Errorf("%d entries, %v", len(entries), err)
 	}
-	delete(disk, "p/assets/c")
+	delete(files, "p/assets/c")
 	if entries, err := p.included(l); err != nil || len(entries) != 2 {
 		t.Errorf("%d entries, %v", len(entries), err)
 	}
