@@ -121,6 +121,14 @@ func TestSubmodulesMustBeAllowed(t *testing.T) {
 			url:    func(p *project) string { return "ssh://other@" + p.sshd.Addr + "/org/one.git" },
 			status: 1, words: []string{"refused to fetch ssh://other@%ADDR%/org/one"},
 		},
+		"over SSH with a password": {
+			url:    func(*project) string { return "ssh://git:s3cret@github.com/org/inner.git" },
+			status: 1, words: []string{"refused to fetch ssh://git:***@github.com/org/inner"},
+		},
+		"over https with a password": {
+			url:    func(*project) string { return "https://me:s3cret@127.0.0.1:1/org/inner.git" },
+			status: 1, words: []string{"could not be downloaded"},
+		},
 		"by a command": {
 			url:    func(*project) string { return "ext::sh -c true" },
 			status: 1,
@@ -159,7 +167,9 @@ func TestSubmodulesMustBeAllowed(t *testing.T) {
 			for _, w := range test.words {
 				words = append(words, strings.NewReplacer("%ADDR%", p.sshd.Addr, "%USER%", p.sshd.User).Replace(w))
 			}
-			p.fails(test.status, words, []string{setting}, "build")
+			if out := p.fails(test.status, words, []string{setting}, "build"); strings.Contains(out, "s3cret") {
+				t.Error("the password is printed")
+			}
 			if strings.Contains(p.sshd.Log(t), "inner") {
 				t.Error("the server was asked for the submodule")
 			}
