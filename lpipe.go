@@ -21,7 +21,7 @@
 //   - closure: the skeleton with the real folders of a lambda and of its local path dependencies laid over it
 //   - engine: a BuildKit to build with
 //   - stage: a stage of Dockerfile.tmpl: toolchain, fetch, compiler, deps, libs, build, test, bootstrap, lambda
-//   - warm: what the last local build compiled of the dependencies, kept by the engine beside the layers
+//   - warm: what a user's last build of a project compiled of the dependencies, kept by the engine beside the layers
 //   - variant: all that a rendered Dockerfile depends on; lambdas of one variant share its text
 package lpipe
 

@@ -424,3 +424,19 @@ func FuzzRender(f *testing.F) {
 		}
 	})
 }
+
+func TestAnOwnerChangesNoStep(t *testing.T) {
+	v := variant(func(v *plan.Variant) {
+		v.Warm = true
+		v.Env = []plan.Env{{Name: "A", Value: "    --mount=type=cache,id=lpipe-warm-00"}}
+	})
+	text := render(t, v)
+	id := view{v}.WarmID()
+	want := strings.Replace(text, "--mount=type=cache,id="+id+",", "--mount=type=cache,id="+id+"-me,", 1)
+	if got := string(OwnWarm([]byte(text), "me")); got != want || got == text {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if text = render(t, variant(nil)); string(OwnWarm([]byte(text), "me")) != text {
+		t.Error("a build that keeps nothing has an owner")
+	}
+}
