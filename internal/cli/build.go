@@ -208,6 +208,7 @@ func (r *run) do(ctx context.Context) error {
 	}
 	r.lines.start(display)
 	end = r.trace.Begin("solve")
+	request.Prune = engines[0].Description().Kind == engine.Embedded
 	result, err := r.solveOn(ctx, engines, *request, display)
 	display.Wait()
 	end()

@@ -89,6 +89,9 @@ func SmallFiles(stage string) []string {
 // ExitTests is the exit status of the test step when the tests compiled and one of them failed.
 const ExitTests = 5
 
+// ExitFetched is the exit status of a step that finds what fetch left not to be what it downloaded for this Cargo.lock.
+const ExitFetched = 66
+
 // Source is where the workspace is seen inside the build.
 const Source = "/src"
 

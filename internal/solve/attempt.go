@@ -20,7 +20,8 @@ type importFailed struct{ why error }
 func (e *importFailed) Error() string { return e.why.Error() }
 func (e *importFailed) Unwrap() error { return e.why }
 
-// attempt runs the jobs once. The error is an [importFailed] where another attempt without imports is worth it.
+// attempt runs the jobs once. The error is an [importFailed] where another attempt without imports is worth it, and a
+// [damaged] where one without the engine's cache is.
 func attempt(ctx context.Context, c *client.Client, r Request, opt client.SolveOpt, d *progress.Display) (*Result, error) {
 	w := newWatch()
 	inner, cancel := context.WithCancelCause(ctx)
@@ -44,8 +45,8 @@ func attempt(ctx context.Context, c *client.Client, r Request, opt client.SolveO
 		end()
 		defer func() { end = r.Trace.Begin("close the session") }()
 		f.gateway, f.opts = g, g.BuildOpts().Opts
-		if r.NoCache {
-			f.opts["no-cache"] = ""
+		if r.NoCache || r.rerun != "" {
+			f.opts["no-cache"] = r.rerun // of all stages when it is empty
 		}
 		if len(r.CacheFrom) > 0 {
 			r.CacheFrom, result.Warnings = reachable(ctx, g, r.CacheFrom, importLimit(r.StallTimeout))
@@ -61,10 +62,17 @@ func attempt(ctx context.Context, c *client.Client, r Request, opt client.SolveO
 	end()
 	<-relayed
 	d.Flush() // the last words of the steps that failed
+	stall := stallOf(inner)
+	ofRun := err
+	if built { // then it is about the export
+		ofRun = nil
+	}
+	if found := damage(ofRun, result.Outcomes, d); found != nil && !r.healed && failed == nil && stall == nil && ctx.Err() == nil {
+		return nil, found
+	}
 	explain(r, result.Outcomes, d)
 	result.Bases = f.images.digests()
 	result.Warnings = append(result.Warnings, w.imports...)
-	stall := stallOf(inner)
 	switch {
 	case ctx.Err() != nil:
 		return nil, cancelled(ctx)

@@ -74,6 +74,7 @@ type Request struct {
 	CacheFrom []client.CacheOptionsEntry
 	CacheTo   []client.CacheOptionsEntry
 	NoCache   bool
+	Prune     bool                 // the engine is the user's own: when its cache is damaged, it may be emptied
 	Session   []session.Attachable // credentials and the SSH agent
 	// StallTimeout is after how much silence the run is given up, or tried again without imported caches, unless a
 	// program in it is running; zero is never.
@@ -81,6 +82,9 @@ type Request struct {
 	// Explain, if set, may replace the fault of a failed step; log is the step's output.
 	Explain func(f *fault.Error, stage, log string) error
 	Trace   *trace.Recorder // may be nil
+
+	healed bool   // damage of the engine's cache was met, and is no reason for another attempt
+	rerun  string // the stage to run again whatever the cache has
 }
 
 // Outcome is what became of one job.
@@ -121,18 +125,27 @@ func run(ctx context.Context, c *client.Client, r Request, d *progress.Display) 
 		// build in which nothing changed.
 		Internal: true,
 	}
-	result, err := attempt(ctx, c, r, opt, d)
-	var failed *importFailed
-	if !errors.As(err, &failed) {
-		return result, err
+	var warnings []string
+	for { // at most once more for each of the two reasons
+		result, err := attempt(ctx, c, r, opt, d)
+		var failed *importFailed
+		var found *damaged
+		switch {
+		case errors.As(err, &failed):
+			r.CacheFrom = nil
+			warnings = append(warnings, withoutImports(failed))
+		case errors.As(err, &found):
+			warning := found.heal(ctx, c, &r)
+			d.Say("lpipe: " + warning)
+			warnings = append(warnings, warning)
+		case err != nil:
+			return nil, err
+		default:
+			result.Warnings = append(result.Warnings, warnings...)
+			return result, nil
+		}
+		d.Again()
 	}
-	r.CacheFrom = nil
-	d.Again()
-	if result, err = attempt(ctx, c, r, opt, d); err != nil {
-		return nil, err
-	}
-	result.Warnings = append(result.Warnings, withoutImports(failed))
-	return result, nil
 }
 
 // solveAll solves every job and fills in result. It returns the result whose layers the cache export takes.

@@ -9,7 +9,9 @@ RUN --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
 arch=x86_64 target=x86_64-unknown-linux-musl tests=$(uname -m)-unknown-linux-musl
 mkdir -p /cargo
-cp "${CARGO_HOME:-$HOME/.cargo}/config.toml" /cargo/config.toml 2>/dev/null || : >/cargo/config.toml
+config=${CARGO_HOME:-$HOME/.cargo}/config.toml
+[ -e "$config" ] || config=/dev/null
+cat "$config" >/cargo/config.toml
 
 # The C compiler and linker: native for this machine's own architecture, Debian's cross compiler for the other.
 gcc=
@@ -53,6 +55,10 @@ else
   done
 fi
 cat /proc/sys/kernel/random/uuid >/toolchain # another one with every other image
+cat >/fetched <<'END' # lists what is locked, and all files of crates, indexes and repositories with their sizes
+grep -e '^source = ' -e '^checksum = ' Cargo.lock
+cd "$CARGO_HOME" && find registry/cache registry/index git/db -type f -exec stat -c '%s %n' {} + 2>/dev/null | sort
+END
 EOF
 ENV CARGO_HOME=/cargo CARGO_TARGET_DIR=/target CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
 
@@ -81,6 +87,9 @@ for crate in "$CARGO_HOME"/registry/cache/*/*.crate; do
   [ -e "$crate" ] && ! cmp -s "$crate" "$kept" || continue
   mkdir -p "${kept%/*}" && cp "$crate" "$kept.$$" && mv "$kept.$$" "$kept"
 done
+# cargo does without a file of its index that it could not write, and the later steps cannot. They compare with the list.
+cargo fetch --frozen --target "$(rustc -vV | sed -n 's/^host: //p')" --target x86_64-unknown-linux-musl --target "$(uname -m)-unknown-linux-musl"
+sh /fetched >"$CARGO_HOME/fetched"
 EOF
 
 # compiler: the environment in which every crate is compiled.
@@ -94,6 +103,7 @@ RUN --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
 cd /src
+sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
 cargo build --frozen --workspace --target x86_64-unknown-linux-musl --profile release
 cargo test --no-run --frozen --workspace --target "$(uname -m)-unknown-linux-musl" --profile release
 EOF
@@ -107,6 +117,7 @@ RUN --mount=type=bind,from=closure,target=/src,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
 cd /src
+sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
 cargo build --frozen --workspace "--$LAMBDA_KIND" "$LAMBDA_BIN" --target x86_64-unknown-linux-musl --profile release \
   --message-format=json-render-diagnostics >/tmp/messages
 mkdir /out
@@ -124,6 +135,7 @@ RUN --mount=type=bind,from=closure,target=/src,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
 cd /src
+sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
 cargo test --no-run --frozen --workspace --target "$(uname -m)-unknown-linux-musl" --profile release
 { cargo test --no-fail-fast --frozen --workspace --target "$(uname -m)-unknown-linux-musl" --profile release 2>&1 || echo $? >/tmp/failed; } | tee /tmp/tests
 [ ! -e /tmp/failed ] || exit 5

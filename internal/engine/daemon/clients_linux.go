@@ -11,8 +11,11 @@ import (
 	"syscall"
 	"time"
 
+	controlapi "github.com/moby/buildkit/api/services/control"
 	"github.com/moby/buildkit/util/bklog"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // clients is the daemon's socket. It knows whether anybody is connected.
@@ -50,7 +53,6 @@ func (c *clients) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	c.began()
-	c.use()
 	return &connection{Conn: conn, usage: &c.usage}, nil
 }
 
@@ -121,6 +123,17 @@ func (u *usage) stream(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, h
 	u.began()
 	defer u.ended()
 	return handle(srv, s)
+}
+
+// prepare lets a build begin when the databases are ready for it. All else is served as it is: what removes layers makes
+// room.
+func (c *clients) prepare(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	if info.FullMethod == controlapi.Control_Solve_FullMethodName {
+		if err := c.use(); err != nil {
+			return nil, status.Error(codes.ResourceExhausted, err.Error())
+		}
+	}
+	return handle(ctx, req)
 }
 
 // pause is how long a connected client may do something else, between two builds of one run, before a daemon that

@@ -41,8 +41,9 @@ import (
 )
 
 // newController wires BuildKit as buildkitd does, without its options that lpipe has no use for: containerd,
-// CNI, devices, tracing, entitlements. Of the databases it returns those that may go without syncing.
-func newController(ctx context.Context, c Config) (*control.Controller, []*bolt.DB, error) {
+// CNI, devices, tracing, entitlements. Of the databases it returns those that may go without syncing; was is how the last
+// daemon left them.
+func newController(ctx context.Context, c Config, was end) (*control.Controller, []*bolt.DB, error) {
 	// Tells clients that optional features may be reported by name, as buildkitd does.
 	apicaps.ExportedProduct = "buildkit"
 
@@ -51,7 +52,7 @@ func newController(ctx context.Context, c Config) (*control.Controller, []*bolt.
 		return nil, nil, fmt.Errorf("starting the session manager: %w", err)
 	}
 	hosts := impatient(registryHosts(c.Registries), c.Silence)
-	w, dbs, err := newWorker(ctx, c, hosts)
+	w, dbs, err := newWorker(ctx, c, was, hosts)
 	if err != nil {
 		return nil, nil, fmt.Errorf("starting the worker: %w", err)
 	}

@@ -56,24 +56,28 @@ func Run(ctx context.Context, c Config) error {
 	syscall.Umask(0)
 	fscopy.UmaskIsZero = true
 	sweep(ctx, c)
-	if err := healDatabases(c.Root); err != nil {
+	was, err := lastEnd(c.Root)
+	if err != nil {
+		return err
+	}
+	if err := healDatabases(c.Root, was); err != nil {
 		return err
 	}
 	// Builds that are running when ctx ends need BuildKit to the last.
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	controller, dbs, err := newController(working, c)
+	controller, dbs, err := newController(working, c, was)
 	if err != nil {
 		return err
 	}
 	defer controller.Close()
 	socket.unsynced = unsynced{root: c.Root, dbs: dbs}
-	socket.use()
+	_ = socket.use() // each build tries again
 
 	var calls usage
 	calls.touch()
 	server := grpc.NewServer(
-		grpc.ChainUnaryInterceptor(calls.unary, grpcerrors.UnaryServerInterceptor),
+		grpc.ChainUnaryInterceptor(calls.unary, socket.prepare, grpcerrors.UnaryServerInterceptor),
 		grpc.ChainStreamInterceptor(calls.stream, grpcerrors.StreamServerInterceptor),
 		grpc.MaxRecvMsgSize(defaults.DefaultMaxRecvMsgSize),
 		grpc.MaxSendMsgSize(defaults.DefaultMaxSendMsgSize),

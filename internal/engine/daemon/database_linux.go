@@ -18,22 +18,15 @@ const historyFile = "history.db"
 // healDatabases opens and reads every database of the state folder. With a damaged one BuildKit would not start,
 // or would crash in the middle of a build. It is moved aside, to *.damaged, and the user is told. The databases of
 // the cache refer to each other and to the layers on disk, so all of the cache goes with any of them: it can be
-// built again. So it does where the machine went down while they were in use.
-func healDatabases(root string) error {
-	if was, err := torn(root); err != nil {
-		return err
-	} else if was {
+// built again. So it does where the machine went down while they were in use, and where a layer is gone that they know.
+func healDatabases(root string, was end) error {
+	if was == endTorn {
 		notice("the build cache starts empty: the machine went down during a build or just after it")
 		if err := dropCache(root); err != nil {
 			return err
 		}
 	}
-	var found []string
-	for _, pattern := range []string{"*.db", "runc-*/*.db", "runc-*/snapshots/*.db"} {
-		more, _ := filepath.Glob(filepath.Join(root, pattern))
-		found = append(found, more...)
-	}
-	for _, path := range found {
+	for _, path := range databases(root) {
 		damage := readAll(path)
 		if damage == nil || errors.Is(damage, fs.ErrNotExist) { // gone with an earlier one
 			continue
@@ -47,6 +40,20 @@ func healDatabases(root string) error {
 			continue
 		}
 		notice("the build cache starts empty: %s did not open (%v) and was moved to %s", path, damage, aside)
+		if err := dropCache(root); err != nil {
+			return err
+		}
+	}
+	layers, _ := filepath.Glob(filepath.Join(root, "runc-*", "snapshots"))
+	for _, dir := range layers {
+		gone, err := layersGone(dir)
+		if err != nil {
+			return fmt.Errorf("reading which layers there are: %w", err)
+		}
+		if gone == "" {
+			continue
+		}
+		notice("the build cache starts empty: the layer %s is gone", gone)
 		if err := dropCache(root); err != nil {
 			return err
 		}

@@ -16,7 +16,8 @@ import (
 
 // unsynced lets databases run without syncing each change with the disk, of which a build in which nothing changes
 // makes some thirty. What the kernel has outlives the daemon, however it ends; only the machine's end may tear
-// databases. A file in the state folder, the marker, says while that may happen, and in which boot of the machine.
+// databases. A file in the state folder, the marker, says while that may happen, and in which boot of the machine. Where
+// it is there when a daemon starts, the one before was killed.
 //
 // use begins such a time, when a client comes; settle ends it, a while after the last one has gone.
 type unsynced struct {
@@ -39,34 +40,57 @@ func bootID() (string, error) {
 	return strings.TrimSpace(string(text)), err
 }
 
-// torn reports that the machine went down while the databases in root were in use.
-func torn(root string) (bool, error) {
+// end is how the last daemon left the databases.
+type end int
+
+const (
+	endSettled end = iota // nothing was going on
+	endKilled             // they were in use, and all that was written is there
+	endTorn               // they were in use, and the machine went down
+)
+
+// lastEnd tells it by the marker.
+func lastEnd(root string) (end, error) {
 	marked, err := os.ReadFile(markerFile(root))
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return endSettled, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("reading how the databases were left: %w", err)
+		return endTorn, fmt.Errorf("reading how the databases were left: %w", err)
 	}
-	boot, _ := bootID() // without one nothing was marked by this boot
-	return string(marked) != boot || boot == "", nil
+	// Without an id of the boot nothing was marked by this one.
+	if boot, _ := bootID(); string(marked) == boot && boot != "" {
+		return endKilled, nil
+	}
+	return endTorn, nil
 }
 
-// use sets the marker and stops syncing. Where the marker cannot be made, syncing goes on.
-func (u *unsynced) use() {
+// use reserves space for the databases, sets the marker and stops syncing. Where that fails, no build may begin.
+func (u *unsynced) use() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if err := reserveSpace(u.root); err != nil {
+		return err
+	}
 	if u.inUse || len(u.dbs) == 0 {
-		return
+		return nil
 	}
 	boot, err := bootID()
-	if err != nil || writeSynced(markerFile(u.root), boot) != nil {
-		return
+	if err != nil {
+		return nil // where it cannot be told, syncing goes on
+	}
+	if was, _ := lastEnd(u.root); was != endKilled { // a full disk has no room for the same text again
+		if err := writeSynced(markerFile(u.root), boot); err != nil {
+			return fmt.Errorf("marking the databases as in use: %w", err)
+		}
 	}
 	u.inUse = true
 	for _, db := range u.dbs {
-		_ = noSync(db, true)
+		if err := noSync(db, true); err != nil {
+			return fmt.Errorf("writing %s: %w", db.Path(), err)
+		}
 	}
+	return nil
 }
 
 // settle brings the databases to the disk, syncs each change from now on, and removes the marker. It also gives back

@@ -10,7 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// TestDatabasesInUseAreMarked: from use to settle there is a marker, which counts in another boot alone, and only then
+// TestDatabasesInUseAreMarked: from use to settle there is a marker, which tells a kill from another boot, and only then
 // is syncing off.
 func TestDatabasesInUseAreMarked(t *testing.T) {
 	root := t.TempDir()
@@ -26,13 +26,19 @@ func TestDatabasesInUseAreMarked(t *testing.T) {
 		if marked := err == nil; marked != inUse || db.NoSync != inUse {
 			t.Errorf("%s: marked %t, syncing off %t, want %t", when, marked, db.NoSync, inUse)
 		}
-		if was, err := torn(root); was || err != nil {
-			t.Errorf("%s: torn in the same boot: %t %v", when, was, err)
+		want := endSettled
+		if inUse {
+			want = endKilled
+		}
+		if was, err := lastEnd(root); was != want || err != nil {
+			t.Errorf("%s: the end is %d %v, want %d", when, was, err, want)
 		}
 	}
 	check("at first", false)
 	for range 2 { // a client, and another one
-		u.use()
+		if err := u.use(); err != nil {
+			t.Fatal(err)
+		}
 		check("used", true)
 	}
 	for range 2 {
@@ -41,20 +47,22 @@ func TestDatabasesInUseAreMarked(t *testing.T) {
 		}
 		check("settled", false)
 	}
-	u.use()
+	if err := u.use(); err != nil {
+		t.Fatal(err)
+	}
 	check("used again", true)
 	for _, boot := range []string{"another", ""} {
 		if err := os.WriteFile(markerFile(root), []byte(boot), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if was, err := torn(root); !was || err != nil {
-			t.Errorf("marked by boot %q: torn is %t %v", boot, was, err)
+		if was, err := lastEnd(root); was != endTorn || err != nil {
+			t.Errorf("marked by boot %q: the end is %d %v", boot, was, err)
 		}
 	}
 }
 
-// TestSyncingGoesOnWithoutAMarker: nobody could tell that the databases were torn.
-func TestSyncingGoesOnWithoutAMarker(t *testing.T) {
+// TestNoBuildWithoutAMarker: nobody could tell that the databases were torn.
+func TestNoBuildWithoutAMarker(t *testing.T) {
 	root := t.TempDir()
 	db, err := bolt.Open(filepath.Join(root, "some.db"), 0o600, nil)
 	if err != nil {
@@ -62,9 +70,8 @@ func TestSyncingGoesOnWithoutAMarker(t *testing.T) {
 	}
 	defer db.Close()
 	u := &unsynced{root: filepath.Join(root, "none"), dbs: []*bolt.DB{db}}
-	u.use()
-	if db.NoSync {
-		t.Error("syncing is off")
+	if err := u.use(); err == nil || db.NoSync {
+		t.Errorf("%v, syncing off %t", err, db.NoSync)
 	}
 	if _, err := os.Lstat(markerFile(u.root)); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)

@@ -32,7 +32,7 @@ import (
 
 // newWorker wires the worker as BuildKit's worker/runc does, which keeps its databases to itself: they are returned, so
 // that they need not be synced with the disk at each step of a build.
-func newWorker(ctx context.Context, c Config, hosts docker.RegistryHosts) (*base.Worker, []*bolt.DB, error) {
+func newWorker(ctx context.Context, c Config, was end, hosts docker.RegistryHosts) (*base.Worker, []*bolt.DB, error) {
 	layers := snapshotter(c.Root)
 	root := filepath.Join(c.Root, "runc-"+layers.Name)
 	if err := os.MkdirAll(root, 0o700); err != nil {
@@ -81,7 +81,7 @@ func newWorker(ctx context.Context, c Config, hosts docker.RegistryHosts) (*base
 	if err := known.Init(ctx); err != nil {
 		return nil, nil, err
 	}
-	refs, err := metadata.NewStore(filepath.Join(root, "metadata_v2.db"))
+	refs, err := metadata.NewStore(filepath.Join(root, recordsFile))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -95,6 +95,19 @@ func newWorker(ctx context.Context, c Config, hosts docker.RegistryHosts) (*base
 	}
 	const namespace = "buildkit"
 	store := containerd.NewContentStore(known.ContentStore(), namespace)
+	namedLayers := containerd.NewSnapshotter(layers.Name, known.Snapshotter(layers.Name), namespace, nil)
+	leases := leaseutil.WithNamespace(ctdmetadata.NewLeaseManager(known), namespace)
+	if was == endKilled {
+		if err := forget(ctx, refs, namedLayers, leases); err != nil {
+			return nil, nil, err
+		}
+		// What a killed daemon had begun to make or to remove has the name that the next layer gets.
+		if c, ok := snapshots.(ctdsnapshots.Cleaner); ok {
+			if err := c.Cleanup(ctx); err != nil {
+				return nil, nil, fmt.Errorf("removing what is left of layers: %w", err)
+			}
+		}
+	}
 	w, err := base.NewWorker(ctx, base.WorkerOpt{
 		ID:   id,
 		Root: root,
@@ -108,12 +121,12 @@ func newWorker(ctx context.Context, c Config, hosts docker.RegistryHosts) (*base
 		NetworkProviders: networks,
 		ProxyProvider:    proxies,
 		Executor:         executor,
-		Snapshotter:      containerd.NewSnapshotter(layers.Name, known.Snapshotter(layers.Name), namespace, nil),
+		Snapshotter:      namedLayers,
 		ContentStore:     store,
 		Applier:          apply.NewFileSystemApplier(store),
 		Differ:           walking.NewWalkingDiff(store),
 		RegistryHosts:    hosts,
-		LeaseManager:     leaseutil.WithNamespace(ctdmetadata.NewLeaseManager(known), namespace),
+		LeaseManager:     leases,
 		GarbageCollect:   known.GarbageCollect,
 		ParallelismSem:   semaphore.NewWeighted(int64(runtime.NumCPU())),
 		MetadataStore:    refs,

@@ -1,0 +1,94 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/moby/buildkit/client"
+	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
+
+	"lpipe/internal/dockerfile"
+	"lpipe/internal/fault"
+	"lpipe/internal/progress"
+)
+
+// damaged ends an attempt that failed for what the engine had kept, and not for what it was asked to build.
+type damaged struct {
+	why     string
+	stage   string // the one to run again; "" is all of them
+	records bool   // the engine says so itself, and not a program in a step
+}
+
+func (d *damaged) Error() string { return d.why }
+
+// heal prepares r for the one attempt that is worth it after damage, which takes nothing from the engine's cache that
+// may be damaged, and says so. Where the engine is the user's own, what it keeps is removed if it cannot be read.
+func (d *damaged) heal(ctx context.Context, c *client.Client, r *Request) (warning string) {
+	r.healed = true
+	why := "the engine's cache was damaged: " + d.why
+	if d.stage != "" && !r.NoCache {
+		r.rerun = d.stage
+		return why + "; the step " + d.stage + " was run again"
+	}
+	r.NoCache = true
+	if !r.Prune || !d.records {
+		return why + "; everything was built again"
+	}
+	if err := c.Prune(ctx, nil, client.PruneAll); err != nil {
+		return why + "; everything was built again, and it stays: " + err.Error()
+	}
+	return why + "; it was emptied, and everything was built again"
+}
+
+// brokenCache are the words with which BuildKit, containerd and the kernel say that something is gone or garbled that
+// was there when it was recorded. An image that a registry does not have, and a secret that the session does not have,
+// are called not found as well, so the words before that count.
+var brokenCache = regexp.MustCompile(`(?i)(snapshot|lease|blob|content|ref|record|mountpoint|bucket)\b[^\n]*(does not exist|not found)` +
+	`|during finalize|failed to (rename|stat parent|mount|calculate checksum|compute cache key)\b` +
+	`|unexpected (commit )?(digest|size)|checksum error|invalid database|lowerdir` +
+	`|input/output error|structure needs cleaning|stale (nfs )?file handle|bad message`)
+
+// brokenFiles are the words with which compilers and the system say it of files that an earlier step left.
+var brokenFiles = regexp.MustCompile(`found invalid metadata files for crate|\(os error (5|74|116|117)\)`)
+
+// damage returns what says that the engine's cache is damaged, nil when nothing does. It takes the raw errors: of the
+// run as a whole, and of its jobs.
+func damage(err error, outcomes []Outcome, d *progress.Display) (found *damaged) {
+	all := []error{err}
+	for _, o := range outcomes {
+		all = append(all, o.Err)
+	}
+	for _, err := range all {
+		if one := damageIn(err, d); one != nil && (found == nil || one.stage == "") {
+			found = one
+		}
+	}
+	return found
+}
+
+func damageIn(err error, d *progress.Display) *damaged {
+	if err == nil {
+		return nil
+	}
+	var exit *gatewaypb.ExitError
+	switch text := err.Error(); {
+	case errors.As(err, new(*fault.Error)) || full(text) || gone(err) || aboutBase(err):
+		return nil
+	case errors.As(err, &exit) && exit.ExitCode == dockerfile.ExitFetched:
+		return &damaged{why: "what " + dockerfile.StageFetch + " left was incomplete", stage: dockerfile.StageFetch}
+	case errors.As(err, &exit):
+		if exit.ExitCode == dockerfile.ExitTests {
+			return nil // tests print what they like
+		}
+		_, log := d.Log(failedStep(err))
+		if words := brokenFiles.FindString(log); words != "" {
+			return &damaged{why: "a step said " + words}
+		}
+		return nil
+	case brokenCache.MatchString(text):
+		return &damaged{why: strings.ReplaceAll(text, "\n", " "), records: true}
+	}
+	return nil
+}
