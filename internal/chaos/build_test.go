@@ -16,16 +16,15 @@ import (
 
 // build is a run of lpipe.
 type build struct {
-	w       *world
-	p       *project
-	cmd     *exec.Cmd
-	cancel  func()
-	out     bytes.Buffer
-	err     error
-	took    time.Duration
-	begun   time.Time
-	may     []map[string]string // what the programs may print, by lambda: one of these
-	damaged bool
+	w      *world
+	p      *project
+	cmd    *exec.Cmd
+	cancel func()
+	out    bytes.Buffer
+	err    error
+	took   time.Duration
+	begun  time.Time
+	may    []map[string]string // what the programs may print, by lambda: one of these
 }
 
 func (w *world) start(p *project, options ...string) *build {
