@@ -3,6 +3,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -112,7 +113,10 @@ func (w *world) fill() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	_ = unix.Fallocate(int(f.Fd()), 0, info.Size(), max(free-leaves[w.r.IntN(len(leaves))], 1))
+	want := max(free-leaves[w.r.IntN(len(leaves))], 1)
+	for errors.Is(unix.Fallocate(int(f.Fd()), 0, info.Size(), want), unix.EINTR) {
+		continue
+	}
 }
 
 func (w *world) makeRoom() { os.Remove(w.ballast()) }

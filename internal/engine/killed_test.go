@@ -4,6 +4,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -206,8 +207,10 @@ func TestAFullDiskLeavesTheDatabasesWhole(t *testing.T) {
 		defer f.Close()
 		info, err := f.Stat()
 		must(t, err)
-		if stat.Bavail > 0 {
-			must(t, unix.Fallocate(int(f.Fd()), 0, info.Size(), int64(stat.Bavail)*stat.Bsize))
+		for err := error(unix.EINTR); stat.Bavail > 0 && err != nil; {
+			if err = unix.Fallocate(int(f.Fd()), 0, info.Size(), int64(stat.Bavail)*stat.Bsize); !errors.Is(err, unix.EINTR) {
+				must(t, err)
+			}
 		}
 	}
 	databases, err := filepath.Glob(filepath.Join(o.Root, "*.db"))

@@ -173,9 +173,10 @@ func unexplained(label string, err error) error {
 	return f
 }
 
-// full is true for the words of a system whose disk is full: errno 28, as C and Go write it.
+// full is true for the words of a system whose disk or quota is full: errno 28 and 122, as C and Go write them.
 func full(text string) bool {
-	return strings.Contains(strings.ToLower(text), "no space left on device")
+	text = strings.ToLower(text)
+	return strings.Contains(text, "no space left on device") || strings.Contains(text, "disk quota exceeded")
 }
 
 const fullFix = "make room with lpipe cache prune, which removes what no build is using, or on the engine's disk"

@@ -32,8 +32,8 @@ func databases(root string) []string {
 
 // reserveSpace gives the databases below root space to grow into, so that none of them finds the disk full. BuildKit
 // changes several of them at each step: one that cannot be written leaves it and the others in contradiction, with
-// layers that the one knows and the other does not, or with old checksums of new files. The error is ENOSPC when there
-// is too little left; what is on a filesystem that cannot reserve goes without.
+// layers that the one knows and the other does not, or with old checksums of new files. The error is ENOSPC or
+// EDQUOT when there is too little left; what is on a filesystem that cannot reserve goes without.
 func reserveSpace(root string) error {
 	for _, name := range databases(root) {
 		want := int64(reserve)
@@ -41,15 +41,17 @@ func reserveSpace(root string) error {
 			want = reserveRecords
 		}
 		err := extend(name, want)
-		if errors.Is(err, unix.ENOSPC) {
+		if isFull(err) {
 			err = extend(name, want/4)
 		}
-		if errors.Is(err, unix.ENOSPC) {
+		if isFull(err) {
 			return fmt.Errorf("keeping space for %s: %w", name, err)
 		}
 	}
 	return nil
 }
+
+func isFull(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
 
 // extend allocates the blocks of a file and those of n bytes beyond its end, where it will grow. Its size stays.
 func extend(name string, n int64) error {
@@ -65,5 +67,8 @@ func extend(name string, n int64) error {
 		return err
 	}
 	defer f.Close()
-	return unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, stat.Size+n)
+	for err = unix.EINTR; errors.Is(err, unix.EINTR); { // which Go's scheduler causes
+		err = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, stat.Size+n)
+	}
+	return err
 }
