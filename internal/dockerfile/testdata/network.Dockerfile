@@ -56,8 +56,12 @@ else
 fi
 cat /proc/sys/kernel/random/uuid >/toolchain # another one with every other image
 cat >/fetched <<'END' # lists what is locked, and all files of crates, indexes and repositories with their sizes
-grep -e '^source = ' -e '^checksum = ' Cargo.lock
-cd "$CARGO_HOME" && find registry/cache registry/index git/db -type f -exec stat -c '%s %n' {} + 2>/dev/null | sort
+set -e
+grep -e '^source = ' -e '^checksum = ' Cargo.lock || [ $? = 1 ]
+cd "$CARGO_HOME"
+for dir in registry/cache registry/index git/db; do
+  [ ! -d $dir ] || find $dir -type f -exec stat -c '%s %n' {} +
+done | sort
 END
 EOF
 ENV CARGO_HOME=/cargo CARGO_TARGET_DIR=/target CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
