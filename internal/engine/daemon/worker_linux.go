@@ -13,6 +13,7 @@ import (
 	ctdsnapshots "github.com/containerd/containerd/v2/core/snapshots"
 	contentlocal "github.com/containerd/containerd/v2/plugins/content/local"
 	"github.com/containerd/containerd/v2/plugins/diff/walking"
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/buildkit/cache/metadata"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/executor/oci"
@@ -67,6 +68,11 @@ func newWorker(ctx context.Context, c Config, was end, hosts docker.RegistryHost
 	}
 	snapshots, err := layers.New(filepath.Join(root, "snapshots"))
 	if err != nil {
+		return nil, nil, err
+	}
+	// This makes their database, which otherwise the first layer does: it is to have its space on the disk before.
+	err = snapshots.Walk(ctx, func(context.Context, ctdsnapshots.Info) error { return nil })
+	if err != nil && !cerrdefs.IsNotFound(err) {
 		return nil, nil, err
 	}
 	blobs, err := contentlocal.NewStore(filepath.Join(root, "content"))
