@@ -30,6 +30,7 @@ import (
 type Options struct {
 	Config       *config.Config
 	Repositories []plan.Repository
+	Registries   []plan.Registry
 	Env          map[string]string // of lpipe
 	Cwd          string            // where relative paths of SSH start
 	SSH          []string          // values of --ssh, as of docker buildx build: ID[=SOCKET|KEY[,KEY]]
@@ -49,6 +50,7 @@ type Access struct {
 	mu       sync.Mutex
 	failed   error    // of prepare
 	refusals []string // lines on what the agent did not sign
+	hidden   []string // what no output may show
 }
 
 // grants are what a fetch step gets.
@@ -190,6 +192,27 @@ func brief(err error) error {
 	default:
 		return errors.New("other keys are pinned")
 	}
+}
+
+// hide remembers secrets that a step is given.
+func (a *Access) hide(secrets ...string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, s := range secrets {
+		if len(s) >= shortest && !slices.Contains(a.hidden, s) {
+			a.hidden = append(a.hidden, s)
+		}
+	}
+}
+
+// shortest is the length below which a secret is not hidden: its letters stand in much else.
+const shortest = 6
+
+// Hidden are the secrets that steps were given up to now, which no output may show.
+func (a *Access) Hidden() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.hidden)
 }
 
 // record keeps the refusals for the report and shows what a person should see.

@@ -194,18 +194,6 @@ func TestTheListHasAKeyPerRepository(t *testing.T) {
 	}
 }
 
-func TestTokensOfRegistriesReachCargo(t *testing.T) {
-	a := newAccess(t, func(o *Options) {
-		o.Env = map[string]string{
-			"CARGO_REGISTRIES_ACME_TOKEN": "it's", "CARGO_REGISTRIES_B_2_TOKEN": "x", "CARGO_REGISTRIES_EMPTY_TOKEN": "",
-			"CARGO_REGISTRY_TOKEN": "publishes", "CARGO_REGISTRIES_ACME_INDEX": "y", "AWS_TOKEN": "z",
-		}
-	})
-	if got, want := string(a.cargoTokens()), "CARGO_REGISTRY_GLOBAL_CREDENTIAL_PROVIDERS=cargo:token\nCARGO_REGISTRIES_ACME_TOKEN='it'\\''s'\nCARGO_REGISTRIES_B_2_TOKEN='x'\n"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
 func TestTheFlagIsThatOfBuildx(t *testing.T) {
 	for _, test := range []struct {
 		values []string

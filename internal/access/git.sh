@@ -119,7 +119,11 @@ as_credential() {
   [ "$protocol" = https ] || exit 0
   name=$(lower "$host")
   port=443
-  case $name in *:*) port=${name##*:} name=${name%:*} ;; esac
+  case $name in
+    \[*\]) ;; # an IPv6 address, whose colons begin no port
+    *:*) port=${name##*:} name=${name%:*} ;;
+  esac
+  name=${name#[} name=${name%]}
   if ! lookup https - "$name" "$port" "$path"; then
     say "refused to log in for https://$host/$path: neither Cargo.lock nor [ssh] repositories names it" \
       "fix: if the build needs it, add \"$host/$path\" to [ssh] repositories in lpipe.toml; else find out which dependency wants it"

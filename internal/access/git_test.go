@@ -211,17 +211,19 @@ func TestABaseWithoutGitIsToldApart(t *testing.T) {
 	}
 }
 
-func TestGitScriptIsPortable(t *testing.T) {
+func TestScriptsArePortable(t *testing.T) {
 	for _, checker := range [][]string{{"dash", "-n"}, {"busybox", "ash", "-n"}, {"shellcheck", "--shell=sh", "-"}} {
-		t.Run(checker[0], func(t *testing.T) {
-			_, err := exec.LookPath(checker[0])
-			require.Part(t, err == nil, checker[0], "apt-get install "+checker[0])
-			cmd := exec.Command(checker[0], checker[1:]...)
-			cmd.Stdin = bytes.NewReader(gitScript)
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Errorf("%v\n%s", err, out)
-			}
-		})
+		for name, script := range map[string][]byte{"git.sh": gitScript, "fetch.sh": fetchScript} {
+			t.Run(checker[0]+" "+name, func(t *testing.T) {
+				_, err := exec.LookPath(checker[0])
+				require.Part(t, err == nil, checker[0], "apt-get install "+checker[0])
+				cmd := exec.Command(checker[0], checker[1:]...)
+				cmd.Stdin = bytes.NewReader(script)
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Errorf("%v\n%s", err, out)
+				}
+			})
+		}
 	}
 }
 

@@ -2,9 +2,8 @@ package access
 
 import (
 	"cmp"
+	"encoding/base64"
 	"fmt"
-	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -65,24 +64,7 @@ func (a *Access) tokens() (map[string]login, error) {
 			l.Addf("the token from "+r.Token+" cannot be used", "it holds white space", "set it to TOKEN or USER:TOKEN")
 		}
 		all[r.Token] = login{user, token}
+		a.hide(token, base64.StdEncoding.EncodeToString([]byte(user+":"+token)))
 	}
 	return all, l.Err()
-}
-
-// cargoToken is how cargo takes the token of a registry:
-// https://doc.rust-lang.org/cargo/reference/config.html#registriesnametoken
-var cargoToken = regexp.MustCompile(`^CARGO_REGISTRIES_[A-Z0-9_]+_TOKEN$`)
-
-// cargoTokens are the tokens of registries in lpipe's environment, as lines of a shell. The first lets cargo take them
-// from there, which it does not by itself:
-// https://doc.rust-lang.org/cargo/reference/registry-authentication.html
-func (a *Access) cargoTokens() []byte {
-	var text strings.Builder
-	text.WriteString("CARGO_REGISTRY_GLOBAL_CREDENTIAL_PROVIDERS=cargo:token\n")
-	for _, name := range slices.Sorted(maps.Keys(a.o.Env)) {
-		if cargoToken.MatchString(name) && a.o.Env[name] != "" {
-			fmt.Fprintf(&text, "%s='%s'\n", name, strings.ReplaceAll(a.o.Env[name], "'", `'\''`))
-		}
-	}
-	return []byte(text.String())
 }

@@ -18,11 +18,15 @@ const (
 	secretGit          = "lpipe-git"
 	secretRepositories = "lpipe-repositories"
 	secretKnownHosts   = "lpipe-known-hosts"
-	secretTokens       = "lpipe-tokens"
+	secretFetch        = "lpipe-fetch"
+	secretRegistries   = "lpipe-registries"
 )
 
 //go:embed git.sh
 var gitScript []byte
+
+//go:embed fetch.sh
+var fetchScript []byte
 
 // Session returns the providers of secrets and of the agent. A BuildKit session can have one of each.
 func (a *Access) Session() []session.Attachable {
@@ -37,8 +41,10 @@ func (s store) GetSecret(_ context.Context, id string) ([]byte, error) {
 	switch id {
 	case secretGit:
 		return gitScript, nil
-	case secretTokens:
-		return s.cargoTokens(), nil
+	case secretFetch:
+		return fetchScript, nil
+	case secretRegistries:
+		return s.registryList(), nil
 	case secretRepositories, secretKnownHosts:
 		g, err := s.prepare()
 		if err != nil {

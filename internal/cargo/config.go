@@ -1,6 +1,7 @@
 package cargo
 
 import (
+	"cmp"
 	"maps"
 	"path"
 	"slices"
@@ -20,7 +21,8 @@ type Config struct {
 	Target          []string            // build.target
 	TargetDir       string              // build.target-dir, relative to Base; "" when unset or outside
 	Sources         map[string]ConfigSource
-	Registries      []string // names of [registries], sorted
+	Registries      map[string]string // the index of each of [registries], by its name; "" where it names none
+	HTTP            ConfigHTTP
 	Env             map[string]ConfigEnv
 	// Folders are those that hold dependencies (vendored sources, local registries), relative to Base.
 	Folders []string
@@ -32,6 +34,12 @@ type Config struct {
 
 // ConfigSource is a [source.<name>] table.
 type ConfigSource struct{ ReplaceWith, Registry, Directory, LocalRegistry, Git string }
+
+// ConfigHTTP is what of [http] decides who can read what is sent.
+type ConfigHTTP struct {
+	Proxy string
+	CA    bool // it says whose certificates are good
+}
 
 // ConfigEnv is an entry of [env].
 type ConfigEnv struct {
@@ -47,7 +55,9 @@ type configFile struct {
 
 // config reads the configuration that cargo would use in dir.
 func (l *loader) config(dir string) Config {
-	c := Config{TargetRustflags: map[string][]string{}, Sources: map[string]ConfigSource{}, Env: map[string]ConfigEnv{}}
+	c := Config{
+		TargetRustflags: map[string][]string{}, Sources: map[string]ConfigSource{}, Registries: map[string]string{}, Env: map[string]ConfigEnv{},
+	}
 	for _, at := range l.fsys.Up(dir) {
 		if l.isDir(path.Join(at, ".cargo/registry")) || l.isDir(path.Join(at, ".cargo/bin")) {
 			continue // cargo's home, in a home folder that is a repository
@@ -62,9 +72,17 @@ func (l *loader) config(dir string) Config {
 	for _, f := range c.files {
 		l.merge(&c, f)
 	}
-	slices.Sort(c.Registries)
-	c.Registries = slices.Compact(c.Registries)
 	return c
+}
+
+// RegistryName returns the first name of [registries] whose index is the one, "" if none is.
+func (c *Config) RegistryName(is func(index string) bool) string {
+	for _, name := range slices.Sorted(maps.Keys(c.Registries)) {
+		if is(c.Registries[name]) {
+			return name
+		}
+	}
+	return ""
 }
 
 func (l *loader) configFile(c *Config, name, base string) {
@@ -128,7 +146,13 @@ func (l *loader) merge(c *Config, f configFile) {
 			}
 		}
 	}
-	c.Registries = slices.AppendSeq(c.Registries, maps.Keys(asTable(d.get("registries"))))
+	for name, t := range asTable(d.get("registries")) {
+		if c.Registries[name] == "" {
+			c.Registries[name] = asString(asTable(t)["index"])
+		}
+	}
+	c.HTTP.Proxy = cmp.Or(c.HTTP.Proxy, asString(d.get("http", "proxy")))
+	c.HTTP.CA = c.HTTP.CA || d.get("http", "cainfo") != nil || d.get("http", "proxy-cainfo") != nil
 	for name, v := range asTable(d.get("env")) {
 		if _, ok := c.Env[name]; ok {
 			continue

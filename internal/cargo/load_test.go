@@ -475,7 +475,7 @@ name = "app"
 		Sources: map[string]ConfigSource{
 			"crates-io": {ReplaceWith: "vendored"}, "vendored": {Directory: "vendor"}, "image": {Directory: "/usr/share/cargo/registry"},
 		},
-		Registries: []string{"far", "near"},
+		Registries: map[string]string{"far": "sparse+https://far.example.com/", "near": "sparse+https://near.example.com/"},
 		Env:        map[string]ConfigEnv{"FAR": {Value: "far"}, "BOTH": {"near", true, true}},
 		Folders:    []string{"app/vendor"},
 		Extra:      []string{"app/layout.ld", "app/tools/ld.sh"},

@@ -51,6 +51,9 @@ func (l *loader) place(w *Workspace) {
 	moveAll(w.Config.Paths)
 	moveAll(w.Config.Folders)
 	moveAll(w.Config.Extra)
+	for i := range w.Config.files {
+		move(&w.Config.files[i].base)
+	}
 	if w.Config.TargetDir != "" {
 		if !Within(base, w.Config.TargetDir) {
 			w.Config.TargetDir = ""

@@ -264,7 +264,7 @@ func (r *run) request(ctx context.Context) (*solve.Request, error) {
 	granted, err := r.access(r.projects, r.ssh, r.secrets, r.lines.say)
 	l.Add(err)
 	if err == nil {
-		request.Session, request.Explain = granted.Session(), granted.Explain
+		request.Session, request.Explain, request.Hidden = granted.Session(), granted.Explain, granted.Hidden
 	}
 	request.Session = append(request.Session, r.logins().Session())
 	l.Add(r.caches(ctx, request))

@@ -20,8 +20,10 @@ func (a *app) access(projects []*project, ssh []string, secrets map[string][]byt
 		return nil, err
 	}
 	var repositories []plan.Repository
+	var registries []plan.Registry
 	for _, p := range projects {
 		repositories = append(repositories, p.plan.Repositories...)
+		registries = append(registries, p.plan.Registries...)
 	}
 	slices.SortFunc(repositories, func(a, b plan.Repository) int { return cmp.Compare(a.String(), b.String()) })
 	repositories = slices.Compact(repositories)
@@ -30,7 +32,7 @@ func (a *app) access(projects []*project, ssh []string, secrets map[string][]byt
 		return nil, fmt.Errorf("finding the current folder: %w", err)
 	}
 	return access.New(access.Options{
-		Config: cfg, Repositories: repositories, Env: a.env, Cwd: cwd, SSH: ssh, Secrets: secrets, Log: log,
+		Config: cfg, Repositories: repositories, Registries: registries, Env: a.env, Cwd: cwd, SSH: ssh, Secrets: secrets, Log: log,
 	})
 }
 

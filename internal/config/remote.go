@@ -13,7 +13,7 @@ import (
 
 var (
 	hostPattern       = regexp.MustCompile(`^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?)(:[0-9]{1,5})?$`)
-	repositoryPattern = regexp.MustCompile(`^[a-zA-Z0-9_~][a-zA-Z0-9_.~:-]*(/[a-zA-Z0-9_.~-]+)+$`)
+	repositoryPattern = regexp.MustCompile(`^(\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|[a-zA-Z0-9_~][a-zA-Z0-9_.~:-]*)(/[a-zA-Z0-9_.~-]+)+$`)
 	// fingerprintPattern is what ssh-keygen -l prints: 32 bytes in base64 without padding.
 	fingerprintPattern = regexp.MustCompile(`^SHA256:[A-Za-z0-9+/]{43}$`)
 )

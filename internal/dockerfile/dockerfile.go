@@ -92,9 +92,6 @@ const ExitTests = 5
 // ExitFetched is the exit status of a step that finds what fetch left not to be what it downloaded for this Cargo.lock.
 const ExitFetched = 66
 
-// Source is where the workspace is seen inside the build.
-const Source = "/src"
-
 // BaseContext is the name that FROM gives the base image when it is an OCI layout, which comes as a context.
 const BaseContext = "base"
 
@@ -110,12 +107,19 @@ func (v view) Base() string {
 }
 
 // Root is the workspace root inside the build.
-func (v view) Root() string { return path.Join(Source, v.Dir) }
+func (v view) Root() string { return path.Join(plan.Source, v.Dir) }
 
 // libs is a stage that compiles local libraries on top of the stage From.
 type libs struct {
 	Stage, From, Context string
 	Packages             plan.Libraries
+}
+
+// FetchConfig are the lines of cargo's configuration in the fetch stage: what the project has to say, and that fetch.sh of
+// package access alone says which registry gets a token.
+func (v view) FetchConfig() []string {
+	const own = "[registry]\nglobal-credential-providers = [\"cargo:token-from-stdout sh /run/secrets/lpipe-fetch token\"]"
+	return strings.FieldsFunc(v.Variant.FetchConfig+own, func(r rune) bool { return r == '\n' })
 }
 
 // Libs are the stages that compile local libraries, each on top of the one before.
@@ -206,7 +210,7 @@ func (v view) Args() string {
 var parsed = template.Must(template.New("Dockerfile").Option("missingkey=error").Funcs(template.FuncMap{
 	"sh":  quote,
 	"env": quoteEnv,
-	"src": func(dir string) string { return path.Join(Source, dir) },
+	"src": func(dir string) string { return path.Join(plan.Source, dir) },
 }).Parse(lpipe.Dockerfile))
 
 // Render returns the Dockerfile for v. It fails with a [fault.Usage] error that names every value which cannot
@@ -252,6 +256,11 @@ func check(v view) error {
 	words("the toolchain", append([]string{v.Channel}, v.Components...)...)
 	words("the folder", v.Dir)
 	words("the target", v.Target)
+	for _, line := range v.FetchConfig() {
+		if why := unwritable(line); why != "" {
+			refuse("the line of .cargo/config.toml", line, "it "+why)
+		}
+	}
 	for _, set := range v.Variant.Libs {
 		for _, lib := range set {
 			words("the library", lib.Name, lib.Dir)

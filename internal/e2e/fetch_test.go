@@ -95,8 +95,11 @@ func TestPrivateRegistry(t *testing.T) {
 	}
 	proxy := httputil.NewSingleHostReverseProxy(behind)
 	var server *httptest.Server
-	var refused atomic.Int32
+	var refused, sent atomic.Int32
 	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.Header.Get("Authorization"), "canary") {
+			sent.Add(1)
+		}
 		switch {
 		case r.Header.Get("Authorization") != "canary-token":
 			refused.Add(1)
@@ -131,8 +134,14 @@ func TestPrivateRegistry(t *testing.T) {
 			release.Version, server.URL, release.Checksum),
 		"src/main.rs": "fn main() { println!(\"{}\", itoa::Buffer::new().format(7)) }\n",
 	})
+	const token = "CARGO_REGISTRIES_ACME_TOKEN=canary-token"
 	p.fails(1, []string{"a registry asks for a token", "set CARGO_REGISTRIES_ACME_TOKEN"}, nil, "build")
-	p.succeeds([]string{"CARGO_REGISTRIES_ACME_TOKEN=canary-token"}, "build")
+	p.fails(1, []string{"only the project says that it is the one of CARGO_REGISTRIES_ACME_TOKEN", "set CARGO_REGISTRIES_ACME_INDEX=sparse+" + server.URL + "/ beside it"}, []string{token}, "build")
+	p.fails(1, []string{"is for another, sparse+https://acme.example.com/"}, []string{token, "CARGO_REGISTRIES_ACME_INDEX=sparse+https://acme.example.com/"}, "build")
+	if sent.Load() != 0 {
+		t.Error("the token was sent to a registry that nobody but the project gave it to")
+	}
+	p.succeeds([]string{token, "CARGO_REGISTRIES_ACME_INDEX=sparse+" + server.URL + "/"}, "build")
 	if got := p.run(); got != "7\n" {
 		t.Errorf("the program says %q", got)
 	}

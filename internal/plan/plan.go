@@ -62,6 +62,7 @@ type Plan struct {
 	Notes    []string   // decisions that the user may want to know of
 
 	Repositories []Repository // that the build may fetch with git; none when it needs no git
+	Registries   []Registry   // that it may log in to
 
 	unused []string // notes on keys for repositories that are not fetched
 }
@@ -160,9 +161,13 @@ func (f *found) plan(all []*found) (*Plan, error) {
 	var mistakes fault.List
 	ws := f.Workspace
 	p := &Plan{Project: f.Project, Partial: len(f.chosen) < len(f.lambdas), Notes: f.notes}
+	for _, key := range ws.FetchIgnores() {
+		p.Notes = append(p.Notes, key+" has no effect: lpipe decides how the build logs in, and downloads with keys and tokens")
+	}
 	features, err := f.unite(all)
 	mistakes.Add(err)
 	p.Repositories, p.unused, err = repositories(f.Config, ws)
+	p.Registries = registries(ws)
 	mistakes.Add(err)
 	if err := mistakes.Err(); err != nil {
 		return nil, err

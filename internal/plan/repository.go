@@ -56,8 +56,27 @@ func (r Repository) Is(url string) bool {
 
 // called reports whether a person may have meant r by "org/repo" or "host/org/repo".
 func (r Repository) called(name string) bool {
-	name = trimmed(name)
-	return name == r.Path || name == r.Address()+"/"+r.Path || name == r.Host+"/"+r.Path
+	return trimmed(name) == r.Path || r.at(name)
+}
+
+// at reports whether a person means r by "host/org/repo".
+func (r Repository) at(name string) bool {
+	host, path, _ := strings.Cut(trimmed(name), "/")
+	return path == r.Path && r.on(host)
+}
+
+// on reports whether a person means the server of r by "host", "host:port", "[::1]" or "[::1]:port".
+func (r Repository) on(name string) bool {
+	host, port := splitPort(strings.ToLower(name))
+	return host == r.Host && (port == "" || port == r.Port)
+}
+
+// splitPort splits "host:port", "[::1]:port" and either without a port, which is then "".
+func splitPort(address string) (host, port string) {
+	if at := strings.LastIndex(address, ":"); at > strings.LastIndex(address, "]") && (at == strings.Index(address, ":") || address[0] == '[') {
+		address, port = address[:at], address[at+1:]
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(address, "["), "]"), port
 }
 
 func trimmed(path string) string { return strings.TrimSuffix(strings.Trim(path, "/"), ".git") }
@@ -101,8 +120,10 @@ func repositories(cfg *config.Config, ws *cargo.Workspace) ([]Repository, []stri
 func unusable(r Repository) string {
 	odd := func(c rune) bool { return unicode.IsSpace(c) || unicode.IsControl(c) }
 	switch {
-	case strings.ContainsFunc(r.User+r.Host, odd), strings.ContainsFunc(r.Path, unicode.IsControl):
+	case strings.ContainsFunc(r.User+r.Host, odd), strings.ContainsFunc(r.Path, unicode.IsControl), strings.TrimSpace(r.Path) != r.Path:
 		return "the URL holds a blank or an escaped control character"
+	case strings.ContainsFunc(r.Host, func(c rune) bool { return c > unicode.MaxASCII }):
+		return "the URL's host is not written in ASCII"
 	case r.Host == "" || r.Path == "":
 		return "the URL names no host or no repository"
 	case strings.HasPrefix(r.Host, "-"), strings.HasPrefix(r.User, "-"):
@@ -176,19 +197,19 @@ func allowed(cfg *config.Config, locked []Repository) []Repository {
 	for _, name := range cfg.SSH.Repositories {
 		host, rest, _ := strings.Cut(trimmed(name), "/")
 		host = strings.ToLower(host)
-		path, on := rest, slices.DeleteFunc(slices.Clone(locked), func(r Repository) bool { return r.Host != host && r.Address() != host })
+		address, port := splitPort(host)
+		path, on := rest, slices.DeleteFunc(slices.Clone(locked), func(r Repository) bool { return !r.on(host) })
 		switch {
 		case len(on) > 0:
 		case strings.ContainsAny(host, ".:") && strings.Contains(rest, "/"):
-			name, port, _ := strings.Cut(host, ":")
-			on = []Repository{{Scheme: "ssh", User: "git", Host: name, Port: cmp.Or(port, defaultPorts["ssh"])}}
+			on = []Repository{{Scheme: "ssh", User: "git", Host: address, Port: cmp.Or(port, defaultPorts["ssh"])}}
 		default:
 			path, on = trimmed(name), locked
 		}
 		for _, r := range on {
 			r.Path = path
 			all = append(all, r)
-			if r.Scheme == "https" && token(cfg, r) == "" {
+			if _, token := token(cfg, r); r.Scheme == "https" && token == "" {
 				all = append(all, Repository{Scheme: "ssh", User: "git", Host: r.Host, Port: defaultPorts["ssh"], Path: path})
 			}
 		}
@@ -196,18 +217,18 @@ func allowed(cfg *config.Config, locked []Repository) []Repository {
 	return all
 }
 
-// token is that of [git] tokens for the repository itself, else that of its host.
-func token(cfg *config.Config, r Repository) string {
-	of := ""
-	for name, token := range cfg.Git.Tokens {
+// token is that of [git] tokens for the repository itself, else that of its host, and the name it has there. A name without a
+// host is none: the lock file says which host that would be, and the token would go there.
+func token(cfg *config.Config, r Repository) (name, token string) {
+	for _, n := range slices.Sorted(maps.Keys(cfg.Git.Tokens)) {
 		switch {
-		case r.called(name):
-			return token
-		case name == r.Host || name == r.Address():
-			of = token
+		case r.at(n):
+			return n, cfg.Git.Tokens[n]
+		case r.on(n):
+			name, token = n, cfg.Git.Tokens[n]
 		}
 	}
-	return of
+	return name, token
 }
 
 // credentials gives the repositories the keys and tokens that lpipe.toml has for them. The notes name those that are for
@@ -224,9 +245,17 @@ func credentials(cfg *config.Config, all []Repository) (notes []string) {
 			notes = append(notes, fmt.Sprintf("%s: no repository of Cargo.lock is %q, so its deploy key is not used", cfg.Origin(config.Key("ssh", "deploy-keys", name)), name))
 		}
 	}
+	used := map[string]bool{}
 	for i, r := range all {
 		if r.Scheme == "https" {
-			all[i].Token = token(cfg, r)
+			name, token := token(cfg, r)
+			all[i].Token, used[name] = token, true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Git.Tokens)) {
+		if !used[name] {
+			notes = append(notes, fmt.Sprintf("%s: no https repository of Cargo.lock is at %q, so its token is not used; a name is HOST or HOST/ORG/REPO",
+				cfg.Origin(config.Key("git", "tokens", name)), name))
 		}
 	}
 	return notes

@@ -117,6 +117,26 @@ func TestRepositoriesOfTheLockFile(t *testing.T) {
 			toml:    "[git]\ntokens = { \"github.com\" = \"env:ALL\", \"github.com/org/two\" = \"env:TWO\" }\n",
 			want:    "https://github.com/org/one env:ALL\nhttps://github.com/org/two env:TWO\nhttps://gitlab.com/org/one",
 		},
+		"a token without a host is for none": {
+			sources: []string{"git+https://github.com/org/one.git" + commit, "git+https://evil.example.com/org/one" + commit},
+			toml:    "[git]\ntokens = { \"org/one\" = \"env:ONE\", \"GitHub.com/org/one\" = \"env:TWO\" }\n",
+			want:    "https://evil.example.com/org/one\nhttps://github.com/org/one env:TWO",
+		},
+		"tokens of IPv6 addresses": {
+			sources: []string{
+				"git+https://[::1]/org/one" + commit, "git+https://[::1]:8443/org/one" + commit, "git+https://[FE80::1]:8443/org/one" + commit,
+				"git+https://[2001:db8::1]/org/one" + commit, "git+https://[2001:db8::2]/org/one" + commit, "git+https://[2001:db8::2]/org/two" + commit,
+			},
+			toml: "[git]\ntokens = { \"[::1]\" = \"env:ANY\", \"[::1]:8443\" = \"env:PORT\", \"[fe80::1]\" = \"env:BARE\", \"[2001:DB8::1]:443\" = \"env:DEFAULT\", \"[2001:db8::2]/org/two\" = \"env:TWO\" }\n",
+			want: "https://[2001:db8::1]/org/one env:DEFAULT\nhttps://[2001:db8::2]/org/one\nhttps://[2001:db8::2]/org/two env:TWO\nhttps://[::1]/org/one env:ANY\n" +
+				"https://[::1]:8443/org/one env:PORT\nhttps://[fe80::1]:8443/org/one env:BARE",
+		},
+		"allowed beside, on IPv6 addresses": {
+			sources: []string{"git+ssh://git@[::1]:2222/org/one.git" + commit, "git+https://[::2]/org/one" + commit},
+			toml:    "[ssh]\nrepositories = [\"[::1]:2222/org/sub\", \"[::2]/org/sub\", \"[2001:DB8::1]:22/x/y\"]\n[git]\ntokens = { \"[::2]\" = \"env:T\" }\n",
+			want: "https://[::2]/org/one env:T\nhttps://[::2]/org/sub env:T\nssh://git@[2001:db8::1]/x/y\n" +
+				"ssh://git@[::1]:2222/org/one\nssh://git@[::1]:2222/org/sub", ssh: true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := fetched(t, test.sources, test.toml, test.files)
@@ -138,15 +158,15 @@ func TestRepositoriesOfTheLockFile(t *testing.T) {
 }
 
 func TestRepositoriesThatMayNotBeFetched(t *testing.T) {
-	_, err := fetched(t, []string{"git+http://git.example.com/a" + commit, "git+git://git.example.com:9418/b" + commit, "git+ssh://git@evil.example.com/c" + commit, "git+ssh://git@github.com/org/x%0Assh%20git%20evil%2022%20-%20y" + commit, "git+ssh:///x" + commit},
+	_, err := fetched(t, []string{"git+http://git.example.com/a" + commit, "git+git://git.example.com:9418/b" + commit, "git+ssh://git@evil.example.com/c" + commit, "git+ssh://git@github.com/org/x%0Assh%20git%20evil%2022%20-%20y" + commit, "git+ssh:///x" + commit, "git+https://git.exämple.com/x" + commit, "git+https://github.com/org/x%20" + commit},
 		"[ssh]\nhosts = [\"github.com\"]\n", nil)
 	var l fault.List
 	l.Add(err)
 	parts := fault.Parts(l.Err())
-	if len(parts) != 5 {
+	if len(parts) != 7 {
 		t.Fatalf("%d mistakes: %v", len(parts), err)
 	}
-	for i, want := range []string{"git://git.example.com:9418/b", "http://git.example.com/a", "evil.example.com", "escaped control character", "names no host"} {
+	for i, want := range []string{"git://git.example.com:9418/b", "http://git.example.com/a", "evil.example.com", "escaped control character", "names no host", "not written in ASCII", "org/x"} {
 		f := new(fault.Error)
 		if !slices.ContainsFunc(parts, func(e error) bool { return strings.Contains(e.Error(), want) }) || !errors.As(parts[i], &f) || f.Kind != fault.Usage || f.Fix == "" {
 			t.Errorf("%v: not a mistake about %s", parts, want)
@@ -160,6 +180,16 @@ func TestADeployKeyForNothingIsNoted(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(p.Notes) != 1 || !strings.Contains(p.Notes[0], `no repository of Cargo.lock is "org/onne"`) || !strings.Contains(p.Notes[0], "lpipe.toml:2") {
+		t.Errorf("notes: %q", p.Notes)
+	}
+}
+
+func TestATokenForNothingIsNoted(t *testing.T) {
+	p, err := fetched(t, []string{"git+https://github.com/org/one.git" + commit}, "[git]\ntokens = { \"org/one\" = \"env:ONE\" }\n", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Notes) != 1 || !strings.Contains(p.Notes[0], `no https repository of Cargo.lock is at "org/one"`) || !strings.Contains(p.Notes[0], "lpipe.toml:2") {
 		t.Errorf("notes: %q", p.Notes)
 	}
 }

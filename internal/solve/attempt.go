@@ -24,6 +24,7 @@ func (e *importFailed) Unwrap() error { return e.why }
 // [damaged] where one without the engine's cache is.
 func attempt(ctx context.Context, c *client.Client, r Request, opt client.SolveOpt, d *progress.Display) (*Result, error) {
 	w := newWatch()
+	w.mask.secrets = r.Hidden
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go w.guard(inner, cancel, c, r.StallTimeout)

@@ -81,7 +81,10 @@ type Request struct {
 	StallTimeout time.Duration
 	// Explain, if set, may replace the fault of a failed step; log is the step's output.
 	Explain func(f *fault.Error, stage, log string) error
-	Trace   *trace.Recorder // may be nil
+	// Hidden, if set, returns the secrets that steps were given up to now, none of them empty. What steps print is shown
+	// without them.
+	Hidden func() []string
+	Trace  *trace.Recorder // may be nil
 
 	healed bool   // damage of the engine's cache was met, and is no reason for another attempt
 	rerun  string // the stage to run again whatever the cache has

@@ -24,15 +24,20 @@ type watch struct {
 	running map[digest.Digest]string // names of the steps under way
 	exports []string                 // why caches were not exported
 	imports []string                 // why caches were not imported
+	mask    mask
 }
 
 func newWatch() *watch { return &watch{last: time.Now(), running: map[digest.Digest]string{}} }
 
-// relay passes the status on until from is closed.
+// relay passes the status on until from is closed, without secrets.
 func (w *watch) relay(from <-chan *client.SolveStatus, to chan<- *client.SolveStatus) {
 	for status := range from {
+		w.mask.hide(status)
 		w.see(status)
 		to <- status
+	}
+	if rest := w.mask.release(func(stream) bool { return true }); len(rest) > 0 {
+		to <- &client.SolveStatus{Logs: rest}
 	}
 }
 

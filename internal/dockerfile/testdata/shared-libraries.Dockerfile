@@ -68,32 +68,28 @@ ENV CARGO_HOME=/cargo CARGO_TARGET_DIR=/target CARGO_TERM_COLOR=never CARGO_INCR
 
 # fetch: the crates that Cargo.lock names. Downloads of earlier builds are reused after a check against the lock.
 # Which keys and tokens there are is no part of this text: they come as secrets, and an agent that only signs logins.
+# Nothing of the project runs beside them: cargo and rustup look for their configuration from /tmp upwards, and find there
+# what of the project's says where crates come from.
 FROM toolchain AS fetch
 RUN --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=cache,id=lpipe-downloads,target=/downloads \
     --mount=type=tmpfs,target=/tmp \
-    --mount=type=secret,id=lpipe-tokens <<EOF
+    --mount=type=secret,id=lpipe-registries,required=true \
+    --mount=type=secret,id=lpipe-fetch,required=true <<EOF
 set -eu
-cd /src/services
-if [ -e /run/secrets/lpipe-tokens ]; then set -a && . /run/secrets/lpipe-tokens && set +a; fi
-mkdir -p "$CARGO_HOME/registry/cache"
-locked() { awk -F'"' '/^name/ { n = $2 } /^version/ { v = $2 } /^checksum/ { print $2, n "-" v ".crate" }' Cargo.lock; }
-locked | while read -r sum crate; do
-  for kept in /downloads/*/"$crate"; do
-    echo "$sum  $kept" | sha256sum -c >/dev/null 2>&1 || continue
-    registry=$CARGO_HOME/registry/cache/$(basename "$(dirname "$kept")")
-    mkdir -p "$registry" && cp "$kept" "$registry/"
-  done
-done
-cargo fetch --locked --target "$(rustc -vV | sed -n 's/^host: //p')" --target aarch64-unknown-linux-musl --target "$(uname -m)-unknown-linux-musl"
-for crate in "$CARGO_HOME"/registry/cache/*/*.crate; do
-  kept=/downloads${crate#"$CARGO_HOME/registry/cache"}
-  [ -e "$crate" ] && ! cmp -s "$crate" "$kept" || continue
-  mkdir -p "${kept%/*}" && cp "$crate" "$kept.$$" && mv "$kept.$$" "$kept"
-done
+mkdir /tmp/.cargo && cd /tmp
+printf '%s\n' >.cargo/config.toml \
+  '[registry]' \
+  'global-credential-providers = ["cargo:token-from-stdout sh /run/secrets/lpipe-fetch token"]'
+. /run/secrets/lpipe-fetch
+restore /src/services/Cargo.lock
+set -- --manifest-path /src/services/Cargo.toml \
+  --target "$(rustc -vV | sed -n 's/^host: //p')" --target aarch64-unknown-linux-musl --target "$(uname -m)-unknown-linux-musl"
+cargo fetch --locked "$@"
+keep /src/services/Cargo.lock
 # cargo does without a file of its index that it could not write, and the later steps cannot. They compare with the list.
-cargo fetch --frozen --target "$(rustc -vV | sed -n 's/^host: //p')" --target aarch64-unknown-linux-musl --target "$(uname -m)-unknown-linux-musl"
-sh /fetched >"$CARGO_HOME/fetched"
+cargo fetch --frozen "$@"
+(cd /src/services && sh /fetched) >"$CARGO_HOME/fetched"
 EOF
 
 # compiler: the environment in which every crate is compiled.

@@ -1,0 +1,109 @@
+# What the fetch step does beside cargo: it reuses the crates that earlier builds downloaded, and logs in to registries.
+# The step reads this as a secret file. Sourced, it gives the step its functions; with "token" it is a credential provider
+# of cargo. What begins with "lpipe:" is shown to the person who builds.
+#
+# The list of registries has a line for each that the project names, with a tab between its fields:
+#
+#   INDEX TOKEN WHY FIX      TOKEN: - for none; WHY and FIX say why
+#
+# Its first line is no TOML. A dependency can make cargo read it in the place of a manifest, by a link, and cargo's error
+# quotes the first line that it does not understand.
+
+export LC_ALL=C
+downloads=/downloads
+registries=/run/secrets/lpipe-registries
+
+say() { printf 'lpipe: %s\n' "$@" >&2; }
+
+# locked prints a line for each crate of a lock file that has a checksum, as sha256sum does: SUM  NAME-VERSION.crate
+locked() {
+  awk -F "[\"']" '
+    function put() {
+      if (name ~ /^[A-Za-z0-9_][A-Za-z0-9_-]*$/ && version ~ /^[A-Za-z0-9.+-]+$/ && length(sum) == 64 && sum !~ /[^0-9a-f]/)
+        print sum "  " name "-" version ".crate"
+      name = version = sum = ""
+    }
+    /^\[/ { put() }
+    /^name *=/ { name = $2 }
+    /^version *=/ { version = $2 }
+    /^checksum *=/ { sum = $2 }
+    END { put() }' "$1" | sort -u
+}
+
+# good prints the files of the working directory that have the checksums of a list.
+good() { sha256sum -c "$1" 2>/dev/null | sed -n 's/: OK$//p'; }
+
+# enter makes a folder of $downloads the working directory, unless it is a link.
+enter() {
+  cd "$downloads" && at=$(pwd -P) && cd "./$1" && [ "$(pwd -P)" = "$at/$1" ]
+}
+
+# restore copies the crates of a lock file from $downloads to where cargo looks for them. All fetch steps of the engine
+# write in $downloads while this runs, and cargo unpacks what it finds without another look: so names are looked up, never
+# taken over, links stay links, and what counts is the checksum of the copy, which nobody else can reach.
+restore() {
+  locked "$1" >/tmp/locked
+  copies=$CARGO_HOME/copies
+  for from in "$downloads"/*; do
+    from=${from##*/}
+    case $from in *[!A-Za-z0-9._-]* | [.-]*) continue ;; esac
+    mkdir -p "$copies"
+    (
+      enter "$from" 2>/dev/null || exit 0
+      set --
+      while read -r _ crate; do
+        [ ! -f "$crate" ] || [ -L "$crate" ] || set -- "$@" "$crate"
+      done </tmp/locked
+      [ $# = 0 ] || cp -RP "$@" "$copies/" 2>/dev/null || :
+      cd "$copies" || exit
+      find . ! -name . ! -type f -prune -exec rm -rf {} +
+      good /tmp/locked >/tmp/good
+      set --
+      while read -r crate; do set -- "$@" "$crate"; done </tmp/good
+      [ $# != 0 ] || exit 0
+      mkdir -p "$CARGO_HOME/registry/cache/$from"
+      mv "$@" "$CARGO_HOME/registry/cache/$from/"
+    )
+    rm -rf "$copies"
+  done
+}
+
+# keep puts the crates of a lock file that cargo downloaded into $downloads. That it cannot is no failure.
+keep() {
+  locked "$1" >/tmp/locked
+  for from in "$CARGO_HOME"/registry/cache/*/; do
+    from=${from%/}
+    [ -d "$from" ] || continue
+    (cd "$from" && good /tmp/locked) >/tmp/good
+    mkdir -p "$downloads/${from##*/}" 2>/dev/null || continue
+    (
+      enter "${from##*/}" || exit 0
+      set -C # a new file is opened only if there is none, and no link
+      while read -r crate; do
+        if [ -f "$crate" ] && [ ! -L "$crate" ] && cmp -s "$from/$crate" "$crate"; then continue; fi
+        new=.$(cat /proc/sys/kernel/random/uuid)
+        { cat "$from/$crate" >"$new" && mv -fT "$new" "$crate"; } || rm -f "$new"
+      done </tmp/good
+    ) 2>/dev/null || :
+  done
+}
+
+# token answers cargo, which asks for the token of the registry at CARGO_REGISTRY_INDEX_URL.
+token() {
+  asked=${CARGO_REGISTRY_INDEX_URL%/}
+  tab=$(printf '\t')
+  while IFS=$tab read -r index token why fix; do
+    case $index:$token in
+      "$asked:") ;;
+      "$asked:-") say "$why" "fix: $fix" && exit 1 ;;
+      "$asked:$token") printf '%s\n' "$token" && exit ;;
+    esac
+  done <"$registries"
+  say "a registry asks for a token, $asked, and neither Cargo.lock nor .cargo/config.toml names it" \
+    "fix: if the build needs it, name it in .cargo/config.toml; else find out which dependency wants it"
+  exit 1
+}
+
+case ${1-} in
+  token) token ;;
+esac
