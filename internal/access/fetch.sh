@@ -43,6 +43,7 @@ enter() {
 # taken over, links stay links, and what counts is the checksum of the copy, which nobody else can reach.
 restore() {
   locked "$1" >/tmp/locked
+  mkdir -p "$CARGO_HOME/registry/cache"
   copies=$CARGO_HOME/copies
   for from in "$downloads"/*; do
     from=${from##*/}

@@ -20,7 +20,7 @@ trim() { printf '%s\n' "$1" | sed -e 's|^/*||' -e 's|/*$||' -e 's|\.git$||'; }
 lookup() {
   while read -r kind login where gate secret what; do
     case $kind:$login in ssh:"$2" | https:*) ;; *) continue ;; esac
-    [ "$kind $where $gate $what" != "$1 $3 $4 $5" ] || return 0
+    if [ "$kind" = "$1" ] && [ "$where" = "$3" ] && [ "$gate" = "$4" ] && [ "$what" = "$5" ]; then return 0; fi
   done <"$list"
   return 1
 }
@@ -56,12 +56,16 @@ prepare() {
 
 # as_ssh takes what git gives ssh: options, USER@HOST, and git-upload-pack 'PATH'.
 as_ssh() {
+  case "$*" in *[[:cntrl:]]*) say "refused a URL with a control character" && exit 128 ;; esac
   port=22
   protocol=
   while [ $# -gt 2 ]; do
     case $1 in
       -p) port=$2 && shift ;;
-      -o) [ "$2" = SendEnv=GIT_PROTOCOL ] && protocol=$2 && shift ;;
+      -o)
+        [ "$2" = SendEnv=GIT_PROTOCOL ] || { say "refused to call ssh with $2" && exit 128; }
+        protocol=$2 && shift
+        ;;
       -4 | -6) ;;
       *) say "refused to call ssh with $1" && exit 128 ;;
     esac
@@ -74,8 +78,10 @@ as_ssh() {
   path=${2#"git-upload-pack '"}
   path=${path%"'"}
   case $path in
-    "$2" | *"'"* | -*) say "refused to run on $1: $2" && exit 128 ;;
+    *"'"* | -*) command='' ;;
+    *) command="git-upload-pack '$path'" ;;
   esac
+  [ "$command" = "$2" ] || { say "refused to run on $1: $2" && exit 128; }
   path=$(trim "$path")
   if ! lookup ssh "$user" "$host" "$port" "$path"; then
     case $port in 22) name=$host/$path ;; *) name=$host:$port/$path ;; esac
@@ -109,11 +115,11 @@ as_ssh() {
 as_credential() {
   [ "$1" = get ] || exit 0
   protocol='' host='' path=''
-  while IFS='=' read -r name value; do
-    case $name in
-      protocol) protocol=$value ;;
-      host) host=$value ;;
-      path) path=$(trim "$value") ;;
+  while IFS= read -r line; do
+    case $line in
+      protocol=*) protocol=${line#*=} ;;
+      host=*) host=${line#*=} ;;
+      path=*) path=$(trim "${line#*=}") ;;
     esac
   done
   [ "$protocol" = https ] || exit 0

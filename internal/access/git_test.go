@@ -21,12 +21,12 @@ import (
 // step is a machine like the one of the fetch step, with git.sh at a place of its own and an ssh that records how it
 // is called.
 type step struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	env []string
 }
 
-func newStep(t *testing.T, list string) *step {
+func newStep(t testing.TB, list string) *step {
 	t.Helper()
 	s := &step{t: t, dir: t.TempDir()}
 	script := strings.NewReplacer("/run/secrets", s.dir, "/tmp/config", s.dir+"/config").Replace(string(gitScript))
@@ -66,6 +66,9 @@ ssh me git.example.com 2222 - team/my project
 ssh git ::1 22 - org/six
 https x-token-auth github.com 443 secret org/three
 https - github.com 443 - org/four
+https me ::1 443 six org/v6
+https me ::1 8443 gate org/v6
+https me fe80::1 8443 local org/v6
 `
 
 func TestTheListDecidesWhatIsFetchedOverSSH(t *testing.T) {

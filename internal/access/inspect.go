@@ -12,7 +12,7 @@ import (
 
 // Finding is one thing that a fetch step would need, and whether it is there.
 type Finding struct {
-	Subject string // "agent", "key", "host", "token" or "repository"
+	Subject string // "agent", "key", "host", "token", "repository" or "registry"
 	Detail  string // what there is; with Err, of what Err speaks
 	Err     error  // joined [fault.Error]s, nil when all is well
 }
@@ -72,6 +72,13 @@ func (a *Access) Inspect(ctx context.Context) []Finding {
 			f.Detail += " with " + strings.Join(with, " or ")
 		}
 		all = append(all, f)
+	}
+	for _, l := range a.registryLogins() {
+		detail := l.Index + " without a token"
+		if l.token != "" {
+			detail = l.Index + " with the token from " + l.variable
+		}
+		all = append(all, Finding{"registry", detail, nil})
 	}
 	return all
 }

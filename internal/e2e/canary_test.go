@@ -59,12 +59,16 @@ func TestWhereKeysComeFromIsNoPartOfTheBuild(t *testing.T) {
 func TestSecretsLeaveNoTrace(t *testing.T) {
 	key := newKey(t)
 	p := private(t, key)
-	p.files(map[string]string{"lpipe.toml": "[ssh]\nknown-hosts = [\"known_hosts\"]\nkey = \"env:KEY\"\npassphrase = \"env:WORD\"\n"})
+	p.files(map[string]string{
+		"lpipe.toml":         strings.Replace(secretsToml, "[git]", "key = \"env:KEY\"\npassphrase = \"env:WORD\"\n[git]", 1),
+		".cargo/config.toml": secretsConfig,
+	})
 	plain, sealed := key.pem(t, ""), key.pem(t, "canary-passphrase")
 	seed := key.private.(interface{ Seed() []byte }).Seed()
 	canaries := map[string][]byte{
 		"passphrase": []byte("canary-passphrase"),
 		"token":      []byte("canary-token"),
+		"git token":  []byte("canary-git"),
 		"seed":       seed,
 		"key":        []byte(strings.Split(plain, "\n")[2]),
 		"sealed key": []byte(strings.Split(sealed, "\n")[2]),
@@ -98,7 +102,7 @@ func TestSecretsLeaveNoTrace(t *testing.T) {
 		}
 	}()
 	cache := t.TempDir()
-	out := p.succeeds([]string{"KEY=" + sealed, "WORD=canary-passphrase", "CARGO_REGISTRIES_ACME_TOKEN=canary-token"},
+	out := p.succeeds(append(secretsEnv, "KEY="+sealed, "WORD=canary-passphrase"),
 		"build", "--no-cache", "--cache-to", "type=local,dest="+cache+",mode=max")
 	close(watching)
 	<-done

@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
@@ -111,27 +112,12 @@ func TestPrivateRegistry(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	response, err := http.Get(behind.String() + "/it/oa/itoa")
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, err := io.ReadAll(response.Body)
-	response.Body.Close()
-	var release struct {
-		Version  string `json:"vers"`
-		Checksum string `json:"cksum"`
-	}
-	if err == nil {
-		err = json.Unmarshal(line, &release)
-	}
-	if err != nil {
-		t.Fatalf("%v: %s", err, line)
-	}
+	itoa := released(t, behind.String()+"/it/oa/itoa")
 	p.files(map[string]string{
 		".cargo/config.toml": fmt.Sprintf("[registries.acme]\nindex = \"sparse+%s/\"\n", server.URL),
 		"Cargo.toml":         "[package]\nname = \"greet\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[dependencies]\nitoa = { version = \"1\", registry = \"acme\" }\n",
 		"Cargo.lock": fmt.Sprintf("version = 4\n\n[[package]]\nname = \"greet\"\nversion = \"0.1.0\"\ndependencies = [\n \"itoa\",\n]\n\n[[package]]\nname = \"itoa\"\nversion = %q\nsource = \"sparse+%s/\"\nchecksum = %q\n",
-			release.Version, server.URL, release.Checksum),
+			itoa.Version, server.URL, itoa.Checksum),
 		"src/main.rs": "fn main() { println!(\"{}\", itoa::Buffer::new().format(7)) }\n",
 	})
 	const token = "CARGO_REGISTRIES_ACME_TOKEN=canary-token"
@@ -153,6 +139,12 @@ func TestPrivateRegistry(t *testing.T) {
 // A token for git over https is for the repositories of the list: a submodule elsewhere on the host does not get it.
 func TestTokensAreForTheListAlone(t *testing.T) {
 	newProject(t) // builds the program
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		t.Run(address, func(t *testing.T) { tokensAreForTheListAlone(t, address) })
+	}
+}
+
+func tokensAreForTheListAlone(t *testing.T, address string) {
 	folder, err := exec.Command("git", "--exec-path").Output()
 	backend := filepath.Join(strings.TrimSpace(string(folder)), "git-http-backend")
 	if err == nil {
@@ -165,7 +157,7 @@ func TestTokensAreForTheListAlone(t *testing.T) {
 	}}
 	var mu sync.Mutex
 	var logins []string // paths for which somebody logged in
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, token, ok := r.BasicAuth()
 		if ok {
 			mu.Lock()
@@ -179,8 +171,16 @@ func TestTokensAreForTheListAlone(t *testing.T) {
 		}
 		git.ServeHTTP(w, r)
 	}))
+	server.Listener.Close()
+	if server.Listener, err = net.Listen("tcp", address); err != nil {
+		t.Fatal(err)
+	}
+	server.StartTLS()
 	defer server.Close()
-	host, port, _ := strings.Cut(strings.TrimPrefix(server.URL, "https://"), ":")
+	host, port, err := net.SplitHostPort(strings.TrimPrefix(server.URL, "https://"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	files := map[string]string{"Cargo.toml": "[package]\nname = \"one\"\nversion = \"0.3.0\"\nedition = \"2021\"\n", "src/lib.rs": ""}
 	plain := testparts.Repository(t, p.repo, "org/plain.git", files)
 	testparts.Repository(t, p.repo, "org/one.git", files)
@@ -242,4 +242,94 @@ cargo fetch --locked && echo fetched || echo not fetched
 			}
 		})
 	}
+}
+
+// Should anything print a secret that the step was given, it is not shown.
+func TestSecretsOfAStepAreNotShown(t *testing.T) {
+	newProject(t) // builds the program
+	var shown strings.Builder
+	report, _ := stepShown(t, access.Options{
+		Config:       &config.Config{SSH: config.SSH{Mode: "strict"}},
+		Env:          map[string]string{"TOKEN": "me:canary-token"},
+		Repositories: []plan.Repository{{Scheme: "https", Host: "git.example.com", Port: "443", Path: "org/one", Token: "env:TOKEN"}},
+	}, `cat /run/secrets/lpipe-repositories
+{ echo begin; cat /run/secrets/lpipe-repositories; printf canary-; cat /dev/null; echo token; printf me:canary-token | base64; echo end; } >&3
+`, &shown)
+	if !strings.Contains(report, "canary-token") {
+		t.Fatal("the step has no token")
+	}
+	if out := shown.String(); !strings.Contains(out, "https me git.example.com 443 [hidden] org/one") || strings.Count(out, "[hidden]") != 3 || strings.Contains(out, "canary-token") {
+		t.Errorf("shown is\n%s", out)
+	}
+}
+
+// A crate is downloaded once, however often the lock file changes.
+func TestACrateIsDownloadedOnce(t *testing.T) {
+	p := newProject(t)
+	crates := testparts.NewCrateRegistry(t, testparts.BaseImage(t))
+	behind, err := url.Parse(strings.TrimSuffix(strings.TrimPrefix(crates.IndexURL, "sparse+"), "/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(behind)
+	var server *httptest.Server
+	var mu sync.Mutex
+	downloads := map[string]int{}
+	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/config.json" {
+			fmt.Fprintf(w, `{"dl":%q}`, server.URL+"/crates")
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, "/crates/") {
+			mu.Lock()
+			downloads[strings.Split(r.URL.Path, "/")[2]]++
+			mu.Unlock()
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	var names []string
+	manifest, lock := "[package]\nname = \"greet\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[dependencies]\n", ""
+	for _, one := range []string{"itoa", "ryu"} {
+		r := released(t, behind.String()+map[string]string{"itoa": "/it/oa/itoa", "ryu": "/3/r/ryu"}[one])
+		names = append(names, fmt.Sprintf(" %q,\n", one))
+		manifest += one + " = { version = \"1\", registry = \"acme\" }\n"
+		lock += fmt.Sprintf("\n[[package]]\nname = %q\nversion = %q\nsource = \"sparse+%s/\"\nchecksum = %q\n", one, r.Version, server.URL, r.Checksum)
+		p.files(map[string]string{
+			".cargo/config.toml": fmt.Sprintf("[registries.acme]\nindex = \"sparse+%s/\"\n", server.URL),
+			"Cargo.toml":         manifest,
+			"Cargo.lock":         "version = 4\n\n[[package]]\nname = \"greet\"\nversion = \"0.1.0\"\ndependencies = [\n" + strings.Join(names, "") + "]\n" + lock,
+			"src/main.rs":        "fn main() {}\n",
+		})
+		p.succeeds(nil, "build")
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if downloads["itoa"] != 1 || downloads["ryu"] != 1 {
+		t.Errorf("downloads: %v", downloads)
+	}
+}
+
+// release is a crate as the registry's index has it.
+type release struct {
+	Version  string `json:"vers"`
+	Checksum string `json:"cksum"`
+}
+
+func released(t *testing.T, index string) release {
+	t.Helper()
+	response, err := http.Get(index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := io.ReadAll(response.Body)
+	response.Body.Close()
+	var r release
+	if err == nil {
+		err = json.Unmarshal(line, &r)
+	}
+	if err != nil {
+		t.Fatalf("%s: %v: %s", index, err, line)
+	}
+	return r
 }

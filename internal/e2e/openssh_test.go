@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,6 +39,12 @@ func (empty) Err() error      { return nil }
 // step runs a script in the base image with the mounts of the fetch stage, and returns what it wrote to /out/report and
 // the lines of the agent.
 func step(t *testing.T, o access.Options, script string) (report, lines string) {
+	t.Helper()
+	return stepShown(t, o, script, t.Output())
+}
+
+// stepShown is step; what the script writes to descriptor 3 is output of the step, and the display is written to out.
+func stepShown(t *testing.T, o access.Options, script string, out io.Writer) (report, lines string) {
 	t.Helper()
 	base := testparts.BaseImage(t)
 	var index ocispecs.Index
@@ -82,14 +89,14 @@ RUN --mount=type=tmpfs,target=/tmp \
     --mount=type=secret,id=lpipe-repositories,required=true ` + ssh + ` <<'EOF'
 set -eu
 mkdir /out
-exec >/out/report 2>&1
+exec 3>&2 >/out/report 2>&1
 . /run/secrets/lpipe-git
 ` + script + `
 EOF
 FROM scratch AS ` + dockerfile.StageLambda + `
 COPY --from=step /out/ /
 `
-	display, err := progress.Start(t.Context(), progress.Options{Out: t.Output(), Mode: "plain"})
+	display, err := progress.Start(t.Context(), progress.Options{Out: out, Mode: "plain"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +105,7 @@ COPY --from=step /out/ /
 			Label: "step", Dockerfile: []byte(text), Stage: dockerfile.StageLambda, Files: []string{"report"}, Contexts: map[string]solve.Context{dockerfile.Skeleton: empty{none}},
 			Base: &solve.Layout{Dir: base, Digest: index.Manifests[0].Digest}, SharedKey: t.Name(),
 		}},
-		NoCache: true, Session: granted.Session(),
+		NoCache: true, Session: granted.Session(), Hidden: granted.Hidden,
 	}, display)
 	display.Wait()
 	if err == nil {

@@ -102,6 +102,15 @@ func JSON(w io.Writer, s Summary) error {
 	return json.NewEncoder(w).Encode(s)
 }
 
+// reach says what a step with a network reaches beside other machines. The embedded engine's steps are in the network
+// namespace of this one; of another engine it is not known.
+func reach(engine string) string {
+	if engine != "embedded" {
+		return ""
+	}
+	return ", and what listens on 127.0.0.1 here or on an abstract socket; an engine in a container, such as Docker, keeps them from it"
+}
+
 // Text writes the summary for a person.
 func Text(w io.Writer, s Summary) {
 	s = s.shown()
@@ -112,7 +121,7 @@ func Text(w io.Writer, s Summary) {
 		}
 		fmt.Fprintf(w, "%s  %s  %s\n", l.Name, l.Target, tests(l.Tests))
 		if l.Network {
-			fmt.Fprintln(w, "  WARNING: its build scripts and tests could use the network")
+			fmt.Fprintln(w, "  WARNING: its build scripts and tests could use the network"+reach(s.Engine))
 		}
 		if l.Zip == "" {
 			continue

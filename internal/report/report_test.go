@@ -27,7 +27,7 @@ func TestText(t *testing.T) {
 	var b strings.Builder
 	Text(&b, summary)
 	const want = `api  x86_64-unknown-linux-musl  4 tests passed, 2 ignored
-  WARNING: its build scripts and tests could use the network
+  WARNING: its build scripts and tests could use the network, and what listens on 127.0.0.1 here or on an abstract socket; an engine in a container, such as Docker, keeps them from it
   base        docker.io/library/rust:1-bookworm
   bootstrap   3.0 MiB, zip 2 KiB
   sha256      0a1b
@@ -44,6 +44,16 @@ warning: the cache was not exported
 `
 	if b.String() != want {
 		t.Errorf("got\n%swant\n%s", b.String(), want)
+	}
+}
+
+func TestOnlyTheEmbeddedEngineIsKnownToReachThisMachine(t *testing.T) {
+	for engine, want := range map[string]bool{"embedded": true, "docker": false, "tcp": false} {
+		var b strings.Builder
+		Text(&b, Summary{Engine: engine, Lambdas: []Lambda{{Name: "a", Network: true}}})
+		if got := strings.Contains(b.String(), "127.0.0.1"); got != want || !strings.Contains(b.String(), "could use the network") {
+			t.Errorf("%s: %s", engine, b.String())
+		}
 	}
 }
 

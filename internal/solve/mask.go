@@ -30,56 +30,57 @@ func (m *mask) hide(status *client.SolveStatus) {
 	if m.secrets == nil {
 		return
 	}
-	secrets := m.secrets()
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) }) // one may hold another
 	for _, l := range status.Logs {
-		key := stream{l.Vertex, l.Stream}
-		text := m.held[key] + string(l.Data)
-		for _, s := range secrets {
-			text = strings.ReplaceAll(text, s, masked)
-		}
-		rest := len(text) - unfinished(text, secrets)
-		m.hold(key, text[rest:])
-		l.Data = []byte(text[:rest])
+		l.Data = m.pass(stream{l.Vertex, l.Stream}, string(l.Data), false)
 	}
 	for _, v := range status.Vertexes {
 		if v.Completed != nil {
-			status.Logs = append(status.Logs, m.release(func(key stream) bool { return key.vertex == v.Digest })...)
+			status.Logs = append(status.Logs, m.rest(func(key stream) bool { return key.vertex == v.Digest })...)
 		}
 	}
 }
 
-func (m *mask) hold(key stream, text string) {
-	if m.held == nil {
-		m.held = map[stream]string{}
+// pass returns what can be shown once more text came; with last, no more comes.
+func (m *mask) pass(key stream, text string, last bool) []byte {
+	text = m.held[key] + text
+	delete(m.held, key)
+	secrets := m.secrets()
+	if len(secrets) == 0 {
+		return []byte(text)
 	}
-	m.held[key] = text
-	if text == "" {
-		delete(m.held, key)
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) }) // the longer one counts
+	var out []byte
+	for text != "" {
+		found := ""
+		for _, s := range secrets {
+			if strings.HasPrefix(text, s) {
+				found = s
+				break
+			}
+			if !last && strings.HasPrefix(s, text) {
+				if m.held == nil {
+					m.held = map[stream]string{}
+				}
+				m.held[key] = text
+				return out
+			}
+		}
+		if found != "" {
+			out, text = append(out, masked...), text[len(found):]
+		} else {
+			out, text = append(out, text[0]), text[1:]
+		}
 	}
+	return out
 }
 
-// release returns the ends that wait, of the streams for which is is true.
-func (m *mask) release(is func(stream) bool) []*client.VertexLog {
+// rest returns what still waits of the streams for which is is true.
+func (m *mask) rest(is func(stream) bool) []*client.VertexLog {
 	var logs []*client.VertexLog
-	for key, text := range m.held {
+	for key := range m.held {
 		if is(key) {
-			logs = append(logs, &client.VertexLog{Vertex: key.vertex, Stream: key.fd, Data: []byte(text), Timestamp: time.Now()})
-			delete(m.held, key)
+			logs = append(logs, &client.VertexLog{Vertex: key.vertex, Stream: key.fd, Data: m.pass(key, "", true), Timestamp: time.Now()})
 		}
 	}
 	return logs
-}
-
-// unfinished is the length of the longest end of the text with which a secret begins.
-func unfinished(text string, secrets []string) int {
-	longest := 0
-	for _, s := range secrets {
-		for n := min(len(s)-1, len(text)); n > longest; n-- {
-			if strings.HasSuffix(text, s[:n]) {
-				longest = n
-			}
-		}
-	}
-	return longest
 }

@@ -36,7 +36,7 @@ func (w *watch) relay(from <-chan *client.SolveStatus, to chan<- *client.SolveSt
 		w.see(status)
 		to <- status
 	}
-	if rest := w.mask.release(func(stream) bool { return true }); len(rest) > 0 {
+	if rest := w.mask.rest(func(stream) bool { return true }); len(rest) > 0 {
 		to <- &client.SolveStatus{Logs: rest}
 	}
 }
