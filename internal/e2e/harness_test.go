@@ -150,11 +150,11 @@ func (p *project) crates(deps ...*dependency) {
 		}
 		d.commit = testparts.Repository(p.t, p.repo, "org/"+d.name+".git", files)
 	}
-	p.lambda(deps...)
+	p.dependsOn(deps...)
 }
 
-// lambda makes the project's lambda, whose program calls name() of each of the dependencies.
-func (p *project) lambda(deps ...*dependency) {
+// dependsOn makes the project's lambda, whose program calls name() of each of the dependencies.
+func (p *project) dependsOn(deps ...*dependency) {
 	p.t.Helper()
 	var manifest, lock, calls, needs strings.Builder
 	for _, d := range deps {

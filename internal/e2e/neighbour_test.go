@@ -74,7 +74,7 @@ func neighbours(t *testing.T, p *project, d *dependency) map[string]*project {
 	user.home = t.TempDir()
 	all := map[string]*project{"another project": &other, "another user": &user}
 	for name, n := range all {
-		n.lambda(d)
+		n.dependsOn(d)
 		manifest, err := os.ReadFile(filepath.Join(n.dir, "Cargo.toml"))
 		if err != nil {
 			t.Fatal(err)
@@ -142,7 +142,7 @@ func TestNoBuildScriptSeesWhatAnotherProjectKeeps(t *testing.T) {
 			}
 			one, two := &dependency{name: "one", files: files}, &dependency{name: "two", files: files}
 			p.crates(one, two)
-			p.lambda(one)
+			p.dependsOn(one)
 			p.env = append(p.env, agent(t, key), setting)
 			p.succeeds(nil, "build")
 			for name, n := range neighbours(t, p, two) {
