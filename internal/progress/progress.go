@@ -1,7 +1,8 @@
 // Package progress shows all solves of one run in one display, and remembers what a report needs of them: how
 // many steps there were, how many were cached, and the last words of each.
 //
-// It draws with BuildKit's progressui, so the modes are its modes. It decides nothing about the build.
+// It draws with BuildKit's progressui, so the modes are its modes. It decides nothing about the build. What steps print
+// and are called is text of others, and is shown and remembered as package foreign has it.
 package progress
 
 import (
@@ -10,6 +11,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,7 +21,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 	"golang.org/x/term"
 
-	"lpipe/internal/redact"
+	"lpipe/internal/foreign"
 )
 
 // Modes are the displays that --progress chooses from: auto is tty on a terminal and plain elsewhere; quiet
@@ -31,6 +33,9 @@ const silence = 15 * time.Second
 
 // tail is how many bytes of the end of a step's output are kept for the report of a failure.
 const tail = 1 << 20
+
+// stdout is BuildKit's number of a step's standard output.
+const stdout = 1
 
 // Options of a display.
 type Options struct {
@@ -69,6 +74,8 @@ type step struct {
 	started   bool
 	from, to  time.Time // of the engine's clock
 	log       []byte
+	stdout    []byte                  // of log, what the step wrote to standard output
+	streams   map[int]*foreign.Stream // by BuildKit's numbers
 }
 
 // Start opens the display. Pass Status to exactly one client call, which closes it.
@@ -183,14 +190,14 @@ func (d *Display) Steps() []Step {
 	return all
 }
 
-// Log returns the output of a step, and the name it is shown by.
-func (d *Display) Log(dgst digest.Digest) (name, log string) {
+// Log returns the output of a step, the part of it that went to standard output, and the name the step is shown by.
+func (d *Display) Log(dgst digest.Digest) (name, log, stdout string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if s := d.steps[d.key(dgst)]; s != nil {
-		return s.name, string(s.log)
+		return s.name, string(s.log), string(s.stdout)
 	}
-	return "", ""
+	return "", "", ""
 }
 
 func (d *Display) run(ctx context.Context, ui progressui.Display, heartbeat io.Writer) {
@@ -210,6 +217,7 @@ func (d *Display) run(ctx context.Context, ui progressui.Display, heartbeat io.W
 		select {
 		case status, ok := <-d.in:
 			if !ok {
+				drawn <- d.rest()
 				close(drawn)
 				<-finished
 				return
@@ -224,13 +232,13 @@ func (d *Display) run(ctx context.Context, ui progressui.Display, heartbeat io.W
 		case <-tick.C:
 			if time.Since(last) >= silence && time.Since(said) >= silence {
 				said = time.Now()
-				fmt.Fprintf(heartbeat, "lpipe: no word from the engine for %s%s\n", time.Since(last).Round(time.Second), d.running())
+				foreign.Fprintf(heartbeat, "lpipe: no word from the engine for %s%s\n", time.Since(last).Round(time.Second), d.running())
 			}
 		}
 	}
 }
 
-// observe remembers the status, renames its steps, and hides passwords in all of its text.
+// observe remembers the status, renames its steps, and makes all of its text fit to be shown.
 func (d *Display) observe(status *client.SolveStatus) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -257,7 +265,10 @@ func (d *Display) observe(status *client.SolveStatus) {
 		if engine := d.engines[v.Digest]; engine != "" {
 			name += " on " + engine
 		}
-		name, v.Error = redact.Text(name), redact.Text(v.Error)
+		name, v.Error = foreign.Line(name), foreign.Text(v.Error)
+		if v.ProgressGroup != nil {
+			v.ProgressGroup.Name = foreign.Line(v.ProgressGroup.Name)
+		}
 		s.raw, s.name, v.Name = v.Name, name, name
 		if d.mode == progressui.PlainMode && v.Error != "" && !strings.HasSuffix(v.Error, context.Canceled.Error()) {
 			// At its end the plain display repeats a random part of the output of each step with an error, and the
@@ -269,23 +280,66 @@ func (d *Display) observe(status *client.SolveStatus) {
 		}
 	}
 	for _, s := range status.Statuses {
-		s.ID, s.Name = redact.Text(s.ID), redact.Text(s.Name)
+		s.ID, s.Name = foreign.Line(s.ID), foreign.Line(s.Name)
 	}
 	for _, w := range status.Warnings {
-		w.Short = []byte(redact.Text(string(w.Short)))
+		w.Short, w.URL = []byte(foreign.Line(string(w.Short))), foreign.Line(w.URL)
 		for i := range w.Detail {
-			w.Detail[i] = []byte(redact.Text(string(w.Detail[i])))
+			w.Detail[i] = []byte(foreign.Line(string(w.Detail[i])))
+		}
+		if w.SourceInfo != nil {
+			w.SourceInfo.Filename, w.SourceInfo.Data = foreign.Line(w.SourceInfo.Filename), []byte(foreign.Text(string(w.SourceInfo.Data)))
 		}
 	}
 	for _, l := range status.Logs {
-		l.Data = []byte(redact.Text(string(l.Data)))
 		s := d.step(l.Vertex)
-		s.log = append(s.log, l.Data...)
-		if over := len(s.log) - tail; over > 0 {
-			s.log = s.log[over:]
+		if s.streams[l.Stream] == nil {
+			s.streams[l.Stream] = &foreign.Stream{}
+		}
+		l.Data = s.streams[l.Stream].Lines(l.Data)
+		s.remember(l)
+	}
+	for _, v := range status.Vertexes {
+		if s := d.step(v.Digest); s.completed {
+			status.Logs = append(status.Logs, s.rest(v.Digest)...)
 		}
 	}
+	status.Logs = slices.DeleteFunc(status.Logs, func(l *client.VertexLog) bool { return len(l.Data) == 0 })
 }
+
+// rest are the lines of all steps that have not ended.
+func (d *Display) rest() *client.SolveStatus {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	status := &client.SolveStatus{}
+	for dgst, s := range d.steps {
+		status.Logs = append(status.Logs, s.rest(dgst)...)
+	}
+	return status
+}
+
+// rest are the lines of the step that have not ended.
+func (s *step) rest(dgst digest.Digest) []*client.VertexLog {
+	var logs []*client.VertexLog
+	for number, stream := range s.streams {
+		if line := stream.End(); len(line) > 0 {
+			l := &client.VertexLog{Vertex: dgst, Stream: number, Data: line, Timestamp: time.Now()}
+			s.remember(l)
+			logs = append(logs, l)
+		}
+	}
+	return logs
+}
+
+// remember keeps the end of the step's output.
+func (s *step) remember(l *client.VertexLog) {
+	s.log = lastBytes(append(s.log, l.Data...))
+	if l.Stream == stdout {
+		s.stdout = lastBytes(append(s.stdout, l.Data...))
+	}
+}
+
+func lastBytes(log []byte) []byte { return log[max(0, len(log)-tail):] }
 
 // brief is a step's error without the command, which BuildKit quotes in full.
 func brief(text string) string {
@@ -298,7 +352,7 @@ func brief(text string) string {
 
 func (d *Display) step(dgst digest.Digest) *step {
 	if d.steps[dgst] == nil {
-		d.steps[dgst] = &step{}
+		d.steps[dgst] = &step{streams: map[int]*foreign.Stream{}}
 	}
 	return d.steps[dgst]
 }

@@ -48,9 +48,12 @@ func Text(s string) string {
 	return parameter.ReplaceAllString(login.ReplaceAllString(out.String(), "${1}${2}:"+Hidden+"@${3}"), "${1}"+Hidden)
 }
 
+// longest bounds in bytes what is looked at after each "//": a text of nothing else would take for ever.
+const longest = 4 << 10
+
 // credentials is the length of what stands before the @ of an address that begins after "//"; 0 if there is nothing.
 func credentials(s string) int {
-	word := s
+	word := s[:min(len(s), longest)]
 	if end := strings.IndexFunc(word, unicode.IsSpace); end >= 0 {
 		word = word[:end]
 	}
