@@ -43,10 +43,11 @@ var lpipeMap = map[string]row{
 	"internal/ownership": {why: "every package that reads what others may write may import it, so it imports nothing of lpipe"},
 	"internal/userkey":   {imports: in("internal/ownership"), why: "a secret and what is derived from it; what it protects is for the packages that use it"},
 
-	"internal/redact": {why: "every package that shows text of others may import it, so it imports nothing", pure: true},
+	"internal/redact":  {why: "every package that shows text of others may import it, so it imports nothing", pure: true},
+	"internal/foreign": {imports: in("internal/redact"), why: "every package that prints may import it, so of lpipe it imports only what hides passwords", pure: true},
 	"internal/fault": {
-		imports: in("internal/redact", "github.com/agext/levenshtein"),
-		why:     "everything imports it, so of lpipe it imports only what hides passwords", pure: true,
+		imports: in("internal/foreign", "github.com/agext/levenshtein"),
+		why:     "everything imports it, so of lpipe it imports only how text is shown", pure: true,
 	},
 	"internal/disk": {imports: in("internal/fault"), why: "which files a project may use is decided in one place, whatever they are for"},
 	"internal/config": {
@@ -88,8 +89,8 @@ var lpipeMap = map[string]row{
 		imports: in("internal/engine", "internal/testparts", "internal/testparts/require", "github.com/tonistiigi/fsutil", buildkit),
 		why:     "one suite that every engine passes, over the client alone", testOnly: true,
 	},
-	"internal/trace":    {why: "every package that takes time may import it, so it imports nothing of lpipe"},
-	"internal/progress": {imports: in("internal/redact", "github.com/opencontainers/go-digest", "golang.org/x/term", buildkit), why: "it draws BuildKit's status stream and decides nothing"},
+	"internal/trace":    {imports: in("internal/foreign"), why: "every package that takes time may import it, so of lpipe it imports only how text is shown"},
+	"internal/progress": {imports: in("internal/foreign", "github.com/opencontainers/go-digest", "golang.org/x/term", buildkit), why: "it draws BuildKit's status stream and decides nothing"},
 	"internal/solve": {
 		imports: in("cache", "internal/dockerfile", "internal/engine", "internal/fault", "internal/progress", "internal/trace",
 			"github.com/containerd/containerd/v2", "github.com/distribution/reference", "github.com/opencontainers", "github.com/tonistiigi/fsutil", "golang.org/x/sync", "google.golang.org/grpc/codes", buildkit),
@@ -105,11 +106,11 @@ var lpipeMap = map[string]row{
 		imports: in("internal/artifact", "internal/disk", "internal/fault", "github.com/containerd/containerd/v2/core/remotes/docker", "github.com/distribution/reference", "github.com/opencontainers"),
 		why:     "it makes an image of the files of a zip and sends it; what they are and who may push is not its concern",
 	},
-	"internal/report":   {imports: in("internal/plan", "internal/artifact", "internal/redact"), why: "it tells what happened and makes nothing happen"},
+	"internal/report":   {imports: in("internal/plan", "internal/artifact", "internal/foreign"), why: "it tells what happened and makes nothing happen"},
 	"internal/emulator": {why: "it serves HTTP as Lambda does; the standard library is enough"},
 	"internal/scaffold": {imports: in("internal/config", "internal/cargo", "internal/fault"), why: "it writes a new project and builds none"},
 	"internal/doctor": {
-		imports: in("internal/access", "internal/config", "internal/cargo", "internal/engine", "internal/fault", "internal/redact", "hostkeys", "sshfwd"),
+		imports: in("internal/access", "internal/config", "internal/cargo", "internal/engine", "internal/fault", "internal/foreign", "hostkeys", "sshfwd"),
 		why:     "it looks at what a build would use, and builds nothing",
 	},
 	"internal/cli": {

@@ -11,11 +11,14 @@ import (
 	"lpipe/hostkeys"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
+	"lpipe/internal/plan"
 	"lpipe/sshfwd"
 )
 
 // Explain returns f, the fault of a failed step of the stage with that output, or better ones if the step failed for
-// want of access.
+// want of access. Servers write into the output too, so it decides which of lpipe's sentences is said, and nothing of it
+// is repeated but what cannot be taken for words: a host or repository that lpipe knows, a key's type and fingerprint, the
+// name of a variable.
 func (a *Access) Explain(f *fault.Error, stage, log string) error {
 	if stage != dockerfile.StageFetch {
 		return f
@@ -26,10 +29,7 @@ func (a *Access) Explain(f *fault.Error, stage, log string) error {
 	if failed != nil {
 		return failed
 	}
-	repository := ""
-	if m := failing.FindStringSubmatch(log); m != nil {
-		repository = m[1] + m[2]
-	}
+	repository := a.failing(log)
 	switch {
 	case strings.Contains(log, "Host key verification failed"), strings.Contains(log, "SSH host key"):
 		a.explainHostKey(f, log)
@@ -55,11 +55,22 @@ func (a *Access) Explain(f *fault.Error, stage, log string) error {
 	return f
 }
 
-// failing is how cargo names what it could not fetch, a submodule or a dependency: the command, else the source.
-var failing = regexp.MustCompile("`git fetch [^\n`]*'([a-z]+://[^']+)'|Unable to update ([a-z]+://[^\\s`?#]+)")
+// unfetched is how cargo names what it could not fetch, a submodule or a dependency: the command, else the source.
+var unfetched = regexp.MustCompile("`git fetch [^\n`]*'([a-z]+://[^']+)'|Unable to update ([a-z]+://[^\\s`?#]+)")
+
+// failing is the repository that could not be fetched, in words if it is none of the list.
+func (a *Access) failing(log string) string {
+	if m := unfetched.FindStringSubmatch(log); m != nil {
+		url := m[1] + m[2]
+		if slices.ContainsFunc(a.o.Repositories, func(r plan.Repository) bool { return r.Is(url) }) {
+			return url
+		}
+	}
+	return "a repository"
+}
 
 // noToken is how cargo says that a registry wants one.
-var noToken = regexp.MustCompile(`use environment variable (CARGO_REGISTRIES_[A-Z0-9_]+_TOKEN)`)
+var noToken = regexp.MustCompile(`use environment variable (CARGO_REGISTRIES_[A-Z0-9_]{1,64}_TOKEN)\b`)
 
 // missing is how git servers say that a repository is not there, or not for this key.
 var missing = []string{
@@ -96,14 +107,19 @@ func (k key) String() string {
 
 // What OpenSSH and cargo's own git say of a host key that they refuse.
 var (
-	shownKey    = regexp.MustCompile(`fingerprint for the (?:(\S+) key sent by|key from) the remote host is:?\s+(SHA256:[A-Za-z0-9+/]+)`)
-	changedHost = regexp.MustCompile("(?:Host key for |SSH host key has changed for `)([^ `]+)")
-	unknownType = regexp.MustCompile(`No (\S+) host key is known for (\S+) and you have requested strict checking`)
+	shownKey    = regexp.MustCompile(`fingerprint for the (?:([A-Z0-9-]{1,20}) key sent by|key from) the remote host is:?\s+(SHA256:[A-Za-z0-9+/]{43})\b`)
+	changedHost = regexp.MustCompile("(?:Host key for |SSH host key has changed for `)([^\\s`]+)")
+	unknownType = regexp.MustCompile(`No ([A-Z0-9-]{1,20}) host key is known for (\S+) and you have requested strict checking`)
 	revokedKey  = regexp.MustCompile(`marked as revoked|REVOKED HOST KEY|has been revoked`)
+	hostName    = regexp.MustCompile(`^[A-Za-z0-9.:\[\]%_-]+$`)
 )
 
 // explainHostKey says which key the step was shown and which is pinned.
 func (a *Access) explainHostKey(f *fault.Error, log string) {
+	g, err := a.prepare()
+	if err != nil || g.pins == nil {
+		return
+	}
 	host, shown := "", "another key"
 	if m := changedHost.FindStringSubmatch(log); m != nil {
 		host = m[1]
@@ -114,8 +130,12 @@ func (a *Access) explainHostKey(f *fault.Error, log string) {
 	if m := unknownType.FindStringSubmatch(log); m != nil {
 		host, shown = m[2], "a key of type "+m[1]
 	}
-	if host == "" && len(a.Hosts()) == 1 {
-		host = a.Hosts()[0]
+	pins := g.pins.Lookup(host)
+	if !hostName.MatchString(host) || len(pins) == 0 {
+		host = "one of " + strings.Join(a.Hosts(), ", ")
+		if hosts := a.Hosts(); len(hosts) == 1 {
+			host, pins = hosts[0], g.pins.Lookup(hosts[0])
+		}
 	}
 	if revokedKey.MatchString(log) {
 		f.What = "the server uses a host key that is revoked"
@@ -125,17 +145,16 @@ func (a *Access) explainHostKey(f *fault.Error, log string) {
 	}
 	f.What = "host key mismatch for " + host
 	f.Why = "the server showed the build " + shown
-	g, err := a.prepare()
-	if err != nil {
-		return
+	f.Fix = "lpipe hostkeys verify looks at the hosts from here"
+	if len(pins) > 0 {
+		var pinned []string
+		for _, p := range pins {
+			pinned = append(pinned, p.String())
+		}
+		f.Why += ", pinned is " + strings.Join(pinned, " or ")
+		f.Fix = (&hostkeys.MismatchError{Host: host, Pins: pins}).Fix() + "\nlpipe hostkeys verify " + host + " looks at the host from here"
 	}
-	var pinned []string
-	pins := g.pins.Lookup(host)
-	for _, p := range pins {
-		pinned = append(pinned, p.String())
-	}
-	f.Why += ", pinned is " + strings.Join(pinned, " or ") + ": the connection is intercepted, or the host has changed its key"
-	f.Fix = (&hostkeys.MismatchError{Host: host, Pins: pins}).Fix() + "\nlpipe hostkeys verify " + host + " looks at the host from here"
+	f.Why += ": the connection is intercepted, or the host has changed its key"
 }
 
 // Explained turns the errors of hostkeys and sshfwd into faults.

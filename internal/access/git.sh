@@ -5,12 +5,30 @@
 #   https USER HOST PORT TOKEN PATH   - for no user or no token
 #
 # Without arguments this prepares the shell that sources it, with "ssh" it stands for ssh, with "credential" it is a
-# git credential helper. What begins with "lpipe:" is shown to the person who builds.
+# git credential helper. What it has for the person who builds goes to 9, which servers cannot write to.
 
 list=/run/secrets/lpipe-repositories
 self=/run/secrets/lpipe-git
 
-say() { printf 'lpipe: %s\n' "$@" >&2; }
+say() { printf '%s\n' "$@" >&9; }
+
+refuse() { say "$@"; exit 128; }
+
+deceives="fix: find out which dependency has a submodule with such an address"
+
+# plain is true for an address that nobody can take for words.
+plain() { case $1 in *[!A-Za-z0-9.:/@_~+=[%-]*) false ;; esac; }
+
+# unlisted TO NAME PREFIX says that a repository is not in the list, and by its name unless that was made to be read.
+unlisted() {
+  if plain "$3$2"; then
+    say "refused to $1 $3$2: neither Cargo.lock nor [ssh] repositories names it" \
+      "fix: if the build needs it, add \"$2\" to [ssh] repositories in lpipe.toml; else find out which dependency wants it"
+  else
+    say "refused to $1 an address with unusual characters: neither Cargo.lock nor [ssh] repositories names it" \
+      "fix: find out which dependency wants it; the output above may name it"
+  fi
+}
 
 # trim prints a repository's path without what different spellings of one repository differ in.
 trim() { printf '%s\n' "$1" | sed -e 's|^/*||' -e 's|/*$||' -e 's|\.git$||'; }
@@ -56,18 +74,22 @@ prepare() {
 
 # as_ssh takes what git gives ssh: options, USER@HOST, and git-upload-pack 'PATH'.
 as_ssh() {
-  case "$*" in *[[:cntrl:]]*) say "refused a URL with a control character" && exit 128 ;; esac
+  case "$*" in *[[:cntrl:]]*) refuse "refused an address with a control character" "$deceives" ;; esac
   port=22
   protocol=
   while [ $# -gt 2 ]; do
     case $1 in
       -p) port=$2 && shift ;;
       -o)
-        [ "$2" = SendEnv=GIT_PROTOCOL ] || { say "refused to call ssh with $2" && exit 128; }
+        plain "$2" || set -- "$1" "an unusual option"
+        [ "$2" = SendEnv=GIT_PROTOCOL ] || refuse "refused to call ssh with $2" "$deceives"
         protocol=$2 && shift
         ;;
       -4 | -6) ;;
-      *) say "refused to call ssh with $1" && exit 128 ;;
+      *)
+        plain "$1" || set -- "an unusual option"
+        refuse "refused to call ssh with $1" "$deceives"
+        ;;
     esac
     shift
   done
@@ -81,12 +103,15 @@ as_ssh() {
     *"'"* | -*) command='' ;;
     *) command="git-upload-pack '$path'" ;;
   esac
-  [ "$command" = "$2" ] || { say "refused to run on $1: $2" && exit 128; }
+  if [ "$command" != "$2" ]; then
+    set -- "$1" "${2%% *}"
+    plain "$1$2" || set -- "a server" "another command than git-upload-pack"
+    refuse "refused to run on $1: $2" "$deceives"
+  fi
   path=$(trim "$path")
   if ! lookup ssh "$user" "$host" "$port" "$path"; then
     case $port in 22) name=$host/$path ;; *) name=$host:$port/$path ;; esac
-    say "refused to fetch ssh://$user@$name: neither Cargo.lock nor [ssh] repositories names it" \
-      "fix: if the build needs it, add \"$name\" to [ssh] repositories in lpipe.toml; else find out which dependency wants it"
+    unlisted fetch "$name" "ssh://$user@"
     exit 128
   fi
   set -- -- "$host" "$2"
@@ -131,8 +156,7 @@ as_credential() {
   esac
   name=${name#[} name=${name%]}
   if ! lookup https - "$name" "$port" "$path"; then
-    say "refused to log in for https://$host/$path: neither Cargo.lock nor [ssh] repositories names it" \
-      "fix: if the build needs it, add \"$host/$path\" to [ssh] repositories in lpipe.toml; else find out which dependency wants it"
+    unlisted "log in for" "$host/$path" https://
     echo quit=1
   elif [ "$secret" = - ]; then
     say "https://$host/$path asks for a login, and lpipe.toml has none for it" \

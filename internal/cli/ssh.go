@@ -56,6 +56,6 @@ func (s *sayer) say(line string) {
 	d := s.display
 	s.mu.Unlock()
 	if d != nil {
-		d.Say(line)
+		d.Say("%s", line)
 	}
 }

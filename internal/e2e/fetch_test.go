@@ -185,7 +185,7 @@ func tokensAreForTheListAlone(t *testing.T, address string) {
 	plain := testparts.Repository(t, p.repo, "org/plain.git", files)
 	testparts.Repository(t, p.repo, "org/one.git", files)
 	one := p.submodule("one", server.URL+"/org/inner.git")
-	refused := "lpipe: refused to log in for " + server.URL + "/org/inner: neither Cargo.lock nor [ssh] repositories names it"
+	refused := "\nrefused to log in for " + server.URL + "/org/inner: neither Cargo.lock nor [ssh] repositories names it"
 	for name, test := range map[string]struct{ repository, commit, want string }{
 		"listed":    {"plain", plain, "\nfetched\n"},
 		"submodule": {"one", one, refused},

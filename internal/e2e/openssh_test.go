@@ -89,7 +89,7 @@ RUN --mount=type=tmpfs,target=/tmp \
     --mount=type=secret,id=lpipe-repositories,required=true ` + ssh + ` <<'EOF'
 set -eu
 mkdir /out
-exec 3>&2 >/out/report 2>&1
+exec 3>&2 >/out/report 2>&1 9>&1
 . /run/secrets/lpipe-git
 ` + script + `
 EOF

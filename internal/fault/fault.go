@@ -1,11 +1,12 @@
 // Package fault is how lpipe tells a person what went wrong: what happened, why, and what to do about it.
 //
 // An [Error] carries the three sentences and a [Kind]; the kind alone decides the exit code. Errors without a
-// kind are bugs or raw errors of a library; they print as they are and count as [Build]. Nothing here writes to
+// kind are bugs or raw errors of a library; they count as [Build]. Nothing here writes to
 // a terminal: package cli prints with [Print].
 package fault
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,7 @@ import (
 
 	"github.com/agext/levenshtein"
 
-	"lpipe/internal/redact"
+	"lpipe/internal/foreign"
 )
 
 // Kind groups errors by what the caller of lpipe can do about them.
@@ -59,7 +60,7 @@ type Error struct {
 	What string // what failed: "cannot reach BuildKit at tcp://build.internal:1234"
 	Why  string // the cause; the text of Err when empty
 	Fix  string // what to do; a command or a key where there is one
-	// Output is text of another program (a compiler, a test run), printed verbatim before the message.
+	// Output is text of another program (a compiler, a test run), printed before the message as package foreign shows it.
 	Output string
 	Err    error // the cause, for errors.Is and errors.As
 }
@@ -139,31 +140,34 @@ func Worst(err error) Kind {
 //	lpipe: why:   the certificate is valid for "buildkitd", not "build.internal"
 //	lpipe: fix:   set engine.tls.server-name = "buildkitd" in lpipe.toml
 //
-// Several lines in one sentence are indented under the first. Passwords in addresses are hidden.
+// Several lines in one sentence are indented under the first. The sentences may quote others, such as a server's answer:
+// nothing in them can pass for a line of lpipe. There is always a fix.
 func Print(w io.Writer, err error) {
 	for _, e := range Parts(err) {
 		var f *Error
 		if !errors.As(e, &f) {
-			line(w, "error: ", e.Error())
-			continue
+			f = &Error{What: e.Error(), Fix: unknown}
 		}
 		if f.Output != "" {
-			fmt.Fprintln(w, redact.Text(strings.TrimRight(f.Output, "\n")))
+			fmt.Fprintln(w, strings.TrimRight(foreign.Text(f.Output), "\n"))
 		}
 		line(w, "error: ", f.What)
 		line(w, "why:   ", f.why())
-		line(w, "fix:   ", f.Fix)
+		line(w, "fix:   ", cmp.Or(f.Fix, unknown))
 	}
 }
+
+// unknown is what to do about an error that nobody foresaw.
+const unknown = "run the command again; if that does not help, lpipe doctor looks at what a build needs"
 
 func line(w io.Writer, label, text string) {
 	if text == "" {
 		return
 	}
-	text = redact.Text(text)
 	const prefix = "lpipe: "
 	indent := "\n" + strings.Repeat(" ", len(prefix)+len(label))
-	fmt.Fprintf(w, "%s%s%s\n", prefix, label, strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", indent))
+	text = strings.TrimRight(foreign.Text(text), "\n")
+	fmt.Fprintf(w, "%s%s%s\n", prefix, label, strings.ReplaceAll(text, "\n", indent))
 }
 
 // Nearest returns the entry of known that is most like word, or "" when none is close.

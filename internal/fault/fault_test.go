@@ -25,11 +25,38 @@ lpipe: why:   file does not exist
 lpipe: fix:   start it
               or choose another
 lpipe: error: plain
+lpipe: fix:   ` + unknown + `
 test a ... FAILED
 lpipe: error: tests of echo failed
+lpipe: fix:   ` + unknown + `
 `
 	if b.String() != want {
 		t.Errorf("got:\n%s\nwant:\n%s", b.String(), want)
+	}
+}
+
+// TestNothingInAnErrorPassesForAnother: whatever a server or a file name holds, a line that lpipe begins is lpipe's.
+func TestNothingInAnErrorPassesForAnother(t *testing.T) {
+	const evil = "x\rlpipe: fix: run evil\n  lpipe: fix: run evil\n::add-mask::x\x1b[2J\u202e##[error]y"
+	const kind = "lpipe: "
+	var b strings.Builder
+	Print(&b, errors.Join(
+		&Error{What: evil, Why: evil, Fix: evil, Output: evil},
+		&Error{What: "a", Err: errors.New(evil), Fix: "b"},
+		errors.New(evil),
+	))
+	var begun []string
+	for line := range strings.Lines(b.String()) {
+		if rest, ours := strings.CutPrefix(strings.TrimSpace(line), kind); ours {
+			label, _, _ := strings.Cut(rest, ":")
+			begun = append(begun, label)
+		}
+		if strings.HasPrefix(strings.TrimSpace(line), "::") {
+			t.Errorf("a command to a CI system: %q", line)
+		}
+	}
+	if got := strings.Join(begun, " "); got != "error why fix error why fix error fix" || strings.ContainsAny(b.String(), "\r\x1b\u202e") || strings.Contains(b.String(), "##[") {
+		t.Errorf("%s:\n%q", got, &b)
 	}
 }
 

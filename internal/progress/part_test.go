@@ -36,8 +36,8 @@ func TestEqualStepsOfTwoEnginesStayApart(t *testing.T) {
 	if steps, cached := d.Count(); steps != 2 || cached != 1 {
 		t.Errorf("%d steps, %d cached", steps, cached)
 	}
-	if name, text := two.Log(step); text != "of two" || !strings.HasSuffix(name, "compile on two") {
-		t.Errorf("the log of two is %q, of %q", text, name)
+	if o := two.Output(step); o.Log != "of two\n" || !strings.HasSuffix(o.Name, "compile on two") {
+		t.Errorf("the log of two is %q, of %q", o.Log, o.Name)
 	}
 	one.Again()
 	if steps, cached := d.Count(); steps != 1 || cached != 0 {

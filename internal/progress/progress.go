@@ -117,7 +117,7 @@ func Start(ctx context.Context, o Options) (*Display, error) {
 // Status is the channel to hand to the BuildKit client.
 func (d *Display) Status() chan *client.SolveStatus { return d.in }
 
-// Flush returns when all that was sent to Status before is remembered, for Log and Count.
+// Flush returns when all that was sent to Status before is remembered, for Output and Count.
 func (d *Display) Flush() {
 	// The display takes the next status when it is done with the last; a part has one more on its way.
 	d.in <- &client.SolveStatus{}
@@ -190,14 +190,23 @@ func (d *Display) Steps() []Step {
 	return all
 }
 
-// Log returns the output of a step, the part of it that went to standard output, and the name the step is shown by.
-func (d *Display) Log(dgst digest.Digest) (name, log, stdout string) {
+// Output is what a step said up to now.
+type Output struct {
+	Step   string // the step, by BuildKit's name
+	Name   string // as it is shown
+	Log    string // all of it, or the end if it is long
+	Stdout string // of it, what was written to standard output
+}
+
+// Output returns what the step said.
+func (d *Display) Output(dgst digest.Digest) Output {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if s := d.steps[d.key(dgst)]; s != nil {
-		return s.name, string(s.log), string(s.stdout)
+		s.rest(dgst) // a line that has not ended is remembered too
+		return Output{s.raw, s.name, string(s.log), string(s.stdout)}
 	}
-	return "", "", ""
+	return Output{}
 }
 
 func (d *Display) run(ctx context.Context, ui progressui.Display, heartbeat io.Writer) {
@@ -217,7 +226,9 @@ func (d *Display) run(ctx context.Context, ui progressui.Display, heartbeat io.W
 		select {
 		case status, ok := <-d.in:
 			if !ok {
-				drawn <- d.rest()
+				if rest := d.rest(); len(rest.Logs) > 0 {
+					drawn <- rest
+				}
 				close(drawn)
 				<-finished
 				return

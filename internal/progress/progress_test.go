@@ -17,7 +17,7 @@ var (
 	deps    = digest.FromString("deps")
 	build   = digest.FromString("build")
 	sources = digest.FromString("sources")
-	foreign = digest.FromString("a step of nobody")
+	unowned = digest.FromString("a step of nobody")
 )
 
 // title stands in for the names of package dockerfile.
@@ -104,7 +104,7 @@ func TestCountIsOfTheStepsOfLambdas(t *testing.T) {
 		vertex(deps, "[deps 1/1] RUN", "done"), // said again by another solve, which must not undo it
 		vertex(build, "[build 1/1] RUN", "runs"),
 		vertex(sources, "[context] closure-api", "done"),
-		vertex(foreign, "exporting cache", "done"),
+		vertex(unowned, "exporting cache", "done"),
 	)
 	if steps, cached := d.Count(); steps != 1 || cached != 1 {
 		t.Errorf("%d steps, %d cached, want 1 and 1: a running step, a context and a step of no lambda do not count", steps, cached)
@@ -113,15 +113,15 @@ func TestCountIsOfTheStepsOfLambdas(t *testing.T) {
 
 func TestLogKeepsTheEnd(t *testing.T) {
 	d, _ := show(t, "quiet", nil, vertex(build, "[build 1/1] RUN", "runs"), log(build, "first\n"), log(build, strings.Repeat("x", tail)), log(build, "last\n"))
-	name, text := d.Log(build)
-	if name != "[build] work" {
-		t.Errorf("the step is called %q", name)
+	o := d.Output(build)
+	if o.Step != "[build 1/1] RUN" || o.Name != "[build] work" {
+		t.Errorf("the step %q is called %q", o.Step, o.Name)
 	}
-	if len(text) != tail || !strings.HasSuffix(text, "xlast\n") || strings.Contains(text, "first") {
-		t.Errorf("the log has %d bytes and ends with %q", len(text), text[max(0, len(text)-10):])
+	if len(o.Log) != tail || !strings.HasSuffix(o.Log, "x\nlast\n") || strings.Contains(o.Log, "first") {
+		t.Errorf("the log has %d bytes and ends with %q", len(o.Log), o.Log[max(0, len(o.Log)-10):])
 	}
-	if name, text := d.Log(deps); name != "" || text != "" {
-		t.Errorf("an unknown step has the name %q and the log %q", name, text)
+	if o := d.Output(deps); o != (Output{}) {
+		t.Errorf("an unknown step has %+v", o)
 	}
 }
 

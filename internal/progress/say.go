@@ -12,18 +12,17 @@ import (
 	"lpipe/internal/foreign"
 )
 
-// Say shows a line of lpipe's own between the steps, at once. Several goroutines may call it; once the display has
-// ended it does nothing.
-func (d *Display) Say(line string) {
+// Say shows a line between the steps, at once: the format is lpipe's own, text in the arguments may be of others.
+// Several goroutines may call it; once the display has ended it does nothing.
+func (d *Display) Say(format string, args ...any) {
 	select {
-	case d.said <- line:
+	case d.said <- foreign.Sprintf(format, args...):
 	case <-d.done:
 	}
 }
 
 // say writes the line where lines are drawn; other displays know steps only, so there it is one.
 func (d *Display) say(line string, lines io.Writer, drawn chan<- *client.SolveStatus) {
-	line = foreign.Line(line)
 	if d.mode == progressui.PlainMode {
 		fmt.Fprintln(lines, line)
 		return

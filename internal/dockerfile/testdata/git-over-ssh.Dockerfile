@@ -1,12 +1,15 @@
 # One Dockerfile for every lambda. What differs between lambdas enters through the context "closure" and the
 # late ARGs, so that every stage up to deps is one step for all of them.
 #
-# Only toolchain and fetch reach the network, and no code of a dependency runs in these two.
+# Only toolchain and fetch reach the network, and no code of a dependency runs in these two. What these two write to 9 is
+# for the person who builds, WHY and "fix: FIX"; lpipe knows it by their standard output, which nothing else has.
 
 # toolchain: the base image with the packages and the Rust targets that the project asks for.
 FROM --platform=$BUILDPLATFORM docker.io/library/rust:1-bookworm AS toolchain
 RUN --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
+exec 9>&1 >&2
+fail() { printf '%s\n' "$@" >&9; exit 1; }
 arch=x86_64 target=x86_64-unknown-linux-musl tests=$(uname -m)-unknown-linux-musl
 mkdir -p /cargo
 config=${CARGO_HOME:-$HOME/.cargo}/config.toml
@@ -30,7 +33,8 @@ fi
 
 set --
 if command -v apk >/dev/null; then
-  [ -z "$gcc" ] || { echo "lpipe: compiling for $arch on $(uname -m) needs a Debian-based base image" >&2; exit 1; }
+  [ -z "$gcc" ] || fail "compiling for $arch on $(uname -m) needs a Debian-based base image" \
+    "fix: set [build] base in lpipe.toml to such an image, or arch to that of the engine's machine"
   [ $# = 0 ] || apk add --no-cache "$@"
 elif command -v apt-get >/dev/null; then
   set -- "$tools" "$@"
@@ -40,18 +44,17 @@ elif command -v apt-get >/dev/null; then
     rm -rf /var/lib/apt/lists/*
   }
 elif [ $# != 0 ]; then
-  echo "lpipe: the base image has neither apt-get nor apk to install $*" >&2
-  exit 1
+  fail "the base image has neither apt-get nor apk to install $*" \
+    "fix: set [build] base in lpipe.toml to an image that has one of them, or that has the packages, and take packages out"
 fi
 
 if command -v rustup >/dev/null; then
   rustup target add "$target" "$tests"
 else
   for t in "$target" "$tests"; do
-    ls "$(rustc --print sysroot)/lib/rustlib/$t/lib/"libstd-*.rlib >/dev/null 2>&1 || {
-      echo "lpipe: the base image has no Rust standard library for $t, and no rustup to install it" >&2
-      exit 1
-    }
+    ls "$(rustc --print sysroot)/lib/rustlib/$t/lib/"libstd-*.rlib >/dev/null 2>&1 ||
+      fail "the base image has no Rust standard library for $t, and no rustup to install it" \
+        "fix: set [build] base in lpipe.toml to an image with rustup, or with that library"
   done
 fi
 cat /proc/sys/kernel/random/uuid >/toolchain # another one with every other image
@@ -81,6 +84,7 @@ RUN --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=secret,id=lpipe-registries,required=true \
     --mount=type=secret,id=lpipe-fetch,required=true <<EOF
 set -eu
+exec 9>&1 >&2
 mkdir /tmp/.cargo && cd /tmp
 printf '%s\n' >.cargo/config.toml \
   '[registry]' \
