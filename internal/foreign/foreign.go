@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"lpipe/internal/redact"
@@ -59,33 +60,32 @@ func Sprintf(format string, args ...any) string {
 	return fmt.Sprintf(format, shown...)
 }
 
-// WriteJSON writes v as one line of JSON. Its strings are exact, and written such that the line can be shown as it is.
-func WriteJSON(w io.Writer, v any) error {
-	var text bytes.Buffer
-	if err := json.NewEncoder(&text).Encode(v); err != nil {
+// WriteJSON writes v as JSON, with the indent as [json.MarshalIndent] has it, or on one line if that is empty. The strings
+// in it are exact, and written such that the text can be shown as it is.
+func WriteJSON(w io.Writer, v any, indent string) error {
+	data, err := json.Marshal(v)
+	if indent != "" {
+		data, err = json.MarshalIndent(v, "", indent)
+	}
+	if err != nil {
 		return err
 	}
-	var line strings.Builder
+	var text strings.Builder
 	var last rune
-	for _, r := range strings.TrimSuffix(text.String(), "\n") {
+	for _, r := range string(data) {
 		switch {
 		case hidden(r) && r > 0xffff:
-			high, low := surrogates(r)
-			fmt.Fprintf(&line, `\u%04x\u%04x`, high, low)
-		case hidden(r), r == '#' && last == '#':
-			fmt.Fprintf(&line, `\u%04x`, r)
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&text, `\u%04x\u%04x`, high, low)
+		case hidden(r) && r != '\n', r == '#' && last == '#':
+			fmt.Fprintf(&text, `\u%04x`, r)
 		default:
-			line.WriteRune(r)
+			text.WriteRune(r)
 		}
 		last = r
 	}
-	_, err := io.WriteString(w, line.String()+"\n")
+	_, err = io.WriteString(w, text.String()+"\n")
 	return err
-}
-
-func surrogates(r rune) (high, low rune) {
-	r -= 0x10000
-	return 0xd800 + r>>10, 0xdc00 + r&0x3ff
 }
 
 // maxLine bounds in bytes what a [Stream] keeps of a line that does not end; a longer one is broken.

@@ -73,7 +73,7 @@ func TestFprintf(t *testing.T) {
 func TestJSONIsExactAndShowsNothing(t *testing.T) {
 	const hostile = "##vso[x] ###[y \u202e\u009b\x7f\x1b[1m \U000e0041 \U0001f980 ä <a>"
 	var out strings.Builder
-	if err := WriteJSON(&out, map[string]string{"error": hostile}); err != nil {
+	if err := WriteJSON(&out, map[string]string{"error": hostile}, ""); err != nil {
 		t.Fatal(err)
 	}
 	var read map[string]string

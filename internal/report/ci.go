@@ -1,43 +1,43 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
+
+	"lpipe/internal/foreign"
 )
 
-// Markdown writes the summary for the page of a CI job, such as GITHUB_STEP_SUMMARY. failed is what went wrong, ""
-// when nothing did.
+// Markdown writes the summary for the page of a CI job, such as GITHUB_STEP_SUMMARY. failed is what went wrong, as package
+// fault prints it, "" when nothing did.
 func Markdown(w io.Writer, s Summary, failed string) {
-	s = s.shown()
 	fmt.Fprint(w, "### lpipe\n\n| lambda | target | tests | zip | CodeSha256 | image |\n|---|---|---|---|---|---|\n")
 	for _, l := range s.Lambdas {
-		row := []string{l.Name, l.Target, "", "", "", ""}
+		row := []string{markdown(l.Name), markdown(l.Target), tests(l.Tests), "", "", ""}
 		switch {
 		case l.Error != "":
-			row[2] = "no result: " + firstLine(l.Error)
+			row[2] = "no result: " + markdown(firstLine(l.Error))
 		case l.Zip != "":
-			row[2], row[3], row[4] = tests(l.Tests), fmt.Sprintf("%s (%s)", l.Zip, Size(l.ZipSize)), "`"+l.CodeSHA256+"`"
-		default:
-			row[2] = tests(l.Tests)
+			row[3], row[4] = fmt.Sprintf("%s (%s)", markdown(l.Zip), Size(l.ZipSize)), code(l.CodeSHA256)
 		}
 		if l.Image != nil && l.Image.Error == "" {
-			row[5] = "`" + strings.Join(l.Image.Names, "` `") + "`"
+			var names []string
+			for _, name := range l.Image.Names {
+				names = append(names, code(name))
+			}
+			row[5] = strings.Join(names, " ")
 		} else if l.Image != nil {
 			row[5] = "not pushed"
-		}
-		for i := range row {
-			row[i] = cell(row[i])
 		}
 		fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | "))
 	}
 	took := time.Duration(s.Seconds * float64(time.Second))
 	fmt.Fprintf(w, "\n%d steps, %d cached, %s\n", s.Steps, s.Cached, took.Round(10*time.Millisecond))
 	for _, warning := range s.Warnings {
-		fmt.Fprintf(w, "\n- warning: %s\n", cell(warning))
+		fmt.Fprintf(w, "\n- warning: %s\n", markdown(warning))
 	}
 	if failed != "" {
 		fence := "```"
@@ -48,9 +48,32 @@ func Markdown(w io.Writer, s Summary, failed string) {
 	}
 }
 
-// cell keeps text inside its cell.
-func cell(text string) string {
-	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;").Replace(text)
+var word = regexp.MustCompile(`^[A-Za-z0-9./:@+=_-]+$`)
+
+// code writes a hash or the name of an image.
+func code(text string) string {
+	if word.MatchString(text) {
+		return "`" + text + "`"
+	}
+	return markdown(text)
+}
+
+// meaning is what Markdown or HTML could read as more than text, among it the starts of addresses, which become links.
+var meaning = regexp.MustCompile("[^\\pL\\pN\\pZ\\pS\\pM\\pC_.,/()=%-]|[`<>|~^$+]|\\b_+|_+\\b|__+|(?i:\\bwww)\\.")
+
+// markdown writes text of others as text: within a line, and without format, links, names of users or HTML.
+func markdown(text string) string {
+	return meaning.ReplaceAllStringFunc(foreign.Line(text), func(found string) string {
+		var text strings.Builder
+		for _, r := range found {
+			if unicode.IsLetter(r) {
+				text.WriteRune(r)
+			} else {
+				fmt.Fprintf(&text, "&#%d;", r)
+			}
+		}
+		return text.String()
+	})
 }
 
 // Pair is one output of a CI job.
@@ -111,7 +134,5 @@ func Metadata(w io.Writer, s Summary) error {
 			all[l.Name] = one
 		}
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(all)
+	return foreign.WriteJSON(w, all, "  ")
 }

@@ -26,12 +26,39 @@ func TestMarkdownIsOneTableWhateverIsInIt(t *testing.T) {
 		"| my-echo | x86_64-unknown-linux-musl | 2 tests passed | target/lambda/my-echo/bootstrap.zip (1.0 MiB) | `qw==` | `r/my-echo:v1` `r/my-echo:latest` |\n",
 		"| broken |  | no result: it does not compile |  |  |  |\n",
 		"9 steps, 4 cached, 1.5s\n",
-		`- warning: the cache \| was &lt;not> exported`,
+		`- warning: the cache &#124; was &#60;not&#62; exported`,
 		"\n````\nlpipe: error: it does ```not``` compile\n````\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in:\n%s", want, got)
 		}
+	}
+}
+
+// What a crate, a test or a server is called is text on the page, and nothing else.
+func TestMarkdownOfOthersIsText(t *testing.T) {
+	for in, want := range map[string]string{
+		"x86_64-unknown, 1.0 (ä)":           "x86_64-unknown, 1.0 (ä)",
+		"<script>alert(1)</script>":         "&#60;script&#62;alert(1)&#60;/script&#62;",
+		"a|b\\|c":                           "a&#124;b&#92;&#124;c",
+		"`code` **x** __y__ _z_ ~~s~~ $m$":  "&#96;code&#96; &#42;&#42;x&#42;&#42; &#95;&#95;y&#95;&#95; &#95;z&#95; &#126;&#126;s&#126;&#126; &#36;m&#36;",
+		"[x](javascript:1) ![i](u)":         "&#91;x&#93;(javascript&#58;1) &#33;&#91;i&#93;(u)",
+		"https://evil.example www.evil.x":   "https&#58;//evil.example www&#46;evil.x",
+		"@org/team me@evil.example &lt; #1": "&#64;org/team me&#64;evil.example &#38;lt&#59; &#35;1",
+		"a\n\n# title\r\n- x\x1b[1m":        "a  &#35; title - x",
+	} {
+		if got := markdown(in); got != want {
+			t.Errorf("%q is written %q, want %q", in, got, want)
+		}
+	}
+	const evil = "x`|<script>\n\n```\n# y\n"
+	s := Summary{Warnings: []string{evil}, Lambdas: []Lambda{
+		{Name: evil, Target: evil, Zip: evil, CodeSHA256: evil, Image: &Image{Names: []string{evil}}}, {Name: evil, Error: evil},
+	}}
+	var text bytes.Buffer
+	Markdown(&text, s, "")
+	if got := text.String(); strings.Count(got, "\n") != 10 || strings.Contains(got, "<script") || strings.Contains(got, "`") {
+		t.Errorf("got:\n%s", got)
 	}
 }
 

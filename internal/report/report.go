@@ -4,14 +4,13 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
 
-	"lpipe/internal/redact"
+	"lpipe/internal/foreign"
 )
 
 // Version is the version of the JSON's shape.
@@ -69,14 +68,14 @@ type Tests struct {
 	Ignored int `json:"ignored"`
 }
 
-// shown is the summary as anybody may read it: text of others in it may hold passwords.
+// shown is the summary as anybody may read it: what is for a person in it is as package foreign has it, the rest is exact.
 func (s Summary) shown() Summary {
-	s.Engine, s.Notes, s.Warnings, s.Lambdas = redact.Text(s.Engine), texts(s.Notes), texts(s.Warnings), slices.Clone(s.Lambdas)
+	s.Engine, s.Notes, s.Warnings, s.Lambdas = foreign.Line(s.Engine), texts(s.Notes), texts(s.Warnings), slices.Clone(s.Lambdas)
 	for i, l := range s.Lambdas {
-		l.Engine, l.Error = redact.Text(l.Engine), redact.Text(l.Error)
+		l.Engine, l.Error = foreign.Line(l.Engine), foreign.Text(l.Error)
 		if l.Image != nil {
 			image := *l.Image
-			image.Error = redact.Text(image.Error)
+			image.Error = foreign.Text(image.Error)
 			l.Image = &image
 		}
 		s.Lambdas[i] = l
@@ -87,7 +86,7 @@ func (s Summary) shown() Summary {
 func texts(all []string) []string {
 	all = slices.Clone(all)
 	for i := range all {
-		all[i] = redact.Text(all[i])
+		all[i] = foreign.Text(all[i])
 	}
 	return all
 }
@@ -99,7 +98,7 @@ func JSON(w io.Writer, s Summary) error {
 	if s.Lambdas == nil {
 		s.Lambdas = []Lambda{} // a list, not null, for programs that iterate over it
 	}
-	return json.NewEncoder(w).Encode(s)
+	return foreign.WriteJSON(w, s, "")
 }
 
 // reach says what a step with a network reaches beside other machines. The embedded engine's steps are in the network
@@ -113,13 +112,12 @@ func reach(engine string) string {
 
 // Text writes the summary for a person.
 func Text(w io.Writer, s Summary) {
-	s = s.shown()
 	for _, l := range s.Lambdas {
 		if l.Error != "" {
-			fmt.Fprintf(w, "%s: no result: %s\n", l.Name, firstLine(l.Error))
+			foreign.Fprintf(w, "%s: no result: %s\n", l.Name, firstLine(l.Error))
 			continue
 		}
-		fmt.Fprintf(w, "%s  %s  %s\n", l.Name, l.Target, tests(l.Tests))
+		foreign.Fprintf(w, "%s  %s  %s\n", l.Name, l.Target, tests(l.Tests))
 		if l.Network {
 			fmt.Fprintln(w, "  WARNING: its build scripts and tests could use the network"+reach(s.Engine))
 		}
@@ -127,22 +125,22 @@ func Text(w io.Writer, s Summary) {
 			continue
 		}
 		if l.Base != "" {
-			fmt.Fprintf(w, "  base        %s\n", l.Base)
+			foreign.Fprintf(w, "  base        %s\n", l.Base)
 		}
 		fmt.Fprintf(w, "  bootstrap   %s, zip %s\n", Size(l.Size), Size(l.ZipSize))
 		fmt.Fprintf(w, "  sha256      %s\n", l.SHA256)
 		fmt.Fprintf(w, "  CodeSha256  %s\n", l.CodeSHA256)
 		if l.Image != nil && l.Image.Error == "" {
 			for _, name := range l.Image.Names {
-				fmt.Fprintf(w, "  pushed      %s@%s\n", name, l.Image.Digest)
+				foreign.Fprintf(w, "  pushed      %s@%s\n", name, l.Image.Digest)
 			}
 		}
 	}
 	for _, n := range s.Notes {
-		fmt.Fprintf(w, "note: %s\n", n)
+		foreign.Fprintf(w, "note: %s\n", n)
 	}
 	for _, n := range s.Warnings {
-		fmt.Fprintf(w, "warning: %s\n", n)
+		foreign.Fprintf(w, "warning: %s\n", n)
 	}
 	took := time.Duration(s.Seconds * float64(time.Second))
 	fmt.Fprintf(w, "%d steps, %d cached, %s\n", s.Steps, s.Cached, took.Round(10*time.Millisecond))

@@ -7,12 +7,13 @@ package trace
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"sync"
 	"time"
+
+	"lpipe/internal/foreign"
 )
 
 // Groups of spans; each is a process in the viewer.
@@ -98,7 +99,7 @@ func (r *Recorder) Write(w io.Writer) error {
 			})
 		}
 	}
-	err := json.NewEncoder(w).Encode(map[string]any{"traceEvents": events, "displayTimeUnit": "ms"})
+	err := foreign.WriteJSON(w, map[string]any{"traceEvents": events, "displayTimeUnit": "ms"}, "")
 	if err != nil {
 		return fmt.Errorf("writing the trace: %w", err)
 	}
