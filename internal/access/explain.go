@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -167,7 +168,7 @@ func Explained(err error) error {
 }
 
 func explained(err error) error {
-	f := &fault.Error{Kind: fault.Usage, Err: err}
+	f := &fault.Error{Kind: fault.Usage, Err: err, Fix: "lpipe doctor looks at the keys and hosts one by one; [ssh] in lpipe.toml and --ssh say which are used"}
 	var known *fault.Error
 	var host interface{ What() string }
 	var key *sshfwd.Error
@@ -181,13 +182,13 @@ func explained(err error) error {
 			Why() string
 			Fix() string
 		}); ok {
-			f.Why, f.Fix = h.Why(), h.Fix()
+			f.Why, f.Fix = h.Why(), cmp.Or(h.Fix(), f.Fix)
 		}
 		if errors.As(err, new(*hostkeys.UnknownHostError)) {
 			f.Fix += ", which [ssh] known-hosts in lpipe.toml names"
 		}
 	case errors.As(err, &key):
-		f.Why, f.Fix = key.Err.Error(), key.Fix
+		f.Why, f.Fix = key.Err.Error(), cmp.Or(key.Fix, f.Fix)
 		f.What = "the SSH key from " + key.Source + " cannot be used"
 		switch {
 		case errors.Is(err, sshfwd.ErrNoAgent), errors.Is(err, sshfwd.ErrEmptyAgent), errors.Is(err, sshfwd.ErrMissingIdentity):
@@ -207,7 +208,7 @@ func explained(err error) error {
 		f.Err = line.Err
 		f.Fix = "correct the line: a file is refused as a whole, since a line skipped could be the one that revokes a key"
 	case errors.Is(err, fs.ErrNotExist):
-		f.What = "a file that [ssh] or --ssh names does not exist"
+		f.What, f.Fix = "a file that [ssh] or --ssh names does not exist", "correct its path, or make the file"
 	default:
 		f.What = "private repositories cannot be fetched"
 	}

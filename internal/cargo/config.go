@@ -93,7 +93,7 @@ func (l *loader) configFile(c *Config, name, base string) {
 	if !ok {
 		return
 	}
-	doc, err := parse(l.show(name), data, "")
+	doc, err := parse(l.show(name), data, correctTOML)
 	if err != nil {
 		l.errs.Add(err)
 		return

@@ -26,6 +26,9 @@ type document struct {
 	spots func() map[string]unstable.Position
 }
 
+// correctTOML is what to do about a file that a person writes.
+const correctTOML = "correct it; https://toml.io has the syntax"
+
 // parse reads TOML; the error is a usage fault with file, line and column. fix is its advice.
 func parse(name string, data []byte, fix string) (*document, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark, which cargo takes too

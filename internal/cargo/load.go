@@ -221,7 +221,7 @@ func (l *loader) above(m *Manifest) *Manifest {
 		if err != nil || l.fsys.Trust(name) != nil {
 			continue
 		}
-		doc, err := parse(l.show(name), data, "")
+		doc, err := parse(l.show(name), data, correctTOML)
 		if err != nil {
 			continue
 		}

@@ -150,7 +150,7 @@ func (l *loader) manifest(dir string) *Manifest {
 	if !ok {
 		return nil
 	}
-	doc, err := parse(l.show(name), data, "")
+	doc, err := parse(l.show(name), data, correctTOML)
 	if err != nil {
 		l.errs.Add(err)
 		return nil

@@ -31,7 +31,7 @@ func Projects(fsys fs.FS, dir string) ([]string, error) {
 	err := fs.WalkDir(fsys, dir, func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil && name == dir:
-			return &fault.Error{Kind: fault.Usage, What: "cannot read the folder", Why: reason(err)}
+			return &fault.Error{Kind: fault.Usage, What: "cannot read the folder", Why: reason(err), Fix: "correct its name or its permissions"}
 		case err != nil:
 			return fs.SkipDir
 		case !d.IsDir():

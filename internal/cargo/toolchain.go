@@ -37,7 +37,7 @@ func (l *loader) toolchainFile(name string) *Toolchain {
 	if path.Ext(name) == "" && !strings.ContainsAny(text, "\n[=") {
 		t.Channel = text
 	} else {
-		doc, err := parse(l.show(name), data, "")
+		doc, err := parse(l.show(name), data, correctTOML)
 		if err != nil {
 			l.errs.Add(err)
 			return nil

@@ -15,6 +15,7 @@ import (
 	"lpipe/internal/config"
 	"lpipe/internal/engine"
 	"lpipe/internal/fault"
+	"lpipe/internal/foreign"
 	"lpipe/internal/report"
 )
 
@@ -43,7 +44,7 @@ func (a *app) cacheUsage() *cobra.Command {
 		defer eng.Close()
 		records, err := eng.Client().DiskUsage(cmd.Context())
 		if err != nil {
-			return &fault.Error{Kind: fault.Engine, What: "the engine does not tell what it keeps", Err: err}
+			return &fault.Error{Kind: fault.Engine, What: "the engine does not tell what it keeps", Err: err, Fix: engineAgain}
 		}
 		type kind struct {
 			name          string
@@ -74,12 +75,15 @@ func (a *app) cacheUsage() *cobra.Command {
 		})
 		fmt.Fprintf(a.Out, "%-20s %6s %12s %12s\n", "KIND", "COUNT", "SIZE", "REMOVABLE")
 		for _, k := range append(sorted, total) {
-			fmt.Fprintf(a.Out, "%-20s %6d %12s %12s\n", k.name, k.count, report.Size(k.size), report.Size(k.removes))
+			foreign.Fprintf(a.Out, "%-20s %6d %12s %12s\n", k.name, k.count, report.Size(k.size), report.Size(k.removes))
 		}
 		return nil
 	}
 	return cmd
 }
+
+// engineAgain is what to do when an engine that was reached does not do as it is asked.
+const engineAgain = "run the command again; if that does not help, look at the engine's log (lpipe engine status)"
 
 func (a *app) cachePrune() *cobra.Command {
 	cmd := &cobra.Command{
@@ -117,7 +121,7 @@ func (a *app) cachePrune() *cobra.Command {
 		close(removed)
 		<-done
 		if err != nil {
-			return &fault.Error{Kind: fault.Engine, What: "the engine did not remove everything", Err: err}
+			return &fault.Error{Kind: fault.Engine, What: "the engine did not remove everything", Err: err, Fix: engineAgain}
 		}
 		fmt.Fprintf(a.Out, "removed %d records, %s\n", count, report.Size(size))
 		return nil

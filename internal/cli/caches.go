@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path"
@@ -114,10 +115,10 @@ func (r *run) cacheEntries(l *fault.List, key string, options []string, parse fu
 			e, err = e.FromEnvironment(func(name string) (string, bool) { v, ok := r.env[name]; return v, ok })
 		}
 		for _, part := range fault.Parts(err) {
-			f := &fault.Error{Kind: fault.Usage, What: "reading a cache option from " + r.cfg.Origin(key).String(), Err: part}
+			f := &fault.Error{Kind: fault.Usage, What: "reading a cache option from " + r.cfg.Origin(key).String(), Err: part, Fix: "write it as for docker buildx build: type=registry,ref=HOST/NAME"}
 			var mistake *cache.Error
 			if errors.As(part, &mistake) {
-				f.Why, f.Fix = mistake.Option+": "+mistake.What, mistake.Fix
+				f.Why, f.Fix = mistake.Option+": "+mistake.What, cmp.Or(mistake.Fix, f.Fix)
 			}
 			l.Add(f)
 		}

@@ -190,7 +190,7 @@ func (r *run) epoch() (time.Time, error) {
 	if err != nil {
 		return time.Time{}, &fault.Error{
 			Kind: fault.Usage, What: fmt.Sprintf("SOURCE_DATE_EPOCH is %q", value),
-			Why: "it is not a whole number of seconds since 1970",
+			Why: "it is not a whole number of seconds since 1970", Fix: "unset it, or set it to such a number: git log -1 --format=%ct",
 		}
 	}
 	return time.Unix(seconds, 0).UTC(), nil

@@ -15,7 +15,7 @@ import (
 	"lpipe/internal/engine"
 	"lpipe/internal/engine/daemon"
 	"lpipe/internal/fault"
-	"lpipe/internal/redact"
+	"lpipe/internal/foreign"
 )
 
 // engine connects to the engine that the configuration picks.
@@ -75,7 +75,7 @@ func (a *app) engineOptions(cfg *config.Config) (engine.Options, error) {
 	o := engine.Options{
 		Engine: cfg.Engine, Builder: cfg.Builder, Getenv: a.getenv,
 		Root:          a.env["LPIPE_ENGINE_ROOT"],
-		Log:           func(line string) { fmt.Fprintln(a.Err, "lpipe: "+redact.Text(line)) },
+		Log:           func(line string) { foreign.Fprintf(a.Err, "lpipe: %s\n", line) },
 		Registries:    map[string]engine.Registry{},
 		DaemonCommand: []string{self, "engine", "run"},
 	}
@@ -135,10 +135,10 @@ func (a *app) engineStatus(ctx context.Context) error {
 		return err
 	}
 	if !s.Running {
-		fmt.Fprintf(a.Out, "not running\nstate: %s\nlog:   %s\n", s.Root, s.Log)
+		foreign.Fprintf(a.Out, "not running\nstate: %s\nlog:   %s\n", s.Root, s.Log)
 		return nil
 	}
-	fmt.Fprintf(a.Out, "running, process %d\nstate: %s\nlog:   %s\n", s.Process.PID, s.Root, s.Log)
+	foreign.Fprintf(a.Out, "running, process %d\nstate: %s\nlog:   %s\n", s.Process.PID, s.Root, s.Log)
 	return nil
 }
 

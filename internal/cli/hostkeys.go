@@ -14,6 +14,7 @@ import (
 	"lpipe/internal/access"
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
+	"lpipe/internal/foreign"
 )
 
 func (a *app) hostkeysCommand() *cobra.Command {
@@ -85,7 +86,7 @@ func (a *app) listHostKeys(hosts []string) error {
 		case p.Authority:
 			use = "authority "
 		}
-		fmt.Fprintf(a.Out, "%s %s%s %s %s:%d\n", strings.Join(p.Hosts, ","), use, p.Key.Type(), p.Fingerprint, shown(p.File), p.Line)
+		foreign.Fprintf(a.Out, "%s %s%s %s %s:%d\n", strings.Join(p.Hosts, ","), use, p.Key.Type(), p.Fingerprint, shown(p.File), p.Line)
 	}
 	return l.Err()
 }
@@ -118,7 +119,7 @@ func (a *app) verifyHostKeys(cmd *cobra.Command, hosts []string) error {
 			l.Add(unverified(host, err))
 			continue
 		}
-		fmt.Fprintf(a.Out, "%s %s is pinned: %s\n", probed.Host, probed.ServerVersion, probed.Pin)
+		foreign.Fprintf(a.Out, "%s %s is pinned: %s\n", probed.Host, probed.ServerVersion, probed.Pin)
 	}
 	return l.Err()
 }
@@ -158,7 +159,7 @@ func (a *app) updateHostKeys(cmd *cobra.Command, write bool) error {
 		fmt.Fprintln(a.Out, "the pins are the keys that GitHub publishes")
 		return nil
 	}
-	fmt.Fprint(a.Out, diff)
+	fmt.Fprint(a.Out, foreign.Text(diff.String()))
 	if !write {
 		return &fault.Error{
 			Kind: fault.Build, What: "the pins differ from the keys that GitHub publishes",
@@ -172,8 +173,8 @@ func (a *app) updateHostKeys(cmd *cobra.Command, write bool) error {
 		err = errors.Join(err, file.Close())
 	}
 	if err != nil {
-		return &fault.Error{Kind: fault.Usage, What: "cannot write to " + shown(name), Err: err}
+		return &fault.Error{Kind: fault.Usage, What: "cannot write to " + shown(name), Err: err, Fix: "make the file writable, or append the lines above to it by hand"}
 	}
-	fmt.Fprintf(a.Err, "lpipe: written to %s\n", shown(name))
+	foreign.Fprintf(a.Err, "lpipe: written to %s\n", shown(name))
 	return nil
 }

@@ -29,7 +29,7 @@ func (p *project) included(l *plan.Lambda) ([]artifact.Entry, error) {
 	for _, glob := range l.Build.Include {
 		matcher, err := patternmatcher.New([]string{glob})
 		if err != nil {
-			mistakes.Addf(fmt.Sprintf("%s: the include %q is no pattern", at, glob), err.Error(), "")
+			mistakes.Addf(fmt.Sprintf("%s: the include %q is no pattern", at, glob), err.Error(), "write it as in .dockerignore: * within a folder, ** for folders, \\ before a character that is meant as it is")
 			continue
 		}
 		found := false
@@ -67,7 +67,7 @@ func (p *project) included(l *plan.Lambda) ([]artifact.Entry, error) {
 		})
 		mistakes.Add(err)
 		if !found && err == nil {
-			mistakes.Addf(fmt.Sprintf("%s: the include %q matches no file", at, glob), "it is relative to "+l.Package.Dir, "")
+			mistakes.Addf(fmt.Sprintf("%s: the include %q matches no file", at, glob), "it is relative to "+l.Package.Dir, "correct it, or take it out")
 		}
 	}
 	mistakes.Add(artifact.CheckUnpacked(size))

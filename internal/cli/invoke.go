@@ -97,6 +97,7 @@ func (a *app) program(p *project, l *plan.Lambda) (program emulator.Program, cle
 		return program, nil, &fault.Error{
 			Kind: fault.Usage, What: l.Label() + " cannot run on this machine",
 			Why: fmt.Sprintf("it is built for Linux on %s, and this is %s on %s", l.Arch, runtime.GOOS, runtime.GOARCH),
+			Fix: "build it for this machine first: lpipe build --arch ARCH; or run it on such a machine",
 		}
 	}
 	zipped, err := a.vouched(p, l)
@@ -179,7 +180,7 @@ func (a *app) invoke(ctx context.Context, program emulator.Program, payload []by
 	result := results[0]
 	fmt.Fprintf(a.Out, "%s\n", bytes.TrimRight(result.Payload, "\n"))
 	if result.FunctionError != "" {
-		return &fault.Error{Kind: fault.Build, What: program.Name + " failed", Why: result.ErrorType}
+		return &fault.Error{Kind: fault.Build, What: program.Name + " failed", Why: result.ErrorType, Fix: "the answer and the output above say why; correct the lambda or the event, and run lpipe build before the next lpipe invoke"}
 	}
 	return nil
 }

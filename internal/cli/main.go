@@ -62,7 +62,7 @@ func Main(args []string, s Streams, environ []string) int {
 		return 0
 	}
 	if ctx.Err() != nil && !errors.As(err, new(*fault.Error)) {
-		err = &fault.Error{Kind: fault.Cancelled, What: "cancelled", Err: err}
+		err = &fault.Error{Kind: fault.Cancelled, What: "cancelled", Err: err, Fix: "run the command again"}
 	}
 	fault.Print(s.Err, err)
 	return fault.Worst(err).ExitCode()
@@ -95,6 +95,7 @@ func (a *app) root() *cobra.Command {
 		a.versionCommand(),
 		a.superviseCommand(),
 	)
+	explainArgs(root)
 	for _, cmd := range root.Commands() {
 		if cmd.Long == "" {
 			cmd.Long = cmd.Short
@@ -153,6 +154,22 @@ func (a *app) unknownVerb(cmd *cobra.Command, args []string) error {
 		f.Fix = "did you mean \"lpipe " + near + "\"?"
 	}
 	return f
+}
+
+// explainArgs makes faults of what cmd and its verbs say about arguments.
+func explainArgs(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			err := check(cmd, args)
+			if err == nil || errors.As(err, new(*fault.Error)) {
+				return err
+			}
+			return &fault.Error{Kind: fault.Usage, What: err.Error(), Fix: "write it as: " + cmd.UseLine()}
+		}
+	}
+	for _, verb := range cmd.Commands() {
+		explainArgs(verb)
+	}
 }
 
 func flagError(cmd *cobra.Command, err error) error {

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unicode"
 
 	"github.com/spf13/pflag"
 
@@ -18,6 +17,7 @@ import (
 	"lpipe/internal/config"
 	"lpipe/internal/disk"
 	"lpipe/internal/fault"
+	"lpipe/internal/foreign"
 	"lpipe/internal/ownership"
 	"lpipe/internal/plan"
 )
@@ -213,10 +213,11 @@ func (o *opening) projects(dirs []string, wants []plan.Want, standing bool) ([]*
 	return projects, l.Err()
 }
 
-// oneLine refuses folders whose path breaks a line. Paths go to standard output one a line, and to files that CI systems
-// read by the line: such a folder would say there what it likes.
+// oneLine refuses folders whose path breaks a line, or would be taken for something else from one of its folders on. Paths
+// go to standard output one a line, and to files that CI systems read by the line: such a folder would say there what it
+// likes.
 func oneLine(ws *cargo.Workspace) error {
-	breaks := func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) }
+	deceives := func(name string) bool { return foreign.Line(name) != name }
 	var l fault.List
 	dirs := []string{ws.Root}
 	for _, p := range ws.Packages {
@@ -224,8 +225,8 @@ func oneLine(ws *cargo.Workspace) error {
 	}
 	slices.Sort(dirs)
 	for _, dir := range slices.Compact(dirs) {
-		if dir = path.Join("/", ws.Base, dir); strings.ContainsFunc(dir, breaks) {
-			l.Addf(fmt.Sprintf("the folder %q cannot be built in", dir), "its path holds a control character or a line break, and lpipe prints paths one a line", "rename it")
+		if dir = path.Join("/", ws.Base, dir); slices.ContainsFunc(strings.Split(dir, "/"), deceives) {
+			l.Addf(fmt.Sprintf("the folder %q cannot be built in", dir), "its path holds a control character, a line break or a command to a CI system, and lpipe prints paths one a line", "rename it")
 		}
 	}
 	return l.Err()

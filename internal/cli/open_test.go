@@ -259,3 +259,22 @@ func TestSharedKeysTellProjectsApart(t *testing.T) {
 		t.Error(a.sharedKey(one), b.sharedKey(one), a.sharedKey(two))
 	}
 }
+
+// Paths of zips are lines for programs, and nothing else: a folder whose name would make more of one is refused.
+func TestFoldersThatReadAsSomethingElseAreRefused(t *testing.T) {
+	const manifest = "[package]\nname = \"a\"\nversion = \"1.0.0\"\n"
+	for name, refused := range map[string]bool{
+		"a b": false, "größe": false, "x\nzip=evil": true, "x\r": true, "x\x1b[2J": true, "::add-mask::x": true, "lpipe: error": true,
+		"##vso[task.setvariable variable=x]y": true, "x\u202ey": true, "--- x": true,
+	} {
+		files := fstest.MapFS{
+			path.Join(name, "Cargo.toml"):  {Data: []byte(manifest)},
+			path.Join(name, "Cargo.lock"):  {Data: []byte("version = 4\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n")},
+			path.Join(name, "src/main.rs"): {},
+		}
+		_, err := (&app{}).openOn(disk.Disk{FS: files}, path.Join("/", name), nil, false, nil)
+		if refused != (err != nil) || refused && (fault.Worst(err) != fault.Usage || !strings.Contains(err.Error(), "cannot be built in")) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}

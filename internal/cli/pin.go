@@ -19,6 +19,7 @@ import (
 	"lpipe/internal/config"
 	"lpipe/internal/disk"
 	"lpipe/internal/fault"
+	"lpipe/internal/foreign"
 	"lpipe/internal/plan"
 	"lpipe/internal/solve"
 )
@@ -71,7 +72,7 @@ func (r *run) pin(ctx context.Context) error {
 			return err
 		}
 		if pinned != "" {
-			fmt.Fprintf(r.Err, "lpipe: %s is pinned already; take the digest out of lpipe.toml to pin another\n", base)
+			foreign.Fprintf(r.Err, "lpipe: %s is pinned already; take the digest out of lpipe.toml to pin another\n", base)
 			continue
 		}
 		d, err := solve.Resolve(ctx, eng.Client(), full, []session.Attachable{r.logins().Session()})
@@ -82,7 +83,7 @@ func (r *run) pin(ctx context.Context) error {
 		if err := writeBase(name, at, base, full+"@"+d.String()); err != nil {
 			return err
 		}
-		fmt.Fprintln(r.Out, full+"@"+d.String())
+		foreign.Fprintf(r.Out, "%s@%s\n", full, d)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 
 	"lpipe/internal/config"
 	"lpipe/internal/dockerfile"
+	"lpipe/internal/foreign"
 	"lpipe/internal/git"
 	"lpipe/internal/plan"
 	"lpipe/internal/since"
@@ -74,10 +74,10 @@ func (a *app) listPlan(projects []*project, why map[*plan.Lambda][]string, asJSO
 		list.Lambdas = append(list.Lambdas, one)
 	}
 	if asJSON {
-		return json.NewEncoder(a.Out).Encode(list)
+		return foreign.WriteJSON(a.Out, list, "")
 	}
 	for _, l := range list.Lambdas {
-		fmt.Fprintf(a.Out, "%s  %s  %s\n", l.Name, l.Target, strings.Join(l.Changed, ", "))
+		foreign.Fprintf(a.Out, "%s  %s  %s\n", l.Name, l.Target, strings.Join(l.Changed, ", "))
 	}
 	return nil
 }

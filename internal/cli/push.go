@@ -12,9 +12,9 @@ import (
 	"lpipe/internal/artifact"
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
+	"lpipe/internal/foreign"
 	"lpipe/internal/plan"
 	"lpipe/internal/publish"
-	"lpipe/internal/redact"
 	"lpipe/internal/report"
 )
 
@@ -147,7 +147,7 @@ func fillImage(template string, l *plan.Lambda, at checkout) (string, error) {
 	}
 	named, err := reference.ParseNormalizedNamed(filled)
 	if err != nil {
-		return "", &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("the image %q cannot be named", filled), Err: err}
+		return "", &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("the image %q cannot be named", filled), Err: err, Fix: "write it as REGISTRY/NAME:TAG, in lower case"}
 	}
 	return reference.TagNameOnly(named).String(), nil
 }
@@ -183,7 +183,7 @@ func (r *run) pushImage(ctx context.Context, p *project, l *plan.Lambda, out *re
 	for host, registry := range r.cfg.Registry {
 		registries[host] = publish.Registry{CA: registry.CA, HTTP: registry.HTTP}
 	}
-	pusher := &publish.Pusher{Logins: r.logins(), Registries: registries, Log: func(line string) { fmt.Fprintln(r.Err, "lpipe: "+redact.Text(line)) }}
+	pusher := &publish.Pusher{Logins: r.logins(), Registries: registries, Log: func(line string) { foreign.Fprintf(r.Err, "lpipe: %s\n", line) }}
 	if err := pusher.Push(ctx, image, names); err != nil {
 		out.Image.Error = err.Error()
 		return err

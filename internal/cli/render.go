@@ -9,6 +9,7 @@ import (
 
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
+	"lpipe/internal/foreign"
 	"lpipe/internal/solve"
 )
 
@@ -62,15 +63,15 @@ that one, and where it was built before, it builds with the registry down.`,
 
 func (a *app) listContexts(jobs []*solve.Job) error {
 	for _, j := range jobs {
-		fmt.Fprintf(a.Out, "lambda %s\n  target %s\n  build-arg %s=%s\n  build-arg %s=%s\n",
+		foreign.Fprintf(a.Out, "lambda %s\n  target %s\n  build-arg %s=%s\n  build-arg %s=%s\n",
 			j.Label, j.Stage, dockerfile.ArgKind, j.Kind, dockerfile.ArgBin, j.Bin)
 		if j.Base != nil {
-			fmt.Fprintf(a.Out, "  context %s=oci-layout://%s@%s\n", dockerfile.BaseContext, j.Base.Dir, j.Base.Digest)
+			foreign.Fprintf(a.Out, "  context %s=oci-layout://%s@%s\n", dockerfile.BaseContext, j.Base.Dir, j.Base.Digest)
 		}
 		for _, name := range slices.Sorted(maps.Keys(j.Contexts)) {
-			fmt.Fprintf(a.Out, "  context %s\n", name)
+			foreign.Fprintf(a.Out, "  context %s\n", name)
 			for _, p := range j.Contexts[name].Paths() {
-				fmt.Fprintf(a.Out, "    %s\n", p)
+				foreign.Fprintf(a.Out, "    %s\n", p)
 			}
 		}
 	}

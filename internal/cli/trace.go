@@ -21,7 +21,7 @@ func traceFlag(f *pflag.FlagSet) func(a *app) (finish func() error, err error) {
 		}
 		file, err := os.Create(*name)
 		if err != nil {
-			return nil, &fault.Error{Kind: fault.Usage, What: "the file of --trace cannot be written", Err: err}
+			return nil, &fault.Error{Kind: fault.Usage, What: "the file of --trace cannot be written", Err: err, Fix: "name a file in a folder that is there and can be written to"}
 		}
 		a.trace = &trace.Recorder{}
 		return func() error { return errors.Join(a.trace.Write(file), file.Close()) }, nil

@@ -28,7 +28,7 @@ func isName(v, inner string) bool {
 
 func checkName(_, v string) (why, fix string) {
 	if !isName(v, ".-") {
-		return "a name has letters, digits, _, - and . only, and does not start with - or .", ""
+		return "a name has letters, digits, _, - and . only, and does not start with - or .", "write such a name"
 	}
 	return "", ""
 }
@@ -42,7 +42,7 @@ func checkProfile(_, v string) (why, fix string) {
 
 func checkPattern(_, v string) (why, fix string) {
 	if _, err := path.Match(v, ""); err != nil {
-		return "the pattern has an unclosed bracket or ends in a backslash", ""
+		return "the pattern has an unclosed bracket or ends in a backslash", "close it, or take the backslash out"
 	}
 	return checkName("", strings.NewReplacer("*", "x", "?", "x", "[", "", "]", "", "^", "").Replace(v))
 }
@@ -79,9 +79,9 @@ func checkPlain(_, v string) (why, fix string) {
 	case v == "":
 		return "it is empty", "leave it out"
 	case !utf8.ValidString(v):
-		return "it is not UTF-8", ""
+		return "it is not UTF-8", "write it in UTF-8"
 	case strings.ContainsFunc(v, unicode.IsControl):
-		return "it holds a line break or another control character", ""
+		return "it holds a line break or another control character", "take it out"
 	default:
 		return "", ""
 	}
@@ -114,7 +114,7 @@ func checkGlob(_, v string) (why, fix string) {
 		return why, fix
 	}
 	if _, err := path.Match(v, ""); err != nil {
-		return "the pattern has an unclosed bracket", ""
+		return "the pattern has an unclosed bracket", `close it, or write \[ for the character`
 	}
 	return "", ""
 }
@@ -125,6 +125,7 @@ func choose(v string, choices []string) (why, fix string) {
 	for i, c := range choices {
 		quoted[i] = fmt.Sprintf("%q", c)
 	}
+	fix = "write one of them"
 	if near := fault.Nearest(v, choices); near != "" {
 		fix = fmt.Sprintf("write %q", near)
 	}
@@ -132,10 +133,10 @@ func choose(v string, choices []string) (why, fix string) {
 	return "there are " + strings.Join(quoted[:last], ", ") + " and " + quoted[last], fix
 }
 
-// meant asks for a nearest name, which may be "".
+// meant asks for a nearest name of those that were listed, which may be "".
 func meant(name string) string {
 	if name == "" {
-		return ""
+		return "write one of them"
 	}
 	return "did you mean " + name + "?"
 }

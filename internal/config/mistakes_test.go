@@ -105,8 +105,10 @@ lpipe: why:   Lambda has another name for it
 lpipe: fix:   write "x86_64"
 lpipe: error: LPIPE_LINK: build.link cannot be "x"
 lpipe: why:   there are "static" and "dynamic"
+lpipe: fix:   write one of them
 lpipe: error: LPIPE_TEST: build.test cannot be "maybe"
-lpipe: why:   it takes true or false`,
+lpipe: why:   it takes true or false
+lpipe: fix:   write true or false`,
 		},
 		{
 			name: "a file that is not there",
@@ -136,8 +138,10 @@ lpipe: fix:   make it a regular file that the user who runs lpipe can read, or n
 			want: `
 lpipe: error: --profile: build.profile cannot be "a b"
 lpipe: why:   a name has letters, digits, _, - and . only, and does not start with - or .
+lpipe: fix:   write such a name
 lpipe: error: --runtime is given 2 times
 lpipe: why:   build.runtime takes one value
+lpipe: fix:   give it once
 lpipe: error: --env "A" has no value
 lpipe: fix:   write NAME=VALUE
 lpipe: error: --env: build.env.MY_PASSWORD is refused
@@ -145,9 +149,11 @@ lpipe: why:   the name looks like that of a secret, and what a build sees stays 
 lpipe: fix:   ` + secretFix + `
 lpipe: error: --env: no key can be called build.env.B-C
 lpipe: why:   a variable has letters, digits and _ only, and does not start with a digit
+lpipe: fix:   rename it
 lpipe: error: --arch: build.arch is empty
 lpipe: fix:   leave it out
-lpipe: error: --zebra sets unknown key zebra`,
+lpipe: error: --zebra sets unknown key zebra
+lpipe: fix:   docs/config.md lists the keys`,
 		},
 		{
 			name:  "a flag against the file",
@@ -222,7 +228,7 @@ func TestFilesThatMayNotBeRead(t *testing.T) {
 func TestFilesThatAreNotText(t *testing.T) {
 	for _, c := range []struct{ name, data, want string }{
 		{"too large", strings.Repeat("#", maxFile+1), "lpipe: error: reading lpipe.toml\nlpipe: why:   it is larger than 1048576 bytes\nlpipe: fix:   make it a regular file that the user who runs lpipe can read, or name another with --config\n"},
-		{"binary", "a = '\x00'", "lpipe: error: lpipe.toml:1:6: not valid TOML\nlpipe: why:   literal strings cannot have control characters\n              a = '?'\n"},
+		{"binary", "a = '\x00'", "lpipe: error: lpipe.toml:1:6: not valid TOML\nlpipe: why:   literal strings cannot have control characters\n              a = '?'\nlpipe: fix:   correct it; https://toml.io has the syntax, and docs/config.md the keys\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Load(Input{FS: fstest.MapFS{"lpipe.toml": {Data: []byte(c.data)}}, Dir: "."})

@@ -74,6 +74,8 @@ func checkKeySource(_, v string) (why, fix string) {
 	}
 }
 
+const cacheForm = "write it as for docker buildx build: type=registry,ref=HOST/NAME"
+
 func checkCache(parse func(string) (cache.Entry, error)) check {
 	return func(_, v string) (why, fix string) {
 		var whys, fixes []string
@@ -87,6 +89,9 @@ func checkCache(parse func(string) (cache.Entry, error)) check {
 				}
 			}
 			whys = append(whys, why)
+		}
+		if len(fixes) == 0 && len(whys) > 0 {
+			fixes = []string{cacheForm}
 		}
 		return strings.Join(whys, "\n"), strings.Join(fixes, "\n")
 	}

@@ -25,7 +25,7 @@ var owned = map[string]string{
 
 func checkEnvName(_, name string) (why, fix string) {
 	if !envPattern.MatchString(name) {
-		return "a variable has letters, digits and _ only, and does not start with a digit", ""
+		return "a variable has letters, digits and _ only, and does not start with a digit", "rename it"
 	}
 	if fix, ok := owned[name]; ok {
 		return "lpipe sets it itself", fix
@@ -43,7 +43,7 @@ func checkEnv(name, v string) (why, fix string) {
 	case secretValue(v):
 		return "the value looks like a secret, and what a build sees stays in its layers and caches", secretFix
 	case strings.ContainsAny(v, "\x00\r\n"), !utf8.ValidString(v):
-		return "the value holds a line break or NUL, or is not UTF-8", ""
+		return "the value holds a line break or NUL, or is not UTF-8", "put it into a file of the project, which the build reads"
 	default:
 		return "", ""
 	}

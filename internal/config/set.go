@@ -24,7 +24,7 @@ func (l *loader) set(row *key, key string, full []string, items []item, v value,
 		why, fix := row.refuse(full[len(full)-1], i.text)
 		switch {
 		case why == "" && row.kind == oneOrMore && slices.Contains(v.texts, i.text):
-			why = "it is listed twice"
+			why, fix = "it is listed twice", "list it once"
 		case why == "":
 			v.texts = append(v.texts, l.join(row, i.text, dir))
 			continue
@@ -153,7 +153,7 @@ func (l *loader) settings() {
 			continue
 		}
 		if _, row := match(append(full, "*")); row == nil {
-			l.mistakes.Addf(fmt.Sprintf("%s sets unknown key %s", s.Flag, s.Key), "", "")
+			l.mistakes.Addf(fmt.Sprintf("%s sets unknown key %s", s.Flag, s.Key), "", "docs/config.md lists the keys")
 			continue
 		}
 		for _, pair := range s.Values {
@@ -181,14 +181,14 @@ func (l *loader) given(row *key, key string, texts []string, v value) {
 			last := texts[len(texts)-1]
 			var err error
 			if on, err = strconv.ParseBool(last); err != nil {
-				l.mistakes.Addf(fmt.Sprintf("%s: %s cannot be %s", v.origin, key, show(last)), "it takes true or false", "")
+				l.mistakes.Addf(fmt.Sprintf("%s: %s cannot be %s", v.origin, key, show(last)), "it takes true or false", "write true or false")
 				return
 			}
 		}
 		items = []item{{strconv.FormatBool(on), v.origin}}
 	case text:
 		if len(texts) != 1 {
-			l.mistakes.Addf(fmt.Sprintf("%s is given %d times", v.origin, len(texts)), key+" takes one value", "")
+			l.mistakes.Addf(fmt.Sprintf("%s is given %d times", v.origin, len(texts)), key+" takes one value", "give it once")
 			return
 		}
 		items = []item{{texts[0], v.origin}}

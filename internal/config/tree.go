@@ -63,7 +63,7 @@ func parse(shown string, data []byte) (*node, error) {
 }
 
 func syntaxError(shown string, data []byte, err error) error {
-	f := &fault.Error{Kind: fault.Usage, What: shown + " is not valid TOML", Err: err}
+	f := &fault.Error{Kind: fault.Usage, What: shown + " is not valid TOML", Err: err, Fix: "correct it; https://toml.io has the syntax, and docs/config.md the keys"}
 	var d *toml.DecodeError
 	if !errors.As(err, &d) {
 		return f

@@ -87,7 +87,7 @@ var found = map[unstable.Kind]string{
 }
 
 func (l *loader) mistyped(n *node, full []string, expected string) {
-	fix := ""
+	fix := "write " + expected
 	switch {
 	case expected == "true or false" && n.kind == unstable.String:
 		fix = "leave out the quotes"

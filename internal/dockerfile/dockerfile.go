@@ -236,7 +236,7 @@ var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 func check(v view) error {
 	var l fault.List
 	refuse := func(what, value, why string) {
-		l.Addf(fmt.Sprintf("%s %q cannot be used", what, value), why, "")
+		l.Addf(fmt.Sprintf("%s %q cannot be used", what, value), why, "write another one in lpipe.toml or, for what cargo names, in the manifest")
 	}
 	if !base.MatchString(v.Base()) {
 		refuse("the base image", v.Variant.Base, "it is not an image reference")

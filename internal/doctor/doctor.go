@@ -14,7 +14,7 @@ import (
 	"lpipe/internal/access"
 	"lpipe/internal/engine"
 	"lpipe/internal/fault"
-	"lpipe/internal/redact"
+	"lpipe/internal/foreign"
 )
 
 // Check is one row of the report.
@@ -78,7 +78,7 @@ func Print(w io.Writer, checks []Check) error {
 				c.Detail = "see below"
 			}
 		}
-		fmt.Fprintf(w, "%-6s  %-10s  %s\n", status, c.Name, redact.Text(c.Detail))
+		foreign.Fprintf(w, "%-6s  %-10s  %s\n", status, c.Name, c.Detail)
 		l.Add(c.Err)
 	}
 	return l.Err()

@@ -27,7 +27,7 @@ import (
 func openAddress(ctx context.Context, c Choice) (*Engine, error) {
 	u, err := url.Parse(c.Address)
 	if err != nil {
-		return nil, &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("%q is not an address", c.Address), Err: err}
+		return nil, &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("%q is not an address", c.Address), Err: err, Fix: "write one such as tcp://HOST:PORT, unix:///PATH or docker-container://NAME"}
 	}
 	var opts []client.ClientOpt
 	if u.Scheme == "tcp" && c.tls != (tlsFiles{}) {

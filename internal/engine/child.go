@@ -46,7 +46,7 @@ func startChild(command, env []string, log string) (*child, error) {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = env, "/", out, out
 	if err := startDetached(cmd); err != nil {
-		return nil, &fault.Error{Kind: fault.Engine, What: "cannot start the embedded engine", Err: err}
+		return nil, &fault.Error{Kind: fault.Engine, What: "cannot start the embedded engine", Err: err, Fix: "lpipe doctor looks at what it needs; --engine names another"}
 	}
 	c := &child{log: log, begin: info.Size(), offset: info.Size(), done: make(chan error, 1)}
 	go func() { c.done <- cmd.Wait() }()

@@ -100,7 +100,7 @@ func newEmbedded(o Options) (*embedded, error) {
 	}
 	root := stateFolder(o)
 	if err := os.MkdirAll(root, 0o700); err != nil {
-		return nil, &fault.Error{Kind: fault.Engine, What: "cannot make the embedded engine's state folder", Err: err}
+		return nil, &fault.Error{Kind: fault.Engine, What: "cannot make the embedded engine's state folder", Err: err, Fix: "set LPIPE_ENGINE_ROOT to a folder that can be written to"}
 	}
 	d := &embedded{
 		config:  daemon.Config{Root: root, Runc: runc, Idle: o.Idle, Silence: o.Silence, Registries: o.Registries},
@@ -230,7 +230,7 @@ func runtimeFolder(o Options) (string, error) {
 		folder = filepath.Join(os.TempDir(), "lpipe-"+strconv.Itoa(os.Geteuid()))
 	}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return "", &fault.Error{Kind: fault.Engine, What: "cannot make the folder of the embedded engine's socket", Err: err}
+		return "", &fault.Error{Kind: fault.Engine, What: "cannot make the folder of the embedded engine's socket", Err: err, Fix: "set XDG_RUNTIME_DIR to a folder that can be written to"}
 	}
 	info, err := os.Lstat(folder)
 	if err != nil {

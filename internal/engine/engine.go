@@ -72,7 +72,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	}
 	e, err := connect(ctx, o.withDefaults(), c)
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
-		return nil, &fault.Error{Kind: fault.Cancelled, What: "connecting to the engine was interrupted", Err: context.Cause(ctx)}
+		return nil, &fault.Error{Kind: fault.Cancelled, What: "connecting to the engine was interrupted", Err: context.Cause(ctx), Fix: "run the command again"}
 	}
 	return e, err
 }

@@ -60,7 +60,7 @@ func (t tlsFiles) check(certName, keyName string) error {
 			continue
 		}
 		if _, err := disk.ReadFile(file, disk.MaxSmall); err != nil {
-			wrong.Add(&fault.Error{Kind: fault.Usage, What: "cannot read a certificate for the engine", Err: err})
+			wrong.Add(&fault.Error{Kind: fault.Usage, What: "cannot read a certificate for the engine", Err: err, Fix: "correct its path or its permissions"})
 		}
 	}
 	return wrong.Err()

@@ -92,7 +92,7 @@ func (l *List) Add(err error) {
 	l.errs = append(l.errs, Parts(err)...)
 }
 
-// Addf appends a [Usage] error made of the three sentences; fix may be empty.
+// Addf appends a [Usage] error made of the three sentences.
 func (l *List) Addf(what, why, fix string) {
 	l.Add(&Error{Kind: Usage, What: what, Why: why, Fix: fix})
 }
@@ -146,19 +146,19 @@ func Print(w io.Writer, err error) {
 	for _, e := range Parts(err) {
 		var f *Error
 		if !errors.As(e, &f) {
-			f = &Error{What: e.Error(), Fix: unknown}
+			f = &Error{What: e.Error(), Fix: again}
 		}
 		if f.Output != "" {
 			fmt.Fprintln(w, strings.TrimRight(foreign.Text(f.Output), "\n"))
 		}
 		line(w, "error: ", f.What)
 		line(w, "why:   ", f.why())
-		line(w, "fix:   ", cmp.Or(f.Fix, unknown))
+		line(w, "fix:   ", cmp.Or(f.Fix, again))
 	}
 }
 
-// unknown is what to do about an error that nobody foresaw.
-const unknown = "run the command again; if that does not help, lpipe doctor looks at what a build needs"
+// again is what to do about an error that nobody foresaw.
+const again = "run the command again; if that does not help, lpipe doctor looks at what a build needs"
 
 func line(w io.Writer, label, text string) {
 	if text == "" {

@@ -25,10 +25,10 @@ lpipe: why:   file does not exist
 lpipe: fix:   start it
               or choose another
 lpipe: error: plain
-lpipe: fix:   ` + unknown + `
+lpipe: fix:   ` + again + `
 test a ... FAILED
 lpipe: error: tests of echo failed
-lpipe: fix:   ` + unknown + `
+lpipe: fix:   ` + again + `
 `
 	if b.String() != want {
 		t.Errorf("got:\n%s\nwant:\n%s", b.String(), want)

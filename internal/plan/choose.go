@@ -61,6 +61,7 @@ func unknown(all []*found, w Want) error {
 	if !w.Name {
 		return &fault.Error{
 			Kind: fault.Usage, What: "there is no lambda in " + w.Given, Why: "no package at or below it has a program that is a lambda",
+			Fix: "lpipe plan lists the lambdas; name one, or a folder that holds one",
 		}
 	}
 	var known, notes []string
@@ -74,7 +75,7 @@ func unknown(all []*found, w Want) error {
 	known = slices.Compact(known)
 	return &fault.Error{
 		Kind: fault.Usage, What: fmt.Sprintf("there is no lambda %q", w.Given),
-		Why: strings.Join(append([]string{"the lambdas are " + strings.Join(known, ", ")}, notes...), "\n"), Fix: suggest(w.Given, known),
+		Why: strings.Join(append([]string{"the lambdas are " + strings.Join(known, ", ")}, notes...), "\n"), Fix: suggest(w.Given, known, "name one of them"),
 	}
 }
 

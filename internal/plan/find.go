@@ -90,7 +90,7 @@ func missing(all []*found) error {
 			for _, o := range peers {
 				known = append(known, o.known...)
 			}
-			l.Addf(a.what, a.why, suggest(a.word, known))
+			l.Addf(a.what, a.why, suggest(a.word, known, "correct the name, or take it out of lpipe.toml"))
 		}
 	}
 	return l.Err()
@@ -269,11 +269,12 @@ func none(all []*found) error {
 	return &fault.Error{Kind: fault.Usage, What: "there is no lambda to build", Why: why, Fix: fix}
 }
 
-func suggest(word string, known []string) string {
+// suggest is the fix for a word that is none of those known; other is what to do when none is like it.
+func suggest(word string, known []string, other string) string {
 	if near := fault.Nearest(word, known); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
-	return ""
+	return other
 }
 
 func join[T fmt.Stringer](list []T) string {

@@ -260,9 +260,11 @@ why:   the lambdas are order-events, orders, users
 fix:   did you mean "users"?
 error: there is no lambda "zzzzzzzz"
 why:   the lambdas are order-events, orders, users
+fix:   name one of them
 `},
 		"a folder without lambdas": {fleet, []Want{folder("lib")}, `error: there is no lambda in lib
 why:   no package at or below it has a program that is a lambda
+fix:   lpipe plan lists the lambdas; name one, or a folder that holds one
 `},
 		"a package that is only a library": {
 			"-- Cargo.toml --\n[package]\nname = 'shapes'\nversion = '1.0.0'\nedition = '2021'\n-- src/lib.rs --\n", nil, `error: there is no lambda to build
@@ -341,6 +343,7 @@ fix:   did you mean "pdf"?
 `},
 		"a feature that this lambda does not have": {fleet + "-- lpipe.toml --\n[lambda.orders]\nfeatures = ['cache']\n", nil, `error: the package "orders" has no feature "cache"
 why:   lpipe.toml:2 asks for it, for the lambda "orders"
+fix:   add it to the package, or take it out of lpipe.toml
 `},
 		"flags of .cargo/config.toml that cannot be joined with those of lpipe.toml": {
 			single + "-- .cargo/config.toml --\n[build]\nrustflags = ['--cfg', 'feature=\"a b\"']\n-- lpipe.toml --\n[build]\nrustflags = ['-Cdebuginfo=1']\n",
@@ -418,6 +421,7 @@ func TestRequiredFeatures(t *testing.T) {
 		wantMistake(t, err, `error: there is no lambda "count-lambda"
 why:   the lambdas are count
        words/count-lambda is no lambda: it needs the features with-lambda, net, which are off; a table [lambda.count-lambda] in lpipe.toml turns them on
+fix:   name one of them
 `)
 	})
 	t.Run("nothing is left", func(t *testing.T) {

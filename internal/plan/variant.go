@@ -201,7 +201,7 @@ func (p *found) unite(all []*found) (features, error) {
 				}
 				l.Addf(fmt.Sprintf("the package %q has no feature %q", lambda.Package.Name, name),
 					fmt.Sprintf("%s asks for it, for the lambda %q", at, lambda.Name),
-					suggest(name, slices.Sorted(maps.Keys(lambda.Package.Features))))
+					suggest(name, slices.Sorted(maps.Keys(lambda.Package.Features)), "add it to the package, or take it out of lpipe.toml"))
 			}
 		}
 	}

@@ -24,7 +24,7 @@ func (p *Pusher) Push(ctx context.Context, image *Image, names []string) error {
 	for _, name := range names {
 		ref, err := reference.ParseNormalizedNamed(name)
 		if err != nil {
-			return &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("%q is no name for an image", name), Err: err}
+			return &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("%q is no name for an image", name), Err: err, Fix: "write it as REGISTRY/NAME:TAG, in lower case"}
 		}
 		if err := p.push(ctx, image, reference.TagNameOnly(ref).(reference.NamedTagged)); err != nil {
 			return p.explain(ctx, name, reference.Domain(ref), err)
@@ -168,9 +168,9 @@ func clean(words []byte) string {
 // explain says what the registry said.
 func (p *Pusher) explain(ctx context.Context, name, host string, err error) error {
 	if ctx.Err() != nil {
-		return &fault.Error{Kind: fault.Cancelled, What: "cancelled while pushing " + name + "; the zip is complete", Err: context.Cause(ctx)}
+		return &fault.Error{Kind: fault.Cancelled, What: "cancelled while pushing " + name + "; the zip is complete", Err: context.Cause(ctx), Fix: "push again with lpipe build: nothing is compiled twice"}
 	}
-	f := &fault.Error{Kind: fault.Publish, What: "pushing " + name + " failed; the zip is complete", Err: err, Why: err.Error()}
+	f := &fault.Error{Kind: fault.Publish, What: "pushing " + name + " failed; the zip is complete", Err: err, Why: err.Error(), Fix: "push again with lpipe build: nothing is compiled twice"}
 	var refused *refusal
 	if errors.As(err, &refused) && refused.words != "" {
 		f.Why += "\nthe registry says: " + refused.words
@@ -185,8 +185,6 @@ func (p *Pusher) explain(ctx context.Context, name, host string, err error) erro
 		f.Fix = "make the repository in the registry first: some, like Amazon ECR, want that"
 	case status == http.StatusTooManyRequests:
 		f.Fix = "push again later: the registry limits how often"
-	default:
-		f.Fix = "push again with lpipe build: nothing is compiled twice"
 	}
 	return f
 }

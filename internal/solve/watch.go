@@ -128,15 +128,16 @@ func answers(ctx context.Context, c *client.Client) bool {
 
 // stallFault is what the user sees of a stall that could not be helped.
 func stallFault(s *stalled) error {
-	f := &fault.Error{Kind: fault.Engine, Err: s}
 	if s.frozen {
-		f.What, f.Why = "the engine stopped answering", s.Error()
-		f.Fix = "look at the engine's machine and log (lpipe engine status); --stall-timeout sets how long lpipe waits"
-		return f
+		return &fault.Error{
+			Kind: fault.Engine, What: "the engine stopped answering", Err: s,
+			Fix: "look at the engine's machine and log (lpipe engine status); --stall-timeout sets how long lpipe waits",
+		}
 	}
-	f.What = "the build stands still"
-	f.Fix = "check that the engine's machine reaches the registries of the base image and the caches; --stall-timeout sets how long lpipe waits"
-	return f
+	return &fault.Error{
+		Kind: fault.Engine, What: "the build stands still", Err: s,
+		Fix: "check that the engine's machine reaches the registries of the base image and the caches; --stall-timeout sets how long lpipe waits",
+	}
 }
 
 // stallOf returns the stall for which ctx was cancelled, nil when it was not.
