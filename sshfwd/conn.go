@@ -1,6 +1,7 @@
 package sshfwd
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -8,13 +9,25 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// maxRequest bounds a request in bytes, as AGENT_MAX_LEN does in OpenSSH's ssh-agent.c.
-const maxRequest = 256 << 10
+// The bounds of what a build may ask for. A git fetch has one connection while it logs in, and sends three requests.
+const (
+	// maxConns bounds the connections that are served at a time.
+	maxConns = 64
+	// maxRequest bounds a request in bytes. A login holds an identity twice and the key of a host; the largest of these,
+	// certificates, take a few thousand.
+	maxRequest = 64 << 10
+	// maxIdle is how long a connection may wait for its next request: as long as OpenSSH's server lets a login take
+	// (LoginGraceTime).
+	maxIdle = 2 * time.Minute
+	// maxTransfer is how long a request may take to arrive once it has begun.
+	maxTransfer = 10 * time.Second
+)
 
 // The messages of the agent protocol: draft-ietf-sshm-ssh-agent section 7.1.
 const (
@@ -42,14 +55,16 @@ const (
 // conn is the state of one connection of the build.
 type conn struct {
 	agent    *Agent
-	sources  []agent.ExtendedAgent
+	open     func(do func([]agent.ExtendedAgent) error) error // see [Agent.ask]; nil if there are no sources
 	bound    *binding
-	poisoned bool // a bind was refused: nothing is granted any more
+	bind     []byte // the message that bound it
+	poisoned bool   // a bind was refused: nothing is granted any more
 }
 
 // Serve answers the requests on rw until it ends or ctx is done, with state of its own: binds of one connection
-// say nothing about another. It opens each source anew and closes it at the end; rw is closed as well. A client that
-// hangs up is no error; a policy with mistakes, an unreachable source and a broken message are.
+// say nothing about another. The sources are opened when a request that is allowed needs them, and closed when it is
+// answered; rw is closed at the end. A client that hangs up is no error; a policy with mistakes, a broken message, one that
+// does not come, and more connections than a build needs are.
 //
 // It reads requests itself instead of using agent.ServeAgent of golang.org/x/crypto: that one parses what is sent
 // with requests that are refused anyway, private keys to add among them, and writes every refusal to the standard
@@ -60,26 +75,28 @@ func (a *Agent) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
 	if err := a.Policy.validate(); err != nil {
 		return err
 	}
+	defer a.serving.Add(-1)
+	if a.serving.Add(1) > maxConns {
+		a.log(Refused{ID: a.id(), Request: "a connection", Err: ErrTooMany})
+		return ErrTooMany
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	defer context.AfterFunc(ctx, func() { rw.Close() })()
 	c := &conn{agent: a}
-	for _, src := range a.Sources {
-		source, closer, err := src.open(ctx)
-		if err != nil {
-			a.log(Refused{ID: a.id(), Request: "a connection", Err: err})
-			return err
-		}
-		defer closer.Close()
-		// Ends a signature that waits for a touch or for the user's consent.
-		defer context.AfterFunc(ctx, func() { closer.Close() })()
-		c.sources = append(c.sources, source)
-	}
+	c.open = func(do func([]agent.ExtendedAgent) error) error { return a.ask(ctx, c.bind, do) }
 	for {
-		request, err := readMessage(rw)
+		late := time.AfterFunc(maxIdle, func() { cancel(ErrSlow) })
+		request, err := readMessage(rw, func() { late.Reset(maxTransfer) })
+		late.Stop()
 		switch {
-		case errors.Is(err, io.EOF):
-			return nil
+		case errors.Is(context.Cause(ctx), ErrSlow):
+			a.log(Refused{ID: a.id(), Request: "a connection", Err: ErrSlow})
+			return ErrSlow
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case errors.Is(err, io.EOF):
+			return nil
 		case err != nil:
 			return fmt.Errorf("reading a request for the SSH agent: %w", err)
 		}
@@ -90,20 +107,65 @@ func (a *Agent) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
 	}
 }
 
-func readMessage(r io.Reader) ([]byte, error) {
+// ask opens the sources for one request, with the bind of its connection if it has one. The user's agent sees one
+// connection of a build at a time.
+func (a *Agent) ask(ctx context.Context, bind []byte, do func([]agent.ExtendedAgent) error) error {
+	a.asking.Lock()
+	defer a.asking.Unlock()
+	var sources []agent.ExtendedAgent
+	for _, src := range a.Sources {
+		source, closer, err := src.open(ctx)
+		if err != nil {
+			return err
+		}
+		defer closer.Close()
+		// Ends a signature that waits for a touch or for the user's consent.
+		defer context.AfterFunc(ctx, func() { closer.Close() })()
+		if bind != nil {
+			// Identities that are constrained to destinations (ssh-add -h) are enforced by the agent that has them. If it
+			// knows no binds it has no such identities, and if it refuses this one it refuses to sign with them.
+			source.Extension(bindExtension, bind) //nolint:errcheck // as the comment above says
+		}
+		sources = append(sources, source)
+	}
+	return do(sources)
+}
+
+// readMessage reads a request, and calls begun when its first byte is there. It keeps no more than has come, and of a
+// request that is refused whatever is in it only the type.
+func readMessage(r io.Reader, begun func()) ([]byte, error) {
 	var size [4]byte
-	if _, err := io.ReadFull(r, size[:]); err != nil {
+	if _, err := io.ReadFull(r, size[:1]); err != nil {
 		return nil, err
+	}
+	begun()
+	if _, err := io.ReadFull(r, size[1:]); err != nil {
+		return nil, fmt.Errorf("%w: it is cut off: %w", ErrMalformed, io.ErrUnexpectedEOF)
 	}
 	n := binary.BigEndian.Uint32(size[:])
 	if n == 0 || n > maxRequest {
 		return nil, fmt.Errorf("%w: it has %d bytes", ErrMalformed, n)
 	}
-	msg := make([]byte, n)
-	if _, err := io.ReadFull(r, msg); err != nil {
+	var msg bytes.Buffer
+	_, err := io.CopyN(&msg, r, 1)
+	if err == nil {
+		var to io.Writer = io.Discard
+		if kind := msg.Bytes()[0]; kind == msgList || kind == msgSign || kind == msgExtension {
+			to = &msg
+		}
+		_, err = io.CopyN(to, r, int64(n)-1)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: it is cut off", ErrMalformed)
 	}
-	return msg, nil
+	return msg.Bytes(), nil
+}
+
+func (c *conn) ask(do func([]agent.ExtendedAgent) error) error {
+	if c.open == nil {
+		return do(nil)
+	}
+	return c.open(do)
 }
 
 // answer decides on one request, which has at least its type.
@@ -151,7 +213,11 @@ func (c *conn) list(body []byte) []byte {
 	if err := (&wire{rest: body}).end(request); err != nil {
 		return c.refuse(request, err)
 	}
-	ids, err := c.identities()
+	var ids []offer
+	err := c.ask(func(sources []agent.ExtendedAgent) (err error) {
+		ids, err = c.identities(sources)
+		return err
+	})
 	if err != nil {
 		return c.refuse(request, err)
 	}
@@ -173,9 +239,9 @@ type offer struct {
 }
 
 // identities returns those that the policy allows, each once.
-func (c *conn) identities() ([]offer, error) {
+func (c *conn) identities(sources []agent.ExtendedAgent) ([]offer, error) {
 	var offers []offer
-	for i, source := range c.sources {
+	for i, source := range sources {
 		keys, err := source.List()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.agent.Sources[i], err)
@@ -216,8 +282,16 @@ func (c *conn) sign(body []byte) []byte {
 }
 
 // signWith asks the source that has the identity.
-func (c *conn) signWith(blob, data []byte, flags uint32) (*ssh.Signature, error) {
-	offers, err := c.identities()
+func (c *conn) signWith(blob, data []byte, flags uint32) (signature *ssh.Signature, err error) {
+	err = c.ask(func(sources []agent.ExtendedAgent) error {
+		signature, err = c.signOn(sources, blob, data, flags)
+		return err
+	})
+	return signature, err
+}
+
+func (c *conn) signOn(sources []agent.ExtendedAgent, blob, data []byte, flags uint32) (*ssh.Signature, error) {
+	offers, err := c.identities(sources)
 	if err != nil {
 		return nil, err
 	}
@@ -241,16 +315,16 @@ func (c *conn) extension(body []byte) []byte {
 	if w.failed || name != bindExtension {
 		return c.refuse(fmt.Sprintf("the extension %q", clip(name)), ErrExtension)
 	}
-	if err := c.bind(w.rest); err != nil {
+	if err := c.bindTo(w.rest); err != nil {
 		c.poisoned = true
-		c.bound = nil
+		c.bound, c.bind = nil, nil
 		c.refuse("to bind the connection to a host", err)
 		return []byte{msgExtensionFailure}
 	}
 	return []byte{msgSuccess}
 }
 
-func (c *conn) bind(contents []byte) error {
+func (c *conn) bindTo(contents []byte) error {
 	switch {
 	case c.poisoned:
 		return ErrPoisoned
@@ -261,12 +335,7 @@ func (c *conn) bind(contents []byte) error {
 	if err != nil {
 		return err
 	}
-	c.bound = bound
-	for _, source := range c.sources {
-		// Identities that are constrained to destinations (ssh-add -h) are enforced by the agent that has them. If it
-		// knows no binds it has no such identities, and if it refuses this one it refuses to sign with them.
-		source.Extension(bindExtension, contents) //nolint:errcheck // as the comment above says
-	}
+	c.bound, c.bind = bound, contents
 	return nil
 }
 

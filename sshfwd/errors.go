@@ -51,6 +51,8 @@ var (
 	ErrRequest     = errors.New("this agent only lists identities and signs logins")
 	ErrExtension   = errors.New("the extension is not offered")
 	ErrMalformed   = errors.New("the message is malformed")
+	ErrTooMany     = errors.New("the build has too many connections to the agent open")
+	ErrSlow        = errors.New("no complete request came in time")
 	ErrPoisoned    = errors.New("a session bind on this connection was refused")
 	ErrForwarded   = errors.New("the session bind is for a forwarded agent")
 	ErrRebind      = errors.New("the connection is bound already")

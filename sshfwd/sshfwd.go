@@ -6,6 +6,9 @@
 // repositories apart: code that runs in a step which has the agent can fetch whatever the identity may fetch
 // from a pinned host. So only steps that run no foreign code should have it.
 //
+// The sources, such as the user's agent, see one connection at a time, and only while a request that the policy allows is
+// answered. Connections and requests are bounded in number, size and time.
+//
 // An [Agent] joins sources of identities ([Socket], [KeyFile], [EnvKey], [Path]) to a policy. [Agent.Serve]
 // speaks the agent protocol on one connection, [NewProvider] offers agents to BuildKit as a session provider,
 // and each request leaves an [Event].
@@ -23,6 +26,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -41,6 +46,9 @@ type Agent struct {
 	Preflight func(context.Context) error
 	// Log, if set, receives what happens, in order for one connection; several connections may call it at once.
 	Log func(Event)
+
+	serving atomic.Int32 // connections of the build
+	asking  sync.Mutex   // held while the sources are asked
 }
 
 // Check asks whether a build can use the agent: every source can be reached, together they have identities, and

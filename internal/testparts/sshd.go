@@ -32,6 +32,8 @@ type SSHDOptions struct {
 	AuthorizedKeys []ssh.PublicKey
 	// GitRoot holds the bare repositories, as "org/repo.git". They can be fetched and nothing else.
 	GitRoot string
+	// Refusal is what the server writes to standard error, with exit status 1, in place of serving; "" serves.
+	Refusal string
 }
 
 // SSHD is an OpenSSH server.
@@ -142,7 +144,12 @@ func (s *SSHD) configure(t testing.TB, opt SSHDOptions) {
 		authorized.Write(ssh.MarshalAuthorizedKey(key))
 	}
 	write(t, s.path("authorized_keys"), authorized.String(), 0o600)
-	write(t, s.path("serve"), fmt.Sprintf(serveScript, opt.GitRoot), 0o755)
+	serve := fmt.Sprintf(serveScript, opt.GitRoot)
+	if opt.Refusal != "" {
+		write(t, s.path("refusal"), opt.Refusal, 0o600)
+		serve = fmt.Sprintf("#!/bin/sh\ncat '%s' >&2\nexit 1\n", s.path("refusal"))
+	}
+	write(t, s.path("serve"), serve, 0o755)
 	fmt.Fprintf(&config, sshdConfig, s.path("authorized_keys"), s.path("serve"))
 	write(t, s.path("config"), config.String(), 0o600)
 }
