@@ -27,11 +27,15 @@ func private(t *testing.T, keys ...keyPair) *project {
 
 func (p *project) serve(keys ...keyPair) {
 	p.t.Helper()
+	p.sshd = testparts.NewSSHD(p.t, testparts.SSHDOptions{AuthorizedKeys: keysOf(keys...), GitRoot: p.repo})
+}
+
+func keysOf(keys ...keyPair) []ssh.PublicKey {
 	var public []ssh.PublicKey
 	for _, k := range keys {
 		public = append(public, k.public)
 	}
-	p.sshd = testparts.NewSSHD(p.t, testparts.SSHDOptions{AuthorizedKeys: public, GitRoot: p.repo})
+	return public
 }
 
 // run runs the program that was built.
