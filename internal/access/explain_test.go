@@ -177,7 +177,7 @@ func FuzzExplain(f *testing.F) {
 	}
 	own := ""
 	for _, form := range forms {
-		for _, said := range []string{"", "git.example.com", "[git.example.com]:2222", "marked as revoked", "ssh://git@git.example.com:2222/org/one"} {
+		for _, said := range []string{"", "X", "ED25519", "CARGO_REGISTRIES_X_TOKEN", "SHA256:NgYPcsKoOGtx55MCjkS2/LJwzw1h2/mrOjJBHYw7DvY", "git.example.com", "[git.example.com]:2222", "marked as revoked", "ssh://git@git.example.com:2222/org/one"} {
 			own += explained(fmt.Sprintf(form, said))
 		}
 	}
