@@ -5,12 +5,7 @@
 // without owners and modes, such as Windows, have no answer, and every file counts.
 package ownership
 
-import (
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-)
+import "io/fs"
 
 // Foreign returns why another user can write the file or folder, "" if none can. The info is that of the thing itself:
 // whoever follows links checks each folder on the way.
@@ -20,26 +15,3 @@ func Foreign(info fs.FileInfo) string { return foreign(info) }
 // may belong to another user than the one who builds it, as in containers, or be open to all, as with an umask of 0:
 // who asks to build it trusts those who can write it, and they need no further file to decide what the build does.
 func ForeignTo(project, file fs.FileInfo) string { return foreignTo(project, file) }
-
-// Path returns an error if another user can write a folder or one of those it lies in, and so put another in its place.
-func Path(dir string) error {
-	real, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return err
-	}
-	if real, err = filepath.Abs(real); err != nil {
-		return err
-	}
-	for at := real; ; at = filepath.Dir(at) {
-		info, err := os.Lstat(at)
-		if err != nil {
-			return err
-		}
-		if why := Foreign(info); why != "" {
-			return fmt.Errorf("%s: %s", at, why)
-		}
-		if at == filepath.Dir(at) {
-			return nil
-		}
-	}
-}

@@ -81,7 +81,7 @@ func (k *Key) load(env map[string]string, projects []string) error {
 	if err := outside(real, projects); err != nil {
 		return err
 	}
-	if err := ownership.Path(real); err != nil {
+	if err := ownership.Path(dir); err != nil {
 		return err
 	}
 	return k.file(filepath.Join(real, "user.key"))
