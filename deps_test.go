@@ -77,7 +77,7 @@ var lpipeMap = map[string]row{
 	},
 
 	"internal/engine": {
-		imports: in("internal/config", "internal/disk", "internal/fault", "internal/engine/daemon", "github.com/containerd/platforms", "github.com/docker", "golang.org/x/sys", buildkit),
+		imports: in("internal/config", "internal/disk", "internal/fault", "internal/ownership", "internal/engine/daemon", "github.com/containerd/platforms", "github.com/docker", "golang.org/x/sys", buildkit),
 		why:     "it finds and starts a BuildKit; what is built there is not its concern",
 	},
 	"internal/engine/daemon": {
@@ -89,8 +89,9 @@ var lpipeMap = map[string]row{
 		imports: in("internal/engine", "internal/testparts", "internal/testparts/require", "github.com/tonistiigi/fsutil", buildkit),
 		why:     "one suite that every engine passes, over the client alone", testOnly: true,
 	},
-	"internal/trace":    {imports: in("internal/foreign"), why: "every package that takes time may import it, so of lpipe it imports only how text is shown"},
-	"internal/progress": {imports: in("internal/foreign", "github.com/opencontainers/go-digest", "golang.org/x/term", buildkit), why: "it draws BuildKit's status stream and decides nothing"},
+	"internal/interrupt": {why: "it is initialised before the packages that take long because it imports next to nothing"},
+	"internal/trace":     {imports: in("internal/foreign"), why: "every package that takes time may import it, so of lpipe it imports only how text is shown"},
+	"internal/progress":  {imports: in("internal/foreign", "github.com/opencontainers/go-digest", "golang.org/x/term", buildkit), why: "it draws BuildKit's status stream and decides nothing"},
 	"internal/solve": {
 		imports: in("cache", "internal/dockerfile", "internal/engine", "internal/fault", "internal/progress", "internal/trace",
 			"github.com/containerd/containerd/v2", "github.com/distribution/reference", "github.com/opencontainers", "github.com/tonistiigi/fsutil", "golang.org/x/sync", "google.golang.org/grpc/codes", buildkit),

@@ -8,15 +8,14 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os/signal"
 	"runtime/debug"
 	"strings"
-	"syscall"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/interrupt"
 	"lpipe/internal/trace"
 )
 
@@ -39,9 +38,8 @@ func (a *app) getenv(name string) string { return a.env[name] }
 // Main runs lpipe with the arguments after the program's name and returns the exit status. The first interrupt
 // cancels the run, which ends with status 130 and no partial file; the second ends the process at once.
 func Main(args []string, s Streams, environ []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := interrupt.Context(context.Background())
 	defer stop()
-	context.AfterFunc(ctx, stop)
 
 	// BuildKit's client libraries log to the process's logger; what matters of it comes back as errors.
 	logrus.SetOutput(io.Discard)
@@ -57,7 +55,10 @@ func Main(args []string, s Streams, environ []string) int {
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
-	err := root.ExecuteContext(ctx)
+	err := context.Cause(ctx) // of an interrupt that came before anything was done
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	if err == nil {
 		return 0
 	}
