@@ -185,7 +185,7 @@ func (r *run) do(ctx context.Context) error {
 		}
 	}()
 	end := r.trace.Begin("connect to the engine")
-	engines, warnings, err := r.engines(ctx, r.cfg)
+	engines, warnings, err := r.engines(ctx, r.cfg, r.stall)
 	end()
 	if err != nil {
 		return err

@@ -32,13 +32,14 @@ func (a *app) engine(ctx context.Context, cfg *config.Config) (*engine.Engine, e
 	return engine.Open(ctx, o)
 }
 
-// engines connects to all engines that the configuration names. Of several, those that cannot be reached are left out,
-// with a warning for each, as long as there is one.
-func (a *app) engines(ctx context.Context, cfg *config.Config) (all []*engine.Engine, warnings []string, err error) {
+// engines connects to all engines that the configuration names, and gives up one that does not answer for stall. Of
+// several, those that cannot be reached are left out, with a warning for each, as long as there is one.
+func (a *app) engines(ctx context.Context, cfg *config.Config, stall time.Duration) (all []*engine.Engine, warnings []string, err error) {
 	o, err := a.engineOptions(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
+	o.StallTimeout = stall
 	each := engine.Each(o)
 	opened, errs := make([]*engine.Engine, len(each)), make([]error, len(each))
 	var wait sync.WaitGroup
@@ -75,6 +76,7 @@ func (a *app) engineOptions(cfg *config.Config) (engine.Options, error) {
 	o := engine.Options{
 		Engine: cfg.Engine, Builder: cfg.Builder, Getenv: a.getenv,
 		Root:          a.env["LPIPE_ENGINE_ROOT"],
+		StallTimeout:  stallTimeout,
 		Log:           func(line string) { foreign.Fprintf(a.Err, "lpipe: %s\n", line) },
 		Registries:    map[string]engine.Registry{},
 		DaemonCommand: []string{self, "engine", "run"},
@@ -119,6 +121,9 @@ it has been idle. "status" tells whether it runs and where its log is, "stop" en
 				if cmd.Context().Err() != nil {
 					return nil //nolint:nilerr // asked to leave, be it while it started: who wants it starts it again
 				}
+				if err != nil && daemon.NoSpace(err) { // the exit status tells it where the log cannot
+					err = &fault.Error{Kind: fault.NoSpace, What: "the embedded engine cannot start", Err: err}
+				}
 				return err
 			},
 		})
@@ -139,6 +144,9 @@ func (a *app) engineStatus(ctx context.Context) error {
 		return nil
 	}
 	foreign.Fprintf(a.Out, "running, process %d\nstate: %s\nlog:   %s\n", s.Process.PID, s.Root, s.Log)
+	if s.Process.Suspended {
+		foreign.Fprintf(a.Out, "it is suspended: \"kill -CONT %d\" lets it go on\n", s.Process.PID)
+	}
 	return nil
 }
 

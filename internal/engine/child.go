@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 
 	"lpipe/internal/engine/daemon"
 	"lpipe/internal/fault"
@@ -19,11 +20,12 @@ const (
 
 // child is a daemon that this process started. It may be one that found another already serving, and left.
 type child struct {
-	log    string
-	offset int64 // where this daemon's part of the log begins, then how far it was read for notices
-	begin  int64
-	done   chan error
-	err    error // after exited returned true; nil when the daemon left on its own account
+	process *os.Process
+	log     string
+	offset  int64 // where this daemon's part of the log begins, then how far it was read for notices
+	begin   int64
+	done    chan error
+	err     error // once starting returned false; nil when the daemon left on its own account
 }
 
 // startChild runs command with env and nothing else of this process: no terminal, no open file, no working
@@ -31,35 +33,46 @@ type child struct {
 func startChild(command, env []string, log string) (*child, error) {
 	if info, err := os.Stat(log); err == nil && info.Size() > maxLog {
 		if err := os.Rename(log, log+".old"); err != nil {
-			return nil, fmt.Errorf("setting the engine's log aside: %w", err)
+			return nil, fmt.Errorf("setting its log aside: %w", err)
 		}
 	}
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("opening the engine's log: %w", err)
+		return nil, fmt.Errorf("opening its log: %w", err)
 	}
 	defer out.Close()
 	info, err := out.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("opening the engine's log: %w", err)
+		return nil, fmt.Errorf("opening its log: %w", err)
 	}
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = env, "/", out, out
 	if err := startDetached(cmd); err != nil {
 		return nil, &fault.Error{Kind: fault.Engine, What: "cannot start the embedded engine", Err: err, Fix: "lpipe doctor looks at what it needs; --engine names another"}
 	}
-	c := &child{log: log, begin: info.Size(), offset: info.Size(), done: make(chan error, 1)}
+	c := &child{process: cmd.Process, log: log, begin: info.Size(), offset: info.Size(), done: make(chan error, 1)}
 	go func() { c.done <- cmd.Wait() }()
 	return c, nil
 }
 
-func (c *child) exited() bool {
+// starting reports whether there is a daemon and it has not ended. It may serve somebody already.
+func (c *child) starting() bool {
+	if c == nil {
+		return false
+	}
 	select {
 	case c.err = <-c.done:
 		c.done <- c.err
-		return true
-	default:
 		return false
+	default:
+		return true
+	}
+}
+
+// leave asks the daemon, if there is one, to end: nobody waits for it any more.
+func (c *child) leave() {
+	if c.starting() {
+		_ = c.process.Signal(syscall.SIGTERM)
 	}
 }
 
@@ -80,6 +93,10 @@ func (c *child) fault(d *embedded) error {
 	text := c.read(c.begin)
 	if len(text) > tailLog {
 		text = text[len(text)-tailLog:]
+	}
+	if f := noRoom(d, c.err, string(text)); f != nil {
+		f.Output = string(text)
+		return f
 	}
 	return &fault.Error{
 		Kind:   fault.Engine,

@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/moby/buildkit/client"
@@ -22,8 +21,8 @@ import (
 
 const (
 	dialPoll = 2 * time.Millisecond
-	// patience is when the user is told that the engine is still starting.
-	patience = 10 * time.Second
+	// startTimeout is how long a daemon may start even where one that answers nothing is given up earlier.
+	startTimeout = time.Minute
 	// maxSocketPath is the longest path of a unix socket on Linux: unix(7), sun_path less the final zero.
 	maxSocketPath = 107
 )
@@ -38,35 +37,47 @@ var proxyVariables = []string{
 // embedded is how one configuration of the embedded engine is run.
 type embedded struct {
 	config  daemon.Config
-	file    string // the configuration, for the daemon to read
 	logFile string
 	env     []string
 	command []string
 }
 
-// openEmbedded connects to the running daemon of exactly this program and configuration, or starts one.
+// openEmbedded connects to the running daemon of exactly this program and configuration, or starts one. One that does
+// not answer is waited for: it may be suspended, or busy with the builds of others.
 func openEmbedded(ctx context.Context, o Options, c Choice) (*Engine, error) {
 	d, err := newEmbedded(o)
 	if err != nil {
 		return nil, err
 	}
+	w := &waiting{limit: o.StallTimeout, since: time.Now(), log: o.Log}
+	look := time.NewTicker(w.interval())
+	defer look.Stop()
 	var child *child
-	late := time.After(patience)
 	for {
-		e, err := d.connect(ctx, c)
+		e, err := d.connect(ctx, c, w.interval())
 		if child != nil {
 			child.notices(o.Log)
 		}
 		switch {
 		case err == nil:
 			return e, nil
-		case errors.Is(err, errSilent):
+		case errors.Is(err, daemon.ErrStranger):
+			return nil, d.stranger(err)
+		case errors.Is(ctx.Err(), context.DeadlineExceeded):
+			child.leave()
 			return nil, d.silent()
 		case ctx.Err() != nil:
 			return nil, err
+		case errors.Is(err, errSilent):
+			if w.over() && (!child.starting() || time.Since(w.since) >= startTimeout) {
+				child.leave()
+				return nil, d.silent()
+			}
+			w.notify(d, child)
+			continue
 		}
 		// Nobody listens, or a daemon is just leaving.
-		if child == nil || child.exited() {
+		if !child.starting() {
 			if child != nil && child.err != nil {
 				return nil, child.fault(d)
 			}
@@ -76,10 +87,47 @@ func openEmbedded(ctx context.Context, o Options, c Choice) (*Engine, error) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-late:
-			o.Log("the embedded engine is still starting; its log is " + d.logFile)
+		case <-look.C:
+			// The new daemon may be waiting for one of another configuration that cannot leave.
+			if p, ok := daemon.Running(d.config.Root); ok && p.Suspended && w.over() {
+				child.leave()
+				return nil, d.silent()
+			}
+			w.notify(d, child)
 		case <-time.After(dialPoll):
 		}
+	}
+}
+
+// waiting is the time in which a daemon does not answer yet.
+type waiting struct {
+	limit time.Duration // zero waits for ever
+	since time.Time
+	log   func(string)
+	said  string
+}
+
+// interval is how long one attempt may take, after which the user is told.
+func (w *waiting) interval() time.Duration {
+	if w.limit <= 0 {
+		return answerTimeout
+	}
+	return min(answerTimeout, max(w.limit/4, time.Millisecond))
+}
+
+func (w *waiting) over() bool { return w.limit > 0 && time.Since(w.since) >= w.limit }
+
+// notify tells the user what is being waited for, once.
+func (w *waiting) notify(d *embedded, child *child) {
+	text := "the embedded engine is still starting; its log is " + d.logFile
+	if p, ok := daemon.Running(d.config.Root); ok && p.Suspended {
+		text = fmt.Sprintf("waiting for the embedded engine, which is suspended; \"kill -CONT %d\" lets it go on", p.PID)
+	} else if ok && !child.starting() {
+		text = fmt.Sprintf("waiting for the embedded engine (process %d), which does not answer; its log is %s", p.PID, d.logFile)
+	}
+	if text != w.said {
+		w.said = text
+		w.log(text)
 	}
 }
 
@@ -94,17 +142,13 @@ func newEmbedded(o Options) (*embedded, error) {
 	if err := checkRegistries(o.Registries); err != nil {
 		return nil, err
 	}
-	folder, err := runtimeFolder(o)
+	root, folder, err := makeFolders(o)
 	if err != nil {
 		return nil, err
 	}
-	root := stateFolder(o)
-	if err := os.MkdirAll(root, 0o700); err != nil {
-		return nil, &fault.Error{Kind: fault.Engine, What: "cannot make the embedded engine's state folder", Err: err, Fix: "set LPIPE_ENGINE_ROOT to a folder that can be written to"}
-	}
 	d := &embedded{
 		config:  daemon.Config{Root: root, Runc: runc, Idle: o.Idle, Silence: o.Silence, Registries: o.Registries},
-		logFile: filepath.Join(root, "daemon.log"),
+		logFile: filepath.Join(root, daemon.LogName),
 		env:     []string{"PATH=" + o.Getenv("PATH") + ":" + sbin, "HOME=" + root},
 		command: o.DaemonCommand,
 	}
@@ -128,8 +172,7 @@ func newEmbedded(o Options) (*embedded, error) {
 		return nil, fmt.Errorf("naming the embedded engine: %w", err)
 	}
 	sum := sha256.Sum256(text)
-	name := filepath.Join(folder, hex.EncodeToString(sum[:8]))
-	d.file, d.config.Socket = name+".json", name+".sock"
+	d.config.Socket = filepath.Join(folder, hex.EncodeToString(sum[:8])+".sock")
 	if len(d.config.Socket) > maxSocketPath {
 		return nil, &fault.Error{
 			Kind: fault.Engine,
@@ -141,15 +184,20 @@ func newEmbedded(o Options) (*embedded, error) {
 	return d, nil
 }
 
-// connect returns an engine that has answered. It fails at once when nobody listens.
-func (d *embedded) connect(ctx context.Context, c Choice) (*Engine, error) {
-	conn, err := net.Dial("unix", d.config.Socket)
+// connect returns an engine that has answered. It fails at once when nobody listens, and after the timeout when somebody
+// listens and does not answer.
+func (d *embedded) connect(ctx context.Context, c Choice, timeout time.Duration) (*Engine, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	conn, err := daemon.Dial(d.config.Socket)
 	if err != nil {
 		return nil, err
 	}
 	// The connection stays open until the real one exists, so that an idle daemon does not leave in between.
 	defer conn.Close()
-	cl, err := client.New(ctx, "unix://"+d.config.Socket)
+	cl, err := client.New(ctx, "unix://"+d.config.Socket, client.WithContextDialer(func(context.Context, string) (net.Conn, error) {
+		return daemon.Dial(d.config.Socket)
+	}))
 	if err != nil {
 		return nil, err
 	}
@@ -163,23 +211,48 @@ func (d *embedded) connect(ctx context.Context, c Choice) (*Engine, error) {
 
 // start runs the daemon in the background. Several runs may do so at once: all daemons but one leave.
 func (d *embedded) start() (*child, error) {
-	if err := d.config.Save(d.file); err != nil {
+	file, err := d.config.Save()
+	if err != nil {
+		return nil, runtimeFault(filepath.Dir(d.config.Socket), err)
+	}
+	c, err := startChild(append(d.command[:len(d.command):len(d.command)], file), d.env, d.logFile)
+	if err != nil {
+		os.Remove(file)
+		if f := (*fault.Error)(nil); !errors.As(err, &f) {
+			err = stateFault(d.config.Root, err)
+		}
 		return nil, err
 	}
-	return startChild(append(d.command[:len(d.command):len(d.command)], d.file), d.env, d.logFile)
+	return c, nil
 }
 
+// silent is the fault of a daemon that was waited for in vain.
 func (d *embedded) silent() error {
 	e := &fault.Error{
 		Kind: fault.Engine,
 		What: "the embedded engine does not answer",
-		Why:  "it accepts connections on " + d.config.Socket + " and then says nothing",
+		Why:  "it said nothing on " + d.config.Socket,
 		Fix:  "look at " + d.logFile,
 	}
-	if p, ok := daemon.Running(d.config.Root); ok {
-		e.Fix += fmt.Sprintf("; \"kill -9 %d\" ends it, and the next run starts a new one", p.PID)
+	p, ok := daemon.Running(d.config.Root)
+	switch {
+	case ok && p.Suspended:
+		e.Why = fmt.Sprintf("process %d is suspended, as by \"kill -STOP\" or a debugger", p.PID)
+		e.Fix = fmt.Sprintf("let it go on with \"kill -CONT %d\"; if it still does not answer, \"kill -9 %d\" ends it with what it builds", p.PID, p.PID)
+	case ok:
+		e.Fix += fmt.Sprintf("; \"lpipe engine stop\" ends it when its builds are done, and \"kill -9 %d\" with what it builds", p.PID)
 	}
 	return e
+}
+
+// stranger is the fault of a socket in the user's own folder that a process of another user serves.
+func (d *embedded) stranger(err error) error {
+	return &fault.Error{
+		Kind: fault.Engine,
+		What: "the embedded engine's socket is not yours",
+		Err:  err,
+		Fix:  fmt.Sprintf("find out who made it, and remove %s", d.config.Socket),
+	}
 }
 
 func checkRegistries(registries map[string]Registry) error {
@@ -197,52 +270,4 @@ func checkRegistries(registries map[string]Registry) error {
 		}
 	}
 	return wrong.Err()
-}
-
-// stateFolder returns the folder of the cache; the daemon, which works elsewhere, needs the whole path.
-func stateFolder(o Options) string {
-	switch {
-	case o.Root != "":
-		if root, err := filepath.Abs(o.Root); err == nil {
-			return root
-		}
-		return o.Root
-	case os.Geteuid() == 0:
-		return "/var/lib/lpipe"
-	case o.Getenv("XDG_DATA_HOME") != "":
-		return filepath.Join(o.Getenv("XDG_DATA_HOME"), "lpipe")
-	default:
-		return filepath.Join(o.Getenv("HOME"), ".local/share/lpipe")
-	}
-}
-
-// runtimeFolder makes the folder of the sockets. Who can enter it can run anything as the daemon's user, so it
-// must be the user's own, also below the shared /tmp.
-func runtimeFolder(o Options) (string, error) {
-	folder := o.Runtime
-	switch {
-	case folder != "":
-	case os.Geteuid() == 0:
-		folder = "/run/lpipe"
-	case o.Getenv("XDG_RUNTIME_DIR") != "":
-		folder = filepath.Join(o.Getenv("XDG_RUNTIME_DIR"), "lpipe")
-	default:
-		folder = filepath.Join(os.TempDir(), "lpipe-"+strconv.Itoa(os.Geteuid()))
-	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return "", &fault.Error{Kind: fault.Engine, What: "cannot make the folder of the embedded engine's socket", Err: err, Fix: "set XDG_RUNTIME_DIR to a folder that can be written to"}
-	}
-	info, err := os.Lstat(folder)
-	if err != nil {
-		return "", fmt.Errorf("reading the folder of the embedded engine's socket: %w", err)
-	}
-	if !info.IsDir() || info.Mode().Perm()&0o077 != 0 || !mine(info) {
-		return "", &fault.Error{
-			Kind: fault.Engine,
-			What: "the folder of the embedded engine's socket is not safe",
-			Why:  fmt.Sprintf("%s must be a folder that only you can enter, and is %s", folder, info.Mode()),
-			Fix:  "remove it, or set XDG_RUNTIME_DIR",
-		}
-	}
-	return folder, nil
 }

@@ -5,12 +5,16 @@ package engine
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
 	"math/rand"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +23,7 @@ import (
 	"time"
 
 	"github.com/moby/buildkit/client"
+	"golang.org/x/sys/unix"
 
 	"lpipe/internal/engine/daemon"
 	"lpipe/internal/engine/enginetest"
@@ -185,6 +190,64 @@ func TestAnotherConfigurationReplacesTheDaemonAfterItsBuilds(t *testing.T) {
 	}
 }
 
+// A daemon's configuration is gone once it has been read; what killed runs left beside the sockets, and daemons that can
+// no longer be reached, goes with the next start.
+func TestTheRuntimeFolderHoldsWhatIsInUse(t *testing.T) {
+	o := embeddedOptions(t)
+	must(t, os.Mkdir(o.Runtime, 0o700))
+	var served []net.Listener
+	old := time.Now().Add(-time.Hour)
+	for name, keep := range map[string]bool{
+		"00112233aabbccdd.json":          false, // of a release that kept them
+		"00112233aabbccdd.json.12345":    false,
+		"00112233aabbccdd-67890.json":    false,
+		"00112233aabbccdd.sock":          false,
+		"44556677aabbccdd.sock":          true, // another engine's, which is served
+		"notes.json":                     true, // not of lpipe
+		"00112233aabbccdd-new.json":      true,
+		"88990011aabbccdd-13579.json":    true, // whose daemon is just starting
+		"runc/00112233aabbccdd-1.json":   true, // in a folder of runc
+		"8899001122334455aabbccdd-1.old": true,
+	} {
+		path := filepath.Join(o.Runtime, name)
+		must(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		if strings.HasSuffix(name, ".sock") {
+			l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+			must(t, err)
+			l.SetUnlinkOnClose(false)
+			if keep {
+				served = append(served, l)
+			} else {
+				l.Close()
+			}
+		} else {
+			must(t, os.WriteFile(path, []byte("{}"), 0o600))
+		}
+		if !strings.Contains(name, "13579") {
+			must(t, os.Chtimes(path, old, old))
+		}
+	}
+	e := open(t, o)
+	for _, l := range served {
+		defer l.Close()
+	}
+	p, _ := daemon.Running(o.Root)
+	var want []string
+	for _, name := range []string{"", "00112233aabbccdd-new.json", "44556677aabbccdd.sock", "88990011aabbccdd-13579.json", "8899001122334455aabbccdd-1.old", filepath.Base(p.Socket), "notes.json", "runc", "runc/00112233aabbccdd-1.json"} {
+		want = append(want, filepath.Join(o.Runtime, name))
+	}
+	slices.Sort(want)
+	if got := tree(t, o.Runtime); got != strings.Join(want, "\n") {
+		t.Errorf("the folder holds\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+	}
+	e.Close()
+	_, err := Stop(t.Context(), o)
+	must(t, err)
+	if _, err := os.Lstat(p.Socket); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket of a daemon that left: %v", err)
+	}
+}
+
 func TestAKilledDaemonLeavesNothingBehind(t *testing.T) {
 	o, root := embeddedOptions(t), enginetest.Busybox(t)
 	e := open(t, o)
@@ -202,9 +265,29 @@ func TestAKilledDaemonLeavesNothingBehind(t *testing.T) {
 	if len(processes(t, marker)) == 0 {
 		t.Error("no container outlived the daemon, so this test proves nothing")
 	}
+	// What runc knows nothing of, such as a container whose runc was killed with the daemon.
+	groups := controlGroups(t, o)
+	var lost *exec.Cmd
+	if os.Geteuid() == 0 {
+		if len(groups) == 0 {
+			t.Fatal("the container has no control group, so this test proves nothing")
+		}
+		must(t, os.MkdirAll(filepath.Join(groups[0], "buildkit/lost/below"), 0o755))
+		lost = exec.Command("sleep", "1000")
+		must(t, lost.Start())
+		must(t, os.WriteFile(filepath.Join(groups[0], "buildkit/lost/below/cgroup.procs"), []byte(fmt.Sprint(lost.Process.Pid)), 0o644))
+	}
 
 	again := open(t, o)
 	eventually(t, "the container is gone", func() bool { return len(processes(t, marker)) == 0 })
+	if left := controlGroups(t, o); len(left) > 0 {
+		t.Errorf("control groups are left: %v", left)
+	}
+	if lost != nil {
+		if err := lost.Wait(); lost.ProcessState.ExitCode() != -1 {
+			t.Errorf("a process in a group of the daemon ended with %v", err)
+		}
+	}
 	if _, err := os.Stat(ingest); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the half-written blob: %v", err)
 	}
@@ -219,6 +302,26 @@ func TestAKilledDaemonLeavesNothingBehind(t *testing.T) {
 	}
 	_, err = enginetest.Solve(t.Context(), again.Client(), root, enginetest.Step("echo fine > /tmp/out").Root(), "tmp/out", client.SolveOpt{})
 	must(t, err)
+	again.Close()
+	_, err = Stop(t.Context(), o)
+	must(t, err)
+	if left := controlGroups(t, o); len(left) > 0 {
+		t.Errorf("a daemon that left in order left the control groups %v", left)
+	}
+}
+
+// controlGroups are the folders of the control group of o's containers, in all hierarchies.
+func controlGroups(t *testing.T, o Options) (found []string) {
+	t.Helper()
+	root, err := filepath.EvalSymlinks(o.Root)
+	must(t, err)
+	name := fmt.Sprintf("lpipe-%x", sha256.Sum256([]byte(root)))[:len("lpipe-")+16]
+	for _, pattern := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/*/"} {
+		more, err := filepath.Glob(pattern + name)
+		must(t, err)
+		found = append(found, more...)
+	}
+	return found
 }
 
 func TestADamagedDatabaseIsMovedAside(t *testing.T) {
@@ -320,18 +423,73 @@ func TestADaemonThatDoesNotStartShowsItsLog(t *testing.T) {
 	}
 }
 
-func TestAFrozenDaemonIsReported(t *testing.T) {
+// A build of another client finds the engine suspended: it waits, says for what, and builds once the engine goes on.
+func TestASuspendedDaemonIsWaitedFor(t *testing.T) {
+	o, root := embeddedOptions(t), enginetest.Busybox(t)
+	open(t, o).Close()
+	p, _ := daemon.Running(o.Root)
+	must(t, syscall.Kill(p.PID, syscall.SIGSTOP))
+	defer syscall.Kill(p.PID, syscall.SIGCONT)
+	eventually(t, "the engine is suspended", func() bool {
+		s, err := Status(t.Context(), o)
+		return err == nil && s.Process.Suspended
+	})
+	o.StallTimeout = 2 * time.Minute
+	told := make(chan string, 10)
+	o.Log = func(n string) { told <- n }
+	type opened struct {
+		engine *Engine
+		err    error
+	}
+	done := make(chan opened)
+	go func() {
+		e, err := Open(t.Context(), o)
+		done <- opened{e, err}
+	}()
+	if notice := <-told; !strings.Contains(notice, fmt.Sprintf("kill -CONT %d", p.PID)) || strings.Contains(notice, "kill -9") {
+		t.Errorf("notice %q", notice)
+	}
+	must(t, syscall.Kill(p.PID, syscall.SIGCONT))
+	got := <-done
+	must(t, got.err)
+	defer got.engine.Close()
+	_, err := enginetest.Solve(t.Context(), got.engine.Client(), root, enginetest.Step("echo fine > /tmp/out").Root(), "tmp/out", client.SolveOpt{})
+	must(t, err)
+	if now, _ := daemon.Running(o.Root); now.PID != p.PID {
+		t.Errorf("process %d was replaced by %d", p.PID, now.PID)
+	}
+}
+
+func TestASuspendedDaemonIsGivenUp(t *testing.T) {
 	o := embeddedOptions(t)
 	open(t, o).Close()
 	p, _ := daemon.Running(o.Root)
 	must(t, syscall.Kill(p.PID, syscall.SIGSTOP))
 	defer syscall.Kill(p.PID, syscall.SIGCONT)
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	other := o // which would have the engine replaced
+	other.Registries = map[string]Registry{"registry.example.com": {HTTP: true}}
+	wait := fmt.Sprintf("kill -CONT %d", p.PID)
+	for name, o := range map[string]Options{"the same": o, "another configuration": other} {
+		o.StallTimeout = 400 * time.Millisecond
+		_, err := Open(t.Context(), o)
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Kind != fault.Engine || !strings.Contains(f.Why, "suspended") ||
+			!strings.Contains(f.Fix, wait) || strings.Index(f.Fix, "kill -9") < strings.Index(f.Fix, wait) {
+			t.Errorf("%s: error %#v", name, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		o.StallTimeout = 0 // for ever
+		o.Log = func(string) { t.Errorf("%s: the user waited", name) }
+		cancel()
+		if _, err := Open(ctx, o); fault.Worst(err) != fault.Cancelled {
+			t.Errorf("%s: error %v after an interrupt", name, err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	_, err := Open(ctx, o)
 	var f *fault.Error
-	if !errors.As(err, &f) || f.Kind != fault.Engine || !strings.Contains(f.Fix, fmt.Sprintf("kill -9 %d", p.PID)) {
-		t.Errorf("error %#v", err)
+	if _, err := Stop(ctx, o); !errors.As(err, &f) || !strings.Contains(f.Fix, wait) {
+		t.Errorf("stop: %#v", err)
 	}
 }
 
@@ -353,6 +511,176 @@ func TestASharedRuntimeFolderIsRefused(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "only you can enter") {
 		t.Errorf("error %v", err)
 	}
+}
+
+// Nobody but the user may have written what the engine starts from, or could put something else in its place.
+func TestFoldersOfOthersAreRefused(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("root alone can give files away")
+	}
+	const stranger = 12345
+	give := func(t *testing.T, path string) { must(t, os.Lchown(path, stranger, -1)) }
+	folder := func(t *testing.T, path string, mode os.FileMode) {
+		must(t, os.Mkdir(path, 0o700))
+		must(t, os.Chmod(path, mode))
+	}
+	for name, test := range map[string]struct {
+		set  func(t *testing.T, dir string) (root, runtime string)
+		want string
+	}{
+		"a state folder of another user": {func(t *testing.T, dir string) (string, string) {
+			folder(t, dir+"/r", 0o700)
+			give(t, dir+"/r")
+			return "r", "run"
+		}, "/r: it belongs to user 12345"},
+		"a state folder of another user that all may write": {func(t *testing.T, dir string) (string, string) {
+			folder(t, dir+"/r", 0o777)
+			give(t, dir+"/r")
+			return "r", "run"
+		}, "/r: it belongs to user 12345"},
+		"a state folder that all may write": {func(t *testing.T, dir string) (string, string) {
+			folder(t, dir+"/r", 0o777)
+			return "r", "run"
+		}, "/r: every user may write it"},
+		"a state folder that its group may write": {func(t *testing.T, dir string) (string, string) {
+			folder(t, dir+"/r", 0o770)
+			return "r", "run"
+		}, "its group may write it"},
+		"in a folder of another user": {func(t *testing.T, dir string) (string, string) {
+			folder(t, dir+"/theirs", 0o755)
+			give(t, dir+"/theirs")
+			return "theirs/r", "run"
+		}, "/theirs: it belongs to user 12345"},
+		"in a folder that all may write": {func(t *testing.T, dir string) (string, string) {
+			folder(t, dir+"/open", 0o777)
+			folder(t, dir+"/open/r", 0o700)
+			return "open/r", "run"
+		}, "/open: every user may write it"},
+		"a link of another user": {func(t *testing.T, dir string) (string, string) {
+			folder(t, dir+"/sticky", 0o777|os.ModeSticky)
+			folder(t, dir+"/r", 0o700)
+			must(t, os.Symlink("../r", dir+"/sticky/link"))
+			give(t, dir+"/sticky/link")
+			return "sticky/link", "run"
+		}, "/sticky/link: it belongs to user 12345"},
+		"a link through a folder that all may write": {func(t *testing.T, dir string) (string, string) {
+			folder(t, dir+"/open", 0o777)
+			folder(t, dir+"/open/r", 0o700)
+			must(t, os.Symlink("open/r", dir+"/link"))
+			return "link", "run"
+		}, "/open: every user may write it"},
+		"the owner's note of another user": {func(t *testing.T, dir string) (string, string) {
+			folder(t, dir+"/r", 0o700)
+			must(t, os.WriteFile(dir+"/r/daemon.json", []byte("{}"), 0o644))
+			give(t, dir+"/r/daemon.json")
+			return "r", "run"
+		}, "/r/daemon.json: it belongs to user 12345"},
+		"a lock that all may write": {func(t *testing.T, dir string) (string, string) {
+			folder(t, dir+"/r", 0o700)
+			must(t, os.WriteFile(dir+"/r/buildkitd.lock", nil, 0o600))
+			must(t, os.Chmod(dir+"/r/buildkitd.lock", 0o666))
+			return "r", "run"
+		}, "/r/buildkitd.lock: every user may write it"},
+		"a socket folder in a folder that all may write": {func(t *testing.T, dir string) (string, string) {
+			folder(t, dir+"/open", 0o777)
+			return "r", "open/run"
+		}, "/open: every user may write it"},
+		"a socket folder that another user made in a sticky one": {func(t *testing.T, dir string) (string, string) {
+			folder(t, dir+"/sticky", 0o777|os.ModeSticky)
+			folder(t, dir+"/sticky/run", 0o700)
+			give(t, dir+"/sticky/run")
+			return "r", "sticky/run"
+		}, "/sticky/run: it belongs to user 12345"},
+		"a link to the socket folder that another user made": {func(t *testing.T, dir string) (string, string) {
+			folder(t, dir+"/sticky", 0o777|os.ModeSticky)
+			folder(t, dir+"/mine", 0o700)
+			must(t, os.Symlink("../mine", dir+"/sticky/run"))
+			give(t, dir+"/sticky/run")
+			return "r", "sticky/run"
+		}, "/sticky/run: it belongs to user 12345"},
+		"a socket folder that is a link": {func(t *testing.T, dir string) (string, string) {
+			folder(t, dir+"/mine", 0o700)
+			must(t, os.Symlink("mine", dir+"/run"))
+			return "r", "run"
+		}, "/run is L"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			root, runtime := test.set(t, dir)
+			before := tree(t, dir)
+			o := Options{
+				Engine: "embedded", Getenv: os.Getenv, Root: filepath.Join(dir, root), Runtime: filepath.Join(dir, runtime),
+				DaemonCommand: []string{"/bin/sh", "-c", "touch " + dir + "/started"},
+			}
+			_, err := Open(t.Context(), o)
+			var f *fault.Error
+			if !errors.As(err, &f) || f.Kind != fault.Engine || !strings.Contains(err.Error(), test.want) || f.Fix == "" {
+				t.Errorf("error %#v, want one with %q", err, test.want)
+			}
+			if after := tree(t, dir); after != before {
+				t.Errorf("there is now\n%s\nand was\n%s", after, before)
+			}
+			if strings.Contains(f.What, "socket") {
+				return // of which the other verbs know nothing
+			}
+			if _, err := Status(t.Context(), o); err == nil {
+				t.Error("the status of a stranger's engine is told")
+			}
+			if _, err := Stop(t.Context(), o); err == nil {
+				t.Error("a stranger's engine is stopped")
+			}
+		})
+	}
+}
+
+// Whoever serves the socket is sent sources and secrets, so it is the user or nobody.
+func TestASocketOfAnotherUserIsRefused(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("root alone can become another user")
+	}
+	o := embeddedOptions(t)
+	d, err := newEmbedded(o)
+	must(t, err)
+	listening := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread, which alone is another user, ends with the goroutine
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err == nil {
+			err = unix.Bind(fd, &unix.SockaddrUnix{Name: d.config.Socket})
+		}
+		if err == nil {
+			if _, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, ^uintptr(0), 12345, ^uintptr(0)); errno != 0 {
+				err = errno
+			}
+		}
+		if err == nil {
+			err = unix.Listen(fd, 10)
+		}
+		listening <- err
+		<-t.Context().Done()
+		unix.Close(fd)
+	}()
+	must(t, <-listening)
+	_, err = Open(t.Context(), o)
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Kind != fault.Engine || !errors.Is(err, daemon.ErrStranger) || !strings.Contains(f.Fix, d.config.Socket) {
+		t.Errorf("error %#v", err)
+	}
+	must(t, os.WriteFile(filepath.Join(o.Root, "daemon.json"), []byte(`{"Socket": "`+d.config.Socket+`"}`), 0o600))
+	if was, err := Stop(t.Context(), o); was || err != nil {
+		t.Errorf("a stranger's process was stopped: %v, %v", was, err)
+	}
+}
+
+// tree lists the files in a folder.
+func tree(t *testing.T, dir string) string {
+	t.Helper()
+	var all []string
+	must(t, filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		all = append(all, path)
+		return err
+	}))
+	return strings.Join(all, "\n")
 }
 
 func TestMissingRegistryCertificatesAreReportedTogether(t *testing.T) {

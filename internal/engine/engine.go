@@ -38,11 +38,12 @@ type Options struct {
 
 	// The rest is for the embedded engine alone.
 
-	Registries map[string]Registry // by host; paths are absolute
-	Root       string              // state folder; default /var/lib/lpipe for root, else below XDG_DATA_HOME
-	Runtime    string              // folder of the socket; default /run/lpipe for root, else below XDG_RUNTIME_DIR
-	Idle       time.Duration       // when the engine leaves; default [daemon.DefaultIdle]
-	Silence    time.Duration       // when a registry is given up; default [daemon.DefaultSilence]
+	Registries   map[string]Registry // by host; paths are absolute
+	Root         string              // state folder; default /var/lib/lpipe for root, else below XDG_DATA_HOME
+	Runtime      string              // folder of the socket; default /run/lpipe for root, else below XDG_RUNTIME_DIR
+	Idle         time.Duration       // when the engine leaves; default [daemon.DefaultIdle]
+	Silence      time.Duration       // when a registry is given up; default [daemon.DefaultSilence]
+	StallTimeout time.Duration       // when an engine that does not answer is given up; zero waits for ever
 	// DaemonCommand runs [daemon.Run] with the configuration in the file that is appended as last argument,
 	// until SIGTERM: {"/usr/bin/lpipe", "engine", "run"}.
 	DaemonCommand []string

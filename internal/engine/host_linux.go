@@ -35,3 +35,25 @@ func mayMount() bool {
 	}
 	return data[0].Effective&(1<<unix.CAP_SYS_ADMIN) != 0
 }
+
+// leastRoom is less than a daemon writes before it serves anybody.
+const leastRoom = 64 << 10
+
+// full returns why nothing more can be written to the disk of a folder, nil where that is not known.
+func full(folder string) error {
+	var s unix.Statfs_t
+	if unix.Statfs(folder, &s) != nil {
+		return nil
+	}
+	free := s.Bavail
+	if os.Geteuid() == 0 {
+		free = s.Bfree // root may use what is kept in reserve
+	}
+	switch {
+	case s.Blocks > 0 && free*uint64(s.Bsize) < leastRoom:
+		return unix.ENOSPC
+	case s.Files > 0 && s.Ffree == 0:
+		return errNoInode
+	}
+	return nil
+}

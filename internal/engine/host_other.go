@@ -16,3 +16,5 @@ func (thisHost) embeddable(Options) error {
 		Fix:  "use Docker (--engine docker) or the address of a buildkitd (--engine tcp://…)",
 	}
 }
+
+func full(string) error { return nil }

@@ -20,7 +20,10 @@ type State struct {
 // Status tells whether the embedded engine of o.Root runs.
 func Status(_ context.Context, o Options) (State, error) {
 	root := stateFolder(o.withDefaults())
-	s := State{Root: root, Log: filepath.Join(root, "daemon.log")}
+	if err := checkStateFolder(root); err != nil {
+		return State{}, err
+	}
+	s := State{Root: root, Log: filepath.Join(root, daemon.LogName)}
 	s.Process, s.Running = daemon.Running(root)
 	return s, nil
 }
@@ -28,15 +31,23 @@ func Status(_ context.Context, o Options) (State, error) {
 // Stop ends the embedded engine of o.Root once its builds are done, and waits for that until ctx ends. It
 // returns false when none was running.
 func Stop(ctx context.Context, o Options) (bool, error) {
-	o = o.withDefaults()
-	was, err := daemon.Stop(ctx, stateFolder(o))
-	if err != nil {
-		return was, &fault.Error{
-			Kind: fault.Engine,
-			What: "the embedded engine did not stop",
-			Fix:  fmt.Sprintf("wait for its builds; \"lpipe engine status\" shows its process, and killing that loses only what is being built (%s)", stateFolder(o)),
-			Err:  err,
-		}
+	root := stateFolder(o.withDefaults())
+	if err := checkStateFolder(root); err != nil {
+		return false, err
 	}
-	return was, nil
+	was, err := daemon.Stop(ctx, root)
+	if err == nil {
+		return was, nil
+	}
+	f := &fault.Error{
+		Kind: fault.Engine,
+		What: "the embedded engine did not stop",
+		Fix:  fmt.Sprintf("wait for its builds; \"lpipe engine status\" shows its process, and killing that loses only what is being built (%s)", root),
+		Err:  err,
+	}
+	if p, ok := daemon.Running(root); ok && p.Suspended {
+		f.Why = fmt.Sprintf("process %d is suspended, as by \"kill -STOP\" or a debugger", p.PID)
+		f.Fix = fmt.Sprintf("let it go on with \"kill -CONT %d\": it then stops by itself", p.PID)
+	}
+	return was, f
 }

@@ -82,7 +82,7 @@ func damageIn(err error, d *progress.Display) *damaged {
 		if exit.ExitCode == dockerfile.ExitTests {
 			return nil // tests print what they like
 		}
-		_, log := d.Log(failedStep(err))
+		log := d.Output(failedStep(err)).Log
 		if words := brokenFiles.FindString(log); words != "" {
 			return &damaged{why: "a step said " + words}
 		}

@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 )
 
@@ -27,6 +29,14 @@ const DefaultSilence = 2 * time.Minute
 
 // NoticePrefix opens each line of the log that the user who started the daemon should see.
 const NoticePrefix = "lpipe: notice: "
+
+// The files of a state folder that decide who owns it, and the log. The lock's name is buildkitd's, so that the two never
+// share a folder.
+const (
+	lockName  = "buildkitd.lock"
+	ownerName = "daemon.json"
+	LogName   = "daemon.log"
+)
 
 // Config is all a daemon needs to know. Paths are absolute.
 type Config struct {
@@ -47,34 +57,62 @@ type Registry struct {
 
 // Process is a daemon that answers on its socket.
 type Process struct {
-	PID     int
-	Socket  string
-	Version string // of BuildKit
-	Started time.Time
+	PID       int
+	Suspended bool // it was stopped, by SIGSTOP or a debugger, and answers nobody
+	Socket    string
+	Version   string // of BuildKit
+	Started   time.Time
 }
+
+// ErrStranger is returned where a process of another user serves a daemon's socket.
+var ErrStranger = errors.New("a process of another user serves the socket")
 
 // ErrUnsupported is returned on systems other than Linux.
 var ErrUnsupported = errors.New("the embedded BuildKit runs on Linux only")
 
-// Load reads a file written by [Config.Save].
+// Load reads a file written by [Config.Save] and removes it: each is for one process.
 func Load(path string) (Config, error) {
-	var c Config
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return c, fmt.Errorf("reading the daemon's configuration: %w", err)
+		return Config{}, fmt.Errorf("reading the daemon's configuration: %w", err)
 	}
-	if err := json.Unmarshal(text, &c); err != nil {
-		return c, fmt.Errorf("reading the daemon's configuration %s: %w", path, err)
+	c, err := parse(text)
+	if err != nil {
+		return Config{}, fmt.Errorf("reading the daemon's configuration %s: %w", path, err)
+	}
+	if err := os.Remove(path); err != nil {
+		return Config{}, fmt.Errorf("removing the daemon's configuration: %w", err)
 	}
 	return c, nil
 }
 
-// Save writes c to path for the process that becomes the daemon. The file appears complete or not at all.
-func (c Config) Save(path string) error {
-	if err := writeJSON(path, c); err != nil {
-		return fmt.Errorf("writing the daemon's configuration: %w", err)
+// parse reads what is written as JSON, with all paths absolute: a daemon works in no folder of its own.
+func parse(text []byte) (Config, error) {
+	var c Config
+	if err := json.Unmarshal(text, &c); err != nil {
+		return Config{}, err
 	}
-	return nil
+	for name, path := range map[string]string{"Root": c.Root, "Socket": c.Socket} {
+		if !filepath.IsAbs(path) {
+			return Config{}, fmt.Errorf("%s is %q, which is no absolute path", name, path)
+		}
+	}
+	return c, nil
+}
+
+// Save writes c beside its socket to a new file, for the process that becomes the daemon.
+func (c Config) Save() (file string, err error) {
+	name := filepath.Base(strings.TrimSuffix(c.Socket, ".sock"))
+	f, err := os.CreateTemp(filepath.Dir(c.Socket), name+"-*.json")
+	if err != nil {
+		return "", fmt.Errorf("writing the daemon's configuration: %w", err)
+	}
+	err = json.NewEncoder(f).Encode(c)
+	if err := errors.Join(err, f.Close()); err != nil {
+		os.Remove(f.Name())
+		return "", fmt.Errorf("writing the daemon's configuration: %w", err)
+	}
+	return f.Name(), nil
 }
 
 func writeJSON(path string, v any) error {
@@ -92,3 +130,16 @@ func writeJSON(path string, v any) error {
 	}
 	return os.Rename(f.Name(), path)
 }
+
+// NoSpace reports whether an error says that a disk, or the part of it that is the user's, is full. Most of BuildKit
+// passes errors on as text.
+func NoSpace(err error) bool {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return true
+	}
+	text := err.Error()
+	return strings.Contains(text, syscall.ENOSPC.Error()) || strings.Contains(text, syscall.EDQUOT.Error())
+}
+
+// Files are the files of a state folder in which a stranger could do harm.
+var Files = []string{lockName, ownerName, LogName}

@@ -41,6 +41,9 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	defer unlock()
+	group := groupOf(c.Root)
+	defer removeGroup(group)
+	sweepRuntime(filepath.Dir(c.Socket))
 
 	// The socket exists before BuildKit is up: clients wait in its queue instead of asking again and again.
 	socket, err := listen(c.Socket)
@@ -56,6 +59,7 @@ func Run(ctx context.Context, c Config) error {
 	syscall.Umask(0)
 	fscopy.UmaskIsZero = true
 	sweep(ctx, c)
+	clearGroup(group)
 	was, err := lastEnd(c.Root)
 	if err != nil {
 		return err

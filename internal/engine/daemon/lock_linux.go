@@ -1,11 +1,11 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -27,11 +27,11 @@ type owner struct {
 	Started time.Time
 }
 
-func ownerFile(root string) string { return filepath.Join(root, "daemon.json") }
+func ownerFile(root string) string { return filepath.Join(root, ownerName) }
 
-// acquire takes the lock of c.Root. The lock's name is buildkitd's, so that the two never share a folder.
+// acquire takes the lock of c.Root.
 func acquire(ctx context.Context, c Config) (unlock func(), err error) {
-	lock := flock.New(filepath.Join(c.Root, "buildkitd.lock"))
+	lock := flock.New(filepath.Join(c.Root, lockName))
 	for asked := 0; ; {
 		locked, err := lock.TryLock()
 		if err != nil {
@@ -61,8 +61,7 @@ func acquire(ctx context.Context, c Config) (unlock func(), err error) {
 	}
 }
 
-// Running returns the daemon that owns root, when it accepts connections. Its process id comes from the
-// kernel, so it is never that of a stranger who got the number of a dead daemon.
+// Running returns the daemon of this user that owns root, when it accepts connections.
 func Running(root string) (Process, bool) {
 	text, err := os.ReadFile(ownerFile(root))
 	if err != nil {
@@ -72,24 +71,25 @@ func Running(root string) (Process, bool) {
 	if json.Unmarshal(text, &o) != nil {
 		return Process{}, false
 	}
-	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: o.Socket, Net: "unix"})
+	conn, pid, err := dial(o.Socket)
 	if err != nil {
 		return Process{}, false
 	}
-	defer conn.Close()
-	raw, err := conn.SyscallConn()
+	conn.Close()
+	if pid == 0 {
+		return Process{}, false
+	}
+	return Process{PID: pid, Suspended: suspended(pid), Socket: o.Socket, Version: o.Version, Started: o.Started}, true
+}
+
+// suspended reads the state of a process: proc_pid_stat(5). The name before it may hold anything.
+func suspended(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return Process{}, false
+		return false
 	}
-	var cred *unix.Ucred
-	var credErr error
-	err = raw.Control(func(fd uintptr) {
-		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	if err != nil || credErr != nil || cred.Pid <= 0 {
-		return Process{}, false
-	}
-	return Process{PID: int(cred.Pid), Socket: o.Socket, Version: o.Version, Started: o.Started}, true
+	state := stat[bytes.LastIndexByte(stat, ')')+1:]
+	return bytes.HasPrefix(state, []byte(" T")) || bytes.HasPrefix(state, []byte(" t"))
 }
 
 // Stop asks the daemon that owns root to finish its builds and leave, and waits for that until ctx ends. It
@@ -102,7 +102,7 @@ func Stop(ctx context.Context, root string) (bool, error) {
 	if err := unix.Kill(p.PID, unix.SIGTERM); err != nil {
 		return true, fmt.Errorf("stopping process %d: %w", p.PID, err)
 	}
-	lock := flock.New(filepath.Join(root, "buildkitd.lock"))
+	lock := flock.New(filepath.Join(root, lockName))
 	defer lock.Close()
 	if _, err := lock.TryLockContext(ctx, lockPoll); err != nil {
 		return true, fmt.Errorf("waiting for process %d to finish its builds: %w", p.PID, err)

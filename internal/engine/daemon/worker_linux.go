@@ -56,12 +56,13 @@ func newWorker(ctx context.Context, c Config, was end, hosts docker.RegistryHost
 		programs = append(programs, c.Runc)
 	}
 	executor, err := runcexecutor.New(runcexecutor.Opt{
-		Root:              filepath.Join(root, "executor"),
-		CommandCandidates: programs,
-		Rootless:          userns.RunningInUserNS(),
-		ProcessMode:       oci.ProcessSandbox,
-		ResourceMonitor:   monitor,
-		ProxyProvider:     proxies,
+		Root:                filepath.Join(root, "executor"),
+		CommandCandidates:   programs,
+		Rootless:            userns.RunningInUserNS(),
+		ProcessMode:         oci.ProcessSandbox,
+		ResourceMonitor:     monitor,
+		ProxyProvider:       proxies,
+		DefaultCgroupParent: groupOf(c.Root),
 	}, networks)
 	if err != nil {
 		return nil, nil, err
