@@ -14,7 +14,7 @@ func (p Program) start(ctx context.Context, path string, env []string) (wait fun
 	if len(p.Supervisor) > 0 {
 		wait, err = p.supervised(ctx, path, env)
 	} else {
-		wait, err = p.alone(ctx, path, env)
+		wait, err = p.unsupervised(ctx, path, env)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("starting the program: %w", err)
@@ -29,9 +29,9 @@ func (p Program) command(ctx context.Context, env []string, args ...string) *exe
 	return cmd
 }
 
-// alone starts the program as a child of this process. Of what it starts, that which leaves its process group outlives
+// unsupervised starts the program as a child of this process. Of what it starts, that which leaves its process group outlives
 // it, and all of it outlives this process where that is killed.
-func (p Program) alone(ctx context.Context, path string, env []string) (wait func() error, err error) {
+func (p Program) unsupervised(ctx context.Context, path string, env []string) (wait func() error, err error) {
 	cmd := p.command(ctx, env, path)
 	cmd.WaitDelay = time.Second // for the output of children that outlive the program
 	killWithChildren(cmd)
