@@ -134,7 +134,7 @@ fn main() { println!("cargo:rustc-link-arg-bins=-Wl,-z,max-page-size=0x10000000"
 		}, "Lambda takes at most 250.0 MiB (262144000 bytes)"},
 		"an included file": {func(t *testing.T, p *project) {
 			p.lambda(main)
-			p.files(map[string]string{"lpipe.toml": "[lambda.greet]\ninclude = [\"assets/**\"]\n"})
+			p.files(map[string]string{"lpipe.toml": "[lambda.greet]\ninclude = [\"assets/**\"]\n", ".lpipeignore": "assets\n"})
 			sparse(t, filepath.Join(p.dir, "assets/a"))
 		}, "Lambda takes at most 250.0 MiB (262144000 bytes)"},
 		"what lies there": {func(t *testing.T, p *project) {
