@@ -25,7 +25,8 @@ func (a *app) planCommand() *cobra.Command {
 		Short: "List the lambdas that would be built, and why",
 		Long: `List the lambdas that "lpipe build" would build with the same arguments. With --since, only those that differ from
 a git revision, each with what differs: its sources and those of the local packages it uses, the dependencies that
-Cargo.lock names for it, or its settings. Files that git does not track count as sources.`,
+Cargo.lock names for it, or its settings. Files that git does not track count as sources. Others are compared with what
+git stores: one that git rewrites when it checks it out (line ends, Git LFS) counts as changed.`,
 	}
 	settings := settingFlags(cmd.Flags())
 	all := allFlag(cmd.Flags())

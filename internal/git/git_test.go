@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -626,4 +627,23 @@ func TestEnvironmentIsMadeHere(t *testing.T) {
 	if !slices.Equal(names, want) {
 		t.Errorf("git gets %q, want %q", names, want)
 	}
+}
+
+// FuzzTree: whatever git lists, there is a tree whose paths stay in its folder, or an error.
+func FuzzTree(f *testing.F) {
+	const hash = "0123456789012345678901234567890123456789"
+	f.Add("100644 blob " + hash + "\ta/b\x00120000 blob " + hash + "\ta/c\x00160000 commit " + hash + "\td\x00")
+	f.Add("100755 blob " + hash + "\ta\x00100644 blob " + hash + "\ta/b\x00")
+	f.Add("100644 blob " + hash + "\t../a\x00")
+	f.Fuzz(func(t *testing.T, list string) {
+		tree, err := parse(list)
+		if err != nil {
+			return
+		}
+		for name, n := range tree.nodes {
+			if !fs.ValidPath(name) || n.name == ".." || name != "." && !tree.nodes[path.Dir(name)].mode.IsDir() {
+				t.Errorf("%q holds %q", list, name)
+			}
+		}
+	})
 }

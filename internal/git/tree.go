@@ -41,6 +41,21 @@ func (r *Repository) Files(ctx context.Context, hash string) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
+	t, err := parse(list)
+	if err != nil {
+		return nil, err
+	}
+	if t.sizes, err = r.blobs(ctx, "--batch-check"); err != nil {
+		return nil, err
+	}
+	if t.blobs, err = r.blobs(ctx, "--batch"); err != nil {
+		t.sizes.close()
+	}
+	return t, err
+}
+
+// parse reads what ls-tree lists.
+func parse(list string) (*Tree, error) {
 	t := &Tree{nodes: map[string]*node{".": {name: ".", mode: fs.ModeDir | 0o755}}}
 	for list != "" {
 		var line string
@@ -52,13 +67,7 @@ func (r *Repository) Files(ctx context.Context, hash string) (*Tree, error) {
 	for _, n := range t.nodes {
 		slices.SortFunc(n.children, func(a, b *node) int { return strings.Compare(a.name, b.name) })
 	}
-	if t.sizes, err = r.blobs(ctx, "--batch-check"); err != nil {
-		return nil, err
-	}
-	if t.blobs, err = r.blobs(ctx, "--batch"); err != nil {
-		t.sizes.close()
-	}
-	return t, err
+	return t, nil
 }
 
 // Close ends the reading.
