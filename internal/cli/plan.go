@@ -115,6 +115,9 @@ func (a *app) onlySince(ctx context.Context, projects []*project, rev string, se
 				before = nil
 			}
 		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		if err := revision.Err(); err != nil {
 			return nil, err
 		}

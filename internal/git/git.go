@@ -87,6 +87,8 @@ func environment(env map[string]string) []string {
 func (r *Repository) check(ctx context.Context) error {
 	out, err := r.run(ctx, "rev-parse", "--show-toplevel")
 	switch {
+	case ctx.Err() != nil:
+		return err
 	case errors.Is(err, exec.ErrNotFound):
 		return refusal(r.Top, errors.New("there is no git on PATH"), "install git")
 	case err != nil && strings.Contains(err.Error(), "dubious ownership"), err != nil && strings.Contains(err.Error(), "owned by someone else"):
@@ -129,6 +131,9 @@ func (r *Repository) run(ctx context.Context, args ...string) (string, error) {
 	cmd := r.command(ctx, args...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
 	if err != nil {
 		return "", said(err, stderr.String())
 	}

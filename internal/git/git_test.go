@@ -120,6 +120,8 @@ const drivers = "* filter=x diff=x merge=x ident\n"
 // to one. naive is a git command that anybody might have used; it shows that the repository is hostile.
 func TestNoKeyRunsACommand(t *testing.T) {
 	const hostile = "CANARY" // stands for a command that leaves a file behind
+	clean := checkout(t, map[string]string{"first": "1\n", ".gitattributes": drivers})
+	commitFiles(t, clean, map[string]string{"first": "2\n"})
 	for key, naive := range map[string][]string{
 		"alias.rev-parse":                nil,
 		"alias.x":                        {"x"},
@@ -190,8 +192,10 @@ func TestNoKeyRunsACommand(t *testing.T) {
 	} {
 		t.Run(key, func(t *testing.T) {
 			t.Parallel()
-			dir := checkout(t, map[string]string{"first": "1\n", ".gitattributes": drivers})
-			commitFiles(t, dir, map[string]string{"first": "2\n"})
+			dir := filepath.Join(t.TempDir(), "repository")
+			if err := os.CopyFS(dir, os.DirFS(clean)); err != nil {
+				t.Fatal(err)
+			}
 			canary := filepath.Join(t.TempDir(), "canary")
 			script := filepath.Join(t.TempDir(), "script")
 			write(t, script, "#!/bin/sh\necho \"$0 $*\" >>"+canary+"\nexit 1\n")

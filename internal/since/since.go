@@ -32,11 +32,14 @@ type Revision struct {
 // others from disk, which is rooted at "/". The error is a usage fault when rev is unknown. Close ends it.
 func At(ctx context.Context, disk fs.FS, repository *git.Repository, rev string) (*Revision, error) {
 	commit, err := repository.Commit(ctx, rev)
-	if err != nil {
-		return nil, refuse(rev, err)
+	var files *git.Tree
+	if err == nil {
+		files, err = repository.Files(ctx, commit)
 	}
-	files, err := repository.Files(ctx, commit)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil:
 		return nil, refuse(rev, err)
 	}
 	return &Revision{overlay{disk: disk, root: strings.Trim(filepath.ToSlash(repository.Top), "/"), files: files}, rev}, nil
