@@ -68,12 +68,11 @@ func TestTheProjectsConfigurationRunsNothingBesideSecrets(t *testing.T) {
 		"credential providers": evilRustc + "[registry]\nglobal-credential-providers = [\"/src/evil.sh\"]\ncredential-provider = [\"/src/evil.sh\"]\n[registries.acme]\nindex = \"sparse+https://acme.example.com/index/\"\ncredential-provider = [\"/src/evil.sh\"]\n[credential-alias]\n\"cargo:token-from-stdout\" = [\"/src/evil.sh\"]\n",
 		"git of cargo":         evilRustc + "[net]\ngit-fetch-with-cli = false\n[net.ssh]\nknown-hosts = [\"evil\"]\n",
 		"doc":                  evilRustc + "rustdoc = \"./evil.sh\"\n[doc]\nbrowser = \"./evil.sh\"\n",
-		"a file beside":        "include = [\"../more.toml\"]\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, key := hostile(t)
 			p.files(map[string]string{
-				".cargo/config.toml": config + secretsConfig, "more.toml": evilRustc, "lpipe.toml": secretsToml, "evil.sh": intruder,
+				".cargo/config.toml": config + secretsConfig, "lpipe.toml": secretsToml, "evil.sh": intruder,
 				"bin/git": intruder, "bin/cargo-fetch": intruder, "bin/rustc": intruder, "bin/sh": intruder,
 				"rust-toolchain.toml": "[toolchain]\nchannel = \"stable\"\n",
 			})
@@ -82,8 +81,11 @@ func TestTheProjectsConfigurationRunsNothingBesideSecrets(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			out := p.fails(1, []string{"the dependencies of greet do not compile", "ran without secrets"}, append(secretsEnv, agent(t, key)), "build")
+			out := p.fails(1, []string{"the dependencies of greet do not compile"}, append(secretsEnv, agent(t, key)), "build")
 			heldOut(t, p, out)
+			if !strings.Contains(out, "ran without secrets") {
+				t.Error("the program does not run at all")
+			}
 		})
 	}
 }
