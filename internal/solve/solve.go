@@ -139,7 +139,7 @@ func run(ctx context.Context, c *client.Client, r Request, d *progress.Display) 
 			warnings = append(warnings, withoutImports(failed))
 		case errors.As(err, &found):
 			warning := found.heal(ctx, c, &r)
-			d.Say("lpipe: " + warning)
+			d.Say("lpipe: %s", warning)
 			warnings = append(warnings, warning)
 		case err != nil:
 			return nil, err
