@@ -122,7 +122,7 @@ it has been idle. "status" tells whether it runs and where its log is, "stop" en
 					return nil //nolint:nilerr // asked to leave, be it while it started: who wants it starts it again
 				}
 				if err != nil && daemon.NoSpace(err) { // the exit status tells it where the log cannot
-					err = &fault.Error{Kind: fault.NoSpace, What: "the embedded engine cannot start", Err: err}
+					err = &fault.Error{Kind: fault.NoSpace, What: "the embedded engine cannot start", Err: err, Fix: "make room on the disk of LPIPE_ENGINE_ROOT"}
 				}
 				return err
 			},

@@ -15,8 +15,7 @@ import (
 
 // stateFault is the fault of a state folder that the embedded engine cannot write to.
 func stateFault(root string, err error) *fault.Error {
-	f := unwritable("state folder", root, err)
-	f.Fix = "make it writable for you, or set LPIPE_ENGINE_ROOT to another folder"
+	f := unwritable("state folder", root, "make it writable for you, or set LPIPE_ENGINE_ROOT to another folder", err)
 	if f.Kind == fault.NoSpace {
 		f.Fix = "make room on its disk, or set LPIPE_ENGINE_ROOT to a folder on another one; the folder holds a cache, " +
 			"which may be removed as a whole while no engine runs"
@@ -26,8 +25,7 @@ func stateFault(root string, err error) *fault.Error {
 
 // runtimeFault is the same of the folder of the socket.
 func runtimeFault(folder string, err error) *fault.Error {
-	f := unwritable("runtime folder", folder, err)
-	f.Fix = "make it writable for you"
+	f := unwritable("runtime folder", folder, "make it writable for you", err)
 	if f.Kind == fault.NoSpace {
 		f.Fix = "make room on its disk"
 	}
@@ -37,8 +35,8 @@ func runtimeFault(folder string, err error) *fault.Error {
 	return f
 }
 
-func unwritable(what, folder string, err error) *fault.Error {
-	f := &fault.Error{Kind: fault.Engine, What: "the embedded engine cannot write to its " + what + " " + folder, Err: err}
+func unwritable(what, folder, fix string, err error) *fault.Error {
+	f := &fault.Error{Kind: fault.Engine, What: "the embedded engine cannot write to its " + what + " " + folder, Err: err, Fix: fix}
 	if daemon.NoSpace(err) {
 		f.Kind = fault.NoSpace
 		if why := full(folder); errors.Is(why, errNoInode) {
