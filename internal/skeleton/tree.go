@@ -6,13 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
 	"io/fs"
 	"path"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -199,11 +199,15 @@ func (t *Tree) hash() []problem {
 	}
 	close(work)
 	wait.Wait()
-	h := sha256.New()
+	var all []byte
 	for _, e := range t.sorted() {
-		fmt.Fprintf(h, "%q %o %q %x\n", e.path, e.mode, e.link, e.sum)
+		all = strconv.AppendQuote(all, e.path)
+		all = strconv.AppendUint(all, uint64(e.mode), 8)
+		all = strconv.AppendQuote(all, e.link)
+		all = append(all, e.sum[:]...)
 	}
-	t.digest = hex.EncodeToString(h.Sum(nil))
+	digest := sha256.Sum256(all)
+	t.digest = hex.EncodeToString(digest[:])
 	return bad
 }
 
