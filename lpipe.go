@@ -19,6 +19,7 @@
 //   - bootstrap: the program in the zip, started by Lambda's provided.* runtimes
 //   - skeleton: the manifests of a workspace with empty sources; what the dependencies depend on, and no more
 //   - closure: the skeleton with the real folders of a lambda and of its local path dependencies laid over it
+//   - bound: what of this machine a project may read; a view is the disk within it
 //   - engine: a BuildKit to build with
 //   - stage: a stage of Dockerfile.tmpl: toolchain, fetch, compiler, deps, libs, build, test, bootstrap, lambda
 //   - warm: what a user's last build of a project compiled of the dependencies, kept by the engine beside the layers

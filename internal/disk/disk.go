@@ -10,6 +10,7 @@
 package disk
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -124,7 +125,21 @@ func within(dir, name string) bool {
 // or grows while it is read, is cut off and refused.
 func Read(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	refuse := func(why error) ([]byte, error) { return nil, &fs.PathError{Op: "read", Path: name, Err: why} }
-	info, err := fs.Stat(fsys, name)
+	if _, ok := fsys.(*View); !ok { // a view looks before it opens
+		info, err := fs.Stat(fsys, name)
+		if err != nil {
+			return nil, err
+		}
+		if err := regular(info); err != nil {
+			return refuse(err)
+		}
+	}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
@@ -135,19 +150,15 @@ func Read(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	if info.Size() > limit {
 		return refuse(tooLarge)
 	}
-	f, err := fsys.Open(name)
-	if err != nil {
+	var data bytes.Buffer
+	data.Grow(int(info.Size()) + bytes.MinRead)
+	if _, err := data.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(data)) > limit {
+	if int64(data.Len()) > limit {
 		return refuse(tooLarge)
 	}
-	return data, nil
+	return data.Bytes(), nil
 }
 
 // regular refuses what is no regular file.
