@@ -68,10 +68,8 @@ func resolve(fsys fs.FS, name string) (real string, info fs.FileInfo, err error)
 
 // resolveFrom is resolve for a name that starts at a resolved folder.
 func resolveFrom(fsys fs.FS, at, name string) (real string, info fs.FileInfo, err error) {
-	parts := strings.Split(name, "/")
-	for links := 0; len(parts) > 0; {
-		part := parts[0]
-		parts = parts[1:]
+	for links, part := 0, ""; name != ""; {
+		part, name, _ = strings.Cut(name, "/")
 		switch part {
 		case "", ".":
 			continue
@@ -80,26 +78,24 @@ func resolveFrom(fsys fs.FS, at, name string) (real string, info fs.FileInfo, er
 			continue
 		}
 		next := path.Join(at, part)
-		rest := func() string { return rooted(path.Join(append([]string{next}, parts...)...)) }
 		if info, err = fs.Lstat(fsys, next); err != nil {
-			return rest(), nil, err
+			return rooted(path.Join(next, name)), nil, err
 		}
 		if info.Mode()&fs.ModeSymlink == 0 {
 			at = next
 			continue
 		}
 		if links++; links > maxLinks {
-			return rest(), nil, &fs.PathError{Op: "resolve", Path: name, Err: errors.New("too many links lead to one another")}
+			return rooted(path.Join(next, name)), nil, &fs.PathError{Op: "resolve", Path: next, Err: errors.New("too many links lead to one another")}
 		}
 		to, err := fs.ReadLink(fsys, next)
 		if err != nil {
-			return rest(), nil, err
+			return rooted(path.Join(next, name)), nil, err
 		}
 		if path.IsAbs(to) {
 			at = "."
 		}
-		parts = append(strings.Split(to, "/"), parts...)
-		info = nil
+		name, info = to+"/"+name, nil
 	}
 	if info == nil {
 		info, err = fs.Lstat(fsys, at)
