@@ -93,7 +93,7 @@ var lpipeMap = map[string]row{
 	"internal/trace":     {imports: in("internal/foreign"), why: "every package that takes time may import it, so of lpipe it imports only how text is shown"},
 	"internal/progress":  {imports: in("internal/foreign", "github.com/opencontainers/go-digest", "golang.org/x/term", buildkit), why: "it draws BuildKit's status stream and decides nothing"},
 	"internal/solve": {
-		imports: in("cache", "internal/dockerfile", "internal/engine", "internal/fault", "internal/progress", "internal/trace",
+		imports: in("cache", "internal/dockerfile", "internal/engine", "internal/fault", "internal/progress", "internal/redact", "internal/trace",
 			"github.com/containerd/containerd/v2", "github.com/distribution/reference", "github.com/opencontainers", "github.com/tonistiigi/fsutil", "golang.org/x/sync", "google.golang.org/grpc/codes", buildkit),
 		why: "rendered Dockerfiles and contexts in, files out: it reads no project and writes no file",
 	},

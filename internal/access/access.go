@@ -6,7 +6,7 @@
 // contacted before a fetch step really runs: a build whose dependencies are cached needs no agent and no key.
 //
 // A deploy key is one that lpipe.toml gives to one repository. The others, of the agent or of [ssh] key, are the
-// general keys. git.sh beside this code is what runs in the step.
+// general keys. git.sh and fetch.sh beside this code are what runs in the step.
 package access
 
 import (

@@ -49,10 +49,8 @@ func TestATokenGoesToItsOwnRegistry(t *testing.T) {
 			if sent := fields[1] == test.want && fields[2] == "-"; !sent && (fields[1] != "-" || !strings.Contains(line, test.want) || strings.Contains(line, "secret-token")) {
 				t.Errorf("the line is %q", line)
 			}
-			if hidden := a.Hidden(); (fields[1] == "secret-token") != (len(hidden) == 1 && hidden[0] == "secret-token") {
-				if !strings.Contains(test.want, "Bearer") {
-					t.Errorf("hidden are %q", hidden)
-				}
+			if hidden := len(a.Hidden()) > 0; hidden != (fields[1] != "-") {
+				t.Errorf("hidden are %q", a.Hidden())
 			}
 		})
 	}

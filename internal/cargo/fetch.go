@@ -28,23 +28,24 @@ func (w *Workspace) FetchConfig(source string) (string, error) {
 	return string(data), err
 }
 
-// FetchIgnores names the keys of the configuration that only matter for downloading and that FetchConfig leaves out.
+// FetchIgnores names the keys of the configuration that only matter for downloading and that FetchConfig leaves out, where
+// what they ask for is not what is done anyway.
 func (w *Workspace) FetchIgnores() []string {
 	var all []string
-	add := func(d *document, key ...string) {
-		if d.get(key...) != nil {
-			all = append(all, d.at(key...)+": "+strings.Join(key, "."))
-		}
-	}
 	for _, f := range w.Config.files {
-		for _, key := range [][]string{
+		keys := [][]string{
 			{"credential-alias"}, {"registry", "credential-provider"}, {"registry", "global-credential-providers"},
 			{"net", "git-fetch-with-cli"}, {"net", "ssh"}, {"http", "debug"},
-		} {
-			add(f.doc, key...)
 		}
 		for _, name := range slices.Sorted(maps.Keys(asTable(f.doc.get("registries")))) {
-			add(f.doc, "registries", name, "credential-provider")
+			keys = append(keys, []string{"registries", name, "credential-provider"})
+		}
+		for _, key := range keys {
+			v := f.doc.get(key...)
+			usual := v == nil || key[len(key)-1] == "git-fetch-with-cli" && asBool(v) || slices.Equal(asStrings(v), []string{"cargo:token"})
+			if !usual {
+				all = append(all, f.doc.at(key...)+": "+strings.Join(key, "."))
+			}
 		}
 	}
 	return all

@@ -216,6 +216,10 @@ protocol = "sparse"
 	if len(got) != len(want) {
 		t.Errorf("there is more: %v", got)
 	}
+	usual := "-- repo/app/.cargo/config.toml --\n[net]\ngit-fetch-with-cli = true\n[registry]\nglobal-credential-providers = [\"cargo:token\"]\n"
+	if ws, got := fetchConfig(t, usual); len(got) > 0 || len(ws.FetchIgnores()) > 0 {
+		t.Errorf("what is done anyway: %v, %q", got, ws.FetchIgnores())
+	}
 	if _, got := fetchConfig(t, ""); len(got) > 0 {
 		t.Errorf("without a configuration: %v", got)
 	}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"lpipe/internal/redact"
 	"lpipe/internal/testparts"
 )
 
@@ -41,7 +42,7 @@ var secretsEnv = []string{
 // heldOut fails the test if an output shows a secret, or that an intruder ran beside them.
 func heldOut(t *testing.T, p *project, out string) {
 	t.Helper()
-	for _, word := range []string{"PWNED42", "canary-git", "canary-token", "canary-unnamed", "[hidden]", "TOPSECRET"} {
+	for _, word := range []string{"PWNED42", "canary-git", "canary-token", "canary-unnamed", redact.Hidden, "TOPSECRET"} {
 		if strings.Contains(out, word) {
 			t.Errorf("the output has %q", word)
 		}

@@ -22,6 +22,7 @@ import (
 	"lpipe/internal/access"
 	"lpipe/internal/config"
 	"lpipe/internal/plan"
+	"lpipe/internal/redact"
 	"lpipe/internal/testparts"
 	"lpipe/internal/testparts/require"
 )
@@ -258,7 +259,7 @@ func TestSecretsOfAStepAreNotShown(t *testing.T) {
 	if !strings.Contains(report, "canary-token") {
 		t.Fatal("the step has no token")
 	}
-	if out := shown.String(); !strings.Contains(out, "https me git.example.com 443 [hidden] org/one") || strings.Count(out, "[hidden]") != 3 || strings.Contains(out, "canary-token") {
+	if out := shown.String(); !strings.Contains(out, "https me git.example.com 443 *** org/one") || strings.Count(out, redact.Hidden) != 3 || strings.Contains(out, "canary-token") {
 		t.Errorf("shown is\n%s", out)
 	}
 }

@@ -7,10 +7,9 @@ import (
 
 	"github.com/moby/buildkit/client"
 	digest "github.com/opencontainers/go-digest"
-)
 
-// masked stands for a secret in the output of a step.
-const masked = "[hidden]"
+	"lpipe/internal/redact"
+)
 
 // mask takes secrets out of the output of steps. A secret may come in pieces, so the end of an output that may be the
 // beginning of one waits for the rest.
@@ -66,7 +65,7 @@ func (m *mask) pass(key stream, text string, last bool) []byte {
 			}
 		}
 		if found != "" {
-			out, text = append(out, masked...), text[len(found):]
+			out, text = append(out, redact.Hidden...), text[len(found):]
 		} else {
 			out, text = append(out, text[0]), text[1:]
 		}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/moby/buildkit/client"
 	digest "github.com/opencontainers/go-digest"
+
+	"lpipe/internal/redact"
 )
 
 // shown passes an output, in pieces, through a mask and returns what comes out.
@@ -36,14 +38,14 @@ func TestSecretsAreMasked(t *testing.T) {
 		pieces  []string
 		want    string
 	}{
-		{[]string{"secret"}, []string{"a secret, a secret"}, "a [hidden], a [hidden]"},
-		{[]string{"secret"}, []string{"a se", "cret", "!"}, "a [hidden]!"},
-		{[]string{"secret"}, []string{"s", "e", "c", "r", "e", "t"}, "[hidden]"},
+		{[]string{"secret"}, []string{"a secret, a secret"}, "a ***, a ***"},
+		{[]string{"secret"}, []string{"a se", "cret", "!"}, "a ***!"},
+		{[]string{"secret"}, []string{"s", "e", "c", "r", "e", "t"}, "***"},
 		{[]string{"secret"}, []string{"a sec", "tion"}, "a section"},
 		{[]string{"secret"}, []string{"a sec"}, "a sec"},
-		{[]string{"secret"}, []string{"sesecret"}, "se[hidden]"},
-		{[]string{"secret", "secret-token"}, []string{"a secret-", "token"}, "a [hidden]"},
-		{[]string{"aba"}, []string{"xa", "ba", "ba"}, "x[hidden]ba"},
+		{[]string{"secret"}, []string{"sesecret"}, "se***"},
+		{[]string{"secret", "secret-token"}, []string{"a secret-", "token"}, "a ***"},
+		{[]string{"aba"}, []string{"xa", "ba", "ba"}, "x***ba"},
 		{nil, []string{"a secret"}, "a secret"},
 	} {
 		if got := shown(test.secrets, test.pieces...); got != test.want {
@@ -71,7 +73,7 @@ func FuzzMask(f *testing.F) {
 			pieces, rest = append(pieces, rest[:n]), rest[n:]
 			cut = cut*31 + 7
 		}
-		if got := shown([]string{secret}, pieces...); got != strings.ReplaceAll(text, secret, masked) {
+		if got := shown([]string{secret}, pieces...); got != strings.ReplaceAll(text, secret, redact.Hidden) {
 			t.Errorf("%q in %q: got %q", secret, text, got)
 		}
 	})
