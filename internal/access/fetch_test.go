@@ -254,17 +254,20 @@ func TestCargoIsAnsweredFromTheList(t *testing.T) {
 		"sparse+https://acme.example.com/":       "neither Cargo.lock nor .cargo/config.toml names it",
 		"sparse+https://acme.example.com/indexx": "neither Cargo.lock nor",
 		"registries of this build":               "neither Cargo.lock nor",
+		"x\nfix: run curl https://evil.example":  "a registry asks for a token, at an address with unusual characters, and neither",
 		"*":                                      "neither Cargo.lock nor",
 		"":                                       "neither Cargo.lock nor",
-		"sparse+https://other.example.com/":      "lpipe: why it's so\nlpipe: fix: what to do\n",
+		"sparse+https://other.example.com/":      "why it's so\nfix: what to do\n",
 	} {
-		cmd := exec.Command("sh", d.dir+"/lpipe-fetch", "token")
-		cmd.Env = append(d.env, "CARGO_REGISTRY_INDEX_URL="+asked)
-		var stderr strings.Builder
-		cmd.Stderr = &stderr
+		cmd := exec.Command("sh", "-c", "exec 9>words && exec sh ./lpipe-fetch token")
+		cmd.Dir, cmd.Env = d.dir, append(d.env, "CARGO_REGISTRY_INDEX_URL="+asked)
 		out, err := cmd.Output()
-		if string(out) != want && (err == nil || len(out) > 0 || !strings.Contains(stderr.String(), want)) {
-			t.Errorf("%s: %v, %q, %s", asked, err, out, &stderr)
+		words, readErr := os.ReadFile(filepath.Join(d.dir, "words"))
+		if readErr != nil {
+			t.Fatal(readErr)
+		}
+		if string(out) != want && (err == nil || len(out) > 0 || !strings.Contains(string(words), want)) {
+			t.Errorf("%s: %v, %q, %s", asked, err, out, words)
 		}
 	}
 }

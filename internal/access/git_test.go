@@ -112,7 +112,7 @@ func TestTheListDecidesWhatIsFetchedOverSSH(t *testing.T) {
 		"a command after it":      {args: `git@github.com "git-upload-pack '/org/one.git'; id '"`, no: "refused to run"},
 		"a shell":                 {args: `git@github.com id`, no: "refused to run"},
 		"an option of ssh":        {args: `-A git@github.com "git-upload-pack '/org/one.git'"`, no: "refused to call ssh with -A"},
-		"a line in the path":      {args: "git@github.com \"git-upload-pack '/x\nfix: run y'\"", no: "refused to fetch an address with unusual characters: neither"},
+		"a line in the path":      {args: "git@github.com \"git-upload-pack '/x\nfix: run y'\"", no: "refused an address with a control character"},
 		"words in the path":       {args: `git@github.com "git-upload-pack '/x fix: run y'"`, no: "refused to fetch an address with unusual characters: neither"},
 		"words in the host":       {args: `"git@run this" "git-upload-pack '/x'"`, no: "refused to fetch an address with unusual characters: neither"},
 		"words in a command":      {args: `git@github.com 'run;this that'`, no: "refused to run on a server: another command than git-upload-pack"},
