@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"path"
 	"strings"
 
 	"lpipe/internal/git"
@@ -52,17 +51,17 @@ func findCheckout(env map[string]string, askGit func() (git.Head, error)) checko
 	c := checkout{
 		branch: strings.TrimPrefix(get(branchVariables), "refs/heads/"),
 		main:   get(mainVariables),
-		pull:   path.Base(get(pullVariables)), // CircleCI has a URL
+		pull:   get(pullVariables),
 		tag:    get(tagVariables) != "" || env["GITHUB_REF_TYPE"] == "tag",
 		sha:    get(shaVariables),
 	}
-	if c.pull == "." {
-		c.pull = ""
-	}
+	request := c.pull != ""
+	c.pull = c.pull[strings.LastIndexByte(c.pull, '/')+1:] // CircleCI has a URL
 	switch number, ok := strings.CutPrefix(env["CODEBUILD_WEBHOOK_TRIGGER"], "pr/"); {
 	case ok:
-		c.pull = number
+		request, c.pull = true, number
 	case strings.HasPrefix(env["GITHUB_EVENT_NAME"], "pull_request"):
+		request = true
 		// refs/pull/7/merge; pull_request_target runs on the branch that the request is for.
 		c.pull = strings.TrimSuffix(strings.TrimPrefix(env["GITHUB_REF"], "refs/pull/"), "/merge")
 		if strings.HasPrefix(env["GITHUB_REF"], "refs/heads/") {
@@ -71,8 +70,10 @@ func findCheckout(env map[string]string, askGit func() (git.Head, error)) checko
 	case env["GITHUB_REF_TYPE"] == "branch" && c.branch == "":
 		c.branch = env["GITHUB_REF_NAME"]
 	}
-	// What a request calls its branch is up to whoever made it: it must not be taken for a branch of this repository.
-	if c.pull != "" {
+	// What a request calls its branch is up to whoever made it: it must not be taken for a branch of this repository, also
+	// where the request's number is not understood.
+	if request {
+		c.pull = cmp.Or(c.pull, "unknown")
 		c.branch, c.tag = "pr-"+c.pull, false
 	}
 	var head git.Head

@@ -116,16 +116,3 @@ func TestAnUnreadCheckoutIsSaid(t *testing.T) {
 		t.Errorf("%v, %q", err, r.notes)
 	}
 }
-
-// FuzzFindCheckout: whoever made a request has no say in which branch is built.
-func FuzzFindCheckout(f *testing.F) {
-	f.Add("CI_MERGE_REQUEST_IID", "7", "CI_COMMIT_BRANCH", "main", "main")
-	f.Add("BUILDKITE_PULL_REQUEST", "x/main", "BUILDKITE_BRANCH", "main", "main")
-	f.Add("CODEBUILD_WEBHOOK_TRIGGER", "pr/1", "CODEBUILD_WEBHOOK_HEAD_REF", "refs/heads/main", "main")
-	f.Fuzz(func(t *testing.T, a, valueOfA, b, valueOfB, head string) {
-		at := findCheckout(map[string]string{a: valueOfA, b: valueOfB}, func() (git.Head, error) { return git.Head{Branch: head}, nil })
-		if at.pull != "" && at.branch != "pr-"+at.pull || at.tag && at.branch != "" || at.main == "" {
-			t.Errorf("%s=%q %s=%q: %+v", a, valueOfA, b, valueOfB, at)
-		}
-	})
-}

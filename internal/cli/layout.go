@@ -35,18 +35,31 @@ func baseLayout(v *plan.Variant) (*solve.Layout, error) {
 	if err != nil {
 		return nil, refuse(err.Error())
 	}
-	var index ocispecs.Index
-	if err := json.Unmarshal(data, &index); err != nil {
-		return nil, refuse("reading index.json: " + err.Error())
+	image, err := imageIn(data, l)
+	if err != nil {
+		return nil, refuse(err.Error())
+	}
+	return &solve.Layout{Dir: dir, Digest: image}, nil
+}
+
+// imageIn returns the one image of an index that has the tag and the digest of l, where it names them.
+func imageIn(index []byte, l config.Layout) (digest.Digest, error) {
+	var parsed ocispecs.Index
+	if err := json.Unmarshal(index, &parsed); err != nil {
+		return "", fmt.Errorf("reading index.json: %w", err)
 	}
 	var found []digest.Digest
-	for _, m := range index.Manifests {
+	for _, m := range parsed.Manifests {
 		if (l.Tag == "" || m.Annotations[ocispecs.AnnotationRefName] == l.Tag) && (l.Digest == "" || m.Digest.String() == l.Digest) {
 			found = append(found, m.Digest)
 		}
 	}
 	if len(found) != 1 {
-		return nil, refuse(fmt.Sprintf("%d images in it fit", len(found)))
+		return "", fmt.Errorf("%d images in it fit", len(found))
 	}
-	return &solve.Layout{Dir: dir, Digest: found[0]}, nil
+	// Files of the layout are found by it.
+	if err := found[0].Validate(); err != nil {
+		return "", fmt.Errorf("the digest of its image is %q: %w", found[0], err)
+	}
+	return found[0], nil
 }

@@ -225,3 +225,30 @@ func FuzzDockerFiles(f *testing.F) {
 		}
 	})
 }
+
+// An address comes from flags, the environment and lpipe.toml.
+func FuzzAddresses(f *testing.F) {
+	for _, name := range []string{
+		"unix:///run/buildkit/buildkitd.sock", "tcp://host:1234", "tcp://", "://", "docker", "embeded", "dokcer", "kube-pod://p?namespace=n",
+		"ssh://-oProxyCommand=x", "TCP://h", "tcp://[::1", "a,b", "unix://\x00", "docker-container://%zz",
+	} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		c, err := choose(Options{Engine: name}.withDefaults(), fakeHost{})
+		switch {
+		case err != nil:
+			if fault.Worst(err) != fault.Usage && fault.Worst(err) != fault.Engine {
+				t.Errorf("%q: %v", name, err)
+			}
+		case name != "" && c.Kind == Address:
+			scheme, rest, _ := strings.Cut(c.Address, "://")
+			if c.Address != name || !slices.Contains(schemes, scheme) || rest == "" {
+				t.Errorf("%q is %+v", name, c)
+			}
+			if err := unreachable(c, errSilent); fault.Worst(err) != fault.Engine {
+				t.Errorf("%q is reported as %v", name, err)
+			}
+		}
+	})
+}

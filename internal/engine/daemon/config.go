@@ -131,15 +131,13 @@ func writeJSON(path string, v any) error {
 	return os.Rename(f.Name(), path)
 }
 
-// NoSpace reports whether an error says that a disk, or the part of it that is the user's, is full. Most of BuildKit
-// passes errors on as text.
+// NoSpace reports whether an error says that a disk is full. Most of BuildKit passes errors on as text.
 func NoSpace(err error) bool {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return true
-	}
-	text := err.Error()
-	return strings.Contains(text, syscall.ENOSPC.Error()) || strings.Contains(text, syscall.EDQUOT.Error())
+	return isFull(err) || strings.Contains(err.Error(), syscall.ENOSPC.Error()) || strings.Contains(err.Error(), syscall.EDQUOT.Error())
 }
+
+// isFull is true of a disk without space, and where the user's part of it is used up.
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 // Files are the files of a state folder in which a stranger could do harm.
 var Files = []string{lockName, ownerName, LogName}

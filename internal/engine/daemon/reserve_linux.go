@@ -51,8 +51,6 @@ func reserveSpace(root string) error {
 	return nil
 }
 
-func isFull(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
-
 // extend allocates the blocks of a file and those of n bytes beyond its end, where it will grow. Its size stays.
 func extend(name string, n int64) error {
 	var stat unix.Stat_t
