@@ -49,12 +49,11 @@ func openEmbedded(ctx context.Context, o Options, c Choice) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &waiting{limit: o.StallTimeout, since: time.Now(), log: o.Log}
-	look := time.NewTicker(w.interval())
-	defer look.Stop()
+	w := wait(o.StallTimeout, o.Log)
+	defer w.look.Stop()
 	var child *child
 	for {
-		e, err := d.connect(ctx, c, w.interval())
+		e, err := w.connect(ctx, d, c, child)
 		if child != nil {
 			child.notices(o.Log)
 		}
@@ -73,7 +72,6 @@ func openEmbedded(ctx context.Context, o Options, c Choice) (*Engine, error) {
 				child.leave()
 				return nil, d.silent()
 			}
-			w.notify(d, child)
 			continue
 		}
 		// Nobody listens, or a daemon is just leaving.
@@ -87,7 +85,7 @@ func openEmbedded(ctx context.Context, o Options, c Choice) (*Engine, error) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-look.C:
+		case <-w.look.C:
 			// The new daemon may be waiting for one of another configuration that cannot leave.
 			if p, ok := daemon.Running(d.config.Root); ok && p.Suspended && w.over() {
 				child.leave()
@@ -103,16 +101,38 @@ func openEmbedded(ctx context.Context, o Options, c Choice) (*Engine, error) {
 type waiting struct {
 	limit time.Duration // zero waits for ever
 	since time.Time
+	look  *time.Ticker // when the user is told what is new
 	log   func(string)
 	said  string
 }
 
-// interval is how long one attempt may take, after which the user is told.
-func (w *waiting) interval() time.Duration {
-	if w.limit <= 0 {
-		return answerTimeout
+func wait(limit time.Duration, log func(string)) *waiting {
+	interval := answerTimeout
+	if limit > 0 {
+		interval = min(interval, max(limit/4, time.Millisecond))
 	}
-	return min(answerTimeout, max(w.limit/4, time.Millisecond))
+	return &waiting{limit: limit, since: time.Now(), look: time.NewTicker(interval), log: log}
+}
+
+// connect is [embedded.connect], during which the user is told what is waited for.
+func (w *waiting) connect(ctx context.Context, d *embedded, c Choice, child *child) (e *Engine, err error) {
+	timeout := answerTimeout
+	if w.limit > 0 {
+		timeout = min(timeout, max(w.limit-time.Since(w.since), time.Second))
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		e, err = d.connect(ctx, c, timeout)
+	}()
+	for {
+		select {
+		case <-done:
+			return e, err
+		case <-w.look.C:
+			w.notify(d, child)
+		}
+	}
 }
 
 func (w *waiting) over() bool { return w.limit > 0 && time.Since(w.since) >= w.limit }
