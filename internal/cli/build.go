@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/moby/buildkit/client"
 	"github.com/spf13/cobra"
 
 	"lpipe/internal/cargo"
@@ -208,7 +209,9 @@ func (r *run) do(ctx context.Context) error {
 	}
 	r.lines.start(display)
 	end = r.trace.Begin("solve")
-	request.Prune = engines[0].Description().Kind == engine.Embedded
+	if eng := engines[0]; eng.Description().Kind == engine.Embedded {
+		request.Renew = func(ctx context.Context) (*client.Client, error) { return r.renew(ctx, eng) }
+	}
 	result, err := r.solveOn(ctx, engines, *request, display)
 	display.Wait()
 	end()

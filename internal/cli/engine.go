@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/moby/buildkit/client"
 	"github.com/spf13/cobra"
 
 	"lpipe/internal/config"
@@ -66,6 +67,16 @@ func (a *app) engines(ctx context.Context, cfg *config.Config, stall time.Durati
 		e.Close()
 	}
 	return nil, nil, errors.Join(err, l.Err())
+}
+
+// renew replaces the run's embedded engine by one whose cache is empty. It returns the one that there is then.
+func (r *run) renew(ctx context.Context, eng *engine.Engine) (*client.Client, error) {
+	o, err := r.engineOptions(r.cfg)
+	if err != nil {
+		return eng.Client(), err
+	}
+	err = engine.Renew(ctx, o, eng)
+	return eng.Client(), err
 }
 
 func (a *app) engineOptions(cfg *config.Config) (engine.Options, error) {

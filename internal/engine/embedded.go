@@ -151,6 +151,24 @@ func (w *waiting) notify(d *embedded, child *child) {
 	}
 }
 
+// Renew replaces an embedded engine by one whose cache is empty, when the builds of others that run on it are done. It
+// changes e, which its owner closes as before, to the engine that there is then, also when the old one did not leave.
+func Renew(ctx context.Context, o Options, e *Engine) error {
+	if err := daemon.Distrust(stateFolder(o.withDefaults())); err != nil {
+		return err
+	}
+	if err := e.Close(); err != nil {
+		return err
+	}
+	_, stopErr := Stop(ctx, o)
+	fresh, err := Open(ctx, o)
+	if err != nil {
+		return errors.Join(stopErr, err)
+	}
+	*e = *fresh
+	return stopErr
+}
+
 func newEmbedded(o Options) (*embedded, error) {
 	if len(o.DaemonCommand) == 0 {
 		return nil, errors.New("the command of the embedded engine is not set")

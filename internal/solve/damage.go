@@ -24,22 +24,24 @@ type damaged struct {
 func (d *damaged) Error() string { return d.why }
 
 // heal prepares r for the one attempt that is worth it after damage, which takes nothing from the engine's cache that
-// may be damaged, and says so. Where the engine is the user's own, what it keeps is removed if it cannot be read.
-func (d *damaged) heal(ctx context.Context, c *client.Client, r *Request) (warning string) {
+// may be damaged. It returns what to tell and the engine to use: where that is the user's own and cannot read what it
+// keeps, another one in its place that keeps nothing.
+func (d *damaged) heal(ctx context.Context, c *client.Client, r *Request) (*client.Client, string) {
 	r.healed = true
 	why := "the engine's cache was damaged: " + d.why
 	if d.stage != "" && !r.NoCache {
 		r.rerun = d.stage
-		return why + "; the step " + d.stage + " was run again"
+		return c, why + "; the step " + d.stage + " was run again"
 	}
 	r.NoCache = true
-	if !r.Prune || !d.records {
-		return why + "; everything was built again"
+	if r.Renew == nil || !d.records {
+		return c, why + "; everything was built again"
 	}
-	if err := c.Prune(ctx, nil, client.PruneAll); err != nil {
-		return why + "; everything was built again, and it stays: " + err.Error()
+	c, err := r.Renew(ctx)
+	if err != nil {
+		return c, why + "; everything was built again, and it stays: " + err.Error()
 	}
-	return why + "; it was emptied, and everything was built again"
+	return c, why + "; it was emptied, and everything was built again"
 }
 
 // brokenCache are the words with which BuildKit, containerd and the kernel say that something is gone or garbled that
@@ -48,7 +50,10 @@ func (d *damaged) heal(ctx context.Context, c *client.Client, r *Request) (warni
 var brokenCache = regexp.MustCompile(`(?i)(snapshot|lease|blob|content|ref|record|mountpoint|bucket)\b[^\n]*(does not exist|not found)` +
 	`|during finalize|failed to (rename|stat parent|mount|calculate checksum|compute cache key)\b` +
 	`|unexpected (commit )?(digest|size)|checksum error|invalid database|lowerdir` +
-	`|input/output error|structure needs cleaning|stale (nfs )?file handle|bad message`)
+	`|no such file or directory|input/output error|structure needs cleaning|stale (nfs )?file handle|bad message`)
+
+// noStart is said of a program that cannot be run, as where the base image has no shell.
+const noStart = "unable to start container process"
 
 // brokenFiles are the words with which compilers and the system say it of files that an earlier step left.
 var brokenFiles = regexp.MustCompile(`found invalid metadata files for crate|\(os error (5|74|116|117)\)`)
@@ -74,7 +79,7 @@ func damageIn(err error, d *progress.Display) *damaged {
 	}
 	var exit *gatewaypb.ExitError
 	switch text := err.Error(); {
-	case errors.As(err, new(*fault.Error)) || full(text) || gone(err) || aboutBase(err):
+	case errors.As(err, new(*fault.Error)) || full(text) || gone(err) || aboutBase(err) || strings.Contains(text, noStart):
 		return nil
 	case errors.As(err, &exit) && exit.ExitCode == dockerfile.ExitFetched:
 		return &damaged{why: "what " + dockerfile.StageFetch + " left was incomplete", stage: dockerfile.StageFetch}

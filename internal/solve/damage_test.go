@@ -1,11 +1,13 @@
 package solve
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/solver/errdefs"
 	digest "github.com/opencontainers/go-digest"
 
@@ -23,25 +25,27 @@ func TestDamageIsToldFromMistakes(t *testing.T) {
 		log  string
 		want string // "" for no damage, all, or the stage to run again
 	}{
-		"incomplete fetch":   {exits(buildStep, dockerfile.ExitFetched), "", dockerfile.StageFetch},
-		"snapshot gone":      {ofEngine("failed to commit a to b during finalize: snapshot a does not exist: not found"), "", all},
-		"parent gone":        {ofEngine("failed to prepare x as y: parent snapshot x does not exist: not found"), "", all},
-		"folder gone":        {ofEngine("failed to mount /tmp/buildkit-mount1: [{Type:overlay}]: no such file or directory"), "", all},
-		"folder in the way":  {ofEngine("failed to prepare x as y: failed to rename: rename a b: file exists"), "", all},
-		"blob gone":          {ofEngine("content digest sha256:1234: not found"), "", all},
-		"lease gone":         {ofEngine("lease \"x\": not found"), "", all},
-		"blob garbled":       {ofEngine("unexpected commit digest sha256:1, expected sha256:2: failed precondition"), "", all},
-		"disk":               {ofEngine("open /x: input/output error"), "", all},
-		"result gone":        {ofEngine("failed to calculate checksum of ref a::b: \"/target\": not found"), "", all},
-		"library garbled":    {exits(buildStep, 101), "error[E0786]: found invalid metadata files for crate `leaf`\n", all},
-		"library unreadable": {exits(depsStep, 101), "error: failed to read `/target/x`: Input/output error (os error 5)\n", all},
-		"compile error":      {exits(buildStep, 101), "error[E0308]: mismatched types\n", ""},
-		"failing test":       {exits(testStep, dockerfile.ExitTests), "Input/output error (os error 5)\n", ""},
-		"full disk":          {ofEngine("failed to mount x: no space left on device"), "", ""},
-		"engine gone":        {ofEngine("Unavailable: error reading from server: EOF"), "", ""},
-		"image not there":    {errors.New(unresolved + " docker.io/x: content at https://r/x not found"), "", ""},
-		"secret not there":   {ofEngine("secret lpipe-git: not found"), "", ""},
-		"nothing":            {nil, "", ""},
+		"incomplete fetch":    {exits(buildStep, dockerfile.ExitFetched), "", dockerfile.StageFetch},
+		"snapshot gone":       {ofEngine("failed to commit a to b during finalize: snapshot a does not exist: not found"), "", all},
+		"parent gone":         {ofEngine("failed to prepare x as y: parent snapshot x does not exist: not found"), "", all},
+		"folder gone":         {ofEngine("failed to mount /tmp/buildkit-mount1: [{Type:overlay}]: no such file or directory"), "", all},
+		"folder in the way":   {ofEngine("failed to prepare x as y: failed to rename: rename a b: file exists"), "", all},
+		"folder of a context": {ofEngine("failed to walk: resolve : lstat /x/snapshots/1: no such file or directory"), "", all},
+		"blob gone":           {ofEngine("content digest sha256:1234: not found"), "", all},
+		"lease gone":          {ofEngine("lease \"x\": not found"), "", all},
+		"blob garbled":        {ofEngine("unexpected commit digest sha256:1, expected sha256:2: failed precondition"), "", all},
+		"disk":                {ofEngine("open /x: input/output error"), "", all},
+		"result gone":         {ofEngine("failed to calculate checksum of ref a::b: \"/target\": not found"), "", all},
+		"library garbled":     {exits(buildStep, 101), "error[E0786]: found invalid metadata files for crate `leaf`\n", all},
+		"library unreadable":  {exits(depsStep, 101), "error: failed to read `/target/x`: Input/output error (os error 5)\n", all},
+		"compile error":       {exits(buildStep, 101), "error[E0308]: mismatched types\n", ""},
+		"failing test":        {exits(testStep, dockerfile.ExitTests), "Input/output error (os error 5)\n", ""},
+		"full disk":           {ofEngine("failed to mount x: no space left on device"), "", ""},
+		"engine gone":         {ofEngine("Unavailable: error reading from server: EOF"), "", ""},
+		"image not there":     {errors.New(unresolved + " docker.io/x: content at https://r/x not found"), "", ""},
+		"no shell":            {ofEngine("runc run failed: unable to start container process: exec: \"/bin/sh\": stat /bin/sh: no such file or directory"), "", ""},
+		"secret not there":    {ofEngine("secret lpipe-git: not found"), "", ""},
+		"nothing":             {nil, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := display(t, map[string]string{buildStep: c.log, depsStep: c.log, testStep: c.log})
@@ -58,21 +62,27 @@ func TestDamageIsToldFromMistakes(t *testing.T) {
 
 // TestTheCacheOfOthersIsNotEmptied: an engine that others use is asked to build again, and to keep what it has.
 func TestTheCacheOfOthersIsNotEmptied(t *testing.T) {
+	old, fresh := &client.Client{}, &client.Client{}
+	renew := func(context.Context) (*client.Client, error) { return fresh, nil }
+	const says = "the engine's cache was damaged: x; "
 	for _, c := range []struct {
 		found damaged
 		given Request
 		rerun string
 		all   bool
+		fresh bool
 		says  string
 	}{
-		{damaged{why: "x", stage: "fetch"}, Request{}, "fetch", false, "the engine's cache was damaged: x; the step fetch was run again"},
-		{damaged{why: "x", stage: "fetch"}, Request{NoCache: true}, "", true, "the engine's cache was damaged: x; everything was built again"},
-		{damaged{why: "x", records: true}, Request{}, "", true, "the engine's cache was damaged: x; everything was built again"},
-		{damaged{why: "x"}, Request{Prune: true}, "", true, "the engine's cache was damaged: x; everything was built again"},
+		{damaged{why: "x", stage: "fetch"}, Request{Renew: renew}, "fetch", false, false, says + "the step fetch was run again"},
+		{damaged{why: "x", stage: "fetch"}, Request{NoCache: true}, "", true, false, says + "everything was built again"},
+		{damaged{why: "x", records: true}, Request{}, "", true, false, says + "everything was built again"},
+		{damaged{why: "x"}, Request{Renew: renew}, "", true, false, says + "everything was built again"},
+		{damaged{why: "x", records: true}, Request{Renew: renew}, "", true, true, says + "it was emptied, and everything was built again"},
 	} {
 		r := c.given
-		if says := c.found.heal(t.Context(), nil, &r); says != c.says || r.rerun != c.rerun || r.NoCache != c.all || !r.healed {
-			t.Errorf("%+v of %+v: %q, %+v", c.found, c.given, says, r)
+		used, text := c.found.heal(t.Context(), old, &r)
+		if text != c.says || r.rerun != c.rerun || r.NoCache != c.all || !r.healed || (used == fresh) != c.fresh {
+			t.Errorf("%+v: %q, on the other engine %t, %+v", c.found, text, used == fresh, r)
 		}
 	}
 }

@@ -74,7 +74,6 @@ type Request struct {
 	CacheFrom []client.CacheOptionsEntry
 	CacheTo   []client.CacheOptionsEntry
 	NoCache   bool
-	Prune     bool                 // the engine is the user's own: when its cache is damaged, it may be emptied
 	Session   []session.Attachable // credentials and the SSH agent
 	// StallTimeout is after how much silence the run is given up, or tried again without imported caches, unless a
 	// program in it is running; zero is never.
@@ -85,6 +84,9 @@ type Request struct {
 	// without them.
 	Hidden func() []string
 	Trace  *trace.Recorder // may be nil
+	// Renew, set where the engine is the user's own, replaces it by one whose cache is empty, and returns the one that there
+	// is then, also with an error.
+	Renew func(ctx context.Context) (*client.Client, error)
 
 	healed bool   // damage of the engine's cache was met, and is no reason for another attempt
 	rerun  string // the stage to run again whatever the cache has
@@ -138,7 +140,8 @@ func run(ctx context.Context, c *client.Client, r Request, d *progress.Display) 
 			r.CacheFrom = nil
 			warnings = append(warnings, withoutImports(failed))
 		case errors.As(err, &found):
-			warning := found.heal(ctx, c, &r)
+			var warning string
+			c, warning = found.heal(ctx, c, &r)
 			d.Say("lpipe: %s", warning)
 			warnings = append(warnings, warning)
 		case err != nil:

@@ -115,6 +115,16 @@ func (c Config) Save() (file string, err error) {
 	return f.Name(), nil
 }
 
+func distrustFile(root string) string { return filepath.Join(root, "distrusted") }
+
+// Distrust makes the next daemon of root start with an empty cache.
+func Distrust(root string) error {
+	if err := os.WriteFile(distrustFile(root), nil, 0o600); err != nil {
+		return fmt.Errorf("noting that the cache is damaged: %w", err)
+	}
+	return nil
+}
+
 func writeJSON(path string, v any) error {
 	text, err := json.Marshal(v)
 	if err != nil {

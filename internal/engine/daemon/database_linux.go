@@ -18,12 +18,21 @@ const historyFile = "history.db"
 // healDatabases opens and reads every database of the state folder. With a damaged one BuildKit would not start,
 // or would crash in the middle of a build. It is moved aside, to *.damaged, and the user is told. The databases of
 // the cache refer to each other and to the layers on disk, so all of the cache goes with any of them: it can be
-// built again. So it does where the machine went down while they were in use, and where a layer is gone that they know.
+// built again. So it does where the machine went down while they were in use, where a layer that they know is gone, and
+// after [Distrust].
 func healDatabases(root string, was end) error {
 	if was == endTorn {
 		notice("the build cache starts empty: the machine went down during a build or just after it")
 		if err := dropCache(root); err != nil {
 			return err
+		}
+	}
+	if _, err := os.Lstat(distrustFile(root)); err == nil { // of which the user knows
+		if err := dropCache(root); err != nil {
+			return err
+		}
+		if err := os.Remove(distrustFile(root)); err != nil {
+			return fmt.Errorf("removing the note of a damaged cache: %w", err)
 		}
 	}
 	for _, path := range databases(root) {

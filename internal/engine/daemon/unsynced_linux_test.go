@@ -77,3 +77,25 @@ func TestNoBuildWithoutAMarker(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestADistrustedCacheIsDropped once, with all that refers to it.
+func TestADistrustedCacheIsDropped(t *testing.T) {
+	root := t.TempDir()
+	layer := filepath.Join(root, "runc-overlayfs/snapshots/snapshots/1")
+	for _, distrust := range []bool{false, true, false} {
+		if err := os.MkdirAll(layer, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if distrust {
+			if err := Distrust(root); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := healDatabases(root, endSettled); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Lstat(layer); errors.Is(err, fs.ErrNotExist) != distrust {
+			t.Errorf("distrusted %t: %v", distrust, err)
+		}
+	}
+}
