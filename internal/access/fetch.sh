@@ -100,7 +100,7 @@ token() {
       "$asked:$token") printf '%s\n' "$token" && exit ;;
     esac
   done <"$registries"
-  case $asked in *[!A-Za-z0-9.:/_~+=[%-]*) asked="at an address with unusual characters" ;; esac
+  case $asked in *[!]A-Za-z0-9.:/_~+=[%-]*) asked="at an address with unusual characters" ;; esac
   say "a registry asks for a token, $asked, and neither Cargo.lock nor .cargo/config.toml names it" \
     "fix: if the build needs it, name it in .cargo/config.toml; else find out which dependency wants it"
   exit 1

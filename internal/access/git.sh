@@ -17,7 +17,7 @@ refuse() { say "$@"; exit 128; }
 deceives="fix: find out which dependency has a submodule with such an address"
 
 # plain is true for an address that nobody can take for words.
-plain() { case $1 in *[!A-Za-z0-9.:/@_~+=[%-]*) false ;; esac; }
+plain() { case $1 in *[!]A-Za-z0-9.:/@_~+=[%-]*) false ;; esac; }
 
 # unlisted TO NAME PREFIX says that a repository is not in the list, and by its name unless that was made to be read.
 unlisted() {
