@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -28,13 +29,18 @@ func sum(text string) string {
 	return hex.EncodeToString(s[:])
 }
 
-func newDownloads(t *testing.T, shell ...string) *downloads {
+func newDownloads(t testing.TB, shell ...string) *downloads {
 	t.Helper()
 	d := &downloads{newStep(t, ""), shell}
 	script := strings.NewReplacer("=/downloads", "="+d.dir+"/downloads", "/run/secrets", d.dir, "/tmp/", d.dir+"/").Replace(string(fetchScript))
 	d.write("lpipe-fetch", script, 0o644)
 	d.write("Cargo.lock", fmt.Sprintf("version = 4\n\n[[package]]\nchecksum = '%s'\nname = 'good'\nsource = 'x'\nversion = '1.0.0'\n\n"+
 		"[[package]]\nname = \"other\"\nversion = \"2.1.0-rc.1+b\"\nchecksum = \"%s\"\n\n[[package]]\nname = \"local\"\nversion = \"0.1.0\"\n", sum("good"), sum("other")), 0o644)
+	if shell[0] == "busybox" { // as on Alpine, where all programs are its own
+		for _, program := range []string{"awk", "cat", "cmp", "cp", "find", "mkdir", "mv", "rm", "sed", "sha256sum", "sort"} {
+			d.write("bin/"+program, "#!/bin/sh\nexec busybox "+program+" \"$@\"\n", 0o755)
+		}
+	}
 	for _, dir := range []string{"downloads", "cargo/registry/cache"} {
 		if err := os.MkdirAll(filepath.Join(d.dir, dir), 0o755); err != nil {
 			t.Fatal(err)
@@ -241,6 +247,27 @@ func TestALockFileNamesNoOtherFiles(t *testing.T) {
 	if got := d.do("locked Cargo.lock"); got != good+"  good_one-2-1.0.0+x.y-z.crate\n" {
 		t.Errorf("locked are %q", got)
 	}
+}
+
+// Whatever a lock file holds, what is read of it names files of one folder.
+func FuzzLockedCrates(f *testing.F) {
+	for _, seed := range []string{
+		"[[package]]\nname = 'a'\nversion = '1.0.0'\nchecksum = '%s'\n", "[[package]]\nchecksum = \"%s\"\nname = \"../a\"\nversion = \"1.0.0\"\n",
+		"name = 'a'\nversion = '''\nchecksum = '%s'\nname = '/'\n", "[[package]]\nname = \"a\\n-b\"\nversion = \"1\\u0000\"\nchecksum = \"%s\"\n", "\x00\xff",
+	} {
+		f.Add(strings.ReplaceAll(seed, "%s", sum("x")))
+	}
+	d := newDownloads(f, "dash")
+	line := regexp.MustCompile(`^[0-9a-f]{64}  [A-Za-z0-9_][A-Za-z0-9_-]*-[A-Za-z0-9.+-]+\.crate\n$`)
+	f.Fuzz(func(t *testing.T, lock string) {
+		d.t = t
+		d.write("Cargo.lock", lock, 0o644)
+		for l := range strings.Lines(d.do("locked Cargo.lock")) {
+			if !line.MatchString(l) {
+				t.Errorf("%q names %q", lock, l)
+			}
+		}
+	})
 }
 
 func TestCargoIsAnsweredFromTheList(t *testing.T) {

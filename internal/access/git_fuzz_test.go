@@ -84,7 +84,7 @@ func usable(words ...string) bool {
 
 func (s *step) call(stdin string, args ...string) (stdout, stderr string, err error) {
 	var out, problems strings.Builder
-	cmd := exec.Command("sh", append([]string{s.dir + "/lpipe-git"}, args...)...)
+	cmd := exec.Command("sh", append([]string{"-c", `exec 9>/dev/null; exec sh "$0" "$@"`, s.dir + "/lpipe-git"}, args...)...)
 	cmd.Env, cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = s.env, s.dir, strings.NewReader(stdin), &out, &problems
 	err = cmd.Run()
 	return out.String(), problems.String(), err
