@@ -115,12 +115,8 @@ type libs struct {
 	Packages             plan.Libraries
 }
 
-// FetchConfig are the lines of cargo's configuration in the fetch stage: what the project has to say, and that fetch.sh of
-// package access alone says which registry gets a token.
-func (v view) FetchConfig() []string {
-	const own = "[registry]\nglobal-credential-providers = [\"cargo:token-from-stdout sh /run/secrets/lpipe-fetch token\"]"
-	return strings.FieldsFunc(v.Variant.FetchConfig+own, func(r rune) bool { return r == '\n' })
-}
+// FetchConfig is the file of the skeleton that says where crates come from.
+func (v view) FetchConfig() string { return path.Join(plan.Source, v.Dir, plan.FetchConfig) }
 
 // Libs are the stages that compile local libraries, each on top of the one before.
 func (v view) Libs() []libs {
@@ -256,11 +252,6 @@ func check(v view) error {
 	words("the toolchain", append([]string{v.Channel}, v.Components...)...)
 	words("the folder", v.Dir)
 	words("the target", v.Target)
-	for _, line := range v.FetchConfig() {
-		if why := unwritable(line); why != "" {
-			refuse("the line of .cargo/config.toml", line, "it "+why)
-		}
-	}
 	for _, set := range v.Variant.Libs {
 		for _, lib := range set {
 			words("the library", lib.Name, lib.Dir)

@@ -64,7 +64,6 @@ var variants = map[string]*plan.Variant{
 	}),
 	"awkward-values": variant(func(v *plan.Variant) {
 		v.Dir = "it's my $HOME folder"
-		v.FetchConfig = "[source]\n[source.\"it's $HOME\"]\nregistry = 'sparse+https://`id`.example.com/'\n"
 		v.Env = []plan.Env{
 			{Name: "BACKSLASH", Value: `a\nb\`},
 			{Name: "DOLLAR", Value: "$HOME ${PATH} $(id) `id`"},

@@ -15,6 +15,10 @@ import (
 // Source is where the workspace's base is seen inside the build.
 const Source = "/src"
 
+// FetchConfig is the file of the skeleton, below the workspace's root, with cargo's configuration for downloading: see
+// [cargo.Workspace.FetchConfig].
+const FetchConfig = ".cargo/lpipe-fetch.toml"
+
 // Env is one environment variable of the build.
 type Env struct{ Name, Value string }
 
@@ -33,12 +37,11 @@ type Variant struct {
 	// the workspace that it depends on. Empty means the whole workspace, with one set of features.
 	Alone             []string
 	NoDefaultFeatures bool
-	Env               []Env  // while compiling and testing
-	TestEnv           []Env  // while the tests run
-	AllowNetwork      bool   // build scripts and tests may use the network
-	Git               bool   // Cargo.lock names git repositories
-	SSH               bool   // some of them are fetched over SSH
-	FetchConfig       string // cargo's configuration while downloading, see [cargo.Workspace.FetchConfig]
+	Env               []Env // while compiling and testing
+	TestEnv           []Env // while the tests run
+	AllowNetwork      bool  // build scripts and tests may use the network
+	Git               bool  // Cargo.lock names git repositories
+	SSH               bool  // some of them are fetched over SSH
 
 	// Warm is set where an engine may keep the compiled dependencies for the next build.
 	Warm bool
@@ -78,10 +81,6 @@ func newVariant(ws *cargo.Workspace, l *Lambda, features []string, libs []Librar
 		AllowNetwork:      b.Network == "default",
 		Warm:              warm(ws, b),
 		Libs:              libs,
-	}
-	var err error
-	if v.FetchConfig, err = ws.FetchConfig(Source); err != nil {
-		return nil, err
 	}
 	if t := ws.Toolchain; t != nil {
 		v.Channel, v.Components = t.Channel, t.Components

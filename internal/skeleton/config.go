@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"path"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"lpipe/internal/plan"
 )
 
 // config adds a file of cargo's configuration as it is, but without the tokens that may stand in it.
@@ -34,6 +37,25 @@ func (m *maker) config(name string) error {
 		}
 	}
 	m.tree.write(name, data)
+	return nil
+}
+
+// fetchConfig adds to the skeleton what cargo is told while it downloads, in the place of any file of the project: there,
+// only what lpipe has chosen of the project's configuration counts. It is no part of the Dockerfile, since an address
+// in it may hold a password, and what a Dockerfile says is seen in process lists and statements.
+func (m *maker) fetchConfig() error {
+	if m.closure {
+		return nil
+	}
+	text, err := m.ws.FetchConfig(plan.Source)
+	if err != nil {
+		return fmt.Errorf("writing cargo's configuration for downloading: %w", err)
+	}
+	name := path.Join(m.ws.Root, plan.FetchConfig)
+	if m.tree.entries[name] != nil {
+		m.problem(name, "lpipe has a file of this name for itself", "rename them")
+	}
+	m.tree.write(name, []byte(text))
 	return nil
 }
 

@@ -119,6 +119,9 @@ func (m *maker) make(pkgs []*cargo.Package) (*Tree, []Note, error) {
 	if err := m.shared(); err != nil {
 		return nil, nil, err
 	}
+	if err := m.fetchConfig(); err != nil {
+		return nil, nil, err
+	}
 	m.requireSources()
 	if err := m.faults(); err != nil {
 		return nil, nil, err

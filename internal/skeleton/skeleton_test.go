@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"lpipe/internal/cargo"
+	"lpipe/internal/plan"
 )
 
 const fleet = `
@@ -79,7 +80,7 @@ func TestSkeletonHasNoSources(t *testing.T) {
 		t.Fatal(notes, err)
 	}
 	want := []string{
-		"Cargo.lock", "Cargo.toml", "crates/a/Cargo.toml", "crates/a/lib.rs", "crates/b/Cargo.toml", "crates/b/lib.rs",
+		".cargo/lpipe-fetch.toml", "Cargo.lock", "Cargo.toml", "crates/a/Cargo.toml", "crates/a/lib.rs", "crates/b/Cargo.toml", "crates/b/lib.rs",
 		"crates/util/Cargo.toml", "crates/util/lib.rs",
 	}
 	if got := tree.Paths(); !slices.Equal(got, want) {
@@ -122,5 +123,25 @@ func TestClosureHasTheRealFoldersOfWhatItNeeds(t *testing.T) {
 	root := read(t, tree, "Cargo.toml")
 	if !strings.Contains(root, `util = { path = "crates/util", version = "1.2.3" }`) || !strings.Contains(root, `b = { path = "crates/b", version = "=0.0.0-skel" }`) {
 		t.Errorf("only requirements on stubs are relaxed:\n%s", root)
+	}
+}
+
+// TestTheConfigurationForDownloading: the skeleton has what lpipe chose of cargo's configuration, and no file of the
+// project takes its place.
+func TestTheConfigurationForDownloading(t *testing.T) {
+	const pkg = "-- Cargo.toml --\n[package]\nname = \"a\"\nversion = \"1.0.0\"\nedition = \"2021\"\n-- src/main.rs --\nfn main() {}\n" +
+		"-- Cargo.lock --\nversion = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n"
+	const config = "-- .cargo/config.toml --\n[build]\nrustc-wrapper = \"evil\"\n[source.crates-io]\nreplace-with = \"m\"\n[source.m]\nregistry = \"sparse+https://me:pw@m/\"\n"
+	tree, _, err := Make(load(t, project(t, pkg+config)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := read(t, tree, plan.FetchConfig)
+	if !strings.Contains(text, "sparse+https://me:pw@m/") || strings.Contains(text, "evil") {
+		t.Errorf("cargo is told\n%s", text)
+	}
+	own := "[x]\ny = \"lpipe-fetch.toml\"\nz = \".cargo/lpipe-fetch.toml\"\n-- .cargo/lpipe-fetch.toml --\n[alias]\nfetch = \"evil\"\n"
+	if tree, _, err := Make(load(t, project(t, pkg+config+own))); err == nil || !strings.Contains(err.Error(), "lpipe has a file of this name") {
+		t.Errorf("the project's own file: %v, %v", tree.Paths(), err)
 	}
 }

@@ -82,9 +82,8 @@ RUN --mount=type=bind,from=skeleton,target=/src,rw \
 set -eu
 exec 9>&1 >&2
 mkdir /tmp/.cargo && cd /tmp
-printf '%s\n' >.cargo/config.toml \
-  '[registry]' \
-  'global-credential-providers = ["cargo:token-from-stdout sh /run/secrets/lpipe-fetch token"]'
+cp /src/.cargo/lpipe-fetch.toml .cargo/config.toml
+printf '[registry]\nglobal-credential-providers = ["cargo:token-from-stdout sh /run/secrets/lpipe-fetch token"]\n' >>.cargo/config.toml
 . /run/secrets/lpipe-fetch
 restore /src/Cargo.lock
 set -- --manifest-path /src/Cargo.toml \
