@@ -238,8 +238,17 @@ func TestALockFileNamesNoOtherFiles(t *testing.T) {
 	}
 	lock := "version = 4\n"
 	for _, bad := range [][3]string{
-		{`"../../x"`, `"1.0.0"`, good}, {`"x"`, `"1/../../1"`, good}, {`"-x"`, `"1.0.0"`, good}, {`".x"`, `"1.0.0"`, good}, {`"a b"`, `"1.0.0"`, good},
-		{`"x"`, `"1.0.0"`, good[:63]}, {`"x"`, `"1.0.0"`, good + "0"}, {`"x"`, `"1.0.0"`, strings.ToUpper(good)}, {`"x"`, `"1.0.0"`, good[:63] + "/"}, {`"x"`, `""`, good}, {`""`, `"1"`, good},
+		{`"../../x"`, `"1.0.0"`, good},
+		{`"x"`, `"1/../../1"`, good},
+		{`"-x"`, `"1.0.0"`, good},
+		{`".x"`, `"1.0.0"`, good},
+		{`"a b"`, `"1.0.0"`, good},
+		{`"x"`, `"1.0.0"`, good[:63]},
+		{`"x"`, `"1.0.0"`, good + "0"},
+		{`"x"`, `"1.0.0"`, strings.ToUpper(good)},
+		{`"x"`, `"1.0.0"`, good[:63] + "/"},
+		{`"x"`, `""`, good},
+		{`""`, `"1"`, good},
 	} {
 		lock += entry(bad[0], bad[1], `"`+bad[2]+`"`)
 	}

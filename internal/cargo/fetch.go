@@ -34,8 +34,12 @@ func (w *Workspace) FetchIgnores() []string {
 	var all []string
 	for _, f := range w.Config.files {
 		keys := [][]string{
-			{"credential-alias"}, {"registry", "credential-provider"}, {"registry", "global-credential-providers"},
-			{"net", "git-fetch-with-cli"}, {"net", "ssh"}, {"http", "debug"},
+			{"credential-alias"},
+			{"registry", "credential-provider"},
+			{"registry", "global-credential-providers"},
+			{"net", "git-fetch-with-cli"},
+			{"net", "ssh"},
+			{"http", "debug"},
 		}
 		for _, name := range slices.Sorted(maps.Keys(asTable(f.doc.get("registries")))) {
 			keys = append(keys, []string{"registries", name, "credential-provider"})

@@ -119,7 +119,7 @@ func (r *run) taker(p *project, l *plan.Lambda) (func(map[string][]byte, solve.R
 			})
 		})
 		if f.refused != nil {
-			return nil // likewise
+			return nil //nolint:nilerr // likewise
 		}
 		return err
 	}, nil

@@ -55,12 +55,12 @@ func (p *project) included(l *plan.Lambda) ([]artifact.Entry, error) {
 				return fmt.Errorf("reading %s: %w", inside, err)
 			}
 			if size += info.Size(); artifact.CheckUnpacked(size) != nil {
-				return nil
+				return nil //nolint:nilerr // said once, of all files
 			}
 			data, err := disk.Read(ws.FS, name, info.Size()) // no more than was counted
 			if err != nil {
 				mistakes.Add(&fault.Error{Kind: fault.Usage, What: "cannot include " + inside, Err: err, Fix: "leave it out of " + at})
-				return nil
+				return nil //nolint:nilerr // it is among the mistakes
 			}
 			entries = append(entries, artifact.Entry{Name: inside, Data: data, Executable: info.Mode()&0o100 != 0})
 			return nil

@@ -68,7 +68,8 @@ func resolve(fsys fs.FS, name string) (real string, info fs.FileInfo, err error)
 
 // resolveFrom is resolve for a name that starts at a resolved folder.
 func resolveFrom(fsys fs.FS, at, name string) (real string, info fs.FileInfo, err error) {
-	for links, part := 0, ""; name != ""; {
+	for links := 0; name != ""; {
+		var part string
 		part, name, _ = strings.Cut(name, "/")
 		switch part {
 		case "", ".":

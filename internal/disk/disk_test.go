@@ -24,7 +24,7 @@ func machine(t *testing.T, files map[string]string) Disk {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		err := error(nil)
+		var err error
 		if to, ok := strings.CutPrefix(text, "-> "); ok {
 			err = os.Symlink(to, name)
 		} else {

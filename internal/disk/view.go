@@ -115,7 +115,7 @@ func (v *View) Trust(name string) error {
 	}
 	real, info, err := resolve(v.disk.FS, name)
 	if err != nil || within(v.start, name) {
-		return nil // there is no such file, or it lies in that folder
+		return nil //nolint:nilerr // there is no such file, or it lies in that folder
 	}
 	for at := name; !within(at, v.start); at = path.Dir(at) {
 		info, err := fs.Lstat(v.disk.FS, at)

@@ -152,8 +152,8 @@ func Supervise(program []string, env []string) error {
 		var status syscall.WaitStatus
 		switch pid, err := syscall.Wait4(-1, &status, 0, nil); {
 		case errors.Is(err, syscall.EINTR):
-		case err != nil: // there is no child, and so no descendant
-			return nil
+		case err != nil:
+			return nil //nolint:nilerr // there is no child, and so no descendant
 		case pid == child:
 			fmt.Fprintln(report, ending(status))
 			end()

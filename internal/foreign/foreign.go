@@ -166,7 +166,7 @@ func sequence(s string) int {
 		}
 		return i
 	}
-	end := 1
+	var end int
 	switch {
 	case len(s) > 1 && s[1] == '[': // a control sequence, such as a colour
 		end = past(past(2, '0', '?'), ' ', '/')

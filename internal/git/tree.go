@@ -277,7 +277,7 @@ func (r *Repository) blobs(ctx context.Context, mode string) (*blobs, error) {
 func (b *blobs) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.end()
+	_ = b.end() // nothing more is asked of it
 }
 
 // end returns how git ended. It reads what is left, so that git can write it.

@@ -13,7 +13,6 @@ import (
 	ctdsnapshots "github.com/containerd/containerd/v2/core/snapshots"
 	contentlocal "github.com/containerd/containerd/v2/plugins/content/local"
 	"github.com/containerd/containerd/v2/plugins/diff/walking"
-	"github.com/containerd/errdefs"
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/buildkit/cache/metadata"
 	"github.com/moby/buildkit/client"
@@ -111,7 +110,7 @@ func newWorker(ctx context.Context, c Config, was end, hosts docker.RegistryHost
 		}
 		// What a killed daemon had begun to make or to remove has the name that the next layer gets.
 		if c, ok := snapshots.(ctdsnapshots.Cleaner); ok {
-			if err := c.Cleanup(ctx); err != nil && !errdefs.IsNotFound(err) { // the database has no layer yet
+			if err := c.Cleanup(ctx); err != nil && !cerrdefs.IsNotFound(err) { // the database has no layer yet
 				return nil, nil, fmt.Errorf("removing what is left of layers: %w", err)
 			}
 		}
