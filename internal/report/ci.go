@@ -5,6 +5,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -58,12 +59,15 @@ func code(text string) string {
 	return markdown(text)
 }
 
-// meaning is what Markdown or HTML could read as more than text, among it the starts of addresses, which become links.
-var meaning = regexp.MustCompile("[^\\pL\\pN\\pZ\\pS\\pM\\pC_.,/()=%-]|[`<>|~^$+]|\\b_+|_+\\b|__+|(?i:\\bwww)\\.")
+// meaning is what Markdown or HTML could read as more than text, among it the starts of addresses, which become links. It
+// takes long to prepare, and only CI systems get such text.
+var meaning = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile("[^\\pL\\pN\\pZ\\pS\\pM\\pC_.,/()=%-]|[`<>|~^$+]|\\b_+|_+\\b|__+|(?i:\\bwww)\\.")
+})
 
 // markdown writes text of others as text: within a line, and without format, links, names of users or HTML.
 func markdown(text string) string {
-	return meaning.ReplaceAllStringFunc(foreign.Line(text), func(found string) string {
+	return meaning().ReplaceAllStringFunc(foreign.Line(text), func(found string) string {
 		var text strings.Builder
 		for _, r := range found {
 			if unicode.IsLetter(r) {
