@@ -62,8 +62,12 @@ var lpipeMap = map[string]row{
 	},
 	"internal/dockerfile": {imports: in(".", "internal/config", "internal/plan", "internal/fault"), why: "a plan in, text out", pure: true},
 
+	"internal/network": {
+		imports: in("internal/config", "internal/disk", "internal/fault", "internal/ownership", "internal/redact", "internal/userkey", "github.com/docker/cli"),
+		why:     "proxies and authorities, as steps and this process are given them; it contacts nobody",
+	},
 	"internal/access": {
-		imports: in("hostkeys", "sshfwd", "internal/config", "internal/disk", "internal/dockerfile", "internal/plan", "internal/fault",
+		imports: in("hostkeys", "sshfwd", "internal/config", "internal/disk", "internal/dockerfile", "internal/network", "internal/plan", "internal/fault",
 			"golang.org/x/crypto", "google.golang.org/grpc", buildkit+"/session"),
 		why: "keys, tokens and pinned hosts for the repositories of a plan, as the session serves them; it talks to no engine",
 	},

@@ -22,6 +22,7 @@ import (
 
 	"lpipe/hostkeys"
 	"lpipe/internal/config"
+	"lpipe/internal/network"
 	"lpipe/internal/plan"
 	"lpipe/sshfwd"
 )
@@ -31,6 +32,7 @@ type Options struct {
 	Config       *config.Config
 	Repositories []plan.Repository
 	Registries   []plan.Registry
+	Network      *network.Network  // nil where nothing is said of it
 	Env          map[string]string // of lpipe
 	Cwd          string            // where relative paths of SSH start
 	SSH          []string          // values of --ssh, as of docker buildx build: ID[=SOCKET|KEY[,KEY]]
@@ -67,6 +69,9 @@ func New(o Options) (*Access, error) {
 	given, err := parseSSH(o)
 	if err != nil {
 		return nil, err
+	}
+	if o.Network == nil {
+		o.Network = &network.Network{}
 	}
 	if o.Log == nil {
 		o.Log = func(string) {}

@@ -21,6 +21,9 @@ import (
 // is repeated but what cannot be taken for words: a host or repository that lpipe knows, a key's type and fingerprint, the
 // name of a variable.
 func (a *Access) Explain(f *fault.Error, stage, log string) error {
+	if stage == dockerfile.StageToolchain || stage == dockerfile.StageFetch {
+		a.explainNetwork(f, log)
+	}
 	if stage != dockerfile.StageFetch {
 		return f
 	}

@@ -54,7 +54,7 @@ func (a *Access) registryLogins() []registryLogin {
 			l.why, l.fix = l.variable+" holds a tab or a line break", "set it to the token alone"
 		case r.Proxy != "":
 			l.why = fmt.Sprintf("%s gets no token: [http] in .cargo/config.toml sends it through %s, which could read it", r.Index, r.Proxy)
-			l.fix = "give the proxy, or cainfo, in the base image's $CARGO_HOME/config.toml"
+			l.fix = "take proxy and cainfo out, and set HTTPS_PROXY and SSL_CERT_FILE for lpipe, or [network] in lpipe.toml"
 		default:
 			all = append(all, l)
 			continue

@@ -11,6 +11,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"lpipe/internal/network"
 )
 
 // The secrets that the fetch stage mounts; Dockerfile.tmpl says where.
@@ -45,6 +47,11 @@ func (s store) GetSecret(_ context.Context, id string) ([]byte, error) {
 		return fetchScript, nil
 	case secretRegistries:
 		return s.registryList(), nil
+	case network.SecretNetwork:
+		s.hide(s.o.Network.Secrets()...)
+		return s.o.Network.Script(), nil
+	case network.SecretAuthorities:
+		return s.o.Network.Authorities()
 	case secretRepositories, secretKnownHosts:
 		g, err := s.prepare()
 		if err != nil {

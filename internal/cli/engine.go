@@ -80,6 +80,9 @@ func (r *run) renew(ctx context.Context, eng *engine.Engine) (*client.Client, er
 }
 
 func (a *app) engineOptions(cfg *config.Config) (engine.Options, error) {
+	if _, err := a.network(cfg); err != nil {
+		return engine.Options{}, err
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return engine.Options{}, fmt.Errorf("finding the lpipe program: %w", err)

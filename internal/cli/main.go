@@ -16,6 +16,7 @@ import (
 
 	"lpipe/internal/fault"
 	"lpipe/internal/interrupt"
+	"lpipe/internal/network"
 	"lpipe/internal/trace"
 )
 
@@ -31,6 +32,8 @@ type app struct {
 	Streams
 	env   map[string]string
 	trace *trace.Recorder // nil unless --trace is given
+
+	joined *network.Network // made when it is first needed
 }
 
 func (a *app) getenv(name string) string { return a.env[name] }

@@ -31,8 +31,12 @@ func (a *app) access(projects []*project, ssh []string, secrets map[string][]byt
 	if err != nil {
 		return nil, fmt.Errorf("finding the current folder: %w", err)
 	}
+	n, err := a.network(cfg)
+	if err != nil {
+		return nil, err
+	}
 	return access.New(access.Options{
-		Config: cfg, Repositories: repositories, Registries: registries, Env: a.env, Cwd: cwd, SSH: ssh, Secrets: secrets, Log: log,
+		Config: cfg, Repositories: repositories, Registries: registries, Network: n, Env: a.env, Cwd: cwd, SSH: ssh, Secrets: secrets, Log: log,
 	})
 }
 

@@ -33,6 +33,7 @@ type Config struct {
 	Registry map[string]Registry // by host, with a port where it has one
 	SSH      SSH
 	Git      Git
+	Network  Network
 	Cache    Cache
 
 	Push       bool
@@ -97,6 +98,13 @@ type SSH struct {
 // Git has the credentials for git over https.
 type Git struct {
 	Tokens map[string]string // host or repository to "env:NAME" or a path
+}
+
+// Network is how steps that download reach the network. The environment wins over it.
+type Network struct {
+	HTTPProxy, HTTPSProxy string   // URLs
+	NoProxy               []string // hosts, domains and addresses that are reached without
+	Authorities           []string // paths of PEM files
 }
 
 // Cache is where cached layers are read from and written to, for [cache.ParseImport] and [cache.ParseExport].
@@ -307,6 +315,7 @@ func (l *loader) config() *Config {
 	for _, name := range children(l.values, "git.tokens.") {
 		c.Git.Tokens[name] = text(Key("git", "tokens", name))
 	}
+	c.Network = Network{HTTPProxy: text("network.http-proxy"), HTTPSProxy: text("network.https-proxy"), NoProxy: list("network.no-proxy"), Authorities: list("network.ca")}
 	return c
 }
 

@@ -16,6 +16,7 @@ func Differ(a, b *Config) []string {
 		{"[registry]", a.Registry, b.Registry},
 		{"[ssh]", a.SSH, b.SSH},
 		{"[git]", a.Git, b.Git},
+		{"[network]", a.Network, b.Network},
 		{"build.warm", a.Warm, b.Warm},
 		{"[cache]", a.Cache, b.Cache},
 		{"ci.cache-write", a.CacheWrite, b.CacheWrite},

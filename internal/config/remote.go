@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -33,6 +34,27 @@ func checkMirror(_, v string) (why, fix string) {
 	host, dir, _ := strings.Cut(v, "/")
 	if !hostPattern.MatchString(host) || strings.ContainsFunc(dir, func(r rune) bool { return r != '/' && notBare(r) && r != '.' }) {
 		return "it is not a host with an optional path", `write "mirror.example.com" or "mirror.example.com/path"; plain HTTP is http = true in its own [registry."HOST"]`
+	}
+	return "", ""
+}
+
+// checkProxy is for proxies as curl, cargo and Go take them.
+func checkProxy(_, v string) (why, fix string) {
+	u, err := url.Parse(v)
+	switch {
+	case err == nil && u.User != nil, secretValue(v):
+		return "it holds a login, and this file is read by all who build", "set HTTP_PROXY and HTTPS_PROXY in the environment of lpipe"
+	case err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme):
+		return "it is not the URL of a proxy", `write "http://HOST:PORT"; https, socks5 and socks5h are known too`
+	}
+	return "", ""
+}
+
+var noProxyPattern = regexp.MustCompile(`^[A-Za-z0-9.*:/_\[\]-]+$`)
+
+func checkNoProxy(_, v string) (why, fix string) {
+	if !noProxyPattern.MatchString(v) {
+		return "it is not a host, a domain or a network", `write "host", ".example.com" or "10.0.0.0/8"`
 	}
 	return "", ""
 }

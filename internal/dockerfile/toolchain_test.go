@@ -27,6 +27,7 @@ func newImage(t *testing.T, machine string, programs ...string) *image {
 	t.Helper()
 	i := &image{dir: t.TempDir()}
 	i.write(t, "tmp/.keep", "")
+	i.write(t, "run/secrets/lpipe-network", "") // nothing about the network
 	for _, tool := range tools {
 		real, err := exec.LookPath(tool)
 		if err != nil {
@@ -85,7 +86,7 @@ func (i *image) prepare(t *testing.T, v *plan.Variant) (calls []string, stderr s
 	t.Helper()
 	text := script(t, render(t, v), StageToolchain)
 	var moves []string
-	for _, folder := range []string{"/cargo", "/tmp/", "/var/"} {
+	for _, folder := range []string{"/cargo", "/run/", "/tmp/", "/var/"} {
 		moves = append(moves, " "+folder, " "+i.dir+folder, ">"+folder, ">"+i.dir+folder)
 	}
 	text = strings.NewReplacer(moves...).Replace(text)

@@ -169,6 +169,7 @@ func (f *found) plan(all []*found) (*Plan, error) {
 	p.Repositories, p.unused, err = repositories(f.Config, ws)
 	p.Registries = registries(ws)
 	mistakes.Add(err)
+	mistakes.Add(readable(ws, p.Repositories))
 	if err := mistakes.Err(); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"lpipe/internal/cargo"
+	"lpipe/internal/fault"
 )
 
 // Registry is a registry of crates that the build may log in to.
@@ -70,4 +71,17 @@ func proxy(ws *cargo.Workspace, index string) string {
 		return ""
 	}
 	return h.Proxy
+}
+
+// readable refuses tokens for git servers that the project's configuration sends through a proxy which could read them.
+func readable(ws *cargo.Workspace, repositories []Repository) error {
+	var l fault.List
+	for _, r := range repositories {
+		if via := proxy(ws, "https:"); via != "" && r.Token != "" {
+			l.Addf("the token for "+r.String()+" would not stay secret",
+				"[http] in .cargo/config.toml sends what git says to the server through "+via+", and says whose certificates are good, so the proxy could read it",
+				"take proxy and cainfo out, and set HTTPS_PROXY and SSL_CERT_FILE for lpipe, or [network] in lpipe.toml")
+		}
+	}
+	return l.Err()
 }

@@ -59,15 +59,23 @@ func (k Key) Derive(purpose string, of ...string) []byte {
 	return mac.Sum(nil)
 }
 
-func (k *Key) load(env map[string]string, projects []string) error {
+// Folder is where lpipe keeps what is the user's own, by HOME or XDG_CACHE_HOME in the environment. It may not exist yet.
+func Folder(env map[string]string) (string, error) {
 	dir := env["XDG_CACHE_HOME"]
 	if home := env["HOME"]; !filepath.IsAbs(dir) && home != "" {
 		dir = filepath.Join(home, ".cache")
 	}
 	if !filepath.IsAbs(dir) {
-		return errors.New("neither HOME nor XDG_CACHE_HOME names a folder for it")
+		return "", errors.New("neither HOME nor XDG_CACHE_HOME names a folder for it")
 	}
-	dir = filepath.Join(dir, "lpipe")
+	return filepath.Join(dir, "lpipe"), nil
+}
+
+func (k *Key) load(env map[string]string, projects []string) error {
+	dir, err := Folder(env)
+	if err != nil {
+		return err
+	}
 	if err := outside(dir, projects); err != nil {
 		return err // before anything is made there
 	}

@@ -1,14 +1,18 @@
 # One Dockerfile for every lambda. What differs between lambdas enters through the context "closure" and the
 # late ARGs, so that every stage up to deps is one step for all of them.
 #
-# Only toolchain and fetch reach the network, and no code of a dependency runs in these two. What these two write to 9 is
+# Only toolchain and fetch reach the network, and no code of a dependency runs in these two. How they reach it, through
+# proxies and trusting whom, comes as secrets, which are in no layer and no cache key. What these two write to 9 is
 # for the person who builds, WHY and "fix: FIX"; lpipe knows it by their standard output, which nothing else has.
 
 # toolchain: the base image with the packages and the Rust targets that the project asks for.
 FROM --platform=$BUILDPLATFORM base AS toolchain
-RUN --mount=type=tmpfs,target=/tmp <<EOF
+RUN --mount=type=secret,id=lpipe-network,required=true \
+    --mount=type=secret,id=lpipe-authorities,required=true \
+    --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
 exec 9>&1 >&2
+. /run/secrets/lpipe-network
 fail() { printf '%s\n' "$@" >&9; exit 1; }
 arch=x86_64 target=x86_64-unknown-linux-gnu tests=$(uname -m)-unknown-linux-gnu
 mkdir -p /cargo
@@ -78,6 +82,8 @@ RUN --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=cache,id=lpipe-downloads,target=/downloads \
     --mount=type=tmpfs,target=/tmp \
     --mount=type=secret,id=lpipe-registries,required=true \
+    --mount=type=secret,id=lpipe-network,required=true \
+    --mount=type=secret,id=lpipe-authorities,required=true \
     --mount=type=secret,id=lpipe-fetch,required=true <<EOF
 set -eu
 exec 9>&1 >&2
@@ -85,6 +91,8 @@ mkdir /tmp/.cargo && cd /tmp
 cp /src/.cargo/lpipe-fetch.toml .cargo/config.toml
 printf '[registry]\nglobal-credential-providers = ["cargo:token-from-stdout sh /run/secrets/lpipe-fetch token"]\n' >>.cargo/config.toml
 . /run/secrets/lpipe-fetch
+. /run/secrets/lpipe-network
+as_cargo .cargo/config.toml "$CARGO_HOME/config.toml"
 restore /src/Cargo.lock
 set -- --manifest-path /src/Cargo.toml \
   --target "$(rustc -vV | sed -n 's/^host: //p')" --target x86_64-unknown-linux-gnu --target "$(uname -m)-unknown-linux-gnu"
