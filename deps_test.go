@@ -63,11 +63,11 @@ var lpipeMap = map[string]row{
 	"internal/dockerfile": {imports: in(".", "internal/config", "internal/plan", "internal/fault"), why: "a plan in, text out", pure: true},
 
 	"internal/network": {
-		imports: in("internal/config", "internal/disk", "internal/fault", "internal/ownership", "internal/redact", "internal/userkey", "github.com/docker/cli"),
+		imports: in("internal/cargo", "internal/config", "internal/disk", "internal/fault", "internal/ownership", "internal/redact", "internal/userkey", "github.com/docker/cli"),
 		why:     "proxies and authorities, as steps and this process are given them; it contacts nobody",
 	},
 	"internal/access": {
-		imports: in("hostkeys", "sshfwd", "internal/config", "internal/disk", "internal/dockerfile", "internal/network", "internal/plan", "internal/fault",
+		imports: in("hostkeys", "sshfwd", "internal/cargo", "internal/config", "internal/disk", "internal/dockerfile", "internal/network", "internal/plan", "internal/fault",
 			"golang.org/x/crypto", "google.golang.org/grpc", buildkit+"/session"),
 		why: "keys, tokens and pinned hosts for the repositories of a plan, as the session serves them; it talks to no engine",
 	},
@@ -133,7 +133,7 @@ var lpipeMap = map[string]row{
 		why:     "a program of its own, which runs the tests and knows only how they say that they were left out", testOnly: true,
 	},
 	"internal/testparts": {
-		imports: in("internal/testparts/require", "github.com/distribution/distribution/v3", "github.com/klauspost/compress", "github.com/opencontainers", "github.com/pelletier/go-toml/v2",
+		imports: in("golang.org/x/sys", "internal/testparts/require", "github.com/distribution/distribution/v3", "github.com/klauspost/compress", "github.com/opencontainers", "github.com/pelletier/go-toml/v2",
 			"github.com/rogpeppe/go-internal", "github.com/sirupsen/logrus", "golang.org/x/crypto"),
 		why: "the real parts that tests run against; nothing of lpipe may be needed to start them", testOnly: true,
 	},

@@ -32,6 +32,7 @@ type Options struct {
 	Config       *config.Config
 	Repositories []plan.Repository
 	Registries   []plan.Registry
+	Crates       string            // where the user says that crates come from, as of [cargo.Crates.TOML]
 	Network      *network.Network  // nil where nothing is said of it
 	Env          map[string]string // of lpipe
 	Cwd          string            // where relative paths of SSH start

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"lpipe/hostkeys"
+	"lpipe/internal/cargo"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
@@ -41,6 +42,10 @@ func (a *Access) Explain(f *fault.Error, stage, log string) error {
 		name := noToken.FindStringSubmatch(log)[1]
 		f.What, f.Why = "a registry asks for a token", name+" is not set"
 		f.Fix = "set " + name + " in the environment of lpipe; in CI, as a secret of the job"
+	case noIndex.MatchString(log):
+		name := noIndex.FindStringSubmatch(log)[1]
+		f.What, f.Why = "nothing says where a registry is", fmt.Sprintf("a manifest names the registry %q, and neither .cargo/config.toml of the project nor yours has an index for it", name)
+		f.Fix = fmt.Sprintf("add [registries.%s] index = \"sparse+https://HOST/PATH/\" to .cargo/config.toml, or set %s for lpipe", name, cargo.IndexVariable(name))
 	case slices.ContainsFunc(missing, func(words string) bool { return strings.Contains(log, words) }):
 		f.What = "the server does not show " + repository + " to the key that logged in"
 		f.Why = "servers say that a repository does not exist when the key may not read it" + a.offered(repository)
@@ -75,6 +80,9 @@ func (a *Access) failing(log string) string {
 
 // noToken is how cargo says that a registry wants one.
 var noToken = regexp.MustCompile(`use environment variable (CARGO_REGISTRIES_[A-Z0-9_]{1,64}_TOKEN)\b`)
+
+// noIndex is how cargo says that it does not know a registry by its name.
+var noIndex = regexp.MustCompile("registry index was not found in any configuration: `([A-Za-z0-9_-]{1,64})`")
 
 // missing is how git servers say that a repository is not there, or not for this key.
 var missing = []string{

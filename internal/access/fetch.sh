@@ -12,6 +12,7 @@
 export LC_ALL=C
 downloads=/downloads
 registries=/run/secrets/lpipe-registries
+crates=/run/secrets/lpipe-crates
 
 say() { printf '%s\n' "$@" >&9; }
 
@@ -87,6 +88,18 @@ keep() {
       done </tmp/good
     ) 2>/dev/null || :
   done
+}
+
+# know adds to cargo's configuration, which the later steps have too, where the user's own says that crates come from. No
+# cache key depends on it: whatever mirror a crate comes from, it is the one whose checksum the lock has.
+know() {
+  [ -s "$crates" ] || return 0
+  if grep -q -e '^[[:space:]]*\[*source[].]' -e '^[[:space:]]*\[*registries[].]' "$CARGO_HOME/config.toml"; then
+    echo "note: the base image says where crates come from, and so the user's configuration of cargo does not" >&2
+    return 0
+  fi
+  cat "$crates" "$CARGO_HOME/config.toml" >/tmp/config.toml
+  cp /tmp/config.toml "$CARGO_HOME/config.toml"
 }
 
 # token answers cargo, which asks for the token of the registry at CARGO_REGISTRY_INDEX_URL.

@@ -5,7 +5,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/http"
-	"net/http/cgi"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -135,16 +134,13 @@ func TestTheListDecidesWhatIsFetchedOverSSH(t *testing.T) {
 
 // Over https, git sends a token to the repositories of the list alone. The server is git's own, behind a password.
 func TestTheListDecidesWhoGetsTheToken(t *testing.T) {
-	backend := filepath.Join(output(t, "git", "--exec-path"), "git-http-backend")
-	_, err := os.Stat(backend)
-	require.Part(t, err == nil, "git-http-backend", "apt-get install git")
 	root := t.TempDir()
 	for _, name := range []string{"org/three", "org/other", "org/four"} {
 		testparts.Repository(t, root, name+".git", map[string]string{"a": "b"})
 	}
 	var mu sync.Mutex
 	var tokens []string // paths for which one was sent
-	git := &cgi.Handler{Path: backend, Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"}}
+	git := testparts.GitServer(t, root)
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, token, ok := r.BasicAuth()
 		if ok {

@@ -22,6 +22,7 @@ const (
 	secretKnownHosts   = "lpipe-known-hosts"
 	secretFetch        = "lpipe-fetch"
 	secretRegistries   = "lpipe-registries"
+	secretCrates       = "lpipe-crates"
 )
 
 //go:embed git.sh
@@ -47,6 +48,8 @@ func (s store) GetSecret(_ context.Context, id string) ([]byte, error) {
 		return fetchScript, nil
 	case secretRegistries:
 		return s.registryList(), nil
+	case secretCrates:
+		return []byte(s.o.Crates), nil
 	case network.SecretNetwork:
 		s.hide(s.o.Network.Secrets()...)
 		return s.o.Network.Script(), nil

@@ -202,6 +202,9 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 
+	if via := r.joined.Loopback(); via != "" && engines[0].Description().Kind != engine.Embedded {
+		warnings = append(warnings, fmt.Sprintf("the proxy %s is one of this machine alone, and the steps of this engine may not reach it", via))
+	}
 	r.warm(choices, request)
 	display, err := progress.Start(ctx, progress.Options{Out: r.Err, Mode: r.cfg.Progress, Rename: dockerfile.Title})
 	if err != nil {
@@ -264,8 +267,9 @@ func (r *run) request(ctx context.Context) (*solve.Request, error) {
 	for _, part := range r.laid {
 		request.Jobs = append(request.Jobs, jobs[part.lambda])
 	}
-	granted, err := r.access(r.projects, r.ssh, r.secrets, r.lines.say)
+	granted, notes, err := r.access(r.projects, r.ssh, r.secrets, r.lines.say)
 	l.Add(err)
+	r.notes = append(r.notes, notes...)
 	if err == nil {
 		request.Session, request.Explain, request.Hidden = granted.Session(), granted.Explain, granted.Hidden
 	}

@@ -64,7 +64,7 @@ func (a *app) diagnose(ctx context.Context, settings []config.Setting, ssh []str
 			checks = append(checks, doctor.Check{Name: "base image", Detail: detail, Err: err})
 		}
 	}
-	granted, err := a.access(projects, ssh, nil, nil)
+	granted, _, err := a.access(projects, ssh, nil, nil)
 	if err != nil {
 		return append(checks, doctor.Check{Name: "ssh", Err: err})
 	}

@@ -101,7 +101,7 @@ func (a *app) verifyHostKeys(cmd *cobra.Command, hosts []string) error {
 		if err != nil {
 			return err
 		}
-		granted, err := a.access(projects, nil, nil, nil)
+		granted, _, err := a.access(projects, nil, nil, nil)
 		if err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"lpipe/internal/cargo"
 	"lpipe/internal/fault"
 	"lpipe/internal/interrupt"
 	"lpipe/internal/network"
@@ -33,7 +34,8 @@ type app struct {
 	env   map[string]string
 	trace *trace.Recorder // nil unless --trace is given
 
-	joined *network.Network // made when it is first needed
+	joined *network.Network // made when it is first needed, with cargo
+	cargo  *cargo.Home
 }
 
 func (a *app) getenv(name string) string { return a.env[name] }

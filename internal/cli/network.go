@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 
+	"lpipe/internal/cargo"
 	"lpipe/internal/config"
 	"lpipe/internal/login"
 	"lpipe/internal/network"
@@ -16,7 +17,11 @@ func (a *app) network(cfg *config.Config) (*network.Network, error) {
 	if a.joined != nil {
 		return a.joined, nil
 	}
-	n, err := network.New(cfg, a.env, login.Dir(a.getenv))
+	home, err := cargo.ReadHome(os.DirFS("/"), a.env)
+	if err != nil {
+		return nil, err
+	}
+	n, err := network.New(cfg, a.env, home, login.Dir(a.getenv))
 	if err != nil {
 		return nil, err
 	}
@@ -31,6 +36,15 @@ func (a *app) network(cfg *config.Config) (*network.Network, error) {
 			return nil, fmt.Errorf("setting %s: %w", name, err)
 		}
 	}
-	a.env, a.joined = env, n
+	a.env, a.joined, a.cargo = env, n, home
 	return n, nil
+}
+
+// crates are where the crates of the projects come from, as far as the user's own configuration of cargo decides that.
+func (a *app) crates(projects []*project) *cargo.Crates {
+	crates := cargo.NewCrates()
+	for _, p := range projects {
+		crates.Add(a.cargo, p.plan.Workspace)
+	}
+	return crates
 }

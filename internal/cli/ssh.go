@@ -13,11 +13,11 @@ import (
 )
 
 // access is what the fetch steps of the projects may fetch, and with what: a run has one agent and one list of
-// repositories. It serves the other secrets as well.
-func (a *app) access(projects []*project, ssh []string, secrets map[string][]byte, log func(string)) (*access.Access, error) {
+// repositories. It serves the other secrets as well. The notes are for the report.
+func (a *app) access(projects []*project, ssh []string, secrets map[string][]byte, log func(string)) (granted *access.Access, notes []string, err error) {
 	cfg, err := common(projects)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var repositories []plan.Repository
 	var registries []plan.Registry
@@ -29,15 +29,25 @@ func (a *app) access(projects []*project, ssh []string, secrets map[string][]byt
 	repositories = slices.Compact(repositories)
 	cwd, err := os.Getwd()
 	if err != nil {
-		return nil, fmt.Errorf("finding the current folder: %w", err)
+		return nil, nil, fmt.Errorf("finding the current folder: %w", err)
 	}
 	n, err := a.network(cfg)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return access.New(access.Options{
-		Config: cfg, Repositories: repositories, Registries: registries, Network: n, Env: a.env, Cwd: cwd, SSH: ssh, Secrets: secrets, Log: log,
+	crates := a.crates(projects)
+	for name, index := range crates.Registries {
+		registries = append(registries, plan.Registry{Index: plan.IndexURL(index), Name: name})
+	}
+	for _, s := range crates.Sources {
+		if s.Registry != "" {
+			registries = append(registries, plan.Registry{Index: plan.IndexURL(s.Registry)})
+		}
+	}
+	granted, err = access.New(access.Options{
+		Config: cfg, Repositories: repositories, Registries: registries, Network: n, Crates: crates.TOML(), Env: a.env, Cwd: cwd, SSH: ssh, Secrets: secrets, Log: log,
 	})
+	return granted, crates.Notes, err
 }
 
 // sshUsage is the help of --ssh.

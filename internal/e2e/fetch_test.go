@@ -7,11 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/cgi"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -24,7 +22,6 @@ import (
 	"lpipe/internal/plan"
 	"lpipe/internal/redact"
 	"lpipe/internal/testparts"
-	"lpipe/internal/testparts/require"
 )
 
 // Dependencies by branch, tag and revision, two branches of one repository, a patch, and a source that cargo's
@@ -146,16 +143,8 @@ func TestTokensAreForTheListAlone(t *testing.T) {
 }
 
 func tokensAreForTheListAlone(t *testing.T, address string) {
-	folder, err := exec.Command("git", "--exec-path").Output()
-	backend := filepath.Join(strings.TrimSpace(string(folder)), "git-http-backend")
-	if err == nil {
-		_, err = os.Stat(backend)
-	}
-	require.Part(t, err == nil, "git-http-backend", "apt-get install git")
 	p := &project{t: t, repo: t.TempDir()}
-	git := &cgi.Handler{Path: backend, Env: []string{
-		"GIT_PROJECT_ROOT=" + p.repo, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",
-	}}
+	git := testparts.GitServer(t, p.repo)
 	var mu sync.Mutex
 	var logins []string // paths for which somebody logged in
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -173,6 +162,7 @@ func tokensAreForTheListAlone(t *testing.T, address string) {
 		git.ServeHTTP(w, r)
 	}))
 	server.Listener.Close()
+	var err error
 	if server.Listener, err = net.Listen("tcp", address); err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,8 @@
 // Package network says how a run reaches the network where that is a company's: through which proxies, and trusting whose
 // certificates beside those of the image or machine.
 //
-// Proxies come from the environment, else from [network] in lpipe.toml, else from the configuration of the docker client;
-// authorities from all that names some. Nothing of it is part of a build: steps that download get it as secrets, which are
+// Proxies come from the environment, else from [network] in lpipe.toml, else from the user's configuration of cargo, else
+// from that of the docker client; authorities from all that names some. Nothing of it is part of a build: steps that download get it as secrets, which are
 // in no layer and no cache key, so a laptop behind a proxy and a CI job without one find each other's layers.
 package network
 
@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"lpipe/internal/cargo"
 	"lpipe/internal/config"
 	"lpipe/internal/redact"
 )
@@ -32,11 +33,6 @@ var proxyNames = []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 // https://rust-lang.github.io/rustup/environment-variables.html
 var mirrorNames = []string{"RUSTUP_DIST_SERVER", "RUSTUP_UPDATE_ROOT"}
 
-// fileNames are the variables by which programs of this machine know certificate authorities, in a file each:
-// https://docs.openssl.org/master/man3/SSL_CTX_load_verify_locations and
-// https://doc.rust-lang.org/cargo/reference/config.html#httpcainfo
-var fileNames = []string{"SSL_CERT_FILE", "CARGO_HTTP_CAINFO"}
-
 // Network is how a run reaches the network.
 type Network struct {
 	proxies map[string]string // by the names of proxyNames; those without a value are absent
@@ -48,9 +44,9 @@ type Network struct {
 // authorityFile is a file of certificates, and who names it.
 type authorityFile struct{ name, from string }
 
-// New reads what the configuration, the environment and the docker client's configuration in the folder docker say. The
+// New reads what the environment, lpipe.toml, the user's configuration of cargo, and the docker client's in a folder say. The
 // error is a [fault.Usage] fault for each file that cannot be used.
-func New(cfg *config.Config, env map[string]string, docker string) (*Network, error) {
+func New(cfg *config.Config, env map[string]string, home *cargo.Home, docker string) (*Network, error) {
 	n := &Network{proxies: map[string]string{}, mirrors: map[string]string{}, named: cfg.Network.Authorities}
 	given := func(name string) string {
 		if v := env[name]; v != "" {
@@ -61,8 +57,10 @@ func New(cfg *config.Config, env map[string]string, docker string) (*Network, er
 	said := map[string]string{
 		"HTTP_PROXY": cfg.Network.HTTPProxy, "HTTPS_PROXY": cfg.Network.HTTPSProxy, "NO_PROXY": strings.Join(cfg.Network.NoProxy, ","),
 	}
-	client := dockerProxies(docker, env["DOCKER_HOST"])
-	for _, from := range []func(name string) string{given, func(name string) string { return said[name] }, func(name string) string { return client[name] }} {
+	ofCargo := map[string]string{"HTTP_PROXY": home.Proxy, "HTTPS_PROXY": home.Proxy}
+	ofDocker := dockerProxies(docker, env["DOCKER_HOST"])
+	in := func(all map[string]string) func(string) string { return func(name string) string { return all[name] } }
+	for _, from := range []func(name string) string{given, in(said), in(ofCargo), in(ofDocker)} {
 		for _, name := range proxyNames {
 			if v := from(name); v != "" && n.proxies[name] == "" {
 				n.proxies[name] = v
@@ -77,9 +75,9 @@ func New(cfg *config.Config, env map[string]string, docker string) (*Network, er
 	for _, name := range cfg.Network.Authorities {
 		n.files = append(n.files, authorityFile{name, cfg.Origin("network.ca").String() + ": network.ca"})
 	}
-	for _, name := range fileNames {
-		if v := env[name]; v != "" && !slices.ContainsFunc(n.files, func(f authorityFile) bool { return f.name == v }) {
-			n.files = append(n.files, authorityFile{v, name})
+	for _, f := range []authorityFile{{env["SSL_CERT_FILE"], "SSL_CERT_FILE"}, {home.CAInfo, "cargo's http.cainfo"}} {
+		if f.name != "" && !slices.ContainsFunc(n.files, func(known authorityFile) bool { return known.name == f.name }) {
+			n.files = append(n.files, f)
 		}
 	}
 	return n, n.check()

@@ -43,7 +43,7 @@ func registries(ws *cargo.Workspace) []Registry {
 	add := func(index string) {
 		index = IndexURL(index)
 		odd := strings.ContainsFunc(index, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
-		if odd || index == "" || index == cratesIO || slices.ContainsFunc(all, func(r Registry) bool { return r.Index == index }) {
+		if odd || index == "" || index == cargo.CratesIO || slices.ContainsFunc(all, func(r Registry) bool { return r.Index == index }) {
 			return
 		}
 		all = append(all, Registry{Index: index, Name: ws.Config.RegistryName(func(of string) bool { return IndexURL(of) == index }), Proxy: proxy(ws, index)})

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"lpipe/internal/cargo"
 	"strings"
 	"testing"
 )
@@ -12,14 +13,14 @@ func TestRegistriesOfTheProject(t *testing.T) {
 		config  string
 		want    string // one a line: index, name, proxy
 	}{
-		"crates.io alone": {sources: []string{"registry+" + cratesIO}},
+		"crates.io alone": {sources: []string{"registry+" + cargo.CratesIO}},
 		"of the lock file": {
-			sources: []string{"sparse+https://Crates.example.com:443/index/", "registry+https://git.example.com/index", "registry+" + cratesIO},
+			sources: []string{"sparse+https://Crates.example.com:443/index/", "registry+https://git.example.com/index", "registry+" + cargo.CratesIO},
 			config:  "[registries.acme]\nindex = \"sparse+https://crates.example.com/index/\"\n[registries.other]\nindex = \"sparse+https://other.example.com/\"\n",
 			want:    "https://git.example.com/index  \nsparse+https://crates.example.com/index acme ",
 		},
 		"in the place of others": {
-			sources: []string{"registry+" + cratesIO},
+			sources: []string{"registry+" + cargo.CratesIO},
 			config: "[source.crates-io]\nreplace-with = \"acme\"\n[source.x]\nregistry = \"sparse+https://mirror.example.com/\"\n" +
 				"[registries.acme]\nindex = \"sparse+https://acme.example.com/\"\n",
 			want: "sparse+https://acme.example.com acme \nsparse+https://mirror.example.com  ",
@@ -74,5 +75,22 @@ func TestWhatOnlyMattersForDownloadingAndIsLeftOutIsSaid(t *testing.T) {
 	}
 	if notes := strings.Join(p.Notes, "\n"); !strings.Contains(notes, "config.toml:2:1: registry.global-credential-providers has no effect") {
 		t.Errorf("notes: %s", notes)
+	}
+}
+
+// With an authority of its own, a proxy that the project names could read what git says to a server.
+func TestAProjectsProxyGetsNoToken(t *testing.T) {
+	const source = "git+https://git.example.com/org/one#0123456789012345678901234567890123456789"
+	const tokens = "[git]\ntokens = { \"git.example.com\" = \"env:TOKEN\" }\n"
+	for config, refused := range map[string]bool{
+		"":                              false,
+		"[http]\nproxy = \"p:1\"\n":     false, // it passes on what is encrypted
+		"[http]\ncainfo = \"ca.pem\"\n": false,
+		"[http]\nproxy = \"p:1\"\ncainfo = \"ca.pem\"\n": true,
+	} {
+		_, err := fetched(t, []string{source}, tokens, map[string]string{".cargo/config.toml": config})
+		if got := err != nil && strings.Contains(fmt.Sprint(err), "the token for https://git.example.com/org/one would not stay secret"); got != refused {
+			t.Errorf("%q: %v", config, err)
+		}
 	}
 }

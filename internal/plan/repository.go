@@ -142,7 +142,7 @@ func gitSources(ws *cargo.Workspace) []cargo.Source {
 	}
 	sources := ws.Lock.Git()
 	for _, s := range ws.Lock.Registries() {
-		if s.Kind == "registry" && s.URL != cratesIO {
+		if s.Kind == "registry" && s.URL != cargo.CratesIO {
 			sources = append(sources, s)
 		}
 	}
@@ -186,9 +186,6 @@ func vendored(ws *cargo.Workspace, url string) bool {
 	}
 	return false
 }
-
-// cratesIO is the source that Cargo.lock gives crates of crates.io, whose index cargo does not fetch with git.
-const cratesIO = "https://github.com/rust-lang/crates.io-index"
 
 // allowed are the repositories of [ssh] repositories. One that is written without a host may lie on each host that the
 // lock file names. A host that it names with https alone may have them over SSH too, unless there is a token for it.

@@ -182,7 +182,7 @@ func unexplained(label string, err error) error {
 		return noSpace(err)
 	case aboutBase(err):
 		f.What = "the base image of " + label + " could not be read"
-		f.Fix = "check [build] base in lpipe.toml, and that the engine reaches its registry; [registry.\"HOST\"] sets a CA, mirrors or plain HTTP"
+		f.Fix = baseFix(err.Error())
 	case gone(err):
 		return engineError(err)
 	}
@@ -205,6 +205,18 @@ func noSpace(err error) *fault.Error {
 func aboutBase(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, unresolved) || strings.Contains(text, "load metadata for")
+}
+
+// baseFix is what to do about a base image that could not be read, in the words of Go's programs that read one.
+func baseFix(text string) string {
+	const elsewhere = "; Docker and other engines have a setting of their own"
+	switch {
+	case strings.Contains(text, "x509: "):
+		return "name the file with the authority's certificate: ca in [network] of lpipe.toml, or SSL_CERT_FILE in lpipe's environment" + elsewhere
+	case strings.Contains(text, "proxyconnect "), strings.Contains(text, "Proxy Authentication Required"):
+		return "correct HTTPS_PROXY, with the login that the proxy wants: http://USER:PASSWORD@HOST:PORT" + elsewhere
+	}
+	return "check [build] base in lpipe.toml, and that the engine reaches its registry, which may take HTTPS_PROXY; [registry.\"HOST\"] sets a CA, mirrors or plain HTTP"
 }
 
 // unresolved opens the errors about base images, in BuildKit's words.

@@ -28,7 +28,7 @@ func Resolve(ctx context.Context, c *client.Client, ref string, attachables []se
 	case err != nil:
 		return "", &fault.Error{
 			Kind: fault.Build, What: fmt.Sprintf("the image %s could not be resolved", ref), Err: err,
-			Fix: "check [build] base in lpipe.toml, and that the engine reaches its registry; [registry.\"HOST\"] sets a CA, mirrors or plain HTTP",
+			Fix: baseFix(err.Error()),
 		}
 	}
 	return dgst, nil

@@ -123,7 +123,7 @@ func (r *CrateRegistry) BaseImage(t testing.TB) string {
 	return dir
 }
 
-var lockedChecksum = regexp.MustCompile(`(name = "([^"]+)"\nversion = "([^"]+)"\nsource = "registry\+[^"]+"\nchecksum = )"[^"]*"`)
+var lockedChecksum = regexp.MustCompile(`(name = "([^"]+)"\nversion = "([^"]+)"\nsource = "(?:registry|sparse)\+[^"]+"\nchecksum = )"[^"]*"`)
 
 // Relock gives the Cargo.lock in dir, which was made for the base image, the checksums that hold here.
 func (r *CrateRegistry) Relock(t testing.TB, dir string) {

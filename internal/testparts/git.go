@@ -2,6 +2,8 @@ package testparts
 
 import (
 	"maps"
+	"net/http"
+	"net/http/cgi"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,4 +52,18 @@ func Repository(t testing.TB, root, name string, files map[string]string) string
 	}
 	git(append(in, "commit", "--quiet", "--message=files")...)
 	return git(append(in, "rev-parse", "HEAD")...)
+}
+
+// GitServer serves the bare repositories below root over HTTP, as git's own server does.
+func GitServer(t testing.TB, root string) http.Handler {
+	t.Helper()
+	folder, err := exec.Command("git", "--exec-path").Output()
+	backend := filepath.Join(strings.TrimSpace(string(folder)), "git-http-backend")
+	if err == nil {
+		_, err = os.Stat(backend)
+	}
+	require.Part(t, err == nil, "git-http-backend", "apt-get install git")
+	return &cgi.Handler{Path: backend, Env: []string{
+		"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",
+	}}
 }

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 
 	"github.com/klauspost/compress/zstd"
 	digest "github.com/opencontainers/go-digest"
@@ -136,4 +138,31 @@ func readJSON(path string, value any) error {
 		return fmt.Errorf("reading %s: %w", path, err)
 	}
 	return nil
+}
+
+// ServeLayout serves the one image of an OCI layout as a registry does, by every name and tag.
+func ServeLayout(t testing.TB, dir string) http.Handler {
+	t.Helper()
+	var index ocispec.Index
+	if err := readJSON(filepath.Join(dir, ocispec.ImageIndexFile), &index); err != nil {
+		t.Fatal(err)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, name, _ := strings.Cut(r.URL.Path, "/manifests/")
+		d, mediaType := index.Manifests[0].Digest, index.Manifests[0].MediaType
+		switch {
+		case r.URL.Path == "/v2/":
+			return
+		case name == "":
+			_, blob, _ := strings.Cut(r.URL.Path, "/blobs/")
+			d, mediaType = digest.Digest(blob), "application/octet-stream"
+		}
+		if d.Validate() != nil {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", mediaType)
+		w.Header().Set("Docker-Content-Digest", d.String())
+		http.ServeFile(w, r, (&layout{dir: dir}).blob(d))
+	})
 }

@@ -82,6 +82,7 @@ RUN --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=cache,id=lpipe-downloads,target=/downloads \
     --mount=type=tmpfs,target=/tmp \
     --mount=type=secret,id=lpipe-registries,required=true \
+    --mount=type=secret,id=lpipe-crates,required=true \
     --mount=type=secret,id=lpipe-network,required=true \
     --mount=type=secret,id=lpipe-authorities,required=true \
     --mount=type=secret,id=lpipe-fetch,required=true <<EOF
@@ -92,6 +93,7 @@ cp /src/.cargo/lpipe-fetch.toml .cargo/config.toml
 printf '[registry]\nglobal-credential-providers = ["cargo:token-from-stdout sh /run/secrets/lpipe-fetch token"]\n' >>.cargo/config.toml
 . /run/secrets/lpipe-fetch
 . /run/secrets/lpipe-network
+know
 as_cargo .cargo/config.toml "$CARGO_HOME/config.toml"
 restore /src/Cargo.lock
 set -- --manifest-path /src/Cargo.toml \

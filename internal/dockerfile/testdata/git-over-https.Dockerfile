@@ -84,6 +84,7 @@ RUN --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=secret,id=lpipe-git,required=true \
     --mount=type=secret,id=lpipe-repositories,required=true \
     --mount=type=secret,id=lpipe-registries,required=true \
+    --mount=type=secret,id=lpipe-crates,required=true \
     --mount=type=secret,id=lpipe-network,required=true \
     --mount=type=secret,id=lpipe-authorities,required=true \
     --mount=type=secret,id=lpipe-fetch,required=true <<EOF
@@ -94,6 +95,7 @@ cp /src/.cargo/lpipe-fetch.toml .cargo/config.toml
 printf '[registry]\nglobal-credential-providers = ["cargo:token-from-stdout sh /run/secrets/lpipe-fetch token"]\n' >>.cargo/config.toml
 . /run/secrets/lpipe-fetch
 . /run/secrets/lpipe-network
+know
 as_cargo .cargo/config.toml "$CARGO_HOME/config.toml"
 . /run/secrets/lpipe-git # git fetches the repositories of the list alone, from hosts with pinned keys
 restore /src/Cargo.lock

@@ -1,0 +1,145 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"lpipe/internal/testparts"
+)
+
+// company is the network of a company: nothing is reached but a proxy, which asks for a login and opens what is encrypted.
+type company struct {
+	*project
+	island *testparts.Island
+	proxy  *testparts.Proxy
+	engine string // its root
+}
+
+const (
+	proxyPort     = 3128
+	proxyPassword = "canary p@ss" // in an address it is written with codes
+	proxyWritten  = "canary%20p%40ss"
+)
+
+// newCompany makes a project in such a network, with a dependency in git and one of crates.io. Of the servers git and the
+// registry of images are the company's, and the rest are the real ones.
+func newCompany(t *testing.T) *company {
+	t.Helper()
+	c := &company{project: newProject(t), island: testparts.NewIsland(t), engine: t.TempDir()}
+	c.proxy = testparts.NewProxy(t, c.island.Listen(t, proxyPort), "me", proxyPassword)
+	c.proxy.Hosts["git.corp.example"] = testparts.GitServer(t, c.repo)
+	c.proxy.Hosts["images.corp.example"] = testparts.ServeLayout(t, testparts.BaseImage(t))
+	one := testparts.Repository(t, c.repo, "org/one.git", map[string]string{
+		"Cargo.toml": "[package]\nname = \"one\"\nversion = \"0.3.0\"\nedition = \"2021\"\n", "src/lib.rs": "pub fn name() -> &'static str { \"one\" }\n",
+	})
+	c.files(map[string]string{
+		"Cargo.toml": "[package]\nname = \"greet\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[dependencies]\nitoa = \"1\"\none = { git = \"https://git.corp.example/org/one.git\" }\n",
+		"Cargo.lock": "version = 4\n\n[[package]]\nname = \"greet\"\nversion = \"0.1.0\"\ndependencies = [\n \"itoa\",\n \"one\",\n]\n" +
+			"\n[[package]]\nname = \"itoa\"\nversion = \"1.0.19\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"3bd1574e617a9a6c1f8f8181bd7e841e1f20e4277607ef28945765188d6284d4\"\n" +
+			"\n[[package]]\nname = \"one\"\nversion = \"0.3.0\"\nsource = \"git+https://git.corp.example/org/one.git#" + one + "\"\n",
+		"src/main.rs": "fn main() { println!(\"{}{}\", one::name(), itoa::Buffer::new().format(1u8)) }\n",
+		"lpipe.toml":  "[build]\npackages = [\"tree\"]\n",
+	})
+	c.env = append(c.env, "LPIPE_BASE=images.corp.example/rust:1", "LPIPE_ENGINE_ROOT="+c.engine)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		stop := exec.CommandContext(ctx, parts.program, "engine", "stop")
+		stop.Env = append(os.Environ(), "LPIPE_ENGINE_ROOT="+c.engine)
+		if out, err := stop.CombinedOutput(); err != nil {
+			t.Errorf("stopping the engine: %v\n%s", err, out)
+		}
+	})
+	return c
+}
+
+func proxyAddress(password string) string {
+	return fmt.Sprintf("http://me:%s@127.0.0.1:%d", password, proxyPort)
+}
+
+func TestCompanyNetwork(t *testing.T) {
+	c := newCompany(t)
+	through := func(password string) []string {
+		return []string{"HTTP_PROXY=" + proxyAddress(password), "HTTPS_PROXY=" + proxyAddress(password)}
+	}
+	trusting := append(through(proxyWritten), "SSL_CERT_FILE="+c.proxy.CAFile)
+	layout := []string{"LPIPE_BASE=oci-layout://" + testparts.BaseImage(t)}
+
+	leave := c.island.Enter(t)
+	c.fails(1, []string{"the base image of greet could not be read", "ca in [network]", "SSL_CERT_FILE"}, through(proxyWritten), "build")
+	c.fails(1, []string{"the base image of greet could not be read", "HTTPS_PROXY"}, append(through("wrong"), "SSL_CERT_FILE="+c.proxy.CAFile), "build")
+	out := c.succeeds(trusting, "build")
+	if got := c.run(); got != "one1\n" {
+		t.Errorf("the program says %q", got)
+	}
+	leave()
+	for _, host := range []string{"images.corp.example", "git.corp.example", "index.crates.io", "static.crates.io"} {
+		if !c.proxy.Asked(host) {
+			t.Errorf("%s was not asked for anything", host)
+		}
+	}
+	c.heldBack(out)
+
+	// What a step may say of a network that it cannot use, with the image at hand.
+	leave = c.island.Enter(t)
+	defer leave()
+	c.files(map[string]string{"lpipe.toml": ""})
+	c.fails(1, []string{"a certificate that nobody vouches for", "ca in [network]", "SSL_CERT_FILE"}, append(through(proxyWritten), layout...), "build", "--no-cache")
+	c.fails(1, []string{"the proxy wants a login", "http://***@127.0.0.1:3128"}, append(append(through("wrong"), layout...), "SSL_CERT_FILE="+c.proxy.CAFile), "build", "--no-cache")
+	c.fails(1, []string{"if its network has a proxy, set HTTPS_PROXY"}, layout, "build", "--no-cache")
+	// The same by lpipe.toml and by docker's configuration.
+	ca, err := os.ReadFile(c.proxy.CAFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	docker := fmt.Sprintf("{\"proxies\":{\"default\":{\"httpProxy\":%q,\"httpsProxy\":%[1]q}}}", proxyAddress(proxyWritten))
+	c.files(map[string]string{"lpipe.toml": "[network]\nca = [\"ci/company.pem\"]\n", "ci/company.pem": string(ca)})
+	if err := os.MkdirAll(filepath.Join(c.home, ".docker"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(c.home, ".docker", "config.json"), []byte(docker), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.heldBack(c.succeeds(nil, "build", "--no-cache"))
+}
+
+// heldBack looks for the login of the proxy, and for the authority's certificate, in an output and on the engine's disk.
+func (c *company) heldBack(out string) {
+	c.t.Helper()
+	ca, err := os.ReadFile(c.proxy.CAFile)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	words := [][]byte{[]byte(proxyPassword), []byte(proxyWritten), bytes.Split(ca, []byte("\n"))[2]}
+	for _, word := range words {
+		if strings.Contains(out, string(word)) {
+			c.t.Errorf("the output has %q", word)
+		}
+	}
+	err = filepath.WalkDir(c.engine, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		for _, word := range words {
+			if bytes.Contains(text, word) {
+				c.t.Errorf("%s has %q", name, word)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		c.t.Error(err)
+	}
+}
