@@ -70,13 +70,17 @@ restore() {
   done
 }
 
-# keep puts the crates of a lock file that cargo downloaded into $downloads. That it cannot is no failure.
+# keep puts the crates of a lock file that cargo downloaded since the last time into $downloads. That it cannot is no failure.
 keep() {
   locked "$1" >/tmp/locked
   for from in "$CARGO_HOME"/registry/cache/*/; do
     from=${from%/}
     [ -d "$from" ] || continue
-    (cd "$from" && good /tmp/locked) >/tmp/good
+    kept=/tmp/kept.${from##*/}
+    touch "$kept"
+    awk 'FILENAME == ARGV[1] { kept[$0]; next } !($2 in kept)' "$kept" /tmp/locked >/tmp/missing
+    (cd "$from" && good /tmp/missing) >/tmp/good
+    [ -s /tmp/good ] || continue
     mkdir -p "$downloads/${from##*/}" 2>/dev/null || continue
     (
       enter "${from##*/}" || exit 0
@@ -87,6 +91,7 @@ keep() {
         { cat "$from/$crate" >"$new" && mv -fT "$new" "$crate"; } || rm -f "$new"
       done </tmp/good
     ) 2>/dev/null || :
+    cat /tmp/good >>"$kept"
   done
 }
 
@@ -100,6 +105,42 @@ know() {
   fi
   cat "$crates" "$CARGO_HOME/config.toml" >/tmp/config.toml
   cp /tmp/config.toml "$CARGO_HOME/config.toml"
+}
+
+# count says how many crates are there, how many the lock file names, and the bytes of crates and repositories. The lock
+# file names crates for other systems too, which cargo does not download.
+count() {
+  find "$CARGO_HOME/registry/cache" "$CARGO_HOME/git/db" -type f -exec stat -c '%s %n' {} + 2>/dev/null |
+    awk -v all="${1-$(wc -l </tmp/locked)}" '
+      { bytes += $1 }
+      /\.crate$/ { crates++ }
+      END { printf "crates: %d %d %.0f\n", crates, all == "" ? crates : all, bytes }' >&9
+}
+
+# watch counts and keeps what has arrived, each second: a step that is cancelled has no other chance to.
+watch() {
+  trap 'exit 0' TERM
+  while :; do
+    sleep 1 &
+    wait $!
+    keep "$1"
+    count
+  done
+}
+
+# download runs cargo fetch for a lock file, with the arguments that follow it. Whether it fails or not, crates that have
+# arrived are kept for the next time.
+download() {
+  lock=$1 failed=0
+  shift
+  watch "$lock" &
+  watch=$!
+  cargo fetch --locked "$@" || failed=$?
+  kill "$watch" 2>/dev/null || :
+  wait "$watch" || :
+  keep "$lock"
+  [ "$failed" != 0 ] || count ""
+  return "$failed"
 }
 
 # token answers cargo, which asks for the token of the registry at CARGO_REGISTRY_INDEX_URL.

@@ -115,6 +115,9 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 			}
 			return err
 		}
+		if r.cfg.Progress == "quiet" {
+			r.summary.Kept = nil
+		}
 		report.Text(a.Err, *r.summary)
 		for _, l := range r.summary.Lambdas {
 			if l.Zip != "" {
@@ -206,7 +209,9 @@ func (r *run) do(ctx context.Context) error {
 		warnings = append(warnings, fmt.Sprintf("the proxy %s is one of this machine alone, and the steps of this engine may not reach it", via))
 	}
 	r.warm(choices, request)
-	display, err := progress.Start(ctx, progress.Options{Out: r.Err, Mode: r.cfg.Progress, Rename: dockerfile.Title})
+	display, err := progress.Start(ctx, progress.Options{
+		Out: r.Err, Mode: r.cfg.Progress, Rename: dockerfile.Title, Speaks: dockerfile.Speaks,
+	})
 	if err != nil {
 		return err
 	}
@@ -225,6 +230,7 @@ func (r *run) do(ctx context.Context) error {
 
 	r.summary = &report.Summary{Engine: string(engines[0].Description().Kind), Notes: r.notes, Warnings: warnings}
 	r.summary.Steps, r.summary.Cached = display.Count()
+	r.summary.Kept = kept(display.Steps())
 	r.summary.Warnings = append(r.summary.Warnings, result.Warnings...)
 	if result.CacheErr != nil {
 		r.summary.CacheExportFailed = true

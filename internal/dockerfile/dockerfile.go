@@ -311,6 +311,21 @@ var titles = map[string]string{
 	StageTest:      "run the tests",
 }
 
+// Stage returns the stage of a step that runs a program, such as [StageDeps], from BuildKit's name of the step; for every
+// other step it is empty.
+func Stage(name string) string {
+	if m := step.FindStringSubmatch(name); m != nil {
+		return m[2]
+	}
+	return ""
+}
+
+// Speaks reports whether what a step writes to its standard output is of the Dockerfile itself, and of nothing else.
+func Speaks(name string) bool {
+	stage := Stage(name)
+	return stage == StageToolchain || stage == StageFetch
+}
+
 // Title returns the name under which a step is shown: "[deps] compile the dependencies" for the RUN of a stage,
 // whose text would fill the screen, and the name unchanged for every other step.
 func Title(name string) string {

@@ -214,7 +214,7 @@ func TestToolchainSaysWhatTheImageLacks(t *testing.T) {
 		"no standard library for the tests": {
 			[]string{"apt-get", "dpkg", "rustc"},
 			"aarch64-unknown-linux-musl", arm,
-			"the base image has no Rust standard library for x86_64-unknown-linux-musl, and no rustup to install it\nfix: set [build] base",
+			"now: installing the packages gcc-aarch64-linux-gnu\nthe base image has no Rust standard library for x86_64-unknown-linux-musl, and no rustup to install it\nfix: set [build] base",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

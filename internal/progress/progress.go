@@ -11,7 +11,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,18 +30,15 @@ var Modes = []string{"auto", "plain", "tty", "quiet", "rawjson"}
 // silence is how long an engine may say nothing before a line says that lpipe is still waiting.
 const silence = 15 * time.Second
 
-// tail is how many bytes of the end of a step's output are kept for the report of a failure.
-const tail = 1 << 20
-
-// stdout is BuildKit's number of a step's standard output.
-const stdout = 1
-
 // Options of a display.
 type Options struct {
 	Out  io.Writer // standard error; a terminal when it is an *os.File of one
 	Mode string    // one of [Modes]
 	// Rename returns the name to show for a step, from BuildKit's name for it.
 	Rename func(name string) string
+	// Speaks, if set, reports from BuildKit's name for a step whether its standard output is of lpipe's own Dockerfile, and
+	// of nothing else. What such a step says of how far it is becomes part of the display.
+	Speaks func(name string) bool
 }
 
 // Display shows the steps of one run. It is ready after [Start] and must be ended with Wait.
@@ -59,23 +55,13 @@ type board struct {
 
 	mode   progressui.DisplayMode
 	rename func(string) string
+	speaks func(string) bool
 
 	mu      sync.Mutex
 	owners  map[digest.Digest]map[string]bool
 	engines map[digest.Digest]string // of the steps of parts
 	labels  map[string]bool
 	steps   map[digest.Digest]*step
-}
-
-type step struct {
-	raw, name string // BuildKit's name, and the one shown
-	cached    bool
-	completed bool
-	started   bool
-	from, to  time.Time // of the engine's clock
-	log       []byte
-	stdout    []byte                  // of log, what the step wrote to standard output
-	streams   map[int]*foreign.Stream // by BuildKit's numbers
 }
 
 // Start opens the display. Pass Status to exactly one client call, which closes it.
@@ -100,6 +86,7 @@ func Start(ctx context.Context, o Options) (*Display, error) {
 		said:    make(chan string),
 		done:    make(chan struct{}),
 		rename:  o.Rename,
+		speaks:  o.Speaks,
 		mode:    mode,
 		owners:  map[digest.Digest]map[string]bool{},
 		engines: map[digest.Digest]string{},
@@ -170,45 +157,6 @@ func (d *Display) Count() (steps, cached int) {
 	return steps, cached
 }
 
-// Step is one step as it went.
-type Step struct {
-	Name       string
-	Cached     bool
-	Start, End time.Time // by the engine's clock
-}
-
-// Steps returns all steps that ended, in no order.
-func (d *Display) Steps() []Step {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var all []Step
-	for _, s := range d.steps {
-		if s.completed && !s.from.IsZero() {
-			all = append(all, Step{s.name, s.cached, s.from, s.to})
-		}
-	}
-	return all
-}
-
-// Output is what a step said up to now.
-type Output struct {
-	Step   string // the step, by BuildKit's name
-	Name   string // as it is shown
-	Log    string // all of it, or the end if it is long
-	Stdout string // of it, what was written to standard output
-}
-
-// Output returns what the step said.
-func (d *Display) Output(dgst digest.Digest) Output {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if s := d.steps[d.key(dgst)]; s != nil {
-		s.rest(dgst) // a line that has not ended is remembered too
-		return Output{s.raw, s.name, string(s.log), string(s.stdout)}
-	}
-	return Output{}
-}
-
 func (d *Display) run(ctx context.Context, ui progressui.Display, heartbeat io.Writer) {
 	defer close(d.done)
 	drawn := make(chan *client.SolveStatus)
@@ -234,7 +182,9 @@ func (d *Display) run(ctx context.Context, ui progressui.Display, heartbeat io.W
 				return
 			}
 			last = time.Now()
-			d.observe(status)
+			for _, line := range d.observe(status) {
+				foreign.Fprintf(heartbeat, "lpipe: %s\n", line)
+			}
 			if len(status.Vertexes)+len(status.Statuses)+len(status.Logs)+len(status.Warnings) > 0 {
 				drawn <- status
 			}
@@ -247,125 +197,6 @@ func (d *Display) run(ctx context.Context, ui progressui.Display, heartbeat io.W
 			}
 		}
 	}
-}
-
-// observe remembers the status, renames its steps, and makes all of its text fit to be shown.
-func (d *Display) observe(status *client.SolveStatus) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, v := range status.Vertexes {
-		s := d.step(v.Digest)
-		s.cached = s.cached || v.Cached
-		s.started = s.started || v.Started != nil
-		s.completed = s.completed || v.Completed != nil
-		if v.Started != nil && s.from.IsZero() {
-			s.from = *v.Started
-		}
-		if v.Completed != nil {
-			s.to = *v.Completed
-		}
-		name := v.Name
-		if d.rename != nil {
-			name = d.rename(name)
-		}
-		if owners := d.owners[v.Digest]; len(owners) == 1 && len(d.labels) > 1 {
-			for label := range owners {
-				name = label + " " + name
-			}
-		}
-		if engine := d.engines[v.Digest]; engine != "" {
-			name += " on " + engine
-		}
-		name, v.Error = foreign.Line(name), foreign.Text(v.Error)
-		if v.ProgressGroup != nil {
-			v.ProgressGroup.Name = foreign.Line(v.ProgressGroup.Name)
-		}
-		s.raw, s.name, v.Name = v.Name, name, name
-		if d.mode == progressui.PlainMode && v.Error != "" && !strings.HasSuffix(v.Error, context.Canceled.Error()) {
-			// At its end the plain display repeats a random part of the output of each step with an error, and the
-			// whole command. The failure is reported by lpipe, with all of the output.
-			status.Logs = append(status.Logs, &client.VertexLog{
-				Vertex: v.Digest, Data: []byte("FAILED: " + brief(v.Error) + "\n"), Timestamp: time.Now(),
-			})
-			v.Error = ""
-		}
-	}
-	for _, s := range status.Statuses {
-		s.ID, s.Name = foreign.Line(s.ID), foreign.Line(s.Name)
-	}
-	for _, w := range status.Warnings {
-		w.Short, w.URL = []byte(foreign.Line(string(w.Short))), foreign.Line(w.URL)
-		for i := range w.Detail {
-			w.Detail[i] = []byte(foreign.Line(string(w.Detail[i])))
-		}
-		if w.SourceInfo != nil {
-			w.SourceInfo.Filename, w.SourceInfo.Data = foreign.Line(w.SourceInfo.Filename), []byte(foreign.Text(string(w.SourceInfo.Data)))
-		}
-	}
-	for _, l := range status.Logs {
-		s := d.step(l.Vertex)
-		if s.streams[l.Stream] == nil {
-			s.streams[l.Stream] = &foreign.Stream{}
-		}
-		l.Data = s.streams[l.Stream].Lines(l.Data)
-		s.remember(l)
-	}
-	for _, v := range status.Vertexes {
-		if s := d.step(v.Digest); s.completed {
-			status.Logs = append(status.Logs, s.rest(v.Digest)...)
-		}
-	}
-	status.Logs = slices.DeleteFunc(status.Logs, func(l *client.VertexLog) bool { return len(l.Data) == 0 })
-}
-
-// rest are the lines of all steps that have not ended.
-func (d *Display) rest() *client.SolveStatus {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	status := &client.SolveStatus{}
-	for dgst, s := range d.steps {
-		status.Logs = append(status.Logs, s.rest(dgst)...)
-	}
-	return status
-}
-
-// rest are the lines of the step that have not ended.
-func (s *step) rest(dgst digest.Digest) []*client.VertexLog {
-	var logs []*client.VertexLog
-	for number, stream := range s.streams {
-		if line := stream.End(); len(line) > 0 {
-			l := &client.VertexLog{Vertex: dgst, Stream: number, Data: line, Timestamp: time.Now()}
-			s.remember(l)
-			logs = append(logs, l)
-		}
-	}
-	return logs
-}
-
-// remember keeps the end of the step's output.
-func (s *step) remember(l *client.VertexLog) {
-	s.log = lastBytes(append(s.log, l.Data...))
-	if l.Stream == stdout {
-		s.stdout = lastBytes(append(s.stdout, l.Data...))
-	}
-}
-
-func lastBytes(log []byte) []byte { return log[max(0, len(log)-tail):] }
-
-// brief is a step's error without the command, which BuildKit quotes in full.
-func brief(text string) string {
-	_, after, found := strings.Cut(text, "did not complete successfully: ")
-	if !found {
-		return text
-	}
-	return after
-}
-
-func (d *Display) step(dgst digest.Digest) *step {
-	if d.steps[dgst] == nil {
-		d.steps[dgst] = &step{streams: map[int]*foreign.Stream{}}
-	}
-	return d.steps[dgst]
 }
 
 // running names a step that is under way.

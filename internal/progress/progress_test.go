@@ -33,7 +33,7 @@ func title(name string) string {
 func show(t *testing.T, mode string, own map[string][]digest.Digest, statuses ...*client.SolveStatus) (*Display, string) {
 	t.Helper()
 	var out bytes.Buffer
-	d, err := Start(t.Context(), Options{Out: &out, Mode: mode, Rename: title})
+	d, err := Start(t.Context(), Options{Out: &out, Mode: mode, Rename: title, Speaks: speaks})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestASilentEngineIsSpokenFor(t *testing.T) {
 	for mode, want := range map[string]int{"plain": 3, "quiet": 0, "rawjson": 0} {
 		synctest.Test(t, func(t *testing.T) {
 			var out bytes.Buffer
-			d, err := Start(t.Context(), Options{Out: &out, Mode: mode, Rename: title})
+			d, err := Start(t.Context(), Options{Out: &out, Mode: mode, Rename: title, Speaks: speaks})
 			if err != nil {
 				t.Fatal(err)
 			}

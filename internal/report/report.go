@@ -26,8 +26,18 @@ type Summary struct {
 	Lambdas  []Lambda `json:"lambdas"`
 	Notes    []string `json:"notes,omitempty"`    // decisions of lpipe that the user may want to know of
 	Warnings []string `json:"warnings,omitempty"` // what may go wrong later
+	// Kept is what this run did that the next one on the engine need not do again; absent where that is nothing.
+	Kept *Kept `json:"kept,omitempty"`
 	// CacheExportFailed is set when everything was built and the cache could not be written.
 	CacheExportFailed bool `json:"cacheExportFailed,omitempty"`
+}
+
+// Kept is what a run downloaded, installed and compiled for all later ones.
+type Kept struct {
+	BaseImage    int64 `json:"baseImage,omitempty"`    // of the base images, the bytes that were downloaded
+	Toolchain    bool  `json:"toolchain,omitempty"`    // packages and Rust targets were prepared
+	Crates       int   `json:"crates,omitempty"`       // that were downloaded, now or before
+	Dependencies int   `json:"dependencies,omitempty"` // that were compiled
 }
 
 // Lambda is what became of one lambda.
@@ -142,8 +152,28 @@ func Text(w io.Writer, s Summary) {
 	for _, n := range s.Warnings {
 		foreign.Fprintf(w, "warning: %s\n", n)
 	}
+	if s.Kept != nil {
+		fmt.Fprintln(w, "the next build on this engine skips: "+s.Kept.text())
+	}
 	took := time.Duration(s.Seconds * float64(time.Second))
 	fmt.Fprintf(w, "%d steps, %d cached, %s\n", s.Steps, s.Cached, took.Round(10*time.Millisecond))
+}
+
+func (k *Kept) text() string {
+	var all []string
+	if k.BaseImage > 0 {
+		all = append(all, fmt.Sprintf("base image (%s)", Size(k.BaseImage)))
+	}
+	if k.Toolchain {
+		all = append(all, "packages and Rust targets")
+	}
+	if k.Crates > 0 {
+		all = append(all, count(k.Crates, "crate", "crates"))
+	}
+	if k.Dependencies > 0 {
+		all = append(all, count(k.Dependencies, "compiled dependency", "compiled dependencies"))
+	}
+	return strings.Join(all, ", ")
 }
 
 func tests(t *Tests) string {
@@ -158,6 +188,13 @@ func tests(t *Tests) string {
 		text += fmt.Sprintf(", %d ignored", t.Ignored)
 	}
 	return text
+}
+
+func count(n int, one, several string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, several)
 }
 
 func firstLine(s string) string {

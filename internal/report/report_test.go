@@ -20,6 +20,7 @@ var summary = Summary{
 	},
 	Notes:             []string{"a decision"},
 	Warnings:          []string{"the cache was not exported"},
+	Kept:              &Kept{BaseImage: 412 << 20, Toolchain: true, Crates: 212, Dependencies: 1},
 	CacheExportFailed: true,
 }
 
@@ -40,6 +41,7 @@ later  x86_64-unknown-linux-musl  TESTS NOT RUN (--no-test)
   CodeSha256  d
 note: a decision
 warning: the cache was not exported
+the next build on this engine skips: base image (412.0 MiB), packages and Rust targets, 212 crates, 1 compiled dependency
 12 steps, 9 cached, 3.14s
 `
 	if b.String() != want {
@@ -70,7 +72,7 @@ func TestJSON(t *testing.T) {
 		`{"name":"jobs","arch":"arm64","target":"aarch64-unknown-linux-musl","base":"","error":"jobs does not compile\nand more"},` +
 		`{"name":"sweep","arch":"","target":"x86_64-unknown-linux-musl","base":"","tests":{"passed":1,"failed":0,"ignored":0}},` +
 		`{"name":"later","arch":"","target":"x86_64-unknown-linux-musl","base":"","zip":"z","size":1,"zipSize":2,"sha256":"c","codeSha256":"d"}],` +
-		`"notes":["a decision"],"warnings":["the cache was not exported"],"cacheExportFailed":true}` + "\n"
+		`"notes":["a decision"],"warnings":["the cache was not exported"],"kept":{"baseImage":432013312,"toolchain":true,"crates":212,"dependencies":1},"cacheExportFailed":true}` + "\n"
 	if b.String() != want {
 		t.Errorf("got\n%swant\n%s", b.String(), want)
 	}

@@ -245,6 +245,6 @@ func engineError(err error) error {
 func cancelled(ctx context.Context) error {
 	return &fault.Error{
 		Kind: fault.Cancelled, What: "cancelled", Err: context.Cause(ctx),
-		Fix: "run the command again: finished steps are kept, and no file of an earlier build was changed",
+		Fix: "run the command again: finished steps and what was downloaded are kept, and no file of an earlier build was changed",
 	}
 }

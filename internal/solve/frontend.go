@@ -2,8 +2,10 @@ package solve
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 
 	"github.com/moby/buildkit/client/llb"
@@ -11,7 +13,9 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
 	"github.com/moby/buildkit/frontend/dockerui"
 	"github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/pb"
 	digest "github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"lpipe/internal/dockerfile"
 )
@@ -93,10 +97,29 @@ type images struct {
 	mu       sync.Mutex
 	known    map[string]func() (image, error)
 	resolved map[string]digest.Digest
+	layers   map[digest.Digest]int // how many an image has
 }
 
 func newImages() *images {
-	return &images{known: map[string]func() (image, error){}, resolved: map[string]digest.Digest{}}
+	return &images{known: map[string]func() (image, error){}, resolved: map[string]digest.Digest{}, layers: map[digest.Digest]int{}}
+}
+
+// count returns how many layers the images of a request have, by the digests of the steps that download them.
+func (i *images) count(r client.SolveRequest) map[digest.Digest]int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	counts := map[digest.Digest]int{}
+	for _, def := range r.Definition.Def {
+		var op pb.Op
+		if op.UnmarshalVT(def) != nil || op.GetSource() == nil {
+			continue
+		}
+		_, dgst, _ := strings.Cut(op.GetSource().Identifier, "@")
+		if n := i.layers[digest.Digest(dgst)]; n > 0 {
+			counts[digest.FromBytes(def)] = n
+		}
+	}
+	return counts
 }
 
 // digests are those of the images that were resolved, by the names that were asked for.
@@ -131,6 +154,10 @@ func (i *images) resolve(ctx context.Context, c client.Client, ref string, o sou
 	if err == nil {
 		i.mu.Lock()
 		i.resolved[ref] = img.digest
+		var config ocispec.Image
+		if json.Unmarshal(img.config, &config) == nil {
+			i.layers[img.digest] = len(config.RootFS.DiffIDs)
+		}
 		i.mu.Unlock()
 	}
 	return img.ref, img.digest, img.config, err

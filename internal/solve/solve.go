@@ -193,6 +193,9 @@ func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *
 		return nil, state, err
 	}
 	d.Own(j.Label, steps(request))
+	for step, n := range f.images.count(request) {
+		d.Layers(step, n)
+	}
 	end = record.Begin("steps of " + j.Label)
 	res, err := f.gateway.Solve(ctx, request)
 	end()

@@ -1,0 +1,209 @@
+package progress
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/util/progress/progressui"
+	digest "github.com/opencontainers/go-digest"
+
+	"lpipe/internal/foreign"
+)
+
+// tail is how many bytes of the end of a step's output are kept for the report of a failure.
+const tail = 1 << 20
+
+// stdout is BuildKit's number of a step's standard output.
+const stdout = 1
+
+type step struct {
+	raw, name string // BuildKit's name, and the one shown
+	cached    bool
+	completed bool
+	started   bool
+	failed    bool
+	from, to  time.Time // of the engine's clock
+	log       []byte
+	stdout    []byte                  // of log, what the step wrote to standard output
+	streams   map[int]*foreign.Stream // by BuildKit's numbers
+	vertex    client.Vertex           // as it is drawn
+
+	download
+}
+
+// Step is one step as it went.
+type Step struct {
+	Raw, Name  string // BuildKit's name, and the one shown
+	Cached     bool
+	Failed     bool
+	Start, End time.Time // by the engine's clock
+	Layers     int64     // bytes of the layers that it downloaded
+	Crates     int       // that the step says it has
+	Log        string    // what it said, or the end of that if it is long
+}
+
+// Steps returns all steps that ended, in no order.
+func (d *Display) Steps() []Step {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var all []Step
+	for _, s := range d.steps {
+		if s.completed && !s.from.IsZero() {
+			all = append(all, Step{s.raw, s.name, s.cached, s.failed, s.from, s.to, s.downloaded(), s.crates.there, string(s.log)})
+		}
+	}
+	return all
+}
+
+// Output is what a step said up to now.
+type Output struct {
+	Step   string // the step, by BuildKit's name
+	Name   string // as it is shown
+	Log    string // all of it, or the end if it is long
+	Stdout string // of it, what was written to standard output
+}
+
+// Output returns what the step said.
+func (d *Display) Output(dgst digest.Digest) Output {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s := d.steps[d.key(dgst)]; s != nil {
+		s.rest(dgst) // a line that has not ended is remembered too
+		return Output{s.raw, s.name, string(s.log), string(s.stdout)}
+	}
+	return Output{}
+}
+
+// observe remembers the status, renames its steps, and makes all of its text fit to be shown. It returns lines about
+// downloads for a display of lines; a terminal is shown them as names of steps.
+func (d *Display) observe(status *client.SolveStatus) (lines []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, v := range status.Vertexes {
+		s := d.step(v.Digest)
+		s.cached = s.cached || v.Cached
+		s.started = s.started || v.Started != nil
+		s.completed = s.completed || v.Completed != nil
+		if v.Started != nil && s.from.IsZero() {
+			s.from = *v.Started
+		}
+		if v.Completed != nil {
+			s.to = *v.Completed
+		}
+		name := v.Name
+		if d.rename != nil {
+			name = d.rename(name)
+		}
+		if owners := d.owners[v.Digest]; len(owners) == 1 && len(d.labels) > 1 {
+			for label := range owners {
+				name = label + " " + name
+			}
+		}
+		if engine := d.engines[v.Digest]; engine != "" {
+			name += " on " + engine
+		}
+		name, v.Error = foreign.Line(name), foreign.Text(v.Error)
+		if v.ProgressGroup != nil {
+			v.ProgressGroup.Name = foreign.Line(v.ProgressGroup.Name)
+		}
+		s.raw, s.name, v.Name = v.Name, name, name
+		s.failed = s.failed || v.Error != ""
+		s.vertex, s.drawn = *v, name
+		if d.mode == progressui.PlainMode && v.Error != "" && !strings.HasSuffix(v.Error, context.Canceled.Error()) {
+			// At its end the plain display repeats a random part of the output of each step with an error, and the
+			// whole command. The failure is reported by lpipe, with all of the output.
+			status.Logs = append(status.Logs, &client.VertexLog{
+				Vertex: v.Digest, Data: []byte("FAILED: " + brief(v.Error) + "\n"), Timestamp: time.Now(),
+			})
+			v.Error = ""
+		}
+	}
+	for _, s := range status.Statuses {
+		s.ID, s.Name = foreign.Line(s.ID), foreign.Line(s.Name)
+	}
+	for _, w := range status.Warnings {
+		w.Short, w.URL = []byte(foreign.Line(string(w.Short))), foreign.Line(w.URL)
+		for i := range w.Detail {
+			w.Detail[i] = []byte(foreign.Line(string(w.Detail[i])))
+		}
+		if w.SourceInfo != nil {
+			w.SourceInfo.Filename, w.SourceInfo.Data = foreign.Line(w.SourceInfo.Filename), []byte(foreign.Text(string(w.SourceInfo.Data)))
+		}
+	}
+	for _, l := range status.Logs {
+		s := d.step(l.Vertex)
+		if s.streams[l.Stream] == nil {
+			s.streams[l.Stream] = &foreign.Stream{}
+		}
+		l.Data = s.streams[l.Stream].Lines(l.Data)
+		if l.Stream == stdout && d.speaks != nil && d.speaks(s.raw) {
+			others := s.heed(l.Data, l.Timestamp)
+			s.remember(l.Stream, others)
+			if d.mode != progressui.RawJSONMode {
+				l.Data = others
+			}
+			continue
+		}
+		s.remember(l.Stream, l.Data)
+	}
+	for _, v := range status.Vertexes {
+		if s := d.step(v.Digest); s.completed {
+			status.Logs = append(status.Logs, s.rest(v.Digest)...)
+		}
+	}
+	status.Logs = slices.DeleteFunc(status.Logs, func(l *client.VertexLog) bool { return len(l.Data) == 0 })
+	return d.downloads(status)
+}
+
+// rest are the lines of all steps that have not ended.
+func (d *Display) rest() *client.SolveStatus {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	status := &client.SolveStatus{}
+	for dgst, s := range d.steps {
+		status.Logs = append(status.Logs, s.rest(dgst)...)
+	}
+	return status
+}
+
+// rest are the lines of the step that have not ended.
+func (s *step) rest(dgst digest.Digest) []*client.VertexLog {
+	var logs []*client.VertexLog
+	for number, stream := range s.streams {
+		if line := stream.End(); len(line) > 0 {
+			l := &client.VertexLog{Vertex: dgst, Stream: number, Data: line, Timestamp: time.Now()}
+			s.remember(number, line)
+			logs = append(logs, l)
+		}
+	}
+	return logs
+}
+
+// remember keeps the end of the step's output.
+func (s *step) remember(stream int, lines []byte) {
+	s.log = lastBytes(append(s.log, lines...))
+	if stream == stdout {
+		s.stdout = lastBytes(append(s.stdout, lines...))
+	}
+}
+
+func lastBytes(log []byte) []byte { return log[max(0, len(log)-tail):] }
+
+// brief is a step's error without the command, which BuildKit quotes in full.
+func brief(text string) string {
+	_, after, found := strings.Cut(text, "did not complete successfully: ")
+	if !found {
+		return text
+	}
+	return after
+}
+
+func (d *Display) step(dgst digest.Digest) *step {
+	if d.steps[dgst] == nil {
+		d.steps[dgst] = &step{streams: map[int]*foreign.Stream{}}
+	}
+	return d.steps[dgst]
+}
