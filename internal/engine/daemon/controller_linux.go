@@ -51,8 +51,12 @@ func newController(ctx context.Context, c Config, was end) (*control.Controller,
 	if err != nil {
 		return nil, nil, fmt.Errorf("starting the session manager: %w", err)
 	}
-	hosts := impatient(registryHosts(c.Registries), c.Silence)
-	w, dbs, err := newWorker(ctx, c, was, hosts)
+	begun, err := newPartials(c.Root)
+	if err != nil {
+		return nil, nil, err
+	}
+	hosts := begun.note(impatient(registryHosts(c.Registries), c.Silence))
+	w, dbs, err := newWorker(ctx, c, was, hosts, begun)
 	if err != nil {
 		return nil, nil, fmt.Errorf("starting the worker: %w", err)
 	}

@@ -37,12 +37,8 @@ func sweep(ctx context.Context, c Config) {
 			bklog.L.WithError(err).Warnf("unmounting %s", m.Mountpoint)
 		}
 	}
-	// A blob that was being written fails the next build that wants it with "unsupported offset".
-	leftovers := []string{filepath.Join(c.Root, "tmp")}
-	for _, pattern := range []string{"runc-*/executor", "runc-*/content/ingest/*"} {
-		found, _ := filepath.Glob(filepath.Join(c.Root, pattern))
-		leftovers = append(leftovers, found...)
-	}
+	executors, _ := filepath.Glob(filepath.Join(c.Root, "runc-*/executor"))
+	leftovers := slices.Concat([]string{filepath.Join(c.Root, "tmp")}, executors, unusable(c.Root))
 	still, err := mountinfo.GetMounts(mountinfo.PrefixFilter(c.Root))
 	for _, path := range leftovers {
 		holds := func(m *mountinfo.Info) bool { return strings.HasPrefix(m.Mountpoint+"/", path+"/") }

@@ -33,7 +33,7 @@ import (
 
 // newWorker wires the worker as BuildKit's worker/runc does, which keeps its databases to itself: they are returned, so
 // that they need not be synced with the disk at each step of a build.
-func newWorker(ctx context.Context, c Config, was end, hosts docker.RegistryHosts) (*base.Worker, []*bolt.DB, error) {
+func newWorker(ctx context.Context, c Config, was end, hosts docker.RegistryHosts, begun *partials) (*base.Worker, []*bolt.DB, error) {
 	layers := snapshotter(c.Root)
 	root := filepath.Join(c.Root, "runc-"+layers.Name)
 	if err := os.MkdirAll(root, 0o700); err != nil {
@@ -101,7 +101,7 @@ func newWorker(ctx context.Context, c Config, was end, hosts docker.RegistryHost
 		hostname = "unknown"
 	}
 	const namespace = "buildkit"
-	store := containerd.NewContentStore(known.ContentStore(), namespace)
+	store := containerd.NewContentStore(resumable{known.ContentStore(), begun}, namespace)
 	namedLayers := containerd.NewSnapshotter(layers.Name, known.Snapshotter(layers.Name), namespace, nil)
 	leases := leaseutil.WithNamespace(ctdmetadata.NewLeaseManager(known), namespace)
 	if was == endKilled {
