@@ -85,7 +85,7 @@ var lpipeMap = map[string]row{
 		why:     "it finds and starts a BuildKit; what is built there is not its concern",
 	},
 	"internal/engine/daemon": {
-		imports: in("github.com/containerd", "github.com/gofrs/flock", "github.com/moby/sys", "github.com/rootless-containers/rootlesskit",
+		imports: in("github.com/containerd", "github.com/gofrs/flock", "github.com/moby/sys", "github.com/opencontainers/go-digest", "github.com/rootless-containers/rootlesskit",
 			"github.com/sirupsen/logrus", "github.com/tonistiigi/fsutil", "go.etcd.io/bbolt", "golang.org/x/sync", "golang.org/x/sys", "google.golang.org/grpc", buildkit),
 		why: "BuildKit's own daemon, wired; it knows nothing of lambdas",
 	},

@@ -3,7 +3,8 @@
 #
 # Only toolchain and fetch reach the network, and no code of a dependency runs in these two. How they reach it, through
 # proxies and trusting whom, comes as secrets, which are in no layer and no cache key. What these two write to 9 is
-# for the person who builds, WHY and "fix: FIX"; lpipe knows it by their standard output, which nothing else has.
+# for the person who builds; lpipe knows it by their standard output, which nothing else has. It is WHY and "fix: FIX", and
+# how far they are: "now: WHAT" and "crates: THERE OF BYTES".
 
 # toolchain: the base image with the packages and the Rust targets that the project asks for.
 FROM --platform=$BUILDPLATFORM docker.io/library/rust:1-bookworm AS toolchain
@@ -14,6 +15,7 @@ set -eu
 exec 9>&1 >&2
 . /run/secrets/lpipe-network
 fail() { printf '%s\n' "$@" >&9; exit 1; }
+now() { echo "now: $*" >&9; }
 arch=x86_64 target=x86_64-unknown-linux-musl tests=$(uname -m)-unknown-linux-musl
 mkdir -p /cargo
 config=${CARGO_HOME:-$HOME/.cargo}/config.toml
@@ -39,10 +41,11 @@ set --
 if command -v apk >/dev/null; then
   [ -z "$gcc" ] || fail "compiling for $arch on $(uname -m) needs a Debian-based base image" \
     "fix: set [build] base in lpipe.toml to such an image, or arch to that of the engine's machine"
-  [ $# = 0 ] || apk add --no-cache "$@"
+  [ $# = 0 ] || { now "installing the packages $*" && apk add --no-cache "$@"; }
 elif command -v apt-get >/dev/null; then
   set -- "$tools" "$@"
   dpkg -s "$@" >/dev/null 2>&1 || {
+    now "installing the packages $*"
     apt-get update
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
     rm -rf /var/lib/apt/lists/*
@@ -53,6 +56,7 @@ elif [ $# != 0 ]; then
 fi
 
 if command -v rustup >/dev/null; then
+  now "installing the Rust targets $target $tests"
   rustup target add "$target" "$tests"
 else
   for t in "$target" "$tests"; do
@@ -98,8 +102,7 @@ as_cargo .cargo/config.toml "$CARGO_HOME/config.toml"
 restore /src/Cargo.lock
 set -- --manifest-path /src/Cargo.toml \
   --target "$(rustc -vV | sed -n 's/^host: //p')" --target x86_64-unknown-linux-musl --target "$(uname -m)-unknown-linux-musl"
-cargo fetch --locked "$@"
-keep /src/Cargo.lock
+download /src/Cargo.lock "$@"
 # cargo does without a file of its index that it could not write, and the later steps cannot. They compare with the list.
 cargo fetch --frozen "$@"
 (cd /src && sh /fetched) >"$CARGO_HOME/fetched"
