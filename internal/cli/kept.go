@@ -19,7 +19,7 @@ func kept(steps []progress.Step) *report.Kept {
 		}
 		switch dockerfile.Stage(s.Raw) {
 		case dockerfile.StageToolchain:
-			k.Toolchain = true
+			k.Toolchain = k.Toolchain || s.Now != "" // an image may have all that is needed
 		case dockerfile.StageFetch:
 			k.Crates += s.Crates
 		case dockerfile.StageDeps:

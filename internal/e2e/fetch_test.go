@@ -257,47 +257,13 @@ func TestSecretsOfAStepAreNotShown(t *testing.T) {
 // A crate is downloaded once, however often the lock file changes.
 func TestACrateIsDownloadedOnce(t *testing.T) {
 	p := newProject(t)
-	crates := testparts.NewCrateRegistry(t, testparts.BaseImage(t))
-	behind, err := url.Parse(strings.TrimSuffix(strings.TrimPrefix(crates.IndexURL, "sparse+"), "/"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := httputil.NewSingleHostReverseProxy(behind)
-	var server *httptest.Server
-	var mu sync.Mutex
-	downloads := map[string]int{}
-	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/config.json" {
-			fmt.Fprintf(w, `{"dl":%q}`, server.URL+"/crates")
-			return
-		}
-		if strings.HasPrefix(r.URL.Path, "/crates/") {
-			mu.Lock()
-			downloads[strings.Split(r.URL.Path, "/")[2]]++
-			mu.Unlock()
-		}
-		proxy.ServeHTTP(w, r)
-	}))
-	defer server.Close()
-	var names []string
-	manifest, lock := "[package]\nname = \"greet\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[dependencies]\n", ""
-	for _, one := range []string{"itoa", "ryu"} {
-		r := released(t, behind.String()+map[string]string{"itoa": "/it/oa/itoa", "ryu": "/3/r/ryu"}[one])
-		names = append(names, fmt.Sprintf(" %q,\n", one))
-		manifest += one + " = { version = \"1\", registry = \"acme\" }\n"
-		lock += fmt.Sprintf("\n[[package]]\nname = %q\nversion = %q\nsource = \"sparse+%s/\"\nchecksum = %q\n", one, r.Version, server.URL, r.Checksum)
-		p.files(map[string]string{
-			".cargo/config.toml": fmt.Sprintf("[registries.acme]\nindex = \"sparse+%s/\"\n", server.URL),
-			"Cargo.toml":         manifest,
-			"Cargo.lock":         "version = 4\n\n[[package]]\nname = \"greet\"\nversion = \"0.1.0\"\ndependencies = [\n" + strings.Join(names, "") + "]\n" + lock,
-			"src/main.rs":        "fn main() {}\n",
-		})
+	proxy := newCrateProxy(t, testparts.NewCrateRegistry(t, testparts.BaseImage(t)))
+	for _, crates := range [][]string{{"/it/oa/itoa"}, {"/it/oa/itoa", "/3/r/ryu"}} {
+		p.needs(proxy, crates...)
 		p.succeeds(nil, "build")
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	if downloads["itoa"] != 1 || downloads["ryu"] != 1 {
-		t.Errorf("downloads: %v", downloads)
+	if proxy.sent("itoa") != 1 || proxy.sent("ryu") != 1 {
+		t.Errorf("downloads: %v", proxy.downloads)
 	}
 }
 
@@ -307,7 +273,7 @@ type release struct {
 	Checksum string `json:"cksum"`
 }
 
-func released(t *testing.T, index string) release {
+func released(t testing.TB, index string) release {
 	t.Helper()
 	response, err := http.Get(index)
 	if err != nil {

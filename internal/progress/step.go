@@ -42,6 +42,7 @@ type Step struct {
 	Start, End time.Time // by the engine's clock
 	Layers     int64     // bytes of the layers that it downloaded
 	Crates     int       // that the step says it has
+	Now        string    // what it said last that it does
 	Log        string    // what it said, or the end of that if it is long
 }
 
@@ -52,7 +53,7 @@ func (d *Display) Steps() []Step {
 	var all []Step
 	for _, s := range d.steps {
 		if s.completed && !s.from.IsZero() {
-			all = append(all, Step{s.raw, s.name, s.cached, s.failed, s.from, s.to, s.downloaded(), s.crates.there, string(s.log)})
+			all = append(all, Step{s.raw, s.name, s.cached, s.failed, s.from, s.to, s.downloaded(), s.crates.there, s.now, string(s.log)})
 		}
 	}
 	return all

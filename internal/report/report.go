@@ -35,7 +35,7 @@ type Summary struct {
 // Kept is what a run downloaded, installed and compiled for all later ones.
 type Kept struct {
 	BaseImage    int64 `json:"baseImage,omitempty"`    // of the base images, the bytes that were downloaded
-	Toolchain    bool  `json:"toolchain,omitempty"`    // packages and Rust targets were prepared
+	Toolchain    bool  `json:"toolchain,omitempty"`    // packages or Rust targets were installed
 	Crates       int   `json:"crates,omitempty"`       // that were downloaded, now or before
 	Dependencies int   `json:"dependencies,omitempty"` // that were compiled
 }

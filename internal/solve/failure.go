@@ -75,7 +75,7 @@ const (
 	correctErrors       = "correct the errors above; --progress plain shows the output from its start"
 	correctDependencies = correctErrors + "; a dependency may need packages, env or features in [build] of lpipe.toml, or another version"
 	correctTests        = "correct the tests that failed, or what they test; lpipe test runs them alone"
-	downloadAgain       = "run the command again; if that does not help, check Cargo.lock, and that the engine's machine reaches what the output above names"
+	downloadAgain       = "run the command again, which goes on with the crates that arrived; if that does not help, check Cargo.lock, and that the engine's machine reaches what the output above names"
 	buildAgain          = "run the command again; if that does not help, lpipe doctor looks at what a build needs, and lpipe engine status names the engine's log"
 )
 
