@@ -2,7 +2,6 @@ package cli
 
 import (
 	"regexp"
-	"strings"
 
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/progress"
@@ -27,9 +26,7 @@ func kept(steps []progress.Step) *report.Kept {
 				compiled[m[1]] = true
 			}
 		case "":
-			if strings.Contains(s.Raw, "] FROM ") {
-				k.BaseImage += s.Layers
-			}
+			k.BaseImage += s.Layers // those of an imported cache are of the steps that they are for
 		}
 	}
 	k.Dependencies = len(compiled)

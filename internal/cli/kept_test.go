@@ -23,6 +23,7 @@ func TestKeptIsWhatRan(t *testing.T) {
 		want  *report.Kept
 	}{
 		"a first build":            {[]progress.Step{image, toolchain, fetch, deps, build}, &report.Kept{BaseImage: 412 << 20, Toolchain: true, Crates: 212, Dependencies: 3}},
+		"an image in a folder":     {[]progress.Step{{Raw: "[context base] OCI load from client", Layers: 1 << 20}, cached(toolchain)}, &report.Kept{BaseImage: 1 << 20}},
 		"an image that has all":    {[]progress.Step{{Raw: "[toolchain 2/2] RUN <<EOF"}, build}, nil},
 		"an edit of a lambda":      {[]progress.Step{cached(toolchain), cached(fetch), cached(deps), build}, nil},
 		"a new dependency":         {[]progress.Step{cached(toolchain), fetch, deps, build}, &report.Kept{Crates: 212, Dependencies: 3}},

@@ -58,7 +58,7 @@ fi
 if command -v rustup >/dev/null; then
   now installing Rust 1.85
   rustup toolchain install 1.85 --profile minimal --no-self-update --component clippy --component rust-src
-  now "installing the Rust targets $target $tests"
+  now "installing the Rust target $target"
   rustup target add --toolchain 1.85 "$target" "$tests"
 else
   for t in "$target" "$tests"; do

@@ -56,7 +56,7 @@ elif [ $# != 0 ]; then
 fi
 
 if command -v rustup >/dev/null; then
-  now "installing the Rust targets $target $tests"
+  now "installing the Rust target $target"
   rustup target add "$target" "$tests"
 else
   for t in "$target" "$tests"; do
