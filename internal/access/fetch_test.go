@@ -37,7 +37,7 @@ func newDownloads(t testing.TB, shell ...string) *downloads {
 	d.write("Cargo.lock", fmt.Sprintf("version = 4\n\n[[package]]\nchecksum = '%s'\nname = 'good'\nsource = 'x'\nversion = '1.0.0'\n\n"+
 		"[[package]]\nname = \"other\"\nversion = \"2.1.0-rc.1+b\"\nchecksum = \"%s\"\n\n[[package]]\nname = \"local\"\nversion = \"0.1.0\"\n", sum("good"), sum("other")), 0o644)
 	if shell[0] == "busybox" { // as on Alpine, where all programs are its own
-		for _, program := range []string{"awk", "cat", "cmp", "cp", "find", "mkdir", "mv", "rm", "sed", "sha256sum", "sort"} {
+		for _, program := range []string{"awk", "cat", "cmp", "cp", "find", "mkdir", "mv", "rm", "sed", "sha256sum", "sleep", "sort", "stat", "touch", "wc"} {
 			d.write("bin/"+program, "#!/bin/sh\nexec busybox "+program+" \"$@\"\n", 0o755)
 		}
 	}
@@ -126,6 +126,34 @@ func TestCratesAreKeptAndReused(t *testing.T) {
 		}
 		if got := d.all("downloads"); !slices.Equal(got, want) {
 			t.Errorf("kept are then %q", got)
+		}
+	})
+}
+
+// What has arrived is kept when cargo fails, and while it runs: a step that is cancelled is killed.
+func TestCratesOfADownloadThatIsCutAreKept(t *testing.T) {
+	inShells(t, func(t *testing.T, shell ...string) {
+		d := newDownloads(t, shell...)
+		d.write("cargo/registry/cache/"+registry+"/x", "", 0o644)
+		d.remove("cargo/registry/cache/" + registry + "/x")
+		d.write("bin/cargo", `#!/bin/sh
+cd "$CARGO_HOME/registry/cache/`+registry+`"
+printf good >good-1.0.0.crate
+printf oth >other-2.1.0-rc.1+b.crate # not all of it
+sleep 2.5
+ls "$DOWNLOADS/`+registry+`"
+exit 101
+`, 0o755)
+		out := d.do("exec 9>words\nexport DOWNLOADS=$downloads\ndownload Cargo.lock --offline || echo status $?")
+		if out != "good-1.0.0.crate\nstatus 101\n" {
+			t.Errorf("got %q", out)
+		}
+		if got := d.all("downloads"); !slices.Equal(got, []string{registry + "/good-1.0.0.crate good"}) {
+			t.Errorf("kept are %q", got)
+		}
+		words, err := os.ReadFile(filepath.Join(d.dir, "words"))
+		if err != nil || !strings.HasPrefix(string(words), "crates: 2 2 7\n") {
+			t.Errorf("said is %q, %v", words, err)
 		}
 	})
 }
