@@ -43,15 +43,16 @@ var lpipeMap = map[string]row{
 	"internal/ownership": {why: "every package that reads what others may write may import it, so it imports nothing of lpipe"},
 	"internal/userkey":   {imports: in("internal/ownership"), why: "a secret and what is derived from it; what it protects is for the packages that use it"},
 
-	"internal/redact":  {why: "every package that shows text of others may import it, so it imports nothing", pure: true},
-	"internal/foreign": {imports: in("internal/redact"), why: "every package that prints may import it, so of lpipe it imports only what hides passwords", pure: true},
+	"internal/pattern": {why: "every package may import it, so it imports nothing", pure: true},
+	"internal/redact":  {imports: in("internal/pattern"), why: "every package that shows text of others may import it, so of lpipe it imports only expressions", pure: true},
+	"internal/foreign": {imports: in("internal/pattern", "internal/redact"), why: "every package that prints may import it, so of lpipe it imports only what hides passwords", pure: true},
 	"internal/fault": {
 		imports: in("internal/foreign", "github.com/agext/levenshtein"),
 		why:     "everything imports it, so of lpipe it imports only how text is shown", pure: true,
 	},
 	"internal/disk": {imports: in("internal/fault"), why: "which files a project may use is decided in one place, whatever they are for"},
 	"internal/config": {
-		imports: in("internal/disk", "internal/fault", "cache", "github.com/distribution/reference", "github.com/pelletier/go-toml/v2"),
+		imports: in("internal/disk", "internal/fault", "internal/pattern", "cache", "github.com/distribution/reference", "github.com/pelletier/go-toml/v2"),
 		why:     "it says what the user wrote; whether a lambda or an engine exists is for their packages", pure: true,
 	},
 	"internal/cargo": {imports: in("internal/disk", "internal/fault", "github.com/pelletier/go-toml/v2"), why: "it reads a project as cargo does, whatever lpipe.toml says", pure: true},
@@ -60,19 +61,19 @@ var lpipeMap = map[string]row{
 		imports: in("internal/cargo", "internal/disk", "internal/plan", "internal/fault", "github.com/pelletier/go-toml/v2", "github.com/moby/patternmatcher", "github.com/tonistiigi/fsutil"),
 		why:     "a tree of files in memory, in the shape in which BuildKit's client sends one (fsutil)", pure: true,
 	},
-	"internal/dockerfile": {imports: in(".", "internal/config", "internal/plan", "internal/fault"), why: "a plan in, text out", pure: true},
+	"internal/dockerfile": {imports: in(".", "internal/config", "internal/plan", "internal/fault", "internal/pattern"), why: "a plan in, text out", pure: true},
 
 	"internal/network": {
 		imports: in("internal/cargo", "internal/config", "internal/disk", "internal/fault", "internal/ownership", "internal/redact", "internal/userkey", "github.com/docker/cli"),
 		why:     "proxies and authorities, as steps and this process are given them; it contacts nobody",
 	},
 	"internal/access": {
-		imports: in("hostkeys", "sshfwd", "internal/cargo", "internal/config", "internal/disk", "internal/dockerfile", "internal/network", "internal/plan", "internal/fault",
+		imports: in("hostkeys", "sshfwd", "internal/cargo", "internal/config", "internal/disk", "internal/dockerfile", "internal/network", "internal/pattern", "internal/plan", "internal/fault",
 			"golang.org/x/crypto", "google.golang.org/grpc", buildkit+"/session"),
 		why: "keys, tokens and pinned hosts for the repositories of a plan, as the session serves them; it talks to no engine",
 	},
 	"internal/git": {
-		imports: in("internal/disk", "internal/fault"),
+		imports: in("internal/disk", "internal/fault", "internal/pattern"),
 		why:     "it asks git about a repository that nobody vouches for; what the answers are for is not its concern",
 	},
 	"internal/since": {
@@ -81,11 +82,11 @@ var lpipeMap = map[string]row{
 	},
 
 	"internal/engine": {
-		imports: in("internal/config", "internal/disk", "internal/fault", "internal/ownership", "internal/engine/daemon", "github.com/containerd/platforms", "github.com/docker", "golang.org/x/sys", buildkit),
+		imports: in("internal/config", "internal/disk", "internal/fault", "internal/ownership", "internal/pattern", "internal/engine/daemon", "github.com/containerd/platforms", "github.com/docker", "golang.org/x/sys", buildkit),
 		why:     "it finds and starts a BuildKit; what is built there is not its concern",
 	},
 	"internal/engine/daemon": {
-		imports: in("github.com/containerd", "github.com/gofrs/flock", "github.com/moby/sys", "github.com/opencontainers/go-digest", "github.com/rootless-containers/rootlesskit",
+		imports: in("internal/pattern", "github.com/containerd", "github.com/gofrs/flock", "github.com/moby/sys", "github.com/opencontainers/go-digest", "github.com/rootless-containers/rootlesskit",
 			"github.com/sirupsen/logrus", "github.com/tonistiigi/fsutil", "go.etcd.io/bbolt", "golang.org/x/sync", "golang.org/x/sys", "google.golang.org/grpc", buildkit),
 		why: "BuildKit's own daemon, wired; it knows nothing of lambdas",
 	},
@@ -95,9 +96,9 @@ var lpipeMap = map[string]row{
 	},
 	"internal/interrupt": {why: "it is initialised before the packages that take long because it imports next to nothing"},
 	"internal/trace":     {imports: in("internal/foreign"), why: "every package that takes time may import it, so of lpipe it imports only how text is shown"},
-	"internal/progress":  {imports: in("internal/foreign", "internal/report", "github.com/opencontainers/go-digest", "golang.org/x/term", buildkit), why: "it draws BuildKit's status stream and decides nothing"},
+	"internal/progress":  {imports: in("internal/foreign", "internal/pattern", "internal/report", "github.com/opencontainers/go-digest", "golang.org/x/term", buildkit), why: "it draws BuildKit's status stream and decides nothing"},
 	"internal/solve": {
-		imports: in("cache", "internal/dockerfile", "internal/engine", "internal/fault", "internal/progress", "internal/redact", "internal/trace",
+		imports: in("cache", "internal/dockerfile", "internal/engine", "internal/fault", "internal/pattern", "internal/progress", "internal/redact", "internal/trace",
 			"github.com/containerd/containerd/v2", "github.com/distribution/reference", "github.com/opencontainers", "github.com/tonistiigi/fsutil", "golang.org/x/sync", "google.golang.org/grpc/codes", buildkit),
 		why: "rendered Dockerfiles and contexts in, files out: it reads no project and writes no file",
 	},
@@ -111,7 +112,7 @@ var lpipeMap = map[string]row{
 		imports: in("internal/artifact", "internal/disk", "internal/fault", "github.com/containerd/containerd/v2/core/remotes/docker", "github.com/distribution/reference", "github.com/opencontainers"),
 		why:     "it makes an image of the files of a zip and sends it; what they are and who may push is not its concern",
 	},
-	"internal/report":   {imports: in("internal/plan", "internal/artifact", "internal/foreign"), why: "it tells what happened and makes nothing happen"},
+	"internal/report":   {imports: in("internal/plan", "internal/artifact", "internal/foreign", "internal/pattern"), why: "it tells what happened and makes nothing happen"},
 	"internal/emulator": {why: "it serves HTTP as Lambda does; the standard library is enough"},
 	"internal/scaffold": {imports: in("internal/config", "internal/cargo", "internal/fault"), why: "it writes a new project and builds none"},
 	"internal/doctor": {

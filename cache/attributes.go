@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -161,14 +162,19 @@ func isURL(v string) error {
 
 // The grammar of image names: github.com/distribution/reference, reference.go.
 var (
-	tagPattern    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
-	digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-	hostPattern   = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(:[0-9]+)?$`)
-	partPattern   = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
+	tagPattern    = compiled(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+	digestPattern = compiled(`^sha256:[0-9a-f]{64}$`)
+	hostPattern   = compiled(`^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(:[0-9]+)?$`)
+	partPattern   = compiled(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
 )
 
-func isTag(v string) error    { return verdict(tagPattern.MatchString(v), errTag) }
-func isDigest(v string) error { return verdict(digestPattern.MatchString(v), errDigest) }
+// compiled compiles an expression when it is first used: most programs that import this package use none.
+func compiled(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
+
+func isTag(v string) error    { return verdict(tagPattern().MatchString(v), errTag) }
+func isDigest(v string) error { return verdict(digestPattern().MatchString(v), errDigest) }
 
 func isRef(v string) error {
 	_, _, _, ok := splitRef(v)
@@ -189,12 +195,12 @@ func splitRef(ref string) (name, tag, digest string, ok bool) {
 	}
 	path := strings.Split(name, "/")
 	if first := path[0]; len(path) > 1 && (strings.ContainsAny(first, ".:") || first == "localhost" || first != strings.ToLower(first)) {
-		if !hostPattern.MatchString(first) {
+		if !hostPattern().MatchString(first) {
 			return "", "", "", false
 		}
 		path = path[1:]
 	}
-	if slices.ContainsFunc(path, func(part string) bool { return !partPattern.MatchString(part) }) || len(name) > 255 {
+	if slices.ContainsFunc(path, func(part string) bool { return !partPattern().MatchString(part) }) || len(name) > 255 {
 		return "", "", "", false
 	}
 	return name, tag, digest, true

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
-	"regexp"
 	"strings"
 )
 
@@ -36,18 +35,18 @@ func Family(ref, branch, mainBranch string) (Refs, error) {
 	return refs, nil
 }
 
-var unsafeInTag = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
+var unsafeInTag = compiled(`[^A-Za-z0-9_.-]+`)
 
 // safeTag returns prefix and branch as a tag. A branch that had to be changed gets a hash of its name, so that
 // feature/x and feature-x stay apart.
 func safeTag(prefix, branch string) string {
 	tag := prefix + branch
-	if tagPattern.MatchString(tag) {
+	if tagPattern().MatchString(tag) {
 		return tag
 	}
 	sum := sha256.Sum256([]byte(branch))
 	hash := "-" + hex.EncodeToString(sum[:4])
-	tag = prefix + strings.Trim(unsafeInTag.ReplaceAllString(branch, "-"), "-.")
+	tag = prefix + strings.Trim(unsafeInTag().ReplaceAllString(branch, "-"), "-.")
 	tag = tag[:min(len(tag), 128-len(hash))] + hash
 	return strings.TrimLeft(tag, "-.")
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 	"lpipe/internal/cargo"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
+	"lpipe/internal/pattern"
 	"lpipe/internal/plan"
 	"lpipe/sshfwd"
 )
@@ -38,12 +38,12 @@ func (a *Access) Explain(f *fault.Error, stage, log string) error {
 	switch {
 	case strings.Contains(log, "Host key verification failed"), strings.Contains(log, "SSH host key"):
 		a.explainHostKey(f, log)
-	case noToken.MatchString(log):
-		name := noToken.FindStringSubmatch(log)[1]
+	case noToken().MatchString(log):
+		name := noToken().FindStringSubmatch(log)[1]
 		f.What, f.Why = "a registry asks for a token", name+" is not set"
 		f.Fix = "set " + name + " in the environment of lpipe; in CI, as a secret of the job"
-	case noIndex.MatchString(log):
-		name := noIndex.FindStringSubmatch(log)[1]
+	case noIndex().MatchString(log):
+		name := noIndex().FindStringSubmatch(log)[1]
 		f.What, f.Why = "nothing says where a registry is", fmt.Sprintf("a manifest names the registry %q, and neither .cargo/config.toml of the project nor yours has an index for it", name)
 		f.Fix = fmt.Sprintf("add [registries.%s] index = \"sparse+https://HOST/PATH/\" to .cargo/config.toml, or set %s for lpipe", name, cargo.IndexVariable(name))
 	case slices.ContainsFunc(missing, func(words string) bool { return strings.Contains(log, words) }):
@@ -65,11 +65,11 @@ func (a *Access) Explain(f *fault.Error, stage, log string) error {
 }
 
 // unfetched is how cargo names what it could not fetch, a submodule or a dependency: the command, else the source.
-var unfetched = regexp.MustCompile("`git fetch [^\n`]*'([a-z]+://[^']+)'|Unable to update ([a-z]+://[^\\s`?#]+)")
+var unfetched = pattern.Of("`git fetch [^\n`]*'([a-z]+://[^']+)'|Unable to update ([a-z]+://[^\\s`?#]+)")
 
 // failing is the repository that could not be fetched, in words if it is none of the list.
 func (a *Access) failing(log string) string {
-	if m := unfetched.FindStringSubmatch(log); m != nil {
+	if m := unfetched().FindStringSubmatch(log); m != nil {
 		url := m[1] + m[2]
 		if slices.ContainsFunc(a.o.Repositories, func(r plan.Repository) bool { return r.Is(url) }) {
 			return url
@@ -79,10 +79,10 @@ func (a *Access) failing(log string) string {
 }
 
 // noToken is how cargo says that a registry wants one.
-var noToken = regexp.MustCompile(`use environment variable (CARGO_REGISTRIES_[A-Z0-9_]{1,64}_TOKEN)\b`)
+var noToken = pattern.Of(`use environment variable (CARGO_REGISTRIES_[A-Z0-9_]{1,64}_TOKEN)\b`)
 
 // noIndex is how cargo says that it does not know a registry by its name.
-var noIndex = regexp.MustCompile("registry index was not found in any configuration: `([A-Za-z0-9_-]{1,64})`")
+var noIndex = pattern.Of("registry index was not found in any configuration: `([A-Za-z0-9_-]{1,64})`")
 
 // missing is how git servers say that a repository is not there, or not for this key.
 var missing = []string{
@@ -119,11 +119,11 @@ func (k key) String() string {
 
 // What OpenSSH and cargo's own git say of a host key that they refuse.
 var (
-	shownKey    = regexp.MustCompile(`fingerprint for the (?:([A-Z0-9-]{1,20}) key sent by|key from) the remote host is:?\s+(SHA256:[A-Za-z0-9+/]{43})\b`)
-	changedHost = regexp.MustCompile("(?:Host key for |SSH host key has changed for `)([^\\s`]+)")
-	unknownType = regexp.MustCompile(`No ([A-Z0-9-]{1,20}) host key is known for (\S+) and you have requested strict checking`)
-	revokedKey  = regexp.MustCompile(`marked as revoked|REVOKED HOST KEY|has been revoked`)
-	hostName    = regexp.MustCompile(`^[A-Za-z0-9.:\[\]%_-]+$`)
+	shownKey    = pattern.Of(`fingerprint for the (?:([A-Z0-9-]{1,20}) key sent by|key from) the remote host is:?\s+(SHA256:[A-Za-z0-9+/]{43})\b`)
+	changedHost = pattern.Of("(?:Host key for |SSH host key has changed for `)([^\\s`]+)")
+	unknownType = pattern.Of(`No ([A-Z0-9-]{1,20}) host key is known for (\S+) and you have requested strict checking`)
+	revokedKey  = pattern.Of(`marked as revoked|REVOKED HOST KEY|has been revoked`)
+	hostName    = pattern.Of(`^[A-Za-z0-9.:\[\]%_-]+$`)
 )
 
 // explainHostKey says which key the step was shown and which is pinned.
@@ -133,23 +133,23 @@ func (a *Access) explainHostKey(f *fault.Error, log string) {
 		return
 	}
 	host, shown := "", "another key"
-	if m := changedHost.FindStringSubmatch(log); m != nil {
+	if m := changedHost().FindStringSubmatch(log); m != nil {
 		host = m[1]
 	}
-	if m := shownKey.FindStringSubmatch(log); m != nil {
+	if m := shownKey().FindStringSubmatch(log); m != nil {
 		shown = strings.TrimSpace(m[1] + " " + m[2])
 	}
-	if m := unknownType.FindStringSubmatch(log); m != nil {
+	if m := unknownType().FindStringSubmatch(log); m != nil {
 		host, shown = m[2], "a key of type "+m[1]
 	}
 	pins := g.pins.Lookup(host)
-	if !hostName.MatchString(host) || len(pins) == 0 {
+	if !hostName().MatchString(host) || len(pins) == 0 {
 		host = "one of " + strings.Join(a.Hosts(), ", ")
 		if hosts := a.Hosts(); len(hosts) == 1 {
 			host, pins = hosts[0], g.pins.Lookup(hosts[0])
 		}
 	}
-	if revokedKey.MatchString(log) {
+	if revokedKey().MatchString(log) {
 		f.What = "the server uses a host key that is revoked"
 		f.Why = "who holds the retired key can pose as " + host
 		f.Fix = "do not use this connection, and tell whoever runs the host or the network"

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
+	"lpipe/internal/pattern"
 	"lpipe/internal/plan"
 )
 
@@ -20,7 +20,7 @@ type registryLogin struct {
 
 // registryIndex is how cargo is told where a registry is, and the user of this machine which one a token is for:
 // https://doc.rust-lang.org/cargo/reference/config.html#registriesnameindex
-var registryIndex = regexp.MustCompile(`^(CARGO_REGISTRIES_[A-Z0-9_]+)_INDEX$`)
+var registryIndex = pattern.Of(`^(CARGO_REGISTRIES_[A-Z0-9_]+)_INDEX$`)
 
 // registryLogins decides which of the project's registries gets which token of lpipe's environment. A project says what
 // its registries are called and where they are. So a token goes to the URL that the environment has beside it, whatever
@@ -28,7 +28,7 @@ var registryIndex = regexp.MustCompile(`^(CARGO_REGISTRIES_[A-Z0-9_]+)_INDEX$`)
 func (a *Access) registryLogins() []registryLogin {
 	tokens := map[string]string{} // the variables, by index
 	for _, name := range slices.Sorted(maps.Keys(a.o.Env)) {
-		if m := registryIndex.FindStringSubmatch(name); m != nil && a.o.Env[m[1]+"_TOKEN"] != "" {
+		if m := registryIndex().FindStringSubmatch(name); m != nil && a.o.Env[m[1]+"_TOKEN"] != "" {
 			if index := plan.IndexURL(a.o.Env[name]); tokens[index] == "" {
 				tokens[index] = m[1] + "_TOKEN"
 			}
@@ -90,7 +90,7 @@ func written(index string) string {
 // variableName is a registry's name as cargo writes it in variables, NAME for one that they cannot hold.
 func variableName(name string) string {
 	name = strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-	if !registryIndex.MatchString("CARGO_REGISTRIES_" + name + "_INDEX") {
+	if !registryIndex().MatchString("CARGO_REGISTRIES_" + name + "_INDEX") {
 		return "NAME"
 	}
 	return name

@@ -1,9 +1,8 @@
 package cli
 
 import (
-	"regexp"
-
 	"lpipe/internal/dockerfile"
+	"lpipe/internal/pattern"
 	"lpipe/internal/progress"
 	"lpipe/internal/report"
 )
@@ -22,7 +21,7 @@ func kept(steps []progress.Step) *report.Kept {
 		case dockerfile.StageFetch:
 			k.Crates += s.Crates
 		case dockerfile.StageDeps:
-			for _, m := range compiledCrate.FindAllStringSubmatch(s.Log, -1) {
+			for _, m := range compiledCrate().FindAllStringSubmatch(s.Log, -1) {
 				compiled[m[1]] = true
 			}
 		case "":
@@ -38,4 +37,4 @@ func kept(steps []progress.Step) *report.Kept {
 
 // compiledCrate is cargo's line about a crate that it compiles, unless that is of the project: then the line ends with
 // a folder.
-var compiledCrate = regexp.MustCompile(`(?m)^ +Compiling (\S+ v\S+(?: \([^/].*\))?)$`)
+var compiledCrate = pattern.Of(`(?m)^ +Compiling (\S+ v\S+(?: \([^/].*\))?)$`)

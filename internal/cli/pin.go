@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 
@@ -20,6 +19,7 @@ import (
 	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
+	"lpipe/internal/pattern"
 	"lpipe/internal/plan"
 	"lpipe/internal/solve"
 )
@@ -116,14 +116,14 @@ func writeBase(name string, at config.Origin, old, pinned string) error {
 	return artifact.Write(filepath.Dir(name), artifact.File{Name: filepath.Base(name), Data: changed, Mode: 0o644})
 }
 
-var buildTable = regexp.MustCompile(`(?m)^[ \t]*\[[ \t]*build[ \t]*\][ \t]*(#.*)?$`)
+var buildTable = pattern.Of(`(?m)^[ \t]*\[[ \t]*build[ \t]*\][ \t]*(#.*)?$`)
 
 // pinBase returns the text of lpipe.toml with the base on a line replaced, or, for the line 0, with one added to
 // [build]. All else stays as it is.
 func pinBase(text []byte, line int, old, pinned string) (changed []byte, ok bool) {
 	value := "base = " + strconv.Quote(pinned) + "\n"
 	if line == 0 {
-		if table := buildTable.FindIndex(text); table != nil {
+		if table := buildTable().FindIndex(text); table != nil {
 			end := table[1]
 			if end == len(text) {
 				return append(slices.Clone(text), "\n"+value...), true

@@ -17,7 +17,7 @@ func (l *loader) agree(c *Config) {
 	for _, lambda := range everyBuild(c) {
 		target, arch, link := c.choose(lambda, "target"), c.choose(lambda, "arch"), c.choose(lambda, "link")
 		triple := first(target)
-		if !targetPattern.MatchString(triple) {
+		if !targetPattern().MatchString(triple) {
 			continue
 		}
 		what := fmt.Sprintf("target %s (%s) contradicts ", triple, target.origin)

@@ -2,10 +2,10 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/pattern"
 )
 
 var (
@@ -34,12 +34,12 @@ func checkArch(_, v string) (why, fix string) {
 	return "", ""
 }
 
-var targetPattern = regexp.MustCompile(`^(x86_64|aarch64)-[a-z0-9_]+-linux-(musl|gnu)$`)
+var targetPattern = pattern.Of(`^(x86_64|aarch64)-[a-z0-9_]+-linux-(musl|gnu)$`)
 
 const noTarget = "leave target out: it follows from arch and link"
 
 func checkTarget(_, v string) (why, fix string) {
-	if targetPattern.MatchString(v) {
+	if targetPattern().MatchString(v) {
 		return "", ""
 	}
 	fix = noTarget

@@ -1,10 +1,11 @@
 package config
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/distribution/reference"
+
+	"lpipe/internal/pattern"
 )
 
 // layoutScheme opens a base that is a folder in the OCI image layout, as in buildx's named contexts.
@@ -15,7 +16,7 @@ type Layout struct {
 	Dir, Tag, Digest string // Tag and Digest may be empty
 }
 
-var layoutPattern = regexp.MustCompile(`^(.+?)(?::(` + reference.TagRegexp.String() + `))?(?:@(` + reference.DigestRegexp.String() + `))?$`)
+var layoutPattern = pattern.Of(`^(.+?)(?::(` + reference.TagRegexp.String() + `))?(?:@(` + reference.DigestRegexp.String() + `))?$`)
 
 // ParseLayout splits oci-layout://DIR[:TAG][@DIGEST]; ok is false for a base that is a reference.
 func ParseLayout(base string) (l Layout, ok bool) {
@@ -23,7 +24,7 @@ func ParseLayout(base string) (l Layout, ok bool) {
 	if !ok {
 		return Layout{}, false
 	}
-	m := layoutPattern.FindStringSubmatch(rest)
+	m := layoutPattern().FindStringSubmatch(rest)
 	if m == nil {
 		return Layout{}, true
 	}

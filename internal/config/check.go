@@ -3,13 +3,13 @@ package config
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/pattern"
 )
 
 // check says why value is refused and what to do instead; an empty why accepts it. name is the last part of the
@@ -64,10 +64,10 @@ func checkFeature(_, v string) (why, fix string) {
 
 // systemPackagePattern covers https://www.debian.org/doc/debian-policy/ch-controlfields.html (names, :arch, versions)
 // and the names of apk.
-var systemPackagePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9+._-]*(:[a-z0-9-]+)?(=[a-zA-Z0-9][a-zA-Z0-9.+:~_-]*)?$`)
+var systemPackagePattern = pattern.Of(`^[a-zA-Z0-9][a-zA-Z0-9+._-]*(:[a-z0-9-]+)?(=[a-zA-Z0-9][a-zA-Z0-9.+:~_-]*)?$`)
 
 func checkSystemPackage(_, v string) (why, fix string) {
-	if !systemPackagePattern.MatchString(v) {
+	if !systemPackagePattern().MatchString(v) {
 		return "it is not the name of a package of apt or apk", `write "name" or "name=version"`
 	}
 	return "", ""

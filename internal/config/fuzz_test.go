@@ -78,12 +78,12 @@ func checkValues(t *testing.T, c *Config) {
 		}
 		for _, arch := range b.Arch {
 			target := b.TargetFor(arch)
-			if !slices.Contains(arches, arch) || !targetPattern.MatchString(target) || archOf(target) != arch {
+			if !slices.Contains(arches, arch) || !targetPattern().MatchString(target) || archOf(target) != arch {
 				t.Fatalf("%q has arch %q and target %q", name, arch, target)
 			}
 		}
 		for name, v := range b.Env {
-			if !envPattern.MatchString(name) || secretValue(v) {
+			if !envPattern().MatchString(name) || secretValue(v) {
 				t.Fatalf("%s = %q", name, v)
 			}
 		}

@@ -1,37 +1,37 @@
 package config
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/pattern"
 )
 
 // Holes are the names that stand in {{…}} in image and tags.
 var Holes = []string{"name", "arch", "version", "git-sha", "branch"}
 
-var holePattern = regexp.MustCompile(`\{\{\s*(.*?)\s*\}\}`)
+var holePattern = pattern.Of(`\{\{\s*(.*?)\s*\}\}`)
 
 func holeList() string { return "`{{" + strings.Join(Holes, "}}`, `{{") + "}}`" }
 
 // Fill returns the template with value's answers in its holes. The template was checked when it was read.
 func Fill(template string, value func(hole string) string) string {
-	return holePattern.ReplaceAllStringFunc(template, func(hole string) string {
-		return value(holePattern.FindStringSubmatch(hole)[1])
+	return holePattern().ReplaceAllStringFunc(template, func(hole string) string {
+		return value(holePattern().FindStringSubmatch(hole)[1])
 	})
 }
 
 // fill puts a harmless word into the holes of a template.
 func fill(v string) (filled, why, fix string) {
-	for _, m := range holePattern.FindAllStringSubmatch(v, -1) {
+	for _, m := range holePattern().FindAllStringSubmatch(v, -1) {
 		if !slices.Contains(Holes, m[1]) {
 			return "", "the holes are " + strings.Join(Holes, ", "), meant(fault.Nearest(m[1], Holes))
 		}
 	}
-	filled = holePattern.ReplaceAllString(v, "x")
+	filled = holePattern().ReplaceAllString(v, "x")
 	if strings.ContainsAny(filled, "{}") {
 		return "", "a brace is missing", "write holes as {{name}}"
 	}

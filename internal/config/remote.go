@@ -3,27 +3,27 @@ package config
 import (
 	"errors"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 
 	"lpipe/cache"
 	"lpipe/internal/fault"
+	"lpipe/internal/pattern"
 )
 
 var (
-	hostPattern       = regexp.MustCompile(`^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?)(:[0-9]{1,5})?$`)
-	repositoryPattern = regexp.MustCompile(`^(\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|[a-zA-Z0-9_~][a-zA-Z0-9_.~:-]*)(/[a-zA-Z0-9_.~-]+)+$`)
+	hostPattern       = pattern.Of(`^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?)(:[0-9]{1,5})?$`)
+	repositoryPattern = pattern.Of(`^(\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|[a-zA-Z0-9_~][a-zA-Z0-9_.~:-]*)(/[a-zA-Z0-9_.~-]+)+$`)
 	// fingerprintPattern is what ssh-keygen -l prints: 32 bytes in base64 without padding.
-	fingerprintPattern = regexp.MustCompile(`^SHA256:[A-Za-z0-9+/]{43}$`)
+	fingerprintPattern = pattern.Of(`^SHA256:[A-Za-z0-9+/]{43}$`)
 )
 
 func checkHost(_, v string) (why, fix string) {
 	switch {
 	case strings.Contains(v, "://"), strings.Contains(v, "@"):
 		return "it is more than a host", "write the host, with :PORT where it has one"
-	case !hostPattern.MatchString(v):
+	case !hostPattern().MatchString(v):
 		return "it is not a host", "write the host, with :PORT where it has one"
 	default:
 		return "", ""
@@ -32,7 +32,7 @@ func checkHost(_, v string) (why, fix string) {
 
 func checkMirror(_, v string) (why, fix string) {
 	host, dir, _ := strings.Cut(v, "/")
-	if !hostPattern.MatchString(host) || strings.ContainsFunc(dir, func(r rune) bool { return r != '/' && notBare(r) && r != '.' }) {
+	if !hostPattern().MatchString(host) || strings.ContainsFunc(dir, func(r rune) bool { return r != '/' && notBare(r) && r != '.' }) {
 		return "it is not a host with an optional path", `write "mirror.example.com" or "mirror.example.com/path"; plain HTTP is http = true in its own [registry."HOST"]`
 	}
 	return "", ""
@@ -50,17 +50,17 @@ func checkProxy(_, v string) (why, fix string) {
 	return "", ""
 }
 
-var noProxyPattern = regexp.MustCompile(`^[A-Za-z0-9.*:/_\[\]-]+$`)
+var noProxyPattern = pattern.Of(`^[A-Za-z0-9.*:/_\[\]-]+$`)
 
 func checkNoProxy(_, v string) (why, fix string) {
-	if !noProxyPattern.MatchString(v) {
+	if !noProxyPattern().MatchString(v) {
 		return "it is not a host, a domain or a network", `write "host", ".example.com" or "10.0.0.0/8"`
 	}
 	return "", ""
 }
 
 func checkRepository(_, v string) (why, fix string) {
-	if !repositoryPattern.MatchString(v) || slices.Contains(strings.Split(v, "/"), "..") {
+	if !repositoryPattern().MatchString(v) || slices.Contains(strings.Split(v, "/"), "..") {
 		return "it is not the name of a repository", `write "org/repo" or "host/org/repo"`
 	}
 	return "", ""
@@ -77,7 +77,7 @@ func checkTokenScope(_, v string) (why, fix string) {
 }
 
 func checkFingerprint(_, v string) (why, fix string) {
-	if !fingerprintPattern.MatchString(v) {
+	if !fingerprintPattern().MatchString(v) {
 		return "it is not a SHA256 fingerprint", "copy one from ssh-add -l"
 	}
 	return "", ""
@@ -89,7 +89,7 @@ func checkKeySource(_, v string) (why, fix string) {
 	switch {
 	case secretValue(v), strings.ContainsFunc(v, unicode.IsControl):
 		return "it is a key and not the place of one", how
-	case env && !envPattern.MatchString(name):
+	case env && !envPattern().MatchString(name):
 		return "that is not the name of a variable", how
 	default:
 		return checkPlain("", v)

@@ -2,14 +2,15 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"lpipe/internal/pattern"
 )
 
-var envPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var envPattern = pattern.Of(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // owned are variables that lpipe or one of its keys sets, so a value here would be lost or break the build.
 var owned = map[string]string{
@@ -24,7 +25,7 @@ var owned = map[string]string{
 }
 
 func checkEnvName(_, name string) (why, fix string) {
-	if !envPattern.MatchString(name) {
+	if !envPattern().MatchString(name) {
 		return "a variable has letters, digits and _ only, and does not start with a digit", "rename it"
 	}
 	if fix, ok := owned[name]; ok {
@@ -50,19 +51,19 @@ func checkEnv(name, v string) (why, fix string) {
 }
 
 var (
-	secretWord = regexp.MustCompile(`(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL)S?$`)
-	secretPair = regexp.MustCompile(`(PRIVATE|API|ACCESS|SIGNING|ENCRYPTION|DEPLOY|SSH)_?KEYS?(_|$)`)
+	secretWord = pattern.Of(`(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL)S?$`)
+	secretPair = pattern.Of(`(PRIVATE|API|ACCESS|SIGNING|ENCRYPTION|DEPLOY|SSH)_?KEYS?(_|$)`)
 )
 
 // secretName is true for GITHUB_TOKEN, PGPASSWORD and AWS_ACCESS_KEY_ID, and false for TOKENIZERS_PARALLELISM.
 func secretName(name string) bool {
 	name = strings.ToUpper(name)
 	for word := range strings.SplitSeq(name, "_") {
-		if secretWord.MatchString(word) {
+		if secretWord().MatchString(word) {
 			return true
 		}
 	}
-	return secretPair.MatchString(name)
+	return secretPair().MatchString(name)
 }
 
 // harmless is true for the values of switches and limits, such as MAX_TOKENS = "4096".
@@ -75,7 +76,7 @@ func harmless(v string) bool {
 }
 
 // secretPatterns are the forms that the issuers document for their tokens, private keys, and URLs with a password.
-var secretPatterns = regexp.MustCompile(strings.Join([]string{
+var secretPatterns = pattern.Of(strings.Join([]string{
 	`-----BEGIN`,
 	`\b(AKIA|ASIA)[A-Z0-9]{16}\b`, // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 	`\bgh[pousr]_[A-Za-z0-9]{16}`, // https://github.blog/2021-04-05-behind-githubs-new-authentication-token-formats/
@@ -87,14 +88,14 @@ var secretPatterns = regexp.MustCompile(strings.Join([]string{
 	`://[^/\s:@]*:[^/\s@]+@`,
 }, "|"))
 
-var wordPattern = regexp.MustCompile(`[A-Za-z0-9_]+`)
+var wordPattern = pattern.Of(`[A-Za-z0-9_]+`)
 
 // secretText is true for a line of a file with the name or the value of a secret.
 func secretText(line string) bool {
-	return secretValue(line) || slices.ContainsFunc(wordPattern.FindAllString(line, -1), secretName)
+	return secretValue(line) || slices.ContainsFunc(wordPattern().FindAllString(line, -1), secretName)
 }
 
-func secretValue(v string) bool { return secretPatterns.MatchString(v) }
+func secretValue(v string) bool { return secretPatterns().MatchString(v) }
 
 // show quotes a value for a message: shortened, and not at all when it looks like a secret.
 func show(v string) string {

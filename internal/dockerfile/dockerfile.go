@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"text/template"
@@ -18,6 +17,7 @@ import (
 	"lpipe"
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
+	"lpipe/internal/pattern"
 	"lpipe/internal/plan"
 )
 
@@ -58,13 +58,13 @@ const (
 )
 
 // warmMount is the line that mounts what the deps stage keeps. No value of a project can begin a line.
-var warmMount = regexp.MustCompile(`(?m)^    --mount=type=cache,id=lpipe-warm-[0-9a-f]+`)
+var warmMount = pattern.Of(`(?m)^    --mount=type=cache,id=lpipe-warm-[0-9a-f]+`)
 
 // OwnWarm returns the text with a cache mount for the deps stage that only this owner has: who knows the owner knows the
 // mount, so it is secret. BuildKit leaves the id of a cache mount out of the step's cache key, so builds of all owners,
 // and those that keep nothing, find each other's steps.
 func OwnWarm(text []byte, owner string) []byte {
-	return warmMount.ReplaceAll(text, []byte("${0}-"+owner))
+	return warmMount().ReplaceAll(text, []byte("${0}-"+owner))
 }
 
 // FileReceipt, FileBootstrap and FileTests are what the last stage holds.
@@ -224,17 +224,17 @@ func Render(variant *plan.Variant) ([]byte, error) {
 }
 
 // base is what FROM accepts as one word that nothing expands: a reference or a context's name.
-var base = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/:@-]*$`)
+var base = pattern.Of(`^[A-Za-z0-9][A-Za-z0-9._/:@-]*$`)
 
 // variable is a name that the shell and Dockerfile ENV both accept.
-var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var variable = pattern.Of(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func check(v view) error {
 	var l fault.List
 	refuse := func(what, value, why string) {
 		l.Addf(fmt.Sprintf("%s %q cannot be used", what, value), why, "write another one in lpipe.toml or, for what cargo names, in the manifest")
 	}
-	if !base.MatchString(v.Base()) {
+	if !base().MatchString(v.Base()) {
 		refuse("the base image", v.Variant.Base, "it is not an image reference")
 	}
 	words := func(what string, values ...string) {
@@ -261,7 +261,7 @@ func check(v view) error {
 	words("the profile", v.Profile)
 	words("the feature", v.Features...)
 	for _, e := range slices.Concat(v.Env, v.TestEnv) {
-		if !variable.MatchString(e.Name) {
+		if !variable().MatchString(e.Name) {
 			refuse("the variable", e.Name, "a name has letters, digits and underscores only")
 		}
 		if why := unwritable(e.Value); why != "" {
@@ -283,11 +283,11 @@ func unwritable(value string) string {
 	}
 }
 
-var plain = regexp.MustCompile(`^[A-Za-z0-9_./:=,@%+-]+$`)
+var plain = pattern.Of(`^[A-Za-z0-9_./:=,@%+-]+$`)
 
 // quote makes one shell word of s.
 func quote(s string) string {
-	if plain.MatchString(s) {
+	if plain().MatchString(s) {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
@@ -299,7 +299,7 @@ func quoteEnv(s string) string {
 }
 
 // step is BuildKit's name for the one RUN of a stage.
-var step = regexp.MustCompile(`^\[(([a-z]+)(?:-\d+)?) \d+/\d+\] RUN `)
+var step = pattern.Of(`^\[(([a-z]+)(?:-\d+)?) \d+/\d+\] RUN `)
 
 // titles say what the RUN of each stage does.
 var titles = map[string]string{
@@ -314,7 +314,7 @@ var titles = map[string]string{
 // Stage returns the stage of a step that runs a program, such as [StageDeps], from BuildKit's name of the step; for every
 // other step it is empty.
 func Stage(name string) string {
-	if m := step.FindStringSubmatch(name); m != nil {
+	if m := step().FindStringSubmatch(name); m != nil {
 		return m[2]
 	}
 	return ""
@@ -329,7 +329,7 @@ func Speaks(name string) bool {
 // Title returns the name under which a step is shown: "[deps] compile the dependencies" for the RUN of a stage,
 // whose text would fill the screen, and the name unchanged for every other step.
 func Title(name string) string {
-	if m := step.FindStringSubmatch(name); m != nil && titles[m[2]] != "" {
+	if m := step().FindStringSubmatch(name); m != nil && titles[m[2]] != "" {
 		return "[" + m[1] + "] " + titles[m[2]]
 	}
 	return name

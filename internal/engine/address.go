@@ -15,6 +15,7 @@ import (
 	"github.com/moby/buildkit/client/connhelper"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/pattern"
 
 	// How the schemes beside unix and tcp are dialled.
 	_ "github.com/moby/buildkit/client/connhelper/dockercontainer"
@@ -102,46 +103,46 @@ func dial(ctx context.Context, c Choice, u *url.URL) (net.Conn, error) {
 // causes are what engines and the ways to them say, with what that means and what helps. The texts are those of
 // Go's crypto/tls and crypto/x509, of gRPC, and of os/exec; a group is put in where the reason has %s.
 var causes = []struct {
-	text *regexp.Regexp
+	text func() *regexp.Regexp
 	why  string
 	fix  string
 }{
 	{
-		regexp.MustCompile(`x509: (certificate is valid for .*?, not [^"\s]+)`), "the %s",
+		pattern.Of(`x509: (certificate is valid for .*?, not [^"\s]+)`), "the %s",
 		"set BUILDKIT_TLS_SERVER_NAME to a name the certificate is valid for",
 	},
 	{
-		regexp.MustCompile(`x509: (cannot validate certificate for \S+ because .*?SANs)`), "%s",
+		pattern.Of(`x509: (cannot validate certificate for \S+ because .*?SANs)`), "%s",
 		"set BUILDKIT_TLS_SERVER_NAME to a name the certificate is valid for",
 	},
 	{
-		regexp.MustCompile(`x509: (certificate signed by unknown authority|certificate has expired or is not yet valid)`), "%s",
+		pattern.Of(`x509: (certificate signed by unknown authority|certificate has expired or is not yet valid)`), "%s",
 		"set BUILDKIT_TLS_CACERT to the certificate of the engine's authority",
 	},
 	{
-		regexp.MustCompile(`tls: (certificate required|bad certificate|unknown certificate authority)`),
+		pattern.Of(`tls: (certificate required|bad certificate|unknown certificate authority)`),
 		"the engine did not accept the client certificate (%s)",
 		"set BUILDKIT_TLS_CERT and BUILDKIT_TLS_KEY to a certificate that the engine's authority signed",
 	},
 	{
-		regexp.MustCompile(`first record does not look like a TLS handshake`),
+		pattern.Of(`first record does not look like a TLS handshake`),
 		"TLS is configured, but the engine does not use it", "unset the BUILDKIT_TLS_ variables, or turn on TLS in buildkitd",
 	},
 	{
-		regexp.MustCompile(`error reading server preface|frame too large|malformed HTTP|broken pipe|connection reset by peer|EOF`),
+		pattern.Of(`error reading server preface|frame too large|malformed HTTP|broken pipe|connection reset by peer|EOF`),
 		"what answers there is not BuildKit, or it wants TLS",
 		"for an engine with TLS set BUILDKIT_TLS_CACERT, BUILDKIT_TLS_CERT and BUILDKIT_TLS_KEY",
 	},
 	{
-		regexp.MustCompile(`exec: "([^"]+)": executable file not found`), "the program %s is not installed",
+		pattern.Of(`exec: "([^"]+)": executable file not found`), "the program %s is not installed",
 		"install it: the connection goes through it",
 	},
 	{
-		regexp.MustCompile(`(permission denied)`), "%s",
+		pattern.Of(`(permission denied)`), "%s",
 		"run as a user who may use the socket",
 	},
 	{
-		regexp.MustCompile(`(connection refused|no such file or directory|no such host)`), "%s",
+		pattern.Of(`(connection refused|no such file or directory|no such host)`), "%s",
 		"start buildkitd there, or correct the address",
 	},
 }
@@ -169,7 +170,7 @@ func unreachable(c Choice, err error) error {
 		return e
 	}
 	for _, cause := range causes {
-		if m := cause.text.FindStringSubmatch(text); m != nil {
+		if m := cause.text().FindStringSubmatch(text); m != nil {
 			e.Why, e.Fix = cause.why, cause.fix
 			if len(m) > 1 {
 				e.Why = fmt.Sprintf(cause.why, m[1])
@@ -180,11 +181,11 @@ func unreachable(c Choice, err error) error {
 	return e
 }
 
-var quoted = regexp.MustCompile(`desc = ("(?:[^"\\]|\\.)*")`)
+var quoted = pattern.Of(`desc = ("(?:[^"\\]|\\.)*")`)
 
 // unquote returns the innermost cause in a message of gRPC, which quotes the cause of a failed connection.
 func unquote(text string) string {
-	if m := quoted.FindStringSubmatch(text); m != nil {
+	if m := quoted().FindStringSubmatch(text); m != nil {
 		if inner, err := strconv.Unquote(m[1]); err == nil {
 			return unquote(inner)
 		}

@@ -12,20 +12,20 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"lpipe/internal/pattern"
 	"lpipe/internal/redact"
 )
 
 // Text returns text of one or several lines as it may be shown. Applied again, it changes nothing.
 func Text(s string) string {
-	lines := strings.Split(anywhere.ReplaceAllString(redact.Text(visible(s)), "## $1"), "\n")
+	lines := strings.Split(anywhere().ReplaceAllString(redact.Text(visible(s)), "## $1"), "\n")
 	for i, line := range lines {
-		if start := strings.TrimLeftFunc(line, unicode.IsSpace); opening.MatchString(start) {
+		if start := strings.TrimLeftFunc(line, unicode.IsSpace); opening().MatchString(start) {
 			lines[i] = line[:len(line)-len(start)] + "| " + start
 		}
 	}
@@ -123,10 +123,10 @@ func (s *Stream) End() []byte {
 var (
 	// anywhere are those that count in the middle of a line too: Azure's ##vso[ and ##[, TeamCity's ##teamcity[, and
 	// the older ones of GitHub Actions.
-	anywhere = regexp.MustCompile(`##(\pL*\[)`)
+	anywhere = pattern.Of(`##(\pL*\[)`)
 	// opening begins a line of lpipe or a command: of GitHub Actions (::), GitLab and Travis CI (sections), and Buildkite
 	// (groups).
-	opening = regexp.MustCompile(`^(?:(?i)lpipe\s*:|::|(?i)section_(?:start|end):|(?i)travis_(?:fold|time):|(?:---|\+\+\+|~~~|\^\^\^)(?:\s|$))`)
+	opening = pattern.Of(`^(?:(?i)lpipe\s*:|::|(?i)section_(?:start|end):|(?i)travis_(?:fold|time):|(?:---|\+\+\+|~~~|\^\^\^)(?:\s|$))`)
 )
 
 // visible returns text without control characters and without what is invisible. What breaks a line somewhere breaks

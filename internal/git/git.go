@@ -18,12 +18,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"lpipe/internal/disk"
 	"lpipe/internal/fault"
+	"lpipe/internal/pattern"
 )
 
 // Repository is the repository that a folder is checked out from.
@@ -149,7 +149,7 @@ func said(err error, stderr string) error {
 }
 
 // commit is a hash in full, as git prints one.
-var commit = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
+var commit = pattern.Of(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 
 // Commit returns the hash of the commit that a person calls rev.
 func (r *Repository) Commit(ctx context.Context, rev string) (string, error) {
@@ -157,7 +157,7 @@ func (r *Repository) Commit(ctx context.Context, rev string) (string, error) {
 		return "", errors.New("no revision is called so")
 	}
 	out, err := r.run(ctx, "rev-parse", "--verify", "--end-of-options", rev+"^{commit}")
-	if err == nil && !commit.MatchString(out) {
+	if err == nil && !commit().MatchString(out) {
 		return "", fmt.Errorf("git says %q", out)
 	}
 	return out, err

@@ -83,7 +83,7 @@ func (t *Tree) Err() error { return errors.Join(t.sizes.err(), t.blobs.err()) }
 func (t *Tree) add(line string) error {
 	about, name, _ := strings.Cut(line, "\t")
 	words := strings.Fields(about)
-	if len(words) != 3 || !commit.MatchString(words[2]) || !fs.ValidPath(name) || t.nodes[name] != nil {
+	if len(words) != 3 || !commit().MatchString(words[2]) || !fs.ValidPath(name) || t.nodes[name] != nil {
 		return fmt.Errorf("git lists %q, which no checkout has", line)
 	}
 	n := &node{name: path.Base(name), hash: words[2]}

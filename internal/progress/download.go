@@ -3,7 +3,6 @@ package progress
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/moby/buildkit/util/progress/progressui"
 	digest "github.com/opencontainers/go-digest"
 
+	"lpipe/internal/pattern"
 	"lpipe/internal/report"
 )
 
@@ -61,13 +61,13 @@ func (d *Display) Layers(dgst digest.Digest, n int) {
 }
 
 // said are the lines with which a step says how far it is.
-var said = regexp.MustCompile(`^(?:now: (.+)|crates: (\d{1,9}) (\d{1,9}) (\d{1,15}))$`)
+var said = pattern.Of(`^(?:now: (.+)|crates: (\d{1,9}) (\d{1,9}) (\d{1,15}))$`)
 
 // heed takes from the lines of a step those that say how far it is, and returns the others.
 func (s *step) heed(lines []byte, at time.Time) []byte {
 	var others []byte
 	for line := range bytes.Lines(lines) {
-		m := said.FindSubmatch(bytes.TrimSuffix(line, []byte("\n")))
+		m := said().FindSubmatch(bytes.TrimSuffix(line, []byte("\n")))
 		if m == nil {
 			others = append(others, line...)
 			continue

@@ -6,9 +6,10 @@
 package redact
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
+
+	"lpipe/internal/pattern"
 )
 
 // Hidden is what stands in the place of what was hidden.
@@ -16,11 +17,11 @@ const Hidden = "***"
 
 var (
 	// opening is the begin of an address.
-	opening = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*:)?//`)
+	opening = pattern.Of(`([A-Za-z][A-Za-z0-9+.-]*:)?//`)
 	// login is an address without a scheme, as ssh writes it: "me:password@host".
-	login = regexp.MustCompile(`(^|[\s"'` + "`" + `(=,])([A-Za-z0-9._~%+-]+):[^\s@/:"'` + "`" + `]+@([A-Za-z0-9\[])`)
+	login = pattern.Of(`(^|[\s"'` + "`" + `(=,])([A-Za-z0-9._~%+-]+):[^\s@/:"'` + "`" + `]+@([A-Za-z0-9\[])`)
 	// parameter is one of a query that lets in whoever knows it, such as the signature of a URL of Azure, S3 or GitHub.
-	parameter = regexp.MustCompile(`(?i)([?&;][a-z0-9_.%-]*(?:token|secret|passw|pwd|credential|auth|sig|key)[a-z0-9_.%-]*=)[^&;#\s"'<>` + "`" + `]+`)
+	parameter = pattern.Of(`(?i)([?&;][a-z0-9_.%-]*(?:token|secret|passw|pwd|credential|auth|sig|key)[a-z0-9_.%-]*=)[^&;#\s"'<>` + "`" + `]+`)
 )
 
 // Text returns the text without passwords. Of an ssh address the name of the user stays, which is no secret there; of all
@@ -30,7 +31,7 @@ func Text(s string) string {
 		return s
 	}
 	var out strings.Builder
-	for at := opening.FindStringIndex(s); at != nil; at = opening.FindStringIndex(s) {
+	for at := opening().FindStringIndex(s); at != nil; at = opening().FindStringIndex(s) {
 		scheme := s[at[0]:at[1]]
 		out.WriteString(s[:at[1]])
 		s = s[at[1]:]
@@ -45,7 +46,7 @@ func Text(s string) string {
 		s = s[len(who):]
 	}
 	out.WriteString(s)
-	return parameter.ReplaceAllString(login.ReplaceAllString(out.String(), "${1}${2}:"+Hidden+"@${3}"), "${1}"+Hidden)
+	return parameter().ReplaceAllString(login().ReplaceAllString(out.String(), "${1}${2}:"+Hidden+"@${3}"), "${1}"+Hidden)
 }
 
 // longest bounds in bytes what is looked at after each "//": a text of nothing else would take for ever.

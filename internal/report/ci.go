@@ -3,13 +3,12 @@ package report
 import (
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
 	"lpipe/internal/foreign"
+	"lpipe/internal/pattern"
 )
 
 // Markdown writes the summary for the page of a CI job, such as GITHUB_STEP_SUMMARY. failed is what went wrong, as package
@@ -49,21 +48,18 @@ func Markdown(w io.Writer, s Summary, failed string) {
 	}
 }
 
-var word = regexp.MustCompile(`^[A-Za-z0-9./:@+=_-]+$`)
+var word = pattern.Of(`^[A-Za-z0-9./:@+=_-]+$`)
 
 // code writes a hash or the name of an image.
 func code(text string) string {
-	if word.MatchString(text) {
+	if word().MatchString(text) {
 		return "`" + text + "`"
 	}
 	return markdown(text)
 }
 
-// meaning is what Markdown or HTML could read as more than text, among it the starts of addresses, which become links. It
-// takes long to prepare, and only CI systems get such text.
-var meaning = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile("[^\\pL\\pN\\pZ\\pS\\pM\\pC_.,/()=%-]|[`<>|~^$+]|\\b_+|_+\\b|__+|(?i:\\bwww)\\.")
-})
+// meaning is what Markdown or HTML could read as more than text, among it the starts of addresses, which become links.
+var meaning = pattern.Of("[^\\pL\\pN\\pZ\\pS\\pM\\pC_.,/()=%-]|[`<>|~^$+]|\\b_+|_+\\b|__+|(?i:\\bwww)\\.")
 
 // markdown writes text of others as text: within a line, and without format, links, names of users or HTML.
 func markdown(text string) string {
@@ -84,7 +80,7 @@ func markdown(text string) string {
 type Pair struct{ Name, Value string }
 
 // notInName is what the name of an output cannot have.
-var notInName = regexp.MustCompile(`[^A-Za-z0-9]+`)
+var notInName = pattern.Of(`[^A-Za-z0-9]+`)
 
 // Outputs are the zips and their hashes for the next steps of a CI job: zip_NAME, sha256_NAME and code_sha256_NAME for
 // each lambda, and image_NAME where one was pushed; the same without _NAME when there is one lambda.
@@ -100,7 +96,7 @@ func Outputs(s Summary) []Pair {
 			values = append(values, Pair{"image", name + "@" + l.Image.Digest})
 		}
 		for _, v := range values {
-			all = append(all, Pair{v.Name + "_" + notInName.ReplaceAllString(l.Name, "_"), v.Value})
+			all = append(all, Pair{v.Name + "_" + notInName().ReplaceAllString(l.Name, "_"), v.Value})
 			if len(s.Lambdas) == 1 {
 				all = append(all, v)
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
+	"lpipe/internal/pattern"
 	"lpipe/internal/progress"
 )
 
@@ -68,7 +68,7 @@ func failedStep(err error) digest.Digest {
 }
 
 // stageOf finds the stage in BuildKit's name of a step: "[deps 1/1] …", "[libs-2 1/1] …".
-var stageOf = regexp.MustCompile(`^\[([a-z]+)(?:-\d+)? `)
+var stageOf = pattern.Of(`^\[([a-z]+)(?:-\d+)? `)
 
 // What to do about steps that failed.
 const (
@@ -84,7 +84,7 @@ func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display
 	o := d.Output(dgst)
 	name, log := o.Name, o.Log
 	f = &fault.Error{Kind: fault.Build, Err: err, Why: err.Error(), Fix: buildAgain}
-	if m := stageOf.FindStringSubmatch(o.Step); m != nil {
+	if m := stageOf().FindStringSubmatch(o.Step); m != nil {
 		stage = m[1]
 	}
 	var exit *gatewaypb.ExitError

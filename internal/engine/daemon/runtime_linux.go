@@ -4,23 +4,24 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"regexp"
 	"syscall"
 	"time"
+
+	"lpipe/internal/pattern"
 )
 
 // abandonedAfter is how old a configuration is that no daemon will read any more, and a socket that should be served.
 const abandonedAfter = 10 * time.Minute
 
 // runtimeNames are the files that lpipe, and releases of it that kept the configurations, make beside a socket.
-var runtimeNames = regexp.MustCompile(`^[0-9a-f]{16}(-[0-9]+)?\.(sock|json(\.[0-9]+)?)$`)
+var runtimeNames = pattern.Of(`^[0-9a-f]{16}(-[0-9]+)?\.(sock|json(\.[0-9]+)?)$`)
 
 // sweepRuntime removes from the folder of the sockets what killed runs and daemons left, be it of other state folders.
 func sweepRuntime(folder string) {
 	entries, _ := os.ReadDir(folder)
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || !runtimeNames.MatchString(e.Name()) || time.Since(info.ModTime()) < abandonedAfter {
+		if err != nil || !runtimeNames().MatchString(e.Name()) || time.Since(info.ModTime()) < abandonedAfter {
 			continue
 		}
 		path := filepath.Join(folder, e.Name())
