@@ -3,7 +3,6 @@ package solve
 import (
 	"context"
 	"errors"
-	"regexp"
 	"strings"
 
 	"github.com/moby/buildkit/client"
@@ -11,6 +10,7 @@ import (
 
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
+	"lpipe/internal/pattern"
 	"lpipe/internal/progress"
 )
 
@@ -45,18 +45,33 @@ func (d *damaged) heal(ctx context.Context, c *client.Client, r *Request) (*clie
 }
 
 // brokenCache are the words with which BuildKit, containerd and the kernel say that something is gone or garbled that
-// was there when it was recorded. An image that a registry does not have, and a secret that the session does not have,
-// are called not found as well, so the words before that count.
-var brokenCache = regexp.MustCompile(`(?i)(snapshot|lease|blob|content|ref|record|mountpoint|bucket)\b[^\n]*(does not exist|not found)` +
-	`|during finalize|failed to (rename|stat parent|mount|calculate checksum|compute cache key)\b` +
-	`|unexpected (commit )?(digest|size)|checksum error|invalid database|lowerdir` +
-	`|no such file or directory|input/output error|structure needs cleaning|stale (nfs )?file handle|bad message`)
+// was there when it was recorded. That something is not found says nothing by itself: so are images that a registry does
+// not have, secrets that the session does not have, sockets, and files of the engine's machine.
+var brokenCache = pattern.Of(`(?i)` + strings.Join([]string{
+	`\bsnapshot\b[^\n]* does not exist\b|\b(parent|lease|snapshots bucket) does not exist\b`,
+	`: bucket does not exist\b|\blease "[^"\n]*": not found\b`,
+	`\bcontent (digest )?sha256:[0-9a-f]+: not found\b|\bblob not found: not found\b`,
+	`\bfailed to (load ref|get (dead |deleted )?record)\b[^\n]*not found\b`,
+	`\bfailed to calculate checksum of ref\b[^\n]*not found\b`,
+	`\bduring finalize\b|\bfailed to (rename|stat parent)\b`,
+	`\bunexpected (commit )?(digest|size)\b|\bchecksum error\b|\binvalid database\b`,
+	// Where layers are mounted, and files below what the engine keeps.
+	`\bfailed to mount\b[^\n]*: no such file or directory`,
+	`(/snapshots/(snapshots|(new-)?\d+)|/content/(blobs|ingest)|/buildkit-mount\d+/|/[\w-]+\.db)\b[^\n]*: no such file or directory`,
+	`input/output error|structure needs cleaning|stale (nfs )?file handle|bad message`,
+}, "|"))
+
+// blobGone is the same of a blob alone, which is damage also where it is of a base image.
+var blobGone = pattern.Of(`expected at \S+/(runc-[a-z-]+|buildkit)/content/blobs/\S+: blob not found`)
+
+// ofSender opens what is about files of the project, in BuildKit's words.
+const ofSender = "error from sender"
 
 // noStart is said of a program that cannot be run, as where the base image has no shell.
 const noStart = "unable to start container process"
 
 // brokenFiles are the words with which compilers and the system say it of files that an earlier step left.
-var brokenFiles = regexp.MustCompile(`found invalid metadata files for crate|\(os error (5|74|116|117)\)`)
+var brokenFiles = pattern.Of(`found invalid metadata files for crate|\(os error (5|74|116|117)\)`)
 
 // damage returns what says that the engine's cache is damaged, nil when nothing does. It takes the raw errors: of the
 // run as a whole, and of its jobs.
@@ -79,7 +94,9 @@ func damageIn(err error, d *progress.Display) *damaged {
 	}
 	var exit *gatewaypb.ExitError
 	switch text := err.Error(); {
-	case errors.As(err, new(*fault.Error)) || full(text) || gone(err) || aboutBase(err) || strings.Contains(text, noStart):
+	case errors.As(err, new(*fault.Error)) || full(text) || gone(err) || aboutBase(err) && !blobGone().MatchString(text):
+		return nil
+	case strings.Contains(text, noStart) || strings.Contains(text, ofSender):
 		return nil
 	case errors.As(err, &exit) && exit.ExitCode == dockerfile.ExitFetched:
 		return &damaged{why: "what " + dockerfile.StageFetch + " left was incomplete", stage: dockerfile.StageFetch}
@@ -88,11 +105,11 @@ func damageIn(err error, d *progress.Display) *damaged {
 			return nil // tests print what they like
 		}
 		log := d.Output(failedStep(err)).Log
-		if words := brokenFiles.FindString(log); words != "" {
+		if words := brokenFiles().FindString(log); words != "" {
 			return &damaged{why: "a step said " + words}
 		}
 		return nil
-	case brokenCache.MatchString(text):
+	case brokenCache().MatchString(text):
 		return &damaged{why: strings.ReplaceAll(text, "\n", " "), records: true}
 	}
 	return nil
