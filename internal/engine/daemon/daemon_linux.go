@@ -75,7 +75,7 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	defer controller.Close()
-	socket.unsynced = unsynced{root: c.Root, dbs: dbs}
+	socket.unsynced = unsynced{root: c.Root, dbs: dbs, files: databases(c.Root)}
 	_ = socket.use() // each build tries again
 
 	var calls usage

@@ -30,12 +30,12 @@ func databases(root string) []string {
 	return found
 }
 
-// reserveSpace gives the databases below root space to grow into, so that none of them finds the disk full. BuildKit
+// reserveSpace gives the databases in files space to grow into, so that none of them finds the disk full. BuildKit
 // changes several of them at each step: one that cannot be written leaves it and the others in contradiction, with
 // layers that the one knows and the other does not, or with old checksums of new files. The error is ENOSPC or
 // EDQUOT when there is too little left; what is on a filesystem that cannot reserve goes without.
-func reserveSpace(root string) error {
-	for _, name := range databases(root) {
+func reserveSpace(files []string) error {
+	for _, name := range files {
 		want := int64(reserve)
 		if filepath.Base(name) == recordsFile {
 			want = reserveRecords

@@ -21,8 +21,9 @@ import (
 //
 // use begins such a time, when a client comes; settle ends it, a while after the last one has gone.
 type unsynced struct {
-	root string
-	dbs  []*bolt.DB
+	root  string
+	dbs   []*bolt.DB
+	files []string // of all databases, which a daemon has once it is ready
 
 	mu    sync.Mutex
 	inUse bool
@@ -69,7 +70,7 @@ func lastEnd(root string) (end, error) {
 func (u *unsynced) use() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if err := reserveSpace(u.root); err != nil {
+	if err := reserveSpace(u.files); err != nil {
 		return err
 	}
 	if u.inUse || len(u.dbs) == 0 {
