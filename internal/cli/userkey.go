@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"lpipe/internal/engine"
@@ -16,7 +17,9 @@ func (a *app) userKey(projects []*project) (key userkey.Key, notice string) {
 	var folders []string
 	for _, p := range projects {
 		for _, dir := range []string{inFS(p.dir), p.from} {
-			folders = append(folders, "/"+cmp.Or(a.disk().Repository(dir), dir))
+			if folder := "/" + cmp.Or(a.disk().Repository(dir), dir); !slices.Contains(folders, folder) {
+				folders = append(folders, folder)
+			}
 		}
 	}
 	key, err := userkey.Load(a.env, folders...)

@@ -33,22 +33,23 @@ type Disk struct {
 // Repository returns the root of the git repository that dir lies in, with all links resolved: the closest folder at
 // or above dir that has a .git. It is "" when there is none. Neither the user's home folder as a whole nor the whole
 // disk is a project's repository.
-func (d Disk) Repository(dir string) string {
-	at, info, err := resolve(d.FS, dir)
+func (d Disk) Repository(dir string) string { return d.repository(resolve(d.FS, dir)) }
+
+// repository is Repository for a folder that was resolved.
+func (d Disk) repository(at string, info fs.FileInfo, err error) string {
 	if err == nil && !info.IsDir() {
 		at = path.Dir(at)
 	}
-	home := ""
-	if d.Home != "" {
-		home, _, _ = resolve(d.FS, d.Home)
-	}
 	for ; at != "."; at = path.Dir(at) {
-		if _, err := fs.Lstat(d.FS, path.Join(at, ".git")); err == nil {
-			if at == home {
+		if _, err := fs.Lstat(d.FS, path.Join(at, ".git")); err != nil {
+			continue
+		}
+		if d.Home != "" {
+			if home, _, _ := resolve(d.FS, d.Home); at == home {
 				return ""
 			}
-			return at
 		}
+		return at
 	}
 	return ""
 }

@@ -34,8 +34,10 @@ var (
 // View returns the view of the project that the folder dir belongs to. Its bound is the repository of dir. Without one
 // it is dir, until [View.Settle] sets it. The error is a usage fault when another user made that repository.
 func (d Disk) View(dir string) (*View, error) {
-	v := &View{disk: d, repository: d.Repository(dir)}
-	v.start, v.project, _ = resolve(d.FS, dir)
+	v := &View{disk: d}
+	var err error
+	v.start, v.project, err = v.follow(dir)
+	v.repository = d.repository(v.start, v.project, err)
 	v.bound = []string{v.start}
 	for _, name := range d.Allow {
 		real, _, _ := resolve(d.FS, name)
@@ -90,9 +92,11 @@ func (v *View) Check(name string) error {
 
 // Owns is Holds without what the user allows: a file that the project could have brought along.
 func (v *View) Owns(name string) bool {
-	out := Outside(v.Check(name))
-	real, _, _ := resolve(v.disk.FS, name)
-	return out == nil && slices.ContainsFunc(v.bound, func(dir string) bool { return within(dir, real) })
+	if !v.Holds(name) {
+		return false
+	}
+	real, _, _ := v.follow(name)
+	return slices.ContainsFunc(v.bound, func(dir string) bool { return within(dir, real) })
 }
 
 // Up returns dir and the folders above it, up to the bound.
@@ -110,12 +114,12 @@ func (v *View) Up(dir string) []string {
 // Trust refuses a file beside or above the folder that the user asked for when a user who cannot write that folder can
 // write the file, a folder on the way to it, or what they lead to: somebody else put it there. The error says who.
 func (v *View) Trust(name string) error {
-	if v.disk.Foreign == nil || v.project == nil {
+	if v.disk.Foreign == nil || v.project == nil || within(v.start, name) {
 		return nil
 	}
-	real, info, err := resolve(v.disk.FS, name)
-	if err != nil || within(v.start, name) {
-		return nil //nolint:nilerr // there is no such file, or it lies in that folder
+	real, info, err := v.follow(name)
+	if err != nil {
+		return nil //nolint:nilerr // there is no such file
 	}
 	for at := name; !within(at, v.start); at = path.Dir(at) {
 		info, err := fs.Lstat(v.disk.FS, at)
@@ -172,16 +176,20 @@ func (v *View) resolve(op, name string) (real string, info fs.FileInfo, err erro
 	if !fs.ValidPath(name) {
 		return "", nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
-	dir, err := v.folder(path.Dir(name))
-	if err != nil {
-		real = rooted(path.Join(dir, path.Base(name)))
-	} else {
-		real, info, err = resolveFrom(v.disk.FS, dir, path.Base(name))
-	}
+	real, info, err = v.follow(name)
 	if !v.inside(real) {
 		return "", nil, &fs.PathError{Op: op, Path: name, Err: &OutsideError{name, real, info, v}}
 	}
 	return real, info, err
+}
+
+// follow returns where name is, wherever that lies, and what is there.
+func (v *View) follow(name string) (real string, info fs.FileInfo, err error) {
+	dir, err := v.folder(path.Dir(name))
+	if err != nil {
+		return rooted(path.Join(dir, path.Base(name))), nil, err
+	}
+	return resolveFrom(v.disk.FS, dir, path.Base(name))
 }
 
 // folder resolves a folder once, wherever it lies.

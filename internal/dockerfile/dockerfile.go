@@ -57,14 +57,20 @@ const (
 	WarmFresh  = "fresh"
 )
 
-// warmMount is the line that mounts what the deps stage keeps. No value of a project can begin a line.
-var warmMount = pattern.Of(`(?m)^    --mount=type=cache,id=lpipe-warm-[0-9a-f]+`)
+// warmMount begins the line that mounts what the deps stage keeps; an id in hexadecimal follows. No value of a project can
+// begin a line.
+const warmMount = "\n    --mount=type=cache,id=lpipe-warm-"
 
 // OwnWarm returns the text with a cache mount for the deps stage that only this owner has: who knows the owner knows the
 // mount, so it is secret. BuildKit leaves the id of a cache mount out of the step's cache key, so builds of all owners,
 // and those that keep nothing, find each other's steps.
 func OwnWarm(text []byte, owner string) []byte {
-	return warmMount().ReplaceAll(text, []byte("${0}-"+owner))
+	pieces := strings.Split(string(text), warmMount)
+	for i, piece := range pieces[1:] {
+		rest := strings.TrimLeft(piece, "0123456789abcdef")
+		pieces[i+1] = strings.TrimSuffix(piece, rest) + "-" + owner + rest
+	}
+	return []byte(strings.Join(pieces, warmMount))
 }
 
 // FileReceipt, FileBootstrap and FileTests are what the last stage holds.
