@@ -16,14 +16,12 @@ import (
 // first holds an interrupt that nobody has seen yet.
 var first = make(chan os.Signal, 1)
 
-func init() { notify() }
-
-func notify() { signal.Notify(first, syscall.SIGINT, syscall.SIGTERM) }
+func init() { signal.Notify(first, syscall.SIGINT, syscall.SIGTERM) }
 
 // Context returns a context that ends with the first interrupt since the process started, be it before this call. The
-// interrupt after that ends the process. stop gives up waiting for the first.
+// interrupt after that ends the process. stop gives up waiting for the first, after which any interrupt ends the process:
+// a process calls Context once.
 func Context(parent context.Context) (ctx context.Context, stop func()) {
-	notify()
 	ctx, cancel := context.WithCancelCause(parent)
 	seen := func(s os.Signal) {
 		signal.Stop(first)
