@@ -10,6 +10,8 @@ import (
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
+	"lpipe/internal/plan"
+	"lpipe/internal/redact"
 	"lpipe/internal/solve"
 )
 
@@ -18,6 +20,7 @@ func (a *app) renderCommand() *cobra.Command {
 		Use:   "render [NAME|PATH ...]",
 		Short: "Print the Dockerfile that would be solved",
 		Long: `Print the Dockerfile that "lpipe build" would solve, byte for byte but for the id of what it keeps for you alone (warm).
+An address with a password that [build.env] holds is in it as it is, and a line on standard error says so.
 With --contexts, print its other inputs instead: each named context with its files, the build arguments, and the stage.
 With --pin, ask the engine for the digest of the base image and write it into lpipe.toml: from then on every build has
 that one, and where it was built before, it builds with the registry down.`,
@@ -55,10 +58,25 @@ that one, and where it was built before, it builds with the registry down.`,
 				Why: "they differ in settings that the Dockerfile holds", Fix: "name one lambda: lpipe render " + parts(projects)[0].lambda.Name,
 			}
 		}
+		for _, name := range unhidden(r.laid[0].lambda) {
+			foreign.Fprintf(a.Err, "lpipe: the value of %s holds what looks like a password, and is printed as it is: what a build sees stays in its layers and caches\n", name)
+		}
 		_, err = a.Out.Write(request.Jobs[0].Dockerfile)
 		return err
 	}
 	return cmd
+}
+
+// unhidden are the variables of the build whose values lpipe would not show elsewhere.
+func unhidden(l *plan.Lambda) []string {
+	var names []string
+	for name, value := range l.Build.Env {
+		if redact.Text(value) != value {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (a *app) listContexts(jobs []*solve.Job) error {
