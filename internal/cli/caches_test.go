@@ -69,7 +69,7 @@ func TestCachesOfABuild(t *testing.T) {
 		},
 		"only main may write, and a request calls itself so": {
 			env:    map[string]string{"GITHUB_EVENT_NAME": "pull_request_target", "GITHUB_REF": "refs/heads/main", "GITHUB_HEAD_REF": "main"},
-			change: func(r *run) { r.cfg.CacheWrite = "main" }, from: []string{c + ":pr-main", c + ":main"},
+			change: func(r *run) { r.cfg.CacheWrite = "main" }, from: []string{c + ":pr-from-main", c + ":main"},
 		},
 		"main may write": {env: branch("main"), change: func(r *run) { r.cfg.CacheWrite = "main" }, from: []string{c + ":main"}, to: []string{c + ":main"}},
 		"outside of CI":  {env: branch("dev"), change: func(r *run) { r.cfg.CI, r.cfg.CacheWrite = "", "main" }, from: []string{c + ":dev", c + ":main"}, to: []string{c + ":dev"}},

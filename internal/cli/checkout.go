@@ -12,7 +12,7 @@ import (
 type checkout struct {
 	branch string // "" when it is not known
 	main   string // the branch that others start from
-	pull   string // the number of the pull or merge request, "" outside of one
+	pull   string // what tells the pull or merge request from others, such as its number; "" outside of one
 	tag    bool   // a tag is built
 	sha    string // of the commit, "" when it is not known
 	// unread is why git was asked and could not tell, nil when it could.
@@ -62,10 +62,11 @@ func findCheckout(env map[string]string, askGit func() (git.Head, error)) checko
 		request, c.pull = true, number
 	case strings.HasPrefix(env["GITHUB_EVENT_NAME"], "pull_request"):
 		request = true
-		// refs/pull/7/merge; pull_request_target runs on the branch that the request is for.
+		// refs/pull/7/merge; pull_request_target runs on the branch that the request is for. Of that the request's own
+		// branch is known and not its number, and the branch may be called 7 as well.
 		c.pull = strings.TrimSuffix(strings.TrimPrefix(env["GITHUB_REF"], "refs/pull/"), "/merge")
 		if strings.HasPrefix(env["GITHUB_REF"], "refs/heads/") {
-			c.pull = env["GITHUB_HEAD_REF"]
+			c.pull = "from-" + env["GITHUB_HEAD_REF"]
 		}
 	case env["GITHUB_REF_TYPE"] == "branch" && c.branch == "":
 		c.branch = env["GITHUB_REF_NAME"]

@@ -36,7 +36,11 @@ func TestFindCheckout(t *testing.T) {
 		},
 		"pull_request_target": {
 			env:  map[string]string{"GITHUB_EVENT_NAME": "pull_request_target", "GITHUB_REF": "refs/heads/main", "GITHUB_HEAD_REF": "main"},
-			want: checkout{branch: "pr-main", main: "main", pull: "main"},
+			want: checkout{branch: "pr-from-main", main: "main", pull: "from-main"},
+		},
+		"pull_request_target of a branch that is called as a request": {
+			env:  map[string]string{"GITHUB_EVENT_NAME": "pull_request_target", "GITHUB_REF": "refs/heads/main", "GITHUB_HEAD_REF": "7"},
+			want: checkout{branch: "pr-from-7", main: "main", pull: "from-7"},
 		},
 		"a tag on GitHub": {
 			env:  map[string]string{"GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": "v1"},

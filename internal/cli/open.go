@@ -20,6 +20,7 @@ import (
 	"lpipe/internal/foreign"
 	"lpipe/internal/ownership"
 	"lpipe/internal/plan"
+	"lpipe/internal/redact"
 )
 
 // allFlag declares --all.
@@ -217,7 +218,15 @@ func (o *opening) projects(dirs []string, wants []plan.Want, standing bool) ([]*
 // go to standard output one a line, and to files that CI systems read by the line: such a folder would say there what it
 // likes.
 func oneLine(ws *cargo.Workspace) error {
-	deceives := func(name string) bool { return foreign.Line(name) != name }
+	reasons := map[string]string{} // by the name of a folder: most packages lie in the same ones
+	deceives := func(name string) bool {
+		why, known := reasons[name]
+		if !known {
+			why = unprintable(name)
+			reasons[name] = why
+		}
+		return why != ""
+	}
 	var l fault.List
 	dirs := []string{ws.Root}
 	for _, p := range ws.Packages {
@@ -225,11 +234,25 @@ func oneLine(ws *cargo.Workspace) error {
 	}
 	slices.Sort(dirs)
 	for _, dir := range slices.Compact(dirs) {
-		if dir = path.Join("/", ws.Base, dir); slices.ContainsFunc(strings.Split(dir, "/"), deceives) {
-			l.Addf(fmt.Sprintf("the folder %q cannot be built in", dir), "its path holds a control character, a line break or a command to a CI system, and lpipe prints paths one a line", "rename it")
+		dir = path.Join("/", ws.Base, dir)
+		names := strings.Split(dir, "/")
+		if i := slices.IndexFunc(names, deceives); i >= 0 {
+			l.Addf(fmt.Sprintf("the folder %q cannot be built in", dir), reasons[names[i]], "rename it")
 		}
 	}
 	return l.Err()
+}
+
+// unprintable says why a path with this name in it cannot be printed as it is, "" when it can.
+func unprintable(name string) string {
+	switch {
+	case foreign.Line(name) == name:
+		return ""
+	case redact.Text(name) != name:
+		return fmt.Sprintf("%q reads as an address with a password, which lpipe never prints, and paths are printed as they are", redact.Text(name))
+	default:
+		return "its path holds a control character, a line break or a command to a CI system, and lpipe prints paths one a line"
+	}
 }
 
 // member is the folder of the packages that the folder asked for means: itself, or that of the package it lies in.

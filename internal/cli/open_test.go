@@ -265,7 +265,7 @@ func TestFoldersThatReadAsSomethingElseAreRefused(t *testing.T) {
 	const manifest = "[package]\nname = \"a\"\nversion = \"1.0.0\"\n"
 	for name, refused := range map[string]bool{
 		"a b": false, "größe": false, "x\nzip=evil": true, "x\r": true, "x\x1b[2J": true, "::add-mask::x": true, "lpipe: error": true,
-		"##vso[task.setvariable variable=x]y": true, "x\u202ey": true, "--- x": true,
+		"##vso[task.setvariable variable=x]y": true, "x\u202ey": true, "--- x": true, "me:s3cret@host": true,
 	} {
 		files := fstest.MapFS{
 			path.Join(name, "Cargo.toml"):  {Data: []byte(manifest)},
@@ -275,6 +275,9 @@ func TestFoldersThatReadAsSomethingElseAreRefused(t *testing.T) {
 		_, err := (&app{}).openOn(disk.Disk{FS: files}, path.Join("/", name), nil, false, nil)
 		if refused != (err != nil) || refused && (fault.Worst(err) != fault.Usage || !strings.Contains(err.Error(), "cannot be built in")) {
 			t.Errorf("%q: %v", name, err)
+		}
+		if password := name == "me:s3cret@host"; err != nil && strings.Contains(err.Error(), "password") != password {
+			t.Errorf("%q is refused for another reason: %v", name, err)
 		}
 	}
 }
