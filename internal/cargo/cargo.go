@@ -129,7 +129,10 @@ func (w *Workspace) Owner(name string) *Package {
 
 // Within reports whether name is dir or lies below it; both are clean slash-separated relative paths.
 func Within(dir, name string) bool {
-	return dir == "." && name != ".." && !strings.HasPrefix(name, "../") || name == dir || strings.HasPrefix(name, dir+"/")
+	if dir == "." {
+		return name != ".." && !strings.HasPrefix(name, "../")
+	}
+	return strings.HasPrefix(name, dir) && (len(name) == len(dir) || name[len(dir)] == '/')
 }
 
 // rel returns name relative to dir, with leading ".." where it must; both are clean and relative to one root.

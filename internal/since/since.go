@@ -140,8 +140,8 @@ func Of(ctx context.Context, ws *cargo.Workspace, l *plan.Lambda, dockerfile []b
 		if err != nil {
 			return err
 		}
-		data, err := tree.ReadFile(name)
-		fmt.Fprintf(sources, "%q %s %d\n%s", name, info.Mode(), len(data), data)
+		sum, err := tree.Sum(name)
+		fmt.Fprintf(sources, "%q %s %x\n", name, info.Mode(), sum)
 		return err
 	})
 	if err != nil {

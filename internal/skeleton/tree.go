@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tonistiigi/fsutil"
 	"github.com/tonistiigi/fsutil/types"
@@ -118,6 +119,19 @@ func (t *Tree) ReadFile(name string) ([]byte, error) {
 	return fs.ReadFile(t.files.FS(), e.path)
 }
 
+// Sum returns the SHA-256 of what [Tree.ReadFile] returned when the tree was made, without reading it again.
+func (t *Tree) Sum(name string) ([sha256.Size]byte, error) {
+	e := t.entries[name]
+	switch {
+	case e == nil || e.mode.IsDir():
+		return [sha256.Size]byte{}, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
+	case e.mode.IsRegular():
+		return e.sum, nil
+	default:
+		return sha256.Sum256([]byte(e.link)), nil
+	}
+}
+
 // Size returns the sum of the sizes of all files in bytes.
 func (t *Tree) Size() int64 {
 	var n int64
@@ -170,18 +184,21 @@ func (t *Tree) Digest() string { return t.digest }
 // hash reads every file once, several at a time, sets the digest, and returns the files that cannot be read.
 func (t *Tree) hash() []problem {
 	var (
-		work = make(chan *entry)
+		next atomic.Int64
 		wait sync.WaitGroup
 		mu   sync.Mutex
 		bad  []problem
 	)
+	entries := t.sorted()
 	for range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
-			for e := range work {
-				var err error
-				if e.made {
+			for i := next.Add(1) - 1; i < int64(len(entries)); i = next.Add(1) - 1 {
+				e, err := entries[i], error(nil)
+				switch {
+				case !e.mode.IsRegular():
+				case e.made:
 					e.sum = sha256.Sum256(e.data)
-				} else {
+				default:
 					e.sum, err = t.files.Sum(e.path)
 				}
 				if err != nil {
@@ -192,15 +209,9 @@ func (t *Tree) hash() []problem {
 			}
 		})
 	}
-	for _, e := range t.sorted() {
-		if e.mode.IsRegular() {
-			work <- e
-		}
-	}
-	close(work)
 	wait.Wait()
 	var all []byte
-	for _, e := range t.sorted() {
+	for _, e := range entries {
 		all = strconv.AppendQuote(all, e.path)
 		all = strconv.AppendUint(all, uint64(e.mode), 8)
 		all = strconv.AppendQuote(all, e.link)
