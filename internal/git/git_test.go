@@ -640,7 +640,8 @@ func FuzzTree(f *testing.F) {
 	f.Add("100755 blob " + hash + "\ta\x00100644 blob " + hash + "\ta/b\x00")
 	f.Add("100644 blob " + hash + "\t../a\x00")
 	f.Fuzz(func(t *testing.T, list string) {
-		tree, err := parse(list)
+		tree := &Tree{}
+		err := tree.parse(list)
 		if err != nil {
 			return
 		}

@@ -37,37 +37,42 @@ type node struct {
 
 // Files returns the files of a commit, by its hash.
 func (r *Repository) Files(ctx context.Context, hash string) (*Tree, error) {
+	// They start while the files are listed.
+	sizes, err := r.blobs(ctx, "--batch-check")
+	if err != nil {
+		return nil, err
+	}
+	contents, err := r.blobs(ctx, "--batch")
+	if err != nil {
+		sizes.close()
+		return nil, err
+	}
+	t := &Tree{sizes: sizes, blobs: contents}
 	list, err := r.run(ctx, "ls-tree", "-r", "-z", "--full-tree", hash)
+	if err == nil {
+		err = t.parse(list)
+	}
 	if err != nil {
+		t.Close()
 		return nil, err
 	}
-	t, err := parse(list)
-	if err != nil {
-		return nil, err
-	}
-	if t.sizes, err = r.blobs(ctx, "--batch-check"); err != nil {
-		return nil, err
-	}
-	if t.blobs, err = r.blobs(ctx, "--batch"); err != nil {
-		t.sizes.close()
-	}
-	return t, err
+	return t, nil
 }
 
 // parse reads what ls-tree lists.
-func parse(list string) (*Tree, error) {
-	t := &Tree{nodes: map[string]*node{".": {name: ".", mode: fs.ModeDir | 0o755}}}
+func (t *Tree) parse(list string) error {
+	t.nodes = map[string]*node{".": {name: ".", mode: fs.ModeDir | 0o755}}
 	for list != "" {
 		var line string
 		line, list, _ = strings.Cut(list, "\x00")
 		if err := t.add(line); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for _, n := range t.nodes {
 		slices.SortFunc(n.children, func(a, b *node) int { return strings.Compare(a.name, b.name) })
 	}
-	return t, nil
+	return nil
 }
 
 // Close ends the reading.
