@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"lpipe/internal/testparts"
 )
 
 // What of cargo's configuration names a program, a variable or a login. The list of keys is that of
@@ -89,7 +91,7 @@ one = { evil = "./evil" }
 
 func fetchConfig(t *testing.T, project string) (*Workspace, table) {
 	t.Helper()
-	ws, err := Load(files(project+`
+	ws, err := Load(testparts.Files(".", project+`
 -- repo/.git/HEAD --
 -- repo/app/Cargo.toml --
 [package]

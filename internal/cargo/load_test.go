@@ -17,35 +17,11 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/testparts"
 	"lpipe/internal/testparts/require"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
-
-// files returns the archive as a file system.
-func files(archive string) fstest.MapFS {
-	m := fstest.MapFS{}
-	for _, f := range txtar.Parse([]byte(archive)).Files {
-		m[f.Name] = &fstest.MapFile{Data: f.Data, Mode: 0o644}
-	}
-	return m
-}
-
-// unpack writes the archive into a new folder.
-func unpack(t *testing.T, archive string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, f := range files(archive) {
-		name = filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, f.Data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
 
 // described is what both cargo metadata and Load say about a package.
 type described struct {
@@ -72,7 +48,7 @@ func TestLoadAgreesWithCargo(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			dir := unpack(t, string(data))
+			dir := testparts.Project(t, string(data))
 			at := dir
 			for line := range strings.Lines(string(txtar.Parse(data).Comment)) {
 				if d, ok := strings.CutPrefix(line, "dir: "); ok {
@@ -258,7 +234,7 @@ name = "b"
 		"several files wrong": {".", lock + "-- Cargo.toml --\n[workspace]\nmembers = [\"a\", \"b\"]\n-- a/Cargo.toml --\nx\n-- b/Cargo.toml --\n[package]\n[package]\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Load(files(c.archive), c.dir)
+			_, err := Load(testparts.Files(".", c.archive), c.dir)
 			if err == nil {
 				t.Fatal("accepted")
 			}
@@ -329,7 +305,7 @@ win = "1"
 			`Cargo.toml:11:1: the dependency "win" is not in it`,
 		}},
 	} {
-		ws, err := Load(files(manifest+c.lock), ".")
+		ws, err := Load(testparts.Files(".", manifest+c.lock), ".")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -403,7 +379,7 @@ dependencies = ["a", "b 1.0.0"]
 }
 
 func TestConfigIsMerged(t *testing.T) {
-	repo := files(`
+	repo := testparts.Files(".", `
 -- repo/.git/HEAD --
 -- repo/.cargo/config.toml --
 [build]
@@ -489,7 +465,7 @@ name = "app"
 }
 
 func TestPersonalConfigIsNotRead(t *testing.T) {
-	ws, err := Load(files(`
+	ws, err := Load(testparts.Files(".", `
 -- home/.git/HEAD --
 -- home/.cargo/config.toml --
 [build]
@@ -510,7 +486,7 @@ name = "app"
 }
 
 func TestByteOrderMarkAndLineEndings(t *testing.T) {
-	fsys := files(app + lock)
+	fsys := testparts.Files(".", app+lock)
 	text := strings.ReplaceAll(string(fsys["Cargo.toml"].Data), "\n", "\r\n")
 	fsys["Cargo.toml"].Data = []byte("\ufeff" + text)
 	ws, err := Load(fsys, ".")
@@ -537,7 +513,7 @@ func TestGlobWithLinksThatGoRound(t *testing.T) {
 }
 
 func TestToolchainFile(t *testing.T) {
-	ws, err := Load(files(app+lock+`
+	ws, err := Load(testparts.Files(".", app+lock+`
 -- rust-toolchain.toml --
 [toolchain]
 channel = "nightly-2026-01-01"

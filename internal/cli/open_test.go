@@ -8,10 +8,9 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/rogpeppe/go-internal/txtar"
-
 	"lpipe/internal/disk"
 	"lpipe/internal/fault"
+	"lpipe/internal/testparts"
 	"lpipe/internal/userkey"
 )
 
@@ -94,13 +93,7 @@ broken
 
 // repository is the monorepo at /mono, with more files laid over it.
 func repository(more string) disk.Disk {
-	files := fstest.MapFS{}
-	for _, archive := range []string{monorepo, more} {
-		for _, f := range txtar.Parse([]byte(archive)).Files {
-			files[path.Join("mono", f.Name)] = &fstest.MapFile{Data: f.Data}
-		}
-	}
-	return disk.Disk{FS: files}
+	return disk.Disk{FS: testparts.Files("mono", monorepo+more)}
 }
 
 // selected are the labels of the lambdas, each with the folder of its project below /mono.

@@ -9,13 +9,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
-
-	"github.com/rogpeppe/go-internal/txtar"
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
+	"lpipe/internal/testparts"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -23,10 +21,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // plan makes a plan for the project in a txtar archive, which gets an empty lock file.
 func plan(t *testing.T, archive string, wants []Want) (*Plan, error) {
 	t.Helper()
-	disk := fstest.MapFS{"p/Cargo.lock": {Data: []byte("version = 4\n")}, "p/.git/HEAD": {}}
-	for _, f := range txtar.Parse([]byte(archive)).Files {
-		disk[path.Join("p", f.Name)] = &fstest.MapFile{Data: f.Data}
-	}
+	disk := testparts.Files("p", "-- Cargo.lock --\nversion = 4\n-- .git/HEAD --\n"+archive)
 	cfg, err := config.Load(config.Input{FS: disk, Dir: "/p"})
 	if err != nil {
 		t.Fatal(err)

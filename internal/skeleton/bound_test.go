@@ -141,7 +141,7 @@ func TestNoFileOfThisMachineEntersAContext(t *testing.T) {
 	} {
 		for _, repository := range []bool{true, false} {
 			t.Run(name, func(t *testing.T) {
-				home := project(t, machine)
+				home := testparts.Project(t, machine)
 				testparts.Unpack(t, home, c.files)
 				if repository {
 					testparts.Unpack(t, home, "-- p/.git/HEAD --\n")
@@ -182,7 +182,7 @@ func TestNoFileOfThisMachineEntersAContext(t *testing.T) {
 
 // TestWhatTheUserAllowsIsTaken: the same ways lead to a file that the user of the machine allows.
 func TestWhatTheUserAllowsIsTaken(t *testing.T) {
-	home := project(t, machine+manifest+"[dependencies]\nvendored = { path = \"../.aws/vendored\" }\n"+`
+	home := testparts.Project(t, machine+manifest+"[dependencies]\nvendored = { path = \"../.aws/vendored\" }\n"+`
 -- p/.git/HEAD --
 -- p/.cargo/config.toml --
 [x]
@@ -207,7 +207,7 @@ const A: &str = include_str!("../../.ssh/id");
 
 // TestWithoutARepository: packages elsewhere are a part of the project when it names them, and nothing beside them is.
 func TestWithoutARepository(t *testing.T) {
-	home := project(t, machine+manifest+"[dependencies]\nlib = { path = \"../lib\" }\n"+`
+	home := testparts.Project(t, machine+manifest+"[dependencies]\nlib = { path = \"../lib\" }\n"+`
 -- lib/Cargo.toml --
 [package]
 name = "lib"
@@ -237,7 +237,7 @@ lib/data.txt
 
 // TestInTheRepository: what lies above the workspace and inside the repository is taken as ever.
 func TestInTheRepository(t *testing.T) {
-	home := project(t, machine+`
+	home := testparts.Project(t, machine+`
 -- p/.git/HEAD --
 -- p/README.md --
 -- p/shared/schema.sql --
@@ -308,7 +308,7 @@ func TestFilesWithoutAnEnd(t *testing.T) {
 			},
 		} {
 			t.Run(name+" is a "+kind, func(t *testing.T) {
-				home := project(t, machine+manifest+"[workspace]\nmembers = [\"m\"]\n"+`
+				home := testparts.Project(t, machine+manifest+"[workspace]\nmembers = [\"m\"]\n"+`
 -- p/.git/HEAD --
 -- p/.cargo/config.toml --
 include = ["more.toml"]

@@ -90,13 +90,13 @@ edition = "2021"
 `
 
 func TestRootPackageLeavesMembersOut(t *testing.T) {
-	_, paths, _ := of(t, project(t, rooted), "top")
+	_, paths, _ := of(t, testparts.Project(t, rooted), "top")
 	has(t, paths, "src/main.rs", "tests/t.rs", "README.md", "docs/x.txt", "migrations/1.sql", "crates/lib/src/lib.rs",
 		"crates/lib/fixtures/inner/Cargo.toml", "crates/job/lib.rs", "!crates/job/src/main.rs", "!crates/stray/file.txt", "rust-toolchain.toml")
 }
 
 func TestMemberHasWhatBelongsToNoPackage(t *testing.T) {
-	tree, paths, _ := of(t, project(t, rooted), "job")
+	tree, paths, _ := of(t, testparts.Project(t, rooted), "job")
 	has(t, paths, "migrations/1.sql", ".sqlx/query.json", "askama.toml", "rust-toolchain.toml", "crates/notes.txt", "crates/job/src/bin/other.rs",
 		"lib.rs", "!src/main.rs", "!tests/t.rs", "!README.md", "!docs/x.txt", "!node_modules/x/index.js", "!crates/lib/src/lib.rs")
 	if m := read(t, tree, "Cargo.toml"); !strings.Contains(m, "name = 'top'") || !strings.Contains(m, StubVersion) {
@@ -105,7 +105,7 @@ func TestMemberHasWhatBelongsToNoPackage(t *testing.T) {
 }
 
 func TestSkeletonIgnoresEverythingButDependencies(t *testing.T) {
-	dir := project(t, rooted)
+	dir := testparts.Project(t, rooted)
 	digest := func() string {
 		tree, _, err := Make(load(t, dir))
 		if err != nil {
@@ -138,7 +138,7 @@ func TestSkeletonIgnoresEverythingButDependencies(t *testing.T) {
 }
 
 func TestLinksBringWhatTheyPointTo(t *testing.T) {
-	dir := project(t, rooted+"-- shared/p/x.proto --\n-- shared/q.txt --\n-- crates/lib/data.txt --\n")
+	dir := testparts.Project(t, rooted+"-- shared/p/x.proto --\n-- shared/q.txt --\n-- crates/lib/data.txt --\n")
 	for name, to := range map[string]string{
 		"crates/job/proto": "../../shared/p", "crates/job/q.txt": "q2.txt", "crates/job/q2.txt": "../../shared/q.txt",
 		"crates/job/data": "../lib/data.txt", "crates/job/self": ".", "crates/job/gone": "nowhere",
@@ -163,7 +163,7 @@ func TestLinksBringWhatTheyPointTo(t *testing.T) {
 }
 
 func TestNamingAManifestMakesThePackageReal(t *testing.T) {
-	dir := project(t, rooted+"-- crates/job/src/main.rs --\nconst M: &str = include_str!(\"../../lib/Cargo.toml\");\n")
+	dir := testparts.Project(t, rooted+"-- crates/job/src/main.rs --\nconst M: &str = include_str!(\"../../lib/Cargo.toml\");\n")
 	tree, paths, notes := of(t, dir, "job")
 	has(t, paths, "crates/lib/src/lib.rs", "!crates/lib/lib.rs")
 	if m := read(t, tree, "crates/lib/Cargo.toml"); strings.Contains(m, StubVersion) || len(notes) > 0 {
@@ -185,7 +185,7 @@ func TestWideReasons(t *testing.T) {
 		`fn f() { File::open("../lib/fixtures"); println!("cargo:rerun-if-changed=../lib") }`: "",
 		`fn f() { x.parent(); }`:                                                              "",
 	} {
-		ws := load(t, project(t, rooted+"-- crates/job/src/main.rs --\n"+src+"\n"))
+		ws := load(t, testparts.Project(t, rooted+"-- crates/job/src/main.rs --\n"+src+"\n"))
 		got := ws.Find("job").Wide
 		if want == "" && got != "" || !strings.HasSuffix(got, want) {
 			t.Errorf("%s: %q, want %q", src, got, want)
@@ -194,7 +194,7 @@ func TestWideReasons(t *testing.T) {
 }
 
 func TestVendoredSourcesAreInEveryContextAsTheyAre(t *testing.T) {
-	dir := project(t, rooted+`
+	dir := testparts.Project(t, rooted+`
 -- .cargo/config.toml --
 [source.crates-io]
 replace-with = "vendored"
@@ -231,7 +231,7 @@ func TestStubLibraries(t *testing.T) {
 		"[lib]\nproc-macro = true":                   "[lib]\ndoctest = false\npath = 'lib.rs'\nproc-macro = true\n",
 		"[lib]\ncrate-type = [\"proc-macro\"]":       "[lib]\ndoctest = false\npath = 'lib.rs'\nproc-macro = true\n",
 	} {
-		ws := load(t, project(t, "-- Cargo.toml --\n[package]\nname = \"a\"\n"+lib+"\n-- src/lib.rs --\n-- Cargo.lock --\n"))
+		ws := load(t, testparts.Project(t, "-- Cargo.toml --\n[package]\nname = \"a\"\n"+lib+"\n-- src/lib.rs --\n-- Cargo.lock --\n"))
 		tree, _, err := Make(ws)
 		if err != nil {
 			t.Fatal(err)
@@ -243,7 +243,7 @@ func TestStubLibraries(t *testing.T) {
 }
 
 func TestDeterministicOutput(t *testing.T) {
-	dir := project(t, rooted)
+	dir := testparts.Project(t, rooted)
 	ws := load(t, dir)
 	first, _, _ := Closure(ws, ws.Packages, Options{})
 	for range 20 {

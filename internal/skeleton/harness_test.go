@@ -14,17 +14,8 @@ import (
 	"github.com/tonistiigi/fsutil"
 
 	"lpipe/internal/cargo"
-	"lpipe/internal/testparts"
 	"lpipe/internal/testparts/require"
 )
-
-// project writes the files of a txtar archive into a new folder and returns it.
-func project(t *testing.T, archive string) string {
-	t.Helper()
-	dir := t.TempDir()
-	testparts.Unpack(t, dir, archive)
-	return dir
-}
 
 // load reads the project in dir as lpipe does, from the root of the machine's file system.
 func load(t *testing.T, dir string) *cargo.Workspace {

@@ -7,6 +7,7 @@ import (
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/plan"
+	"lpipe/internal/testparts"
 )
 
 const fleet = `
@@ -75,7 +76,7 @@ func read(t *testing.T, tree *Tree, name string) string {
 }
 
 func TestSkeletonHasNoSources(t *testing.T) {
-	tree, notes, err := Make(load(t, project(t, fleet)))
+	tree, notes, err := Make(load(t, testparts.Project(t, fleet)))
 	if err != nil || len(notes) > 0 {
 		t.Fatal(notes, err)
 	}
@@ -94,7 +95,7 @@ func TestSkeletonHasNoSources(t *testing.T) {
 }
 
 func TestClosureHasTheRealFoldersOfWhatItNeeds(t *testing.T) {
-	ws := load(t, project(t, fleet))
+	ws := load(t, testparts.Project(t, fleet))
 	tree, _, err := Closure(ws, []*cargo.Package{ws.Find("a")}, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +133,7 @@ func TestTheConfigurationForDownloading(t *testing.T) {
 	const pkg = "-- Cargo.toml --\n[package]\nname = \"a\"\nversion = \"1.0.0\"\nedition = \"2021\"\n-- src/main.rs --\nfn main() {}\n" +
 		"-- Cargo.lock --\nversion = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n"
 	const config = "-- .cargo/config.toml --\n[build]\nrustc-wrapper = \"evil\"\n[source.crates-io]\nreplace-with = \"m\"\n[source.m]\nregistry = \"sparse+https://me:pw@m/\"\n"
-	tree, _, err := Make(load(t, project(t, pkg+config)))
+	tree, _, err := Make(load(t, testparts.Project(t, pkg+config)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +142,7 @@ func TestTheConfigurationForDownloading(t *testing.T) {
 		t.Errorf("cargo is told\n%s", text)
 	}
 	own := "[x]\ny = \"lpipe-fetch.toml\"\nz = \".cargo/lpipe-fetch.toml\"\n-- .cargo/lpipe-fetch.toml --\n[alias]\nfetch = \"evil\"\n"
-	if tree, _, err := Make(load(t, project(t, pkg+config+own))); err == nil || !strings.Contains(err.Error(), "lpipe has a file of this name") {
+	if tree, _, err := Make(load(t, testparts.Project(t, pkg+config+own))); err == nil || !strings.Contains(err.Error(), "lpipe has a file of this name") {
 		t.Errorf("the project's own file: %v, %v", tree.Paths(), err)
 	}
 }

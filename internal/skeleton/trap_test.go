@@ -57,7 +57,7 @@ func trap(t *testing.T, archive string) {
 	if key["slow"] != "" && os.Getenv("LPIPE_TEST_PARTS") != "require" {
 		t.Skip("takes long: set LPIPE_TEST_PARTS=require")
 	}
-	dir := project(t, archive)
+	dir := testparts.Project(t, archive)
 	edited := filepath.Join(t.TempDir(), "edited")
 	_ = os.Rename(filepath.Join(dir, "edited"), edited)
 	testparts.Vendor(t, filepath.Join(dir, key["root"]))

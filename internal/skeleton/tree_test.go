@@ -162,7 +162,7 @@ func snapshot(t *testing.T, dir string) map[string]string {
 }
 
 func TestTreeIsReceivedByBuildKit(t *testing.T) {
-	dir := project(t, single)
+	dir := testparts.Project(t, single)
 	if err := os.Symlink("main.rs", filepath.Join(dir, "src/link.rs")); err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestTreeIsReceivedByBuildKit(t *testing.T) {
 
 // Size and time do not tell one content from another, so the digest must: the engine compares trees of one digest alone.
 func TestContentDecidesTheDigest(t *testing.T) {
-	dir, to := project(t, single), t.TempDir()
+	dir, to := testparts.Project(t, single), t.TempDir()
 	main := filepath.Join(dir, "src/main.rs")
 	then := time.Unix(1_700_000_000, 0)
 	build := func(text string) *Tree {
@@ -217,7 +217,7 @@ func TestContentDecidesTheDigest(t *testing.T) {
 }
 
 func TestTwoCheckoutsAreEqual(t *testing.T) {
-	one, two := project(t, single), project(t, single)
+	one, two := testparts.Project(t, single), testparts.Project(t, single)
 	umask := syscall.Umask(0o077)
 	testparts.Unpack(t, two, "-- src/main.rs --\nfn main() {}\n-- .git/HEAD --\nx\n")
 	syscall.Umask(umask)
@@ -246,7 +246,7 @@ func TestTwoCheckoutsAreEqual(t *testing.T) {
 func TestFileChangedMeanwhileIsReportedAndSentAgain(t *testing.T) {
 	for name, change := range map[string]string{"same size": "fn main( ){}\n", "longer": "fn main() { }\n", "removed": ""} {
 		t.Run(name, func(t *testing.T) {
-			dir, to := project(t, single), t.TempDir()
+			dir, to := testparts.Project(t, single), t.TempDir()
 			main := filepath.Join(dir, "src/main.rs")
 			before, err := os.ReadFile(main)
 			if err != nil {
@@ -280,7 +280,7 @@ func TestFileChangedMeanwhileIsReportedAndSentAgain(t *testing.T) {
 }
 
 func TestWalkOfPartsAndSkips(t *testing.T) {
-	tree := closure(t, project(t, single))
+	tree := closure(t, testparts.Project(t, single))
 	walk := func(target string, stop map[string]error) string {
 		var got []string
 		err := tree.Walk(t.Context(), target, func(name string, _ fs.DirEntry, _ error) error {
@@ -319,7 +319,7 @@ func TestWalkOfPartsAndSkips(t *testing.T) {
 }
 
 func TestContextLeavesOutWhatNoBuildMayHave(t *testing.T) {
-	dir := project(t, single+`
+	dir := testparts.Project(t, single+`
 -- .git/HEAD --
 -- .env --
 -- .env.local --
@@ -380,7 +380,7 @@ func refused(t *testing.T, dir string, o Options) string {
 }
 
 func TestFilesThatCannotBeSentAreReportedTogether(t *testing.T) {
-	dir := project(t, single)
+	dir := testparts.Project(t, single)
 	link := func(to, name string) {
 		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
@@ -414,7 +414,7 @@ lpipe: fix:   replace the links by what they point to, exclude them in .lpipeign
 }
 
 func TestUnreadableFilesAreReported(t *testing.T) {
-	dir := project(t, single)
+	dir := testparts.Project(t, single)
 	if err := os.Chmod(filepath.Join(dir, "src/main.rs"), 0); err != nil {
 		t.Fatal(err)
 	}
@@ -431,7 +431,7 @@ func TestUnreadableFilesAreReported(t *testing.T) {
 }
 
 func TestLimitIsMeasuredWithoutReading(t *testing.T) {
-	dir := project(t, single)
+	dir := testparts.Project(t, single)
 	for name, n := range map[string]int64{"src/data/huge.bin": 10 << 30, "models/a/b.bin": 700 << 20, "one.bin": 20 << 20} {
 		testparts.Unpack(t, dir, "-- "+name+" --\n")
 		if err := os.Truncate(filepath.Join(dir, name), n); err != nil {
@@ -459,18 +459,18 @@ lpipe: fix:   exclude what the build does not read in .lpipeignore
 }
 
 func TestIgnoredSourceIsReported(t *testing.T) {
-	dir := project(t, single+"-- .dockerignore --\n*\n")
+	dir := testparts.Project(t, single+"-- .dockerignore --\n*\n")
 	if got := refused(t, dir, Options{}); !strings.Contains(got, "src/main.rs: needed to compile a, but .dockerignore excludes it") {
 		t.Error(got)
 	}
-	dir = project(t, single+"-- .lpipeignore --\n[z-\n")
+	dir = testparts.Project(t, single+"-- .lpipeignore --\n[z-\n")
 	if got := refused(t, dir, Options{}); !strings.Contains(got, "cannot read the patterns of .lpipeignore") {
 		t.Error(got)
 	}
 }
 
 func TestIgnoredTestsAreNoted(t *testing.T) {
-	ws := load(t, project(t, single+"-- tests/t.rs --\n-- data/x.txt --\n-- .dockerignore --\ntests\ndata\nsrc/b/c.rs\n"))
+	ws := load(t, testparts.Project(t, single+"-- tests/t.rs --\n-- data/x.txt --\n-- .dockerignore --\ntests\ndata\nsrc/b/c.rs\n"))
 	_, notes, err := Closure(ws, ws.Packages, Options{})
 	want := []Note{{"a", "src/b/c.rs is left out, as .dockerignore says"}, {"a", "tests is left out, as .dockerignore says"}}
 	if err != nil || !slices.Equal(notes, want) {
@@ -489,7 +489,7 @@ func TestMakeDoesNotGenerateCommittedFilesAgain(t *testing.T) {
 	_, err := exec.LookPath("make")
 	require.Part(t, err == nil, "make", "apt-get install make")
 	dir := t.TempDir()
-	materialize(t, closure(t, project(t, archive)), dir)
+	materialize(t, closure(t, testparts.Project(t, archive)), dir)
 	cmd := exec.Command("make", "-r", "-C", filepath.Join(dir, "c"), "all")
 	if out, err := cmd.CombinedOutput(); err != nil || strings.Contains(string(out), "making") {
 		t.Errorf("%s (%v)", out, err)
@@ -497,7 +497,7 @@ func TestMakeDoesNotGenerateCommittedFilesAgain(t *testing.T) {
 }
 
 func TestFilesAreReadOnceForAllContexts(t *testing.T) {
-	dir := project(t, fleet)
+	dir := testparts.Project(t, fleet)
 	opened := &counting{FS: os.DirFS("/"), opened: map[string]int{}}
 	ws, err := cargo.Load(opened, strings.TrimPrefix(dir, "/"))
 	if err != nil {

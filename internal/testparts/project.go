@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
@@ -29,6 +31,23 @@ func Unpack(t testing.TB, dir, archive string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// Project writes the files of a txtar archive into a new folder and returns it.
+func Project(t testing.TB, archive string) string {
+	t.Helper()
+	dir := t.TempDir()
+	Unpack(t, dir, archive)
+	return dir
+}
+
+// Files returns a file system with the files of a txtar archive below dir.
+func Files(dir, archive string) fstest.MapFS {
+	files := fstest.MapFS{}
+	for _, f := range txtar.Parse([]byte(archive)).Files {
+		files[path.Join(dir, f.Name)] = &fstest.MapFile{Data: f.Data, Mode: 0o644}
+	}
+	return files
 }
 
 // Keys reads the lines "key: value" of an archive's comment.
