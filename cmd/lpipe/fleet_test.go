@@ -20,8 +20,13 @@ import (
 //	                      anything and all that it runs ends with it, and sets NAME to its address. It is killed when
 //	                      it begins the program of so many steps, and else at the end of the script. One that is started
 //	                      again under a name has the same address, and has forgotten all it knew
+//	member NAME --FLAG    the same with a flag for buildkitd
 func withFleet(commands map[string]func(*testscript.TestScript, bool, []string)) map[string]func(*testscript.TestScript, bool, []string) {
 	commands["member"] = func(ts *testscript.TestScript, _ bool, args []string) {
+		var flags []string
+		if len(args) > 1 && strings.HasPrefix(args[1], "--") {
+			args, flags = args[:1], args[1:]
+		}
 		dir := daemonFolder(ts)
 		socket, again := strings.CutPrefix(ts.Getenv(args[0]), "unix://")
 		if !again {
@@ -30,9 +35,11 @@ func withFleet(commands map[string]func(*testscript.TestScript, bool, []string))
 		_ = os.Remove(socket)
 		log, err := os.Create(filepath.Join(dir, "log"))
 		ts.Check(err)
-		cmd := exec.Command("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child",
-			"buildkitd", "--root", dir+"/root", "--config", "/dev/null", "--addr", "unix://"+socket,
-			"--otel-socket-path", dir+"/otel", "--oci-worker-net", "host", "--containerd-worker=false")
+		cmd := exec.Command("unshare", append([]string{
+			"--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child",
+			"buildkitd", "--root", dir + "/root", "--config", "/dev/null", "--addr", "unix://" + socket,
+			"--otel-socket-path", dir + "/otel", "--oci-worker-net", "host", "--containerd-worker=false",
+		}, flags...)...)
 		cmd.Stdout, cmd.Stderr = log, log
 		ts.Check(cmd.Start())
 		gone := make(chan struct{})

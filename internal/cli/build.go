@@ -303,7 +303,7 @@ func (r *run) layOut(p *project, jobs map[*plan.Lambda]*solve.Job) error {
 		l.Add(err)
 		for _, lambda := range v.Lambdas {
 			job := &solve.Job{
-				Label: lambda.Label(), Dockerfile: text, Base: base, Stage: r.stage, Kind: lambda.Kind, Bin: lambda.Bin,
+				Label: lambda.Label(), Platform: lambda.Platform(), Dockerfile: text, Base: base, Stage: r.stage, Kind: lambda.Kind, Bin: lambda.Bin,
 				SharedKey: p.sharedKey(r.key), Contexts: map[string]solve.Context{dockerfile.Skeleton: skel},
 			}
 			if r.stage == dockerfile.StageLambda && !lambda.Build.Test {

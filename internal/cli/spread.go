@@ -21,9 +21,12 @@ func (r *run) solveOn(ctx context.Context, engines []*engine.Engine, request sol
 	}
 	var all []solve.Engine
 	for _, e := range engines {
-		at := e.Description().Address
+		at, machine := e.Description().Address, ""
+		if platforms := e.Description().Platforms; len(platforms) > 0 {
+			machine = platforms[0]
+		}
 		all = append(all, solve.Engine{
-			Name: at, Client: e.Client(),
+			Name: at, Platform: machine, Client: e.Client(),
 			CacheFrom: cacheParts(request.CacheFrom, parts[at]), CacheTo: cacheParts(request.CacheTo, parts[at]),
 		})
 	}

@@ -43,6 +43,14 @@ func (l *Lambda) Folder() string {
 // folder of its project when another project has a lambda of its name.
 func (l *Lambda) Label() string { return path.Join(l.Within, l.Folder()) }
 
+// Platform is the machine that the lambda is for, as engines call it.
+func (l *Lambda) Platform() string {
+	if l.Arch == "arm64" {
+		return "linux/arm64"
+	}
+	return "linux/amd64"
+}
+
 // Project is a cargo workspace, which may be a single package, and the configuration for it.
 type Project struct {
 	Config    *config.Config

@@ -36,6 +36,7 @@ const parallel = 16
 // Job is one lambda to build.
 type Job struct {
 	Label      string             // how the lambda is named in progress and errors
+	Platform   string             // what the program is for, such as "linux/arm64"; an engine on such a machine is preferred
 	Dockerfile []byte             // of package dockerfile
 	Stage      string             // the stage to build: dockerfile.StageLambda, StageBootstrap or StageTest
 	Kind, Bin  string             // the program, as the Dockerfile's arguments

@@ -19,8 +19,9 @@ import (
 
 // Engine is one of several engines.
 type Engine struct {
-	Name   string // decides, with the label of a job, where the job is solved
-	Client *client.Client
+	Name     string // decides, with the label of a job, where the job is solved
+	Platform string // what its machine is, such as "linux/arm64"; jobs for it are solved there
+	Client   *client.Client
 	// CacheFrom and CacheTo are its own, instead of those of the request: of what engines write to one place, there is
 	// in the end what the last one has built.
 	CacheFrom, CacheTo []client.CacheOptionsEntry
@@ -62,7 +63,7 @@ func (s *spread) run(ctx context.Context, jobs []int, again bool) error {
 	groups := map[int][]int{}
 	s.mu.Lock()
 	for _, job := range jobs {
-		at := place(s.request.Jobs[job].Label, s.engines, s.lost)
+		at := place(s.request.Jobs[job], s.engines, s.lost)
 		groups[at] = append(groups[at], job)
 	}
 	s.mu.Unlock()
@@ -120,7 +121,7 @@ func (s *spread) keep(at int, jobs []int, result *Result, again bool) (moved []i
 	}
 	s.result.Warnings = append(s.result.Warnings, result.Warnings...)
 	maps.Copy(s.result.Bases, result.Bases)
-	if len(moved) == 0 || again || place("", s.engines, s.lost) < 0 {
+	if len(moved) == 0 || again || place(&Job{}, s.engines, s.lost) < 0 {
 		if result.CacheErr != nil {
 			s.result.CacheErr = errors.Join(s.result.CacheErr, fmt.Errorf("%s: %w", engine, result.CacheErr))
 		}
@@ -138,14 +139,19 @@ func lost(err error) bool {
 	return errors.As(err, &f) && f.Kind == fault.Engine
 }
 
-// place chooses the engine for a job by rendezvous hashing: of all that are left, the one whose name together with the
-// job's label has the highest hash. It returns -1 when none is left.
-func place(label string, engines []Engine, lost []bool) int {
-	best, highest := -1, ""
+// place chooses the engine for a job by rendezvous hashing: of all that are left, or of those among them whose machine is
+// the one that the job is for, the one whose name together with the job's label has the highest hash. It returns -1 when
+// none is left.
+func place(j *Job, engines []Engine, lost []bool) int {
+	best, highest, native := -1, "", false
 	for i, e := range engines {
-		sum := sha256.Sum256([]byte(e.Name + "\x00" + label))
-		if hash := string(sum[:]); !lost[i] && (best < 0 || hash > highest) {
-			best, highest = i, hash
+		if lost[i] || native && e.Platform != j.Platform {
+			continue
+		}
+		sum := sha256.Sum256([]byte(e.Name + "\x00" + j.Label))
+		hash, first := string(sum[:]), !native && e.Platform == j.Platform
+		if best < 0 || first || hash > highest {
+			best, highest, native = i, hash, native || first
 		}
 	}
 	return best

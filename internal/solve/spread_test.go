@@ -13,12 +13,12 @@ func TestOnlyTheJobsOfAnEngineThatIsLostMove(t *testing.T) {
 	count := map[string]int{}
 	for i := range 300 {
 		label := fmt.Sprintf("lambda-%d", i)
-		at := engines[place(label, engines, make([]bool, 3))].Name
+		at := engines[place(&Job{Label: label}, engines, make([]bool, 3))].Name
 		count[at]++
-		if got := turned[place(label, turned, make([]bool, 3))].Name; got != at {
+		if got := turned[place(&Job{Label: label}, turned, make([]bool, 3))].Name; got != at {
 			t.Errorf("%s is on %s, and with another order of the engines on %s", label, at, got)
 		}
-		without := engines[place(label, engines, []bool{false, true, false})].Name
+		without := engines[place(&Job{Label: label}, engines, []bool{false, true, false})].Name
 		if without == "tcp://b:1" || at != "tcp://b:1" && without != at {
 			t.Errorf("%s was on %s and without b is on %s", label, at, without)
 		}
@@ -28,7 +28,31 @@ func TestOnlyTheJobsOfAnEngineThatIsLostMove(t *testing.T) {
 			t.Errorf("%s has %d of 300", e.Name, n)
 		}
 	}
-	if got := place("x", engines, []bool{true, true, true}); got != -1 {
+	if got := place(&Job{Label: "x"}, engines, []bool{true, true, true}); got != -1 {
 		t.Errorf("with no engine left: %d", got)
+	}
+}
+
+func TestJobsGoToAMachineOfTheirOwn(t *testing.T) {
+	const amd, arm = "linux/amd64", "linux/arm64"
+	engines := []Engine{{Name: "tcp://a:1", Platform: amd}, {Name: "tcp://b:1", Platform: arm}, {Name: "tcp://c:1", Platform: amd}, {Name: "tcp://d:1", Platform: arm}}
+	used := map[string]int{}
+	for i := range 100 {
+		label := fmt.Sprintf("lambda-%d", i)
+		for _, platform := range []string{amd, arm} {
+			j := &Job{Label: label, Platform: platform}
+			at := engines[place(j, engines, make([]bool, 4))]
+			if used[at.Name]++; at.Platform != platform {
+				t.Errorf("%s for %s is on %s", label, platform, at.Platform)
+			}
+			if left := place(j, engines, []bool{true, false, true, false}); engines[left].Platform != arm {
+				t.Errorf("%s is on an engine that is lost", label)
+			}
+		}
+	}
+	for _, e := range engines {
+		if n := used[e.Name]; n < 25 || n > 75 {
+			t.Errorf("%s has %d of 100", e.Name, n)
+		}
 	}
 }
