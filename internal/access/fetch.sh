@@ -99,7 +99,7 @@ keep() {
 # cache key depends on it: whatever mirror a crate comes from, it is the one whose checksum the lock has.
 know() {
   [ -s "$crates" ] || return 0
-  if grep -q -e '^[[:space:]]*\[*source[].]' -e '^[[:space:]]*\[*registries[].]' "$CARGO_HOME/config.toml"; then
+  if grep -q -e '^[[:space:]]*\[*source[].]' -e '^[[:space:]]*\[*registries[].]' /.cargo/config.toml; then
     echo "note: the base image says where crates come from, and so the user's configuration of cargo does not" >&2
     return 0
   fi

@@ -65,6 +65,7 @@ type Build struct {
 	TestEnv         map[string]string // of tests alone
 	Packages        []string          // of apt or apk, "name" or "name=version"
 	Test            bool
+	TestRunner      string // native or qemu
 	Network         string // none or default
 	Link            string // static or dynamic
 	Runtime         string // the Lambda runtime the program is for
@@ -178,6 +179,7 @@ func (c *Config) For(lambda string) Build {
 		TestEnv:         c.pairs(lambda, "test-env"),
 		Packages:        c.list(lambda, "packages"),
 		Test:            c.on(lambda, "test"),
+		TestRunner:      c.text(lambda, "test-runner"),
 		Network:         c.text(lambda, "network"),
 		Link:            c.text(lambda, "link"),
 		Runtime:         c.text(lambda, "runtime"),

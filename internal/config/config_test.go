@@ -41,6 +41,7 @@ func TestDefaultsWithoutAFile(t *testing.T) {
 		Env:             map[string]string{},
 		TestEnv:         map[string]string{},
 		Test:            true,
+		TestRunner:      "native",
 		Network:         "none",
 		Link:            "static",
 		Runtime:         "provided.al2023",
@@ -70,6 +71,7 @@ rustflags = ["-C", "target-cpu=x86-64-v3"]
 env      = { SQLX_OFFLINE = "true", A = "build" }
 packages = ["libpq-dev", "libssl-dev=3.0.1-1~deb12u1", "g++"]
 test     = false
+test-runner = "qemu"
 network  = "default"
 link     = "dynamic"
 runtime  = "provided.al2"
@@ -122,17 +124,18 @@ func TestEveryKeyOfTheFile(t *testing.T) {
 	in.Env["HOME"] = "/home/me"
 	c := load(t, in)
 	want := Build{
-		Base:      "oci-layout:///p/base:latest",
-		Arch:      []string{"x86_64", "arm64"},
-		Profile:   "release",
-		Features:  []string{"with-lambda", "dep/feature"},
-		Rustflags: []string{"-C", "target-cpu=x86-64-v3"},
-		Env:       map[string]string{"SQLX_OFFLINE": "true", "A": "build"},
-		TestEnv:   map[string]string{"RUST_LOG": "debug"},
-		Packages:  []string{"libpq-dev", "libssl-dev=3.0.1-1~deb12u1", "g++"},
-		Network:   "default",
-		Link:      "dynamic",
-		Runtime:   "provided.al2",
+		Base:       "oci-layout:///p/base:latest",
+		Arch:       []string{"x86_64", "arm64"},
+		Profile:    "release",
+		Features:   []string{"with-lambda", "dep/feature"},
+		Rustflags:  []string{"-C", "target-cpu=x86-64-v3"},
+		Env:        map[string]string{"SQLX_OFFLINE": "true", "A": "build"},
+		TestEnv:    map[string]string{"RUST_LOG": "debug"},
+		Packages:   []string{"libpq-dev", "libssl-dev=3.0.1-1~deb12u1", "g++"},
+		TestRunner: "qemu",
+		Network:    "default",
+		Link:       "dynamic",
+		Runtime:    "provided.al2",
 	}
 	if got := c.For("plain"); !reflect.DeepEqual(got, want) {
 		t.Errorf("plain:\ngot  %+v\nwant %+v", got, want)
@@ -187,7 +190,7 @@ func TestCILaysItsTableOver(t *testing.T) {
 	if got := c.For("plain").Profile; got != "ci" {
 		t.Errorf("profile %q", got)
 	}
-	if got := c.Origin("build.profile").String(); got != "lpipe.toml:51" {
+	if got := c.Origin("build.profile").String(); got != "lpipe.toml:52" {
 		t.Errorf("origin %q", got)
 	}
 }
@@ -236,7 +239,7 @@ func TestTheEnvironmentAndFlagsSetEveryBuildKey(t *testing.T) {
 	env := map[string]string{
 		"LPIPE_BASE": "oci-layout://base", "LPIPE_ARCH": "arm64, x86_64", "LPIPE_PROFILE": "dev",
 		"LPIPE_FEATURES": "a,b/c", "LPIPE_DEFAULT_FEATURES": "0", "LPIPE_RUSTFLAGS": "-C target-feature=+aes,+avx2",
-		"LPIPE_PACKAGES": "cmake", "LPIPE_TEST": "false", "LPIPE_NETWORK": "default", "LPIPE_LINK": "dynamic",
+		"LPIPE_PACKAGES": "cmake", "LPIPE_TEST": "false", "LPIPE_TEST_RUNNER": "qemu", "LPIPE_NETWORK": "default", "LPIPE_LINK": "dynamic",
 		"LPIPE_RUNTIME": "provided.al2", "LPIPE_INCLUDE": "a/*,b", "LPIPE_WARM": "false",
 		"LPIPE_ENGINE": "docker", "LPIPE_PROGRESS": "plain", "LPIPE_TEST_PARTS": "require", "OTHER": "x",
 	}
@@ -247,18 +250,19 @@ func TestTheEnvironmentAndFlagsSetEveryBuildKey(t *testing.T) {
 		}
 	}
 	want := Build{
-		Base:      "oci-layout:///p/base",
-		Arch:      []string{"arm64", "x86_64"},
-		Profile:   "dev",
-		Features:  []string{"a", "b/c"},
-		Rustflags: []string{"-C", "target-feature=+aes,+avx2"},
-		Env:       map[string]string{},
-		TestEnv:   map[string]string{},
-		Packages:  []string{"cmake"},
-		Network:   "default",
-		Link:      "dynamic",
-		Runtime:   "provided.al2",
-		Include:   []string{"a/*", "b"},
+		Base:       "oci-layout:///p/base",
+		Arch:       []string{"arm64", "x86_64"},
+		Profile:    "dev",
+		Features:   []string{"a", "b/c"},
+		Rustflags:  []string{"-C", "target-feature=+aes,+avx2"},
+		Env:        map[string]string{},
+		TestEnv:    map[string]string{},
+		Packages:   []string{"cmake"},
+		TestRunner: "qemu",
+		Network:    "default",
+		Link:       "dynamic",
+		Runtime:    "provided.al2",
+		Include:    []string{"a/*", "b"},
 	}
 	for name, in := range map[string]Input{"environment": {Env: env}, "flags": {Settings: flags}} {
 		in.FS, in.Dir = input("").FS, "/p"

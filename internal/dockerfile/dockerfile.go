@@ -7,6 +7,7 @@ package dockerfile
 
 import (
 	"crypto/sha256"
+	"embed"
 	"fmt"
 	"path"
 	"slices"
@@ -158,8 +159,17 @@ func (v view) WarmID() string {
 	if !v.Warm {
 		return ""
 	}
-	settings := []any{v.Base(), v.Packages, v.Channel, v.Components, v.Dir, v.Target, v.Profile, v.Features, v.Alone, v.NoDefaultFeatures, v.Env}
+	settings := []any{v.Base(), v.Packages, v.Channel, v.Components, v.Dir, v.Target, v.Profile, v.Features, v.Alone, v.NoDefaultFeatures, v.Env, v.Emulate}
 	return fmt.Sprintf("lpipe-warm-%.8x", sha256.Sum256(fmt.Appendf(nil, "%q", settings)))
+}
+
+// TestTarget is the Rust target of the tests as a word of the shell: that of the machine that builds, unless the tests of
+// another machine's programs are emulated.
+func (v view) TestTarget() string {
+	if v.Emulate {
+		return quote(v.Target)
+	}
+	return `"$(uname -m)-"` + quote(v.System())
 }
 
 // Network is the flag that cuts a step off from the network.
@@ -209,10 +219,21 @@ func (v view) Args() string {
 	return args
 }
 
+// scripts are what the template takes from files of their own: functions of the shell, which depend on no variant.
+//
+//go:embed toolchain.sh
+var scripts embed.FS
+
+func include(name string) (string, error) {
+	text, err := scripts.ReadFile(name)
+	return strings.TrimSpace(string(text)), err
+}
+
 var parsed = template.Must(template.New("Dockerfile").Option("missingkey=error").Funcs(template.FuncMap{
-	"sh":  quote,
-	"env": quoteEnv,
-	"src": func(dir string) string { return path.Join(plan.Source, dir) },
+	"sh":      quote,
+	"env":     quoteEnv,
+	"include": include,
+	"src":     func(dir string) string { return path.Join(plan.Source, dir) },
 }).Parse(lpipe.Dockerfile))
 
 // Render returns the Dockerfile for v. It fails with a [fault.Usage] error that names every value which cannot
@@ -255,7 +276,7 @@ func check(v view) error {
 		}
 	}
 	words("the package", v.Packages...)
-	words("the toolchain", append([]string{v.Channel}, v.Components...)...)
+	words("the toolchain", slices.Concat([]string{v.Channel, v.InstallProfile}, v.Components, v.Targets)...)
 	words("the folder", v.Dir)
 	words("the target", v.Target)
 	for _, set := range v.Variant.Libs {

@@ -46,10 +46,15 @@ var variants = map[string]*plan.Variant{
 		v.Target = "x86_64-unknown-linux-gnu"
 		v.Env = []plan.Env{{Name: "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS", Value: "-Ctarget-feature=+crt-static"}}
 	}),
-	"dynamic-gnu":    variant(func(v *plan.Variant) { v.Target = "x86_64-unknown-linux-gnu" }),
-	"arm64":          variant(func(v *plan.Variant) { v.Target = "aarch64-unknown-linux-musl" }),
-	"rust-toolchain": variant(func(v *plan.Variant) { v.Channel, v.Components = "1.85", []string{"clippy", "rust-src"} }),
-	"packages":       variant(func(v *plan.Variant) { v.Packages = []string{"libpq-dev", "protobuf-compiler=3.21.12-3"} }),
+	"dynamic-gnu": variant(func(v *plan.Variant) { v.Target = "x86_64-unknown-linux-gnu" }),
+	"arm64":       variant(func(v *plan.Variant) { v.Target = "aarch64-unknown-linux-musl" }),
+	"arm64-qemu":  variant(func(v *plan.Variant) { v.Target, v.Emulate = "aarch64-unknown-linux-gnu", true }),
+	"rust-toolchain": variant(func(v *plan.Variant) {
+		v.Channel, v.Components = "1.85", []string{"clippy", "rust-src"}
+		v.Targets, v.InstallProfile = []string{"wasm32-unknown-unknown"}, "default"
+	}),
+	"rust-toolchain-components": variant(func(v *plan.Variant) { v.Components = []string{"rustfmt"} }),
+	"packages":                  variant(func(v *plan.Variant) { v.Packages = []string{"libpq-dev", "protobuf-compiler=3.21.12-3"} }),
 	"features": variant(func(v *plan.Variant) {
 		v.Dir = "services/api"
 		v.Profile = "lambda-release"
@@ -397,7 +402,7 @@ func FuzzRender(f *testing.F) {
 	f.Fuzz(func(t *testing.T, base, dir, target, profile, feature, pkg, channel, name, value string) {
 		v := &plan.Variant{
 			Base: base, Dir: dir, Target: target, Profile: profile, Features: []string{feature}, Packages: []string{pkg},
-			Channel: channel, Components: []string{feature},
+			Channel: channel, Components: []string{feature}, Targets: []string{target}, InstallProfile: profile,
 			Env: []plan.Env{{Name: name, Value: value}}, TestEnv: []plan.Env{{Name: name, Value: value}},
 			Libs: [][]*cargo.Package{{{Name: feature, Dir: dir}}}, Git: true, SSH: true,
 		}

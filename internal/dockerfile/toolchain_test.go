@@ -2,6 +2,7 @@ package dockerfile
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +21,7 @@ type image struct {
 }
 
 // tools are real: the script needs them and they reach no further than the files it names.
-var tools = []string{"cat", "cp", "grep", "ls", "mkdir", "mv", "tr"}
+var tools = []string{"cat", "cp", "grep", "ls", "mkdir", "mv", "sed", "tr", "date", "awk", "tar"}
 
 // newImage makes an image for a machine, as uname -m calls it, with the programs given.
 func newImage(t *testing.T, machine string, programs ...string) *image {
@@ -43,14 +44,22 @@ func newImage(t *testing.T, machine string, programs ...string) *image {
 	for _, name := range append(programs, "rm") {
 		switch name {
 		case "dpkg": // no package is installed
-			i.program(t, name, i.record(name)+"\nexit 1")
+			i.program(t, name, i.record(name)+"\n[ $1 != -s ]")
+		case "apt-cache":
+			i.program(t, name, aptCache)
 		case "rustc":
-			i.program(t, name, `[ "$*" = "--print sysroot" ] && echo '`+i.dir+`/sysroot'`)
+			i.rustc(t, "1.85.1", "2025-03-15")
 		default:
 			i.program(t, name, i.record(name))
 		}
 	}
 	return i
+}
+
+// rustc makes the image's compiler one of that release, whose last commit is of that date.
+func (i *image) rustc(t *testing.T, release, date string) {
+	t.Helper()
+	i.program(t, "rustc", fmt.Sprintf(`case $* in "--print sysroot") echo '%s/sysroot' ;; -vV) printf 'commit-date: %s\nrelease: %s\n' ;; esac`, i.dir, date, release))
 }
 
 // record is shell that notes a call of a program, each argument with white space in it in brackets.
@@ -86,7 +95,7 @@ func (i *image) prepare(t *testing.T, v *plan.Variant) (calls []string, stderr s
 	t.Helper()
 	text := script(t, render(t, v), StageToolchain)
 	var moves []string
-	for _, folder := range []string{"/cargo", "/run/", "/tmp/", "/var/"} {
+	for _, folder := range []string{"/cargo", "/.cargo", "/run/", "/tmp/", "/var/"} {
 		moves = append(moves, " "+folder, " "+i.dir+folder, ">"+folder, ">"+i.dir+folder)
 	}
 	text = strings.NewReplacer(moves...).Replace(text)
@@ -108,15 +117,31 @@ func (i *image) prepare(t *testing.T, v *plan.Variant) (calls []string, stderr s
 	return strings.FieldsFunc(strings.ReplaceAll(i.read("calls"), i.dir, ""), func(r rune) bool { return r == '\n' }), errs.String(), err == nil
 }
 
+// aptCache tells of packages as Debian's does.
+const aptCache = `case "$1 $*" in
+depends*) printf '  Depends: libpq5:arm64\n |Depends: libssl-dev:arm64\n  Depends: libssl1-dev:arm64\n' ;;
+*libssl-dev:arm64) printf 'Package: libssl-dev\nArchitecture: arm64\nMulti-Arch: same\nSection: libdevel\n' ;;
+*libpq-dev:arm64) printf 'Package: libpq-dev\nArchitecture: arm64\nSection: libdevel\n' ;;
+*libclang-dev:arm64) printf 'Package: libclang-dev\nArchitecture: arm64\nSection: libdevel\n' ;;
+*protobuf-compiler:arm64) printf 'Package: protobuf-compiler\nArchitecture: arm64\nMulti-Arch: foreign\nSection: devel\n' ;;
+*nasm:arm64) printf 'Package: nasm\nArchitecture: arm64\nSection: devel\n' ;;
+*tzdata:arm64) printf 'Package: tzdata\nArchitecture: all\nMulti-Arch: foreign\nSection: localization\n' ;;
+*) exit 100 ;;
+esac`
+
 const (
 	install  = "apt-get install -y --no-install-recommends "
 	tidy     = "rm -rf /var/lib/apt/lists/*"
 	addMusl  = "rustup target add x86_64-unknown-linux-musl x86_64-unknown-linux-musl"
 	aptFresh = "apt-get update"
+
+	addArm    = "dpkg --add-architecture arm64"
+	toArm     = "gcc libc6-dev musl-tools g++-aarch64-linux-gnu libc6-dev-arm64-cross"
+	toArmQemu = "gcc libc6-dev g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user libc6:arm64 libgcc-s1:arm64 libstdc++6:arm64"
 )
 
 var (
-	debian = []string{"apt-get", "dpkg", "rustup"}
+	debian = []string{"apt-get", "apt-cache", "dpkg", "rustup", "aarch64-linux-gnu-gcc", "x86_64-linux-gnu-gcc"}
 	alpine = []string{"apk", "rustup"}
 )
 
@@ -133,34 +158,54 @@ func TestToolchainInstallsWhatTheTargetNeeds(t *testing.T) {
 			[]string{"apk add --no-cache openssl-dev protoc=24.4-r0", addMusl},
 		},
 		"Debian for musl": {
-			"x86_64", debian, nil, []string{"dpkg -s musl-tools", aptFresh, install + "musl-tools", tidy, addMusl},
+			"x86_64", debian, nil, []string{"dpkg -s gcc libc6-dev musl-tools", aptFresh, install + "gcc libc6-dev musl-tools", tidy, addMusl},
 		},
 		"Debian for glibc": {
 			"x86_64", debian, func(v *plan.Variant) { v.Target = "x86_64-unknown-linux-gnu" },
-			[]string{"dpkg -s gcc", aptFresh, install + "gcc", tidy, "rustup target add x86_64-unknown-linux-gnu x86_64-unknown-linux-gnu"},
+			[]string{"dpkg -s gcc libc6-dev", aptFresh, install + "gcc libc6-dev", tidy, "rustup target add x86_64-unknown-linux-gnu x86_64-unknown-linux-gnu"},
 		},
 		"Debian with packages": {
 			"x86_64", debian, func(v *plan.Variant) { v.Packages = []string{"libpq-dev"} },
-			[]string{"dpkg -s musl-tools libpq-dev", aptFresh, install + "musl-tools libpq-dev", tidy, addMusl},
+			[]string{"dpkg -s gcc libc6-dev musl-tools libpq-dev", aptFresh, install + "gcc libc6-dev musl-tools libpq-dev", tidy, addMusl},
 		},
 		"from x86_64 to arm64": {
 			"x86_64", debian, func(v *plan.Variant) { v.Target = "aarch64-unknown-linux-musl" },
 			[]string{
-				"dpkg -s gcc-aarch64-linux-gnu", aptFresh, install + "gcc-aarch64-linux-gnu", tidy,
+				"dpkg -s " + toArm + " musl-dev:arm64", addArm, aptFresh, install + toArm + " musl-dev:arm64", tidy,
 				"rustup target add aarch64-unknown-linux-musl x86_64-unknown-linux-musl",
 			},
 		},
 		"from arm64 to x86_64": {
 			"aarch64", debian, nil,
 			[]string{
-				"dpkg -s gcc-x86-64-linux-gnu", aptFresh, install + "gcc-x86-64-linux-gnu", tidy,
+				"dpkg -s gcc libc6-dev musl-tools g++-x86-64-linux-gnu libc6-dev-amd64-cross musl-dev:amd64", "dpkg --add-architecture amd64", aptFresh,
+				install + "gcc libc6-dev musl-tools g++-x86-64-linux-gnu libc6-dev-amd64-cross musl-dev:amd64", tidy,
 				"rustup target add x86_64-unknown-linux-musl aarch64-unknown-linux-musl",
+			},
+		},
+		"from x86_64 to arm64 with packages": {
+			"x86_64", debian, func(v *plan.Variant) {
+				v.Target = "aarch64-unknown-linux-gnu"
+				v.Packages = []string{"libssl-dev=3.0.1-1", "protobuf-compiler", "nasm", "tzdata", "libclang-dev", "libpq-dev", "libz-dev:arm64", "virtual"}
+			},
+			[]string{
+				addArm, aptFresh, install + "gcc libc6-dev g++-aarch64-linux-gnu libc6-dev-arm64-cross libssl-dev:arm64=3.0.1-1 libpq5:arm64 libssl-dev:arm64 " +
+					"libssl-dev=3.0.1-1 protobuf-compiler nasm tzdata libclang-dev libpq-dev libz-dev:arm64 virtual",
+				"apt-get -o APT::Sandbox::User=root download libpq-dev:arm64", tidy,
+				"rustup target add aarch64-unknown-linux-gnu x86_64-unknown-linux-gnu",
+			},
+		},
+		"from x86_64 to arm64 with tests under qemu": {
+			"x86_64", append(slices.Clone(debian), "qemu-aarch64"), func(v *plan.Variant) { v.Target, v.Emulate = "aarch64-unknown-linux-gnu", true },
+			[]string{
+				"dpkg -s " + toArmQemu, addArm, aptFresh, install + toArmQemu, tidy,
+				"rustup target add aarch64-unknown-linux-gnu aarch64-unknown-linux-gnu",
 			},
 		},
 		"arm64 on arm64 is native": {
 			"aarch64", debian, func(v *plan.Variant) { v.Target = "aarch64-unknown-linux-musl" },
 			[]string{
-				"dpkg -s musl-tools", aptFresh, install + "musl-tools", tidy,
+				"dpkg -s gcc libc6-dev musl-tools", aptFresh, install + "gcc libc6-dev musl-tools", tidy,
 				"rustup target add aarch64-unknown-linux-musl aarch64-unknown-linux-musl",
 			},
 		},
@@ -170,6 +215,19 @@ func TestToolchainInstallsWhatTheTargetNeeds(t *testing.T) {
 				"rustup toolchain install 1.85 --profile minimal --no-self-update --component clippy --component rust-src",
 				"rustup target add --toolchain 1.85 x86_64-unknown-linux-musl x86_64-unknown-linux-musl",
 			},
+		},
+		"the profile and targets of rust-toolchain.toml": {
+			"x86_64", alpine, func(v *plan.Variant) {
+				v.Channel, v.InstallProfile, v.Targets = "1.85", "default", []string{"wasm32-unknown-unknown"}
+			},
+			[]string{
+				"rustup toolchain install 1.85 --profile default --no-self-update",
+				"rustup target add --toolchain 1.85 x86_64-unknown-linux-musl x86_64-unknown-linux-musl wasm32-unknown-unknown",
+			},
+		},
+		"components for the toolchain of the image": {
+			"x86_64", alpine, func(v *plan.Variant) { v.Components = []string{"rustfmt", "clippy"} },
+			[]string{"rustup component add rustfmt clippy", addMusl},
 		},
 		"no package manager and no packages": {"x86_64", []string{"rustup"}, nil, []string{addMusl}},
 	} {
@@ -187,7 +245,7 @@ func TestToolchainAsksForNoNetworkWhenAllIsThere(t *testing.T) {
 	i.program(t, "dpkg", i.record("dpkg"))
 	i.write(t, "sysroot/lib/rustlib/x86_64-unknown-linux-musl/lib/libstd-1a2b.rlib", "")
 	calls, stderr, ok := i.prepare(t, variant(nil))
-	if want := []string{"dpkg -s musl-tools"}; !ok || !slices.Equal(calls, want) {
+	if want := []string{"dpkg -s gcc libc6-dev musl-tools"}; !ok || !slices.Equal(calls, want) {
 		t.Errorf("calls %q, want %q\n%s", calls, want, stderr)
 	}
 }
@@ -206,15 +264,19 @@ func TestToolchainSaysWhatTheImageLacks(t *testing.T) {
 			"the base image has neither apt-get nor apk to install libpq-dev cmake\nfix: set [build] base",
 		},
 		"another architecture on Alpine": {
-			alpine, "", arm, "compiling for aarch64 on x86_64 needs a Debian-based base image\nfix: set [build] base",
+			alpine, "", arm, "compiling for aarch64 on x86_64 needs a base image of Debian, or one that has aarch64-linux-gnu-gcc\nfix: set [build] base",
+		},
+		"qemu on Alpine": {
+			append(slices.Clone(alpine), "aarch64-linux-gnu-gcc"), "", func(v *plan.Variant) { v.Target, v.Emulate = "aarch64-unknown-linux-musl", true },
+			"the base image has no qemu-aarch64, which the tests are to run under\nfix: set [build] base",
 		},
 		"no standard library and no rustup": {
-			[]string{"rustc"}, "", nil, "the base image has no Rust standard library for x86_64-unknown-linux-musl, and no rustup to install it\nfix: set [build] base",
+			[]string{"rustc"}, "", nil, "the base image has no rustup, and no Rust standard library for x86_64-unknown-linux-musl\n",
 		},
 		"no standard library for the tests": {
-			[]string{"apt-get", "dpkg", "rustc"},
+			[]string{"apt-get", "dpkg", "rustc", "aarch64-linux-gnu-gcc"},
 			"aarch64-unknown-linux-musl", arm,
-			"now: installing the packages gcc-aarch64-linux-gnu\nthe base image has no Rust standard library for x86_64-unknown-linux-musl, and no rustup to install it\nfix: set [build] base",
+			"now: reading the lists of packages\nnow: installing the packages gcc libc6-dev musl-tools g++-aarch64-linux-gnu libc6-dev-arm64-cross musl-dev:arm64\nthe base image has no rustup, and no Rust standard library for x86_64-unknown-linux-musl\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -223,10 +285,84 @@ func TestToolchainSaysWhatTheImageLacks(t *testing.T) {
 				i.write(t, "sysroot/lib/rustlib/"+c.std+"/lib/libstd-1a2b.rlib", "")
 			}
 			_, stderr, ok := i.prepare(t, variant(c.change))
-			if ok || stderr != "" || !strings.HasPrefix(i.words, c.want) {
+			if ok || stderr != "" || !strings.HasPrefix(i.words, c.want) || !strings.Contains(i.words, "\nfix: set [build] base") {
 				t.Errorf("succeeded: %t; got %q and %q, want %q", ok, i.words, stderr, c.want)
 			}
 		})
+	}
+}
+
+// TestToolchainWithoutRustup: the compiler of the image is taken only where it is the one that the project asks for.
+func TestToolchainWithoutRustup(t *testing.T) {
+	for _, c := range []struct {
+		release, date string
+		fits, not     []string
+	}{
+		{
+			"1.85.1", "2025-03-15",
+			[]string{"", "1.85", "1.85.1", "stable", "1.85-x86_64-unknown-linux-gnu", "stable-2025-03-18"},
+			[]string{"1.8", "1.85.0", "1.86", "1.90", "beta", "nightly", "stable-2025-02-20", "stable-2025-04-03", "mine", "nightly-2025-03-16"},
+		},
+		{
+			"1.87.0-nightly", "2025-03-15",
+			[]string{"nightly", "nightly-2025-03-16", "nightly-2025-03-15", "nightly-2025-03-16-aarch64-unknown-linux-gnu"},
+			[]string{"stable", "beta", "1.87", "1.87.0", "nightly-2025-03-17", "nightly-2025-03-14", "nightly-2025-15-15"},
+		},
+		{
+			"1.86.0-beta.3", "2025-03-10",
+			[]string{"beta", "1.86.0-beta", "1.86.0-beta.3", "beta-2025-03-12"},
+			[]string{"1.86", "1.86.0", "stable", "nightly", "1.86.0-beta.2", "beta-2025-04-12"},
+		},
+		{"1.85.0", "unknown", []string{"1.85", "stable"}, []string{"stable-2025-02-20"}},
+	} {
+		i := newImage(t, "x86_64")
+		i.rustc(t, c.release, c.date)
+		i.write(t, "sysroot/lib/rustlib/x86_64-unknown-linux-musl/lib/libstd-1a2b.rlib", "")
+		for n, channel := range append(slices.Clone(c.fits), c.not...) {
+			os.Remove(filepath.Join(i.dir, "tmp/lacks"))
+			_, stderr, ok := i.prepare(t, variant(func(v *plan.Variant) { v.Channel = channel }))
+			want := fmt.Sprintf("the base image has no rustup, and rustc %s, while rust-toolchain.toml asks for %s\nfix: set [build] base", c.release, channel)
+			if fits := n < len(c.fits); ok != fits || !fits && !strings.HasPrefix(i.words, want) {
+				t.Errorf("%s for %q: accepted: %t, %q\n%s", c.release, channel, ok, i.words, stderr)
+			}
+		}
+	}
+}
+
+func TestToolchainWithoutRustupHasWhatTheProjectAsksFor(t *testing.T) {
+	ask := variant(func(v *plan.Variant) {
+		v.Channel = "1.90"
+		v.Components = []string{"cargo", "rustfmt", "clippy", "rust-src", "llvm-tools-preview", "rust-analyzer"}
+		v.Targets = []string{"wasm32-unknown-unknown"}
+	})
+	i := newImage(t, "x86_64", "rustc")
+	if _, _, ok := i.prepare(t, ask); ok {
+		t.Error("nothing is there, and it succeeded")
+	}
+	const no = "the base image has no rustup, and no "
+	for _, line := range []string{
+		no + "Rust standard library for x86_64-unknown-linux-musl", no + "Rust standard library for wasm32-unknown-unknown",
+		no + "rustfmt, which", no + "clippy, which", no + "rust-src, which", no + "llvm-tools-preview, which", no + "rust-analyzer, which",
+		"the base image has no rustup, and rustc 1.85.1, while rust-toolchain.toml asks for 1.90",
+	} {
+		if !strings.Contains(i.words, line) {
+			t.Errorf("it does not say %q", line)
+		}
+	}
+	if strings.Contains(i.words, "cargo") {
+		t.Error("it misses what every toolchain has")
+	}
+
+	i = newImage(t, "x86_64", "rustfmt", "cargo-clippy", "rust-analyzer")
+	i.rustc(t, "1.90.0", "2025-09-14")
+	for _, file := range []string{
+		"x86_64-unknown-linux-musl/lib/libstd-1a2b.rlib", "wasm32-unknown-unknown/lib/libcore-1a2b.rlib",
+		"src/rust/library/core/Cargo.toml", "x86_64-unknown-linux-gnu/bin/llvm-objcopy",
+	} {
+		i.write(t, "sysroot/lib/rustlib/"+file, "")
+	}
+	if _, stderr, ok := i.prepare(t, ask); !ok {
+		t.Errorf("all is there, and it failed: %s%s", i.words, stderr)
 	}
 }
 
@@ -241,36 +377,57 @@ func TestToolchainStopsAtAFailure(t *testing.T) {
 	}
 }
 
-func TestToolchainTellsCargoOfTheLinker(t *testing.T) {
-	arm := variant(func(v *plan.Variant) { v.Target = "aarch64-unknown-linux-gnu" })
-	const cross = "target.aarch64-unknown-linux-gnu.linker = \"aarch64-linux-gnu-gcc\"\nenv.CC_aarch64_unknown_linux_gnu = \"aarch64-linux-gnu-gcc\"\n"
-	const mirror = "[source.crates-io]\nreplace-with = \"mirror\"\n"
-	const own = "[target.aarch64-unknown-linux-gnu]\nlinker = \"lld\"\n"
+// TestToolchainTellsCargoOfTheCompilers: cargo finds those for another architecture in CARGO_HOME, and before them what the
+// image configures.
+func TestToolchainTellsCargoOfTheCompilers(t *testing.T) {
+	const image = "[source.crates-io]\nreplace-with = \"mirror\"\n[env]\nCC = \"clang\"\n[target.aarch64-unknown-linux-gnu]\nlinker = \"lld\"\n"
+	gnu := variant(func(v *plan.Variant) { v.Target = "aarch64-unknown-linux-gnu" })
+	musl := variant(func(v *plan.Variant) { v.Target = "aarch64-unknown-linux-musl" })
 	for name, c := range map[string]struct {
-		image string // config.toml of the base image
-		v     *plan.Variant
-		want  string
+		v        *plan.Variant
+		programs []string
+		want     string
 	}{
-		"of the other architecture":           {"", arm, cross},
-		"before what the image configures":    {mirror, arm, cross + mirror},
-		"unless the image says its own":       {own, arm, own},
-		"or sets the environment":             {"[env]\nCC = \"clang\"\n", arm, "[env]\nCC = \"clang\"\n"},
-		"but not of this machine's own":       {mirror, variant(nil), mirror},
-		"and there is a file without any too": {"", variant(nil), ""},
+		"for glibc": {gnu, debian, `target.aarch64-unknown-linux-gnu.linker = "aarch64-linux-gnu-gcc"
+env.CC_aarch64_unknown_linux_gnu = "aarch64-linux-gnu-gcc"
+env.CXX_aarch64_unknown_linux_gnu = "aarch64-linux-gnu-g++"
+env.AR_aarch64_unknown_linux_gnu = "aarch64-linux-gnu-ar"
+env.PKG_CONFIG_ALLOW_CROSS_aarch64_unknown_linux_gnu = "1"
+env.PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu = "/usr/local/lib/aarch64-linux-gnu/pkgconfig:/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig"
+`},
+		"for musl": {musl, append(slices.Clone(debian), "aarch64-linux-musl-gcc"), `target.aarch64-unknown-linux-musl.linker = "aarch64-linux-gnu-gcc"
+env.CC_aarch64_unknown_linux_musl = "aarch64-linux-musl-gcc"
+env.CXX_aarch64_unknown_linux_musl = "aarch64-linux-gnu-g++"
+env.AR_aarch64_unknown_linux_musl = "aarch64-linux-gnu-ar"
+`},
+		"for musl without its headers, with tests under qemu": {
+			variant(func(v *plan.Variant) { v.Target, v.Emulate = "aarch64-unknown-linux-musl", true }),
+			append(slices.Clone(debian), "qemu-aarch64"), `target.aarch64-unknown-linux-musl.linker = "aarch64-linux-gnu-gcc"
+target.aarch64-unknown-linux-musl.runner = "qemu-aarch64"
+env.CC_aarch64_unknown_linux_musl = "aarch64-linux-gnu-gcc"
+env.CXX_aarch64_unknown_linux_musl = "aarch64-linux-gnu-g++"
+env.AR_aarch64_unknown_linux_musl = "aarch64-linux-gnu-ar"
+`},
+		"of this machine": {variant(func(v *plan.Variant) { v.Emulate = true }), debian, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			i := newImage(t, "x86_64", debian...)
-			if c.image != "" {
-				i.write(t, "root/.cargo/config.toml", c.image)
-			}
-			if _, stderr, ok := i.prepare(t, c.v); !ok {
-				t.Fatal(stderr)
-			}
-			if _, err := os.Stat(filepath.Join(i.dir, "cargo/config.toml")); err != nil {
-				t.Error(err)
-			}
-			if got := i.read("cargo/config.toml"); got != c.want {
-				t.Errorf("cargo's configuration is\n%swant\n%s", got, c.want)
+			for _, config := range []string{"", image} {
+				i := newImage(t, "x86_64", c.programs...)
+				if config != "" {
+					i.write(t, "root/.cargo/config.toml", config)
+				}
+				if _, stderr, ok := i.prepare(t, c.v); !ok {
+					t.Fatal(i.words, stderr)
+				}
+				if got := i.read(".cargo/config.toml"); got != config {
+					t.Errorf("the image's configuration is %q, want %q", got, config)
+				}
+				if _, err := os.Stat(filepath.Join(i.dir, "cargo/config.toml")); err != nil {
+					t.Error(err)
+				}
+				if got := i.read("cargo/config.toml"); got != c.want {
+					t.Errorf("cargo's configuration is\n%swant\n%s", got, c.want)
+				}
 			}
 		})
 	}

@@ -565,10 +565,26 @@ func TestRustflags(t *testing.T) {
 	}
 }
 
-func TestTheToolchainFileDecidesTheChannel(t *testing.T) {
-	v := mustPlan(t, single+"-- rust-toolchain.toml --\n[toolchain]\nchannel = '1.85'\ncomponents = ['clippy']\n", nil).Variants[0]
-	if v.Channel != "1.85" || !slices.Equal(v.Components, []string{"clippy"}) {
-		t.Errorf("channel %q, components %q", v.Channel, v.Components)
+func TestTheToolchainFileDecidesTheToolchain(t *testing.T) {
+	v := mustPlan(t, single+`-- rust-toolchain.toml --
+[toolchain]
+channel = '1.85'
+components = ['clippy']
+targets = ['wasm32-unknown-unknown']
+profile = 'default'
+`, nil).Variants[0]
+	if v.Channel != "1.85" || !slices.Equal(v.Components, []string{"clippy"}) ||
+		!slices.Equal(v.Targets, []string{"wasm32-unknown-unknown"}) || v.InstallProfile != "default" {
+		t.Errorf("channel %q, components %q, targets %q, profile %q", v.Channel, v.Components, v.Targets, v.InstallProfile)
+	}
+}
+
+func TestTestsAreEmulatedOnRequest(t *testing.T) {
+	for text, want := range map[string]bool{"": false, "test-runner = 'native'\n": false, "test-runner = 'qemu'\n": true} {
+		v := mustPlan(t, single+"-- lpipe.toml --\n[build]\narch = 'arm64'\n"+text, nil).Variants[0]
+		if v.Emulate != want {
+			t.Errorf("%q: emulated: %t", text, v.Emulate)
+		}
 	}
 }
 

@@ -29,16 +29,20 @@ type Variant struct {
 	Packages   []string // operating system packages for the toolchain
 	Channel    string   // of rust-toolchain.toml; "" leaves the toolchain of the base image
 	Components []string // of rust-toolchain.toml
-	Dir        string   // the workspace root, relative to the workspace's Base
-	Target     string   // Rust target triple of the programs
-	Profile    string   // cargo profile
-	Features   []string // "package/feature"
+	Targets    []string // of rust-toolchain.toml, beside Target
+	// InstallProfile is rustup's profile of rust-toolchain.toml, "" for the smallest.
+	InstallProfile string
+	Dir            string   // the workspace root, relative to the workspace's Base
+	Target         string   // Rust target triple of the programs
+	Profile        string   // cargo profile
+	Features       []string // "package/feature"
 	// Alone is set when one package is compiled with the features that it alone asks for: the package, and the members of
 	// the workspace that it depends on. Empty means the whole workspace, with one set of features.
 	Alone             []string
 	NoDefaultFeatures bool
 	Env               []Env // while compiling and testing
 	TestEnv           []Env // while the tests run
+	Emulate           bool  // the tests are compiled for Target, and run under qemu where the machine is another
 	AllowNetwork      bool  // build scripts and tests may use the network
 	Git               bool  // Cargo.lock names git repositories
 	SSH               bool  // some of them are fetched over SSH
@@ -59,8 +63,8 @@ func (v *Variant) Machine() string {
 	return machine
 }
 
-// System is the part of the target triple that does not name the architecture. The tests run on the machine
-// that builds, whichever that is, with the same system: "unknown-linux-musl".
+// System is the part of the target triple that does not name the architecture: "unknown-linux-musl". Tests that run on the
+// machine that builds, whichever that is, have the same.
 func (v *Variant) System() string {
 	_, system, _ := strings.Cut(v.Target, "-")
 	return system
@@ -78,12 +82,13 @@ func newVariant(ws *cargo.Workspace, l *Lambda, features []string, libs []Librar
 		NoDefaultFeatures: !b.DefaultFeatures,
 		Env:               list(b.Env),
 		TestEnv:           list(b.TestEnv),
+		Emulate:           b.TestRunner == "qemu",
 		AllowNetwork:      b.Network == "default",
 		Warm:              warm(ws, b),
 		Libs:              libs,
 	}
 	if t := ws.Toolchain; t != nil {
-		v.Channel, v.Components = t.Channel, t.Components
+		v.Channel, v.Components, v.Targets, v.InstallProfile = t.Channel, t.Components, t.Targets, t.Profile
 	}
 	flags := rustflags(ws, b, v.Target)
 	for _, flag := range flags {

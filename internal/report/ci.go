@@ -16,7 +16,7 @@ import (
 func Markdown(w io.Writer, s Summary, failed string) {
 	fmt.Fprint(w, "### lpipe\n\n| lambda | target | tests | zip | CodeSha256 | image |\n|---|---|---|---|---|---|\n")
 	for _, l := range s.Lambdas {
-		row := []string{markdown(l.Name), markdown(l.Target), tests(l.Tests), "", "", ""}
+		row := []string{markdown(l.Name), markdown(l.Target), markdown(tests(l)), "", "", ""}
 		switch {
 		case l.Error != "":
 			row[2] = "no result: " + markdown(firstLine(l.Error))

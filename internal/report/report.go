@@ -73,9 +73,11 @@ type Image struct {
 
 // Tests counts the tests behind a result, whether they ran now or their step was cached.
 type Tests struct {
-	Passed  int `json:"passed"`
-	Failed  int `json:"failed"`
-	Ignored int `json:"ignored"`
+	Passed  int    `json:"passed"`
+	Failed  int    `json:"failed"`
+	Ignored int    `json:"ignored"`
+	Target  string `json:"target,omitempty"` // the Rust target that they were compiled for
+	Runner  string `json:"runner,omitempty"` // "qemu" where they were emulated
 }
 
 // shown is the summary as anybody may read it: what is for a person in it is as package foreign has it, the rest is exact.
@@ -127,7 +129,7 @@ func Text(w io.Writer, s Summary) {
 			foreign.Fprintf(w, "%s: no result: %s\n", l.Name, firstLine(l.Error))
 			continue
 		}
-		foreign.Fprintf(w, "%s  %s  %s\n", l.Name, l.Target, tests(l.Tests))
+		foreign.Fprintf(w, "%s  %s  %s\n", l.Name, l.Target, tests(l))
 		if l.Network {
 			fmt.Fprintln(w, "  WARNING: its build scripts and tests could use the network"+reach(s.Engine))
 		}
@@ -176,7 +178,8 @@ func (k *Kept) text() string {
 	return strings.Join(all, ", ")
 }
 
-func tests(t *Tests) string {
+func tests(l Lambda) string {
+	t := l.Tests
 	if t == nil {
 		return "TESTS NOT RUN (--no-test)"
 	}
@@ -186,6 +189,12 @@ func tests(t *Tests) string {
 	}
 	if t.Ignored > 0 {
 		text += fmt.Sprintf(", %d ignored", t.Ignored)
+	}
+	if t.Target != "" && t.Target != l.Target {
+		text += " on " + t.Target
+	}
+	if t.Runner != "" {
+		text += " under " + t.Runner
 	}
 	return text
 }

@@ -161,11 +161,25 @@ func ownWords(output string) (why, fix string) {
 	return strings.Join(whys, "\n"), strings.Join(fixes, "\n")
 }
 
+// withoutMusl is for a target with musl on a base that has its libraries, or its C compiler, for glibc alone.
+const withoutMusl = "turn on the crate's feature that compiles the C library itself (often \"vendored\" or \"bundled\"), or set link = \"dynamic\" " +
+	"to use the base's own libraries, or use a base of Alpine, whose libraries are made for musl"
+
+const correctToolchain = "correct channel, components or targets in rust-toolchain.toml: rustup says above which of them it does not know"
+
 // hints are texts of other programs that have one well-known remedy.
 var hints = []struct{ stage, text, fix string }{
 	{dockerfile.StageFetch, "--locked was passed", "run \"cargo update --workspace\" and commit Cargo.lock"},
 	{dockerfile.StageFetch, "cannot update the lock file", "run \"cargo update --workspace\" and commit Cargo.lock"},
 	{dockerfile.StageFetch, "Could not resolve host", "check that the engine's machine reaches the registry"},
+	{dockerfile.StageToolchain, "error: could not download nonexistent rust version", correctToolchain},
+	{dockerfile.StageToolchain, "error: no release found for", correctToolchain},
+	{dockerfile.StageToolchain, "invalid toolchain name", correctToolchain},
+	{dockerfile.StageToolchain, "is unavailable for download for channel", correctToolchain},
+	{dockerfile.StageToolchain, "does not contain component", correctToolchain},
+	{dockerfile.StageToolchain, "does not support target", correctToolchain},
+	{"", "pkg-config has not been configured to support cross-compilation", withoutMusl},
+	{"", "musl-gcc\"", withoutMusl},
 	{"", "Temporary failure in name resolution", "compile steps have no network; if the build must download, set network = \"default\" in lpipe.toml"},
 }
 

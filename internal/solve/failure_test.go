@@ -140,6 +140,22 @@ func TestAFailedStepSaysWhatCouldNotBeDone(t *testing.T) {
 			"the dependencies of a do not compile", `the step "[deps] compile the dependencies" ended with exit status 101; its output is above`,
 			`compile steps have no network; if the build must download, set network = "default" in lpipe.toml`,
 		},
+		"a channel that does not exist": {
+			toolchainStep, "error: could not download nonexistent rust version `1.999-x86_64-unknown-linux-gnu`: file not found\n", "", 1, fault.Build,
+			"the toolchain for a could not be prepared", `the step "[toolchain] prepare packages and Rust targets" ended with exit status 1; its output is above`, correctToolchain,
+		},
+		"a component that does not exist": {
+			toolchainStep, "error: component 'foo' for target 'x86_64-unknown-linux-gnu' is unavailable for download for channel '1.96'\n", "", 1, fault.Build,
+			"the toolchain for a could not be prepared", `the step "[toolchain] prepare packages and Rust targets" ended with exit status 1; its output is above`, correctToolchain,
+		},
+		"libraries made for another libc": {
+			depsStep, "pkg-config has not been configured to support cross-compilation.\n", "", 101, fault.Build,
+			"the dependencies of a do not compile", `the step "[deps] compile the dependencies" ended with exit status 101; its output is above`, withoutMusl,
+		},
+		"no C compiler for musl": {
+			depsStep, "error occurred in cc-rs: failed to find tool \"x86_64-linux-musl-gcc\": No such file or directory\n", "", 101, fault.Build,
+			"the dependencies of a do not compile", `the step "[deps] compile the dependencies" ended with exit status 101; its output is above`, withoutMusl,
+		},
 		"a full disk": {
 			buildStep, "error: No space left on device (os error 28)\n", "", 101, fault.NoSpace,
 			"a does not compile", `the step "[build] compile the lambda" found the disk full`,

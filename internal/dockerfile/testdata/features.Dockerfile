@@ -16,54 +16,163 @@ exec 9>&1 >&2
 . /run/secrets/lpipe-network
 fail() { printf '%s\n' "$@" >&9; exit 1; }
 now() { echo "now: $*" >&9; }
-arch=x86_64 target=x86_64-unknown-linux-musl tests=$(uname -m)-unknown-linux-musl
-mkdir -p /cargo
+machine=$(uname -m) arch=x86_64 target=x86_64-unknown-linux-musl tests="$(uname -m)-"unknown-linux-musl emulate=''
+# What the toolchain stage does, for a target on the machine that builds. The stage has set machine, arch, target, tests and
+# emulate, and two functions: now says what is being done, and fail ends the stage with what is wrong.
+
+cross='' qemu='' # the prefix of the tools that compile for another machine, and what emulates that
+if [ "$machine" != "$arch" ]; then
+  cross=$arch-linux-gnu
+  qemu=${emulate:+qemu-$arch}
+fi
+
+# packages PACKAGE...: installs them and the compilers and linkers of C: those of this machine, which build scripts and macros
+# need too, and those for another target.
+packages() {
+  if command -v apt-get >/dev/null; then
+    debian "$@"
+  elif command -v apk >/dev/null; then
+    [ $# = 0 ] || { now "installing the packages $*" && apk add --no-cache "$@"; }
+  elif [ $# != 0 ]; then
+    fail "the base image has neither apt-get nor apk to install $*" \
+      "fix: set [build] base in lpipe.toml to an image that has one of them, or that has the packages, and take packages out"
+  fi
+  [ "$cross" ] || return 0
+  command -v "$cross-gcc" >/dev/null || fail "compiling for $arch on $machine needs a base image of Debian, or one that has $cross-gcc" \
+    "fix: set [build] base in lpipe.toml to such an image, or arch to that of the engine's machine"
+  [ -z "$qemu" ] || command -v "$qemu" >/dev/null || fail "the base image has no $qemu, which the tests are to run under" \
+    "fix: set [build] base in lpipe.toml to an image of Debian, or to one that has it, or take test-runner out"
+}
+
+# debian PACKAGE...: the same with apt.
+debian() {
+  tools="gcc libc6-dev" others='' unpacked='' foreign=''
+  case $target in *-musl) tools="$tools musl-tools" ;; esac
+  if [ "$cross" ]; then
+    case $arch in aarch64) foreign=arm64 ;; *) foreign=amd64 ;; esac
+    tools="$tools g++-$(echo "$cross" | tr _ -) libc6-dev-$foreign-cross${qemu:+ qemu-user}"
+    case $target in
+      *-musl) others="musl-dev:$foreign" ;;
+      *) others="${qemu:+libc6:$foreign libgcc-s1:$foreign libstdc++6:$foreign}" ;;
+    esac
+    ! grep -qs '^ID=ubuntu$' /etc/os-release || others='' foreign='' # which has other architectures on other servers
+  fi
+  # shellcheck disable=SC2086 # lists of words
+  if { [ "$foreign" ] && [ $# != 0 ]; } || ! dpkg -s $tools $others "$@" >/dev/null 2>&1; then
+    now "reading the lists of packages"
+    [ -z "$foreign" ] || dpkg --add-architecture "$foreign"
+    apt-get update
+    [ -z "$foreign" ] || for package; do libraries "$package"; done
+    now "installing the packages" $tools $others "$@"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $tools $others "$@"
+    mkdir /tmp/unpacked
+    [ -z "$unpacked" ] || (cd /tmp/unpacked && apt-get -o APT::Sandbox::User=root download $unpacked)
+    for file in /tmp/unpacked/*.deb; do
+      [ ! -e "$file" ] || dpkg-deb --fsys-tarfile "$file" | tar -x -C / --wildcards "./usr/*/$cross/*"
+    done
+    rm -rf /var/lib/apt/lists/*
+  fi
+}
+
+# libraries PACKAGE: adds to others what a program of the foreign architecture needs of a package: the same package, if it
+# has libraries and can be installed for two architectures. If it cannot, it is unpacked beside the one of this machine.
+libraries() {
+  name=${1%%=*}
+  case $name/$(apt-cache show --no-all-versions "$name:$foreign" 2>/dev/null | grep -e ^Architecture: -e ^Multi-Arch: -e ^Section:) in
+    *:*/* | libclang*/* | *'Architecture: all'* | *'Multi-Arch: foreign'*) ;; # as the person says; what runs on this machine
+    *'Multi-Arch: same'*) others="$others $name:$foreign${1#"$name"}" ;;
+    *'Section: lib'*)
+      unpacked="$unpacked $name:$foreign${1#"$name"}"
+      others="$others $(apt-cache depends --important "$name:$foreign" | awk '/Depends:/ { if (!more) print $2; more = /\|Depends:/ }')"
+      ;;
+  esac
+}
+
+# compilers prints the configuration by which cargo, and crates such as cc and pkg-config, find the tools for another machine.
+compilers() {
+  [ "$cross" ] || return 0
+  c=$cross-gcc name=$(echo "$target" | tr - _)
+  case $target in *-musl) ! command -v "$arch-linux-musl-gcc" >/dev/null || c=$arch-linux-musl-gcc ;; esac
+  printf 'target.%s.linker = "%s"\n' "$target" "$cross-gcc"
+  [ -z "$qemu" ] || printf 'target.%s.runner = "%s"\n' "$target" "$qemu"
+  printf 'env.%s = "%s"\n' "CC_$name" "$c" "CXX_$name" "$cross-g++" "AR_$name" "$cross-ar"
+  # The libraries of Debian are made for glibc.
+  case $target in
+    *-gnu)
+      printf 'env.%s = "%s"\n' "PKG_CONFIG_ALLOW_CROSS_$name" 1 \
+        "PKG_CONFIG_LIBDIR_$name" "/usr/local/lib/$cross/pkgconfig:/usr/lib/$cross/pkgconfig:/usr/share/pkgconfig"
+      ;;
+  esac
+}
+
+# What follows is for an image without rustup, whose one compiler has to be what the project asks for. nothing_lacks
+# ends the stage if one of the others found that something is missing.
+lack() { printf '%s\n' "the base image has no rustup, and $1" >>/tmp/lacks; }
+nothing_lacks() {
+  [ ! -e /tmp/lacks ] || fail "$(cat /tmp/lacks)" \
+    "fix: set [build] base in lpipe.toml to an image with rustup, or to one that has this; or correct rust-toolchain.toml if there is one"
+}
+
+# has_target TARGET...
+has_target() {
+  for t; do
+    ls "$(rustc --print sysroot)/lib/rustlib/$t/lib/"lib*.rlib >/dev/null 2>&1 || lack "no Rust standard library for $t"
+  done
+}
+
+# has_component COMPONENT...
+has_component() {
+  for component; do
+    name=${component%-preview}
+    case $name in
+      rustc | cargo | rust-std | rust-docs) continue ;;
+      rust-src) file=$(rustc --print sysroot)/lib/rustlib/src/rust/library/core/Cargo.toml ;;
+      llvm-tools) file=$(ls "$(rustc --print sysroot)"/lib/rustlib/*/bin/llvm-objcopy 2>/dev/null) || : ;;
+      clippy | miri) file=$(command -v "cargo-$name") || : ;;
+      *) file=$(command -v "$name") || : ;;
+    esac
+    [ -e "$file" ] || lack "no $component, which rust-toolchain.toml asks for"
+  done
+}
+
+# has_channel CHANNEL
+has_channel() {
+  release=$(rustc -vV | sed -n 's/^release: //p') committed=$(rustc -vV | sed -n 's/^commit-date: //p')
+  is_of "$1" || lack "rustc $release, while rust-toolchain.toml asks for $1"
+}
+
+# is_of CHANNEL: whether the release is of that channel, which may have a date and a host.
+is_of() {
+  name=${1%-x86_64-*} && name=${name%-aarch64-*}
+  date=''
+  case $name in *-????-??-??) date=${name#"${name%-*-*-*}"-} && name=${name%-*-*-*} ;; esac
+  case $name/$release in
+    "$release"/* | beta/*-beta* | nightly/*-nightly* | *-beta/"$name".*) ;;
+    */*-*) return 1 ;;
+    stable/* | */"$name".*) ;;
+    *) return 1 ;;
+  esac
+  [ "$date" ] || return 0
+  # What is published on a date was committed before: a nightly the day before, the others some days.
+  day=$(date -u -d "$date" +%s) && commit=$(date -u -d "$committed" +%s) || return 1
+  most=7
+  [ "$name" != nightly ] || most=1
+  [ "$commit" -le "$day" ] && [ $((day - commit)) -le $((most * 86400)) ]
+}
+mkdir -p /cargo /.cargo
 config=${CARGO_HOME:-$HOME/.cargo}/config.toml
 [ -e "$config" ] || config=/dev/null
-cat "$config" >/cargo/config.toml
-
-# The C compiler and linker: native for this machine's own architecture, Debian's cross compiler for the other.
-gcc=
-case $target in
-  *-musl) tools=musl-tools ;;
-  *) tools=gcc ;;
-esac
-if [ "$(uname -m)" != "$arch" ]; then
-  gcc=$arch-linux-gnu-gcc tools="gcc-$(echo "$arch" | tr _ -)-linux-gnu"
-  if ! grep -q -e '^\[env\]' -e "^\[target.$target\]" /cargo/config.toml; then
-    mv /cargo/config.toml /tmp/config.toml
-    printf 'target.%s.linker = "%s"\nenv.CC_%s = "%s"\n' \
-      "$target" "$gcc" "$(echo "$target" | tr - _)" "$gcc" | cat - /tmp/config.toml >/cargo/config.toml
-  fi
-fi
-
+cat "$config" >/tmp/config.toml
+cat /tmp/config.toml >/.cargo/config.toml # cargo prefers it to what is written to CARGO_HOME below
 set --
-if command -v apk >/dev/null; then
-  [ -z "$gcc" ] || fail "compiling for $arch on $(uname -m) needs a Debian-based base image" \
-    "fix: set [build] base in lpipe.toml to such an image, or arch to that of the engine's machine"
-  [ $# = 0 ] || { now "installing the packages $*" && apk add --no-cache "$@"; }
-elif command -v apt-get >/dev/null; then
-  set -- "$tools" "$@"
-  dpkg -s "$@" >/dev/null 2>&1 || {
-    now "installing the packages $*"
-    apt-get update
-    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
-    rm -rf /var/lib/apt/lists/*
-  }
-elif [ $# != 0 ]; then
-  fail "the base image has neither apt-get nor apk to install $*" \
-    "fix: set [build] base in lpipe.toml to an image that has one of them, or that has the packages, and take packages out"
-fi
-
+packages "$@"
+compilers >/cargo/config.toml
 if command -v rustup >/dev/null; then
   now "installing the Rust target $target"
   rustup target add "$target" "$tests"
 else
-  for t in "$target" "$tests"; do
-    ls "$(rustc --print sysroot)/lib/rustlib/$t/lib/"libstd-*.rlib >/dev/null 2>&1 ||
-      fail "the base image has no Rust standard library for $t, and no rustup to install it" \
-        "fix: set [build] base in lpipe.toml to an image with rustup, or with that library"
-  done
+  has_target "$target" "$tests"
+  nothing_lacks
 fi
 cat /proc/sys/kernel/random/uuid >/toolchain # another one with every other image
 cat >/fetched <<'END' # lists what is locked, and all files of crates, indexes and repositories with their sizes
@@ -98,10 +207,10 @@ printf '[registry]\nglobal-credential-providers = ["cargo:token-from-stdout sh /
 . /run/secrets/lpipe-fetch
 . /run/secrets/lpipe-network
 know
-as_cargo .cargo/config.toml "$CARGO_HOME/config.toml"
+as_cargo .cargo/config.toml /.cargo/config.toml
 restore /src/services/api/Cargo.lock
 set -- --manifest-path /src/services/api/Cargo.toml \
-  --target "$(rustc -vV | sed -n 's/^host: //p')" --target x86_64-unknown-linux-musl --target "$(uname -m)-unknown-linux-musl"
+  --target "$(rustc -vV | sed -n 's/^host: //p')" --target x86_64-unknown-linux-musl --target "$(uname -m)-"unknown-linux-musl
 download /src/services/api/Cargo.lock "$@"
 # cargo does without a file of its index that it could not write, and the later steps cannot. They compare with the list.
 cargo fetch --frozen "$@"
@@ -121,7 +230,7 @@ set -eu
 cd /src/services/api
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
 cargo build --frozen --workspace --target x86_64-unknown-linux-musl --profile lambda-release --no-default-features --features api/default,api/with-lambda,report/pdf
-cargo test --no-run --frozen --workspace --target "$(uname -m)-unknown-linux-musl" --profile lambda-release --no-default-features --features api/default,api/with-lambda,report/pdf
+cargo test --no-run --frozen --workspace --target "$(uname -m)-"unknown-linux-musl --profile lambda-release --no-default-features --features api/default,api/with-lambda,report/pdf
 EOF
 
 # build: one lambda. /out holds the program and the receipt: cargo's own word on what it is, and its digest.
@@ -152,14 +261,15 @@ RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
 set -eu
 cd /src/services/api
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
-cargo test --no-run --frozen --workspace --target "$(uname -m)-unknown-linux-musl" --profile lambda-release --no-default-features --features api/default,api/with-lambda,report/pdf
-{ cargo test --no-fail-fast --frozen --workspace --target "$(uname -m)-unknown-linux-musl" --profile lambda-release --no-default-features --features api/default,api/with-lambda,report/pdf 2>&1 || echo $? >/tmp/failed; } | tee /tmp/tests
+cargo test --no-run --frozen --workspace --target "$(uname -m)-"unknown-linux-musl --profile lambda-release --no-default-features --features api/default,api/with-lambda,report/pdf
+{ cargo test --no-fail-fast --frozen --workspace --target "$(uname -m)-"unknown-linux-musl --profile lambda-release --no-default-features --features api/default,api/with-lambda,report/pdf 2>&1 || echo $? >/tmp/failed; } | tee /tmp/tests
 [ ! -e /tmp/failed ] || exit 5
 mkdir /out
-awk '/^test result: [a-zA-Z]+\. [0-9]+ passed; [0-9]+ failed; [0-9]+ ignored; / && length($4 $6 $8) < 28 {
+target="$(uname -m)-"unknown-linux-musl runner=''
+awk -v target="$target" -v runner="$runner" '/^test result: [a-zA-Z]+\. [0-9]+ passed; [0-9]+ failed; [0-9]+ ignored; / && length($4 $6 $8) < 28 {
     passed += $4; failed += $6; ignored += $8
   }
-  END { printf "{\"passed\":%d,\"failed\":%d,\"ignored\":%d}\n", passed, failed, ignored }' /tmp/tests >/out/tests.json
+  END { printf "{\"passed\":%d,\"failed\":%d,\"ignored\":%d,\"target\":\"%s\",\"runner\":\"%s\"}\n", passed, failed, ignored, target, runner }' /tmp/tests >/out/tests.json
 EOF
 
 # bootstrap: what goes into the zip.
