@@ -63,12 +63,12 @@ func checkFeature(_, v string) (why, fix string) {
 }
 
 // systemPackagePattern covers https://www.debian.org/doc/debian-policy/ch-controlfields.html (names, :arch, versions)
-// and the names of apk.
+// and the names of apk and rpm.
 var systemPackagePattern = pattern.Of(`^[a-zA-Z0-9][a-zA-Z0-9+._-]*(:[a-z0-9-]+)?(=[a-zA-Z0-9][a-zA-Z0-9.+:~_-]*)?$`)
 
 func checkSystemPackage(_, v string) (why, fix string) {
 	if !systemPackagePattern().MatchString(v) {
-		return "it is not the name of a package of apt or apk", `write "name" or "name=version"`
+		return "it is not the name of a package of apt, apk or dnf", `write "name" or "name=version"`
 	}
 	return "", ""
 }

@@ -63,7 +63,7 @@ type Build struct {
 	Rustflags       []string
 	Env             map[string]string // of build and tests
 	TestEnv         map[string]string // of tests alone
-	Packages        []string          // of apt or apk, "name" or "name=version"
+	Packages        []string          // of apt, apk or dnf, "name" or "name=version"
 	Test            bool
 	TestRunner      string // native or qemu
 	Network         string // none or default

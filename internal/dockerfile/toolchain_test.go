@@ -43,6 +43,8 @@ func newImage(t *testing.T, machine string, programs ...string) *image {
 	// rm would reach out of the image: it records as well.
 	for _, name := range append(programs, "rm") {
 		switch name {
+		case "rpm": // likewise
+			i.program(t, name, i.record(name)+"\nexit 1")
 		case "dpkg": // no package is installed
 			i.program(t, name, i.record(name)+"\n[ $1 != -s ]")
 		case "apt-cache":
@@ -229,6 +231,26 @@ func TestToolchainInstallsWhatTheTargetNeeds(t *testing.T) {
 			"x86_64", alpine, func(v *plan.Variant) { v.Components = []string{"rustfmt", "clippy"} },
 			[]string{"rustup component add rustfmt clippy", addMusl},
 		},
+		"Amazon Linux for glibc": {
+			"x86_64", []string{"dnf", "rpm", "rustup"}, func(v *plan.Variant) { v.Target = "x86_64-unknown-linux-gnu" },
+			[]string{
+				"rpm -q gcc findutils diffutils", "dnf install -y --setopt=install_weak_deps=0 gcc findutils diffutils", "dnf clean all",
+				"rustup target add x86_64-unknown-linux-gnu x86_64-unknown-linux-gnu",
+			},
+		},
+		"Amazon Linux with packages": {
+			"x86_64", []string{"microdnf", "rpm", "rustup", "cc", "find", "cmp"}, func(v *plan.Variant) {
+				v.Target, v.Packages = "x86_64-unknown-linux-gnu", []string{"cargo", "openssl-devel=3.2.2-1.amzn2023"}
+			},
+			[]string{
+				"rpm -q cargo openssl-devel-3.2.2-1.amzn2023",
+				"microdnf install -y --setopt=install_weak_deps=0 cargo openssl-devel-3.2.2-1.amzn2023", "microdnf clean all",
+				"rustup target add x86_64-unknown-linux-gnu x86_64-unknown-linux-gnu",
+			},
+		},
+		"Amazon Linux that has all": {
+			"x86_64", []string{"dnf", "rustup", "cc", "find", "cmp"}, nil, []string{addMusl},
+		},
 		"no package manager and no packages": {"x86_64", []string{"rustup"}, nil, []string{addMusl}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -261,10 +283,16 @@ func TestToolchainSaysWhatTheImageLacks(t *testing.T) {
 		"packages and nothing to install them with": {
 			[]string{"rustup"},
 			"", func(v *plan.Variant) { v.Packages = []string{"libpq-dev", "cmake"} },
-			"the base image has neither apt-get nor apk to install libpq-dev cmake\nfix: set [build] base",
+			"the base image has neither apt-get nor apk nor dnf to install libpq-dev cmake\nfix: set [build] base",
 		},
 		"another architecture on Alpine": {
 			alpine, "", arm, "compiling for aarch64 on x86_64 needs a base image of Debian, or one that has aarch64-linux-gnu-gcc\nfix: set [build] base",
+		},
+		"another architecture on Amazon Linux": {
+			[]string{"dnf", "rustup", "cc", "find", "cmp"}, "", arm, "compiling for aarch64 on x86_64 needs a base image of Debian, or one that has aarch64-linux-gnu-gcc\nfix: set [build] base",
+		},
+		"no musl on Amazon Linux": {
+			[]string{"dnf", "cc", "find", "cmp", "rustc"}, "", nil, "the base image has no rustup, and no Rust standard library for x86_64-unknown-linux-musl\n",
 		},
 		"qemu on Alpine": {
 			append(slices.Clone(alpine), "aarch64-linux-gnu-gcc"), "", func(v *plan.Variant) { v.Target, v.Emulate = "aarch64-unknown-linux-musl", true },

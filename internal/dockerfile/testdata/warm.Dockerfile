@@ -20,6 +20,7 @@ machine=$(uname -m) arch=x86_64 target=x86_64-unknown-linux-musl tests="$(uname 
 # What the toolchain stage does, for a target on the machine that builds. The stage has set machine, arch, target, tests and
 # emulate, and two functions: now says what is being done, and fail ends the stage with what is wrong.
 
+dnf='' # set to the program where the image has it
 cross='' qemu='' # the prefix of the tools that compile for another machine, and what emulates that
 if [ "$machine" != "$arch" ]; then
   cross=$arch-linux-gnu
@@ -33,8 +34,10 @@ packages() {
     debian "$@"
   elif command -v apk >/dev/null; then
     [ $# = 0 ] || { now "installing the packages $*" && apk add --no-cache "$@"; }
+  elif dnf=$(command -v dnf || command -v microdnf); then
+    redhat "$@"
   elif [ $# != 0 ]; then
-    fail "the base image has neither apt-get nor apk to install $*" \
+    fail "the base image has neither apt-get nor apk nor dnf to install $*" \
       "fix: set [build] base in lpipe.toml to an image that has one of them, or that has the packages, and take packages out"
   fi
   [ "$cross" ] || return 0
@@ -88,6 +91,23 @@ libraries() {
   esac
 }
 
+# redhat PACKAGE...: the same with dnf, along with programs that the stages run and that small images leave out.
+redhat() {
+  for program in cc:gcc find:findutils cmp:diffutils awk:gawk; do
+    command -v "${program%:*}" >/dev/null || set -- "$@" "${program#*:}"
+  done
+  for package; do # dnf writes a version in another way
+    shift
+    case $package in *=*) package=${package%%=*}-${package#*=} ;; esac
+    set -- "$@" "$package"
+  done
+  if [ $# != 0 ] && ! rpm -q "$@" >/dev/null 2>&1; then
+    now "installing the packages $*"
+    "$dnf" install -y --setopt=install_weak_deps=0 "$@"
+    "$dnf" clean all
+  fi
+}
+
 # compilers prints the configuration by which cargo, and crates such as cc and pkg-config, find the tools for another machine.
 compilers() {
   [ "$cross" ] || return 0
@@ -110,7 +130,8 @@ compilers() {
 lack() { printf '%s\n' "the base image has no rustup, and $1" >>/tmp/lacks; }
 nothing_lacks() {
   [ ! -e /tmp/lacks ] || fail "$(cat /tmp/lacks)" \
-    "fix: set [build] base in lpipe.toml to an image with rustup, or to one that has this; or correct rust-toolchain.toml if there is one"
+    "fix: set [build] base in lpipe.toml to an image with rustup, or to one that has this; or correct rust-toolchain.toml if there is one" \
+    ${dnf:+"fix: where the distribution has no Rust for musl, set [build] link to dynamic: Amazon Linux has the glibc of Lambda"}
 }
 
 # has_target TARGET...
