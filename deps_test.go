@@ -125,17 +125,19 @@ var lpipeMap = map[string]row{
 		why: "it wires the packages together; of BuildKit it has the values that one of them hands to another",
 	},
 	"internal/bench": {
-		imports: in("internal/cargo", "internal/skeleton", "github.com/distribution/distribution/v3", "github.com/sirupsen/logrus", "github.com/spf13/pflag"),
-		why:     "a program of its own, which measures lpipe from outside and takes from it only how a project is read; it serves a registry",
+		imports: in("internal/cargo", "internal/skeleton", "internal/testparts/mirror", "github.com/distribution/distribution/v3", "github.com/sirupsen/logrus",
+			"github.com/spf13/pflag"),
+		why: "a program of its own, which measures lpipe from outside and takes from it only how a project is read; it serves a registry",
 	},
 	"internal/testparts/require": {why: "every test may import it, so it imports nothing", testOnly: true},
+	"internal/testparts/mirror":  {why: "a mirror of crates.io for tests and for the bench"},
 	"internal/testparts/suite": {
 		imports: in("internal/testparts/require"),
 		why:     "a program of its own, which runs the tests and knows only how they say that they were left out", testOnly: true,
 	},
 	"internal/testparts": {
-		imports: in("golang.org/x/sys", "internal/testparts/require", "github.com/distribution/distribution/v3", "github.com/klauspost/compress", "github.com/opencontainers", "github.com/pelletier/go-toml/v2",
-			"github.com/rogpeppe/go-internal", "github.com/sirupsen/logrus", "golang.org/x/crypto"),
+		imports: in("golang.org/x/sys", "internal/testparts/mirror", "internal/testparts/require", "github.com/distribution/distribution/v3", "github.com/opencontainers",
+			"github.com/pelletier/go-toml/v2", "github.com/rogpeppe/go-internal", "github.com/sirupsen/logrus", "golang.org/x/crypto"),
 		why: "the real parts that tests run against; nothing of lpipe may be needed to start them", testOnly: true,
 	},
 }

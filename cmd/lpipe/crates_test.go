@@ -33,7 +33,7 @@ func (c *crates) publish(ts *testscript.TestScript, _ bool, args []string) {
 	defer c.mu.Unlock()
 	r := c.all[ts.Getenv(args[0])]
 	if r == nil {
-		r = testparts.NewEmptyCrateRegistry(c.t)
+		r = testparts.NewCrateRegistry(c.t)
 		c.all[r.IndexURL] = r
 		ts.Setenv(args[0], r.IndexURL)
 		config := filepath.Join(ts.MkAbs(args[2]), ".cargo", "config.toml")

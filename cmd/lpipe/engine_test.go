@@ -54,7 +54,7 @@ var program = sync.OnceValues(func() (string, error) {
 	return bin, os.WriteFile(filepath.Join(bin, "status"), []byte(status), 0o755)
 })
 
-// engine runs lpipe with an embedded engine and the offline base image.
+// engine runs lpipe with an embedded engine and the base image of the tests.
 type engine struct {
 	bin  string
 	base string
@@ -75,8 +75,6 @@ func newEngine(t *testing.T) *engine {
 		"LPIPE_ENGINE":      "embedded",
 		"LPIPE_ENGINE_ROOT": filepath.Join(work, "engine"),
 		"LPIPE_BASE":        "oci-layout://" + base,
-		// The offline base has no standard library for musl.
-		"LPIPE_TARGET": "x86_64-unknown-linux-gnu",
 	}}
 }
 

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"lpipe/internal/testparts/mirror"
 )
 
 // bench is one run: an engine of its own, and the projects that were built on it.
@@ -28,13 +30,14 @@ type bench struct {
 	warm     map[*peer]bool   // those that have built since the cache was last thrown away
 	rootTree string
 	registry *registry // of the scenarios that have one
+	crates   *mirror.Mirror
 	edits    int
 }
 
 func newBench(o options, log io.Writer) (*bench, error) {
 	b := &bench{
 		options: o, log: log, projects: map[string]project{}, known: map[string]*peer{}, warm: map[*peer]bool{},
-		target: "x86_64-unknown-linux-gnu",
+		target: "x86_64-unknown-linux-musl",
 	}
 	var err error
 	if b.meter, err = newMeter(o.cgroup); err != nil {
@@ -43,13 +46,20 @@ func newBench(o options, log io.Writer) (*bench, error) {
 	if b.digest, err = imageDigest(o.base); err != nil {
 		return nil, err
 	}
+	dir, err := mirror.Folder()
+	if err != nil {
+		return nil, err
+	}
+	if b.crates, err = mirror.New(dir); err != nil {
+		return nil, fmt.Errorf("serving crates: %w", err)
+	}
 	// Beside the base image, which is on a disk with room for it; /tmp may be in memory.
 	if b.work, err = os.MkdirTemp(filepath.Dir(o.base), "bench."); err != nil {
 		return nil, fmt.Errorf("making a folder: %w", err)
 	}
 	b.env = append(os.Environ(), //nolint:forbidigo // scripts/bench has set what must differ
 		"LPIPE_ENGINE=embedded", "LPIPE_ENGINE_ROOT="+filepath.Join(b.work, "engine"),
-		"LPIPE_BASE=oci-layout://"+o.base, "LPIPE_TARGET="+b.target)
+		"LPIPE_BASE=oci-layout://"+o.base)
 	return b, nil
 }
 
@@ -58,6 +68,7 @@ func (b *bench) close(ctx context.Context) {
 		fmt.Fprintln(b.log, "bench:", err)
 	}
 	os.Remove(b.meter.host())
+	b.crates.Close()
 	// Never into the file systems that inTree mounted.
 	if b.rootTree != "" {
 		if err := exec.CommandContext(ctx, "umount", filepath.Join(b.rootTree, "proc")).Run(); err != nil {

@@ -10,7 +10,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 	"text/template"
 )
 
@@ -63,13 +62,12 @@ type dockerfile struct {
 	Stubs    []string // sources that stub-main replaces
 	Lambdas  []string
 	Env      []string
-	Config   bool   // the project has a .cargo/config.toml
 	Args     string // of cargo, as lpipe calls it
 	Built    string // where cargo puts programs
 }
 
 func newDockerfile(p project, target string) dockerfile {
-	d := dockerfile{Project: p.name, Packages: p.files.packages(), Lambdas: p.lambdas, Env: cargoEnv(target)}
+	d := dockerfile{Project: p.name, Packages: p.files.packages(), Lambdas: p.lambdas, Env: cargoEnv}
 	slices.Sort(d.Packages)
 	for _, dir := range d.Packages {
 		for _, source := range []string{"src/lib.rs", "src/main.rs"} {
@@ -78,23 +76,13 @@ func newDockerfile(p project, target string) dockerfile {
 			}
 		}
 	}
-	// Crates that are not in the base image have to be fetched, which lpipe does in a step of its own.
-	d.Args = "--locked"
-	if _, d.Config = p.files[".cargo/config.toml"]; !d.Config {
-		d.Args = "--frozen"
-	}
-	d.Args += " --release --workspace --target " + target
+	d.Args = "--locked --release --workspace --target " + target
 	d.Built = "/target/" + target + "/release"
 	return d
 }
 
 // cargoEnv is the environment of lpipe's own steps, so that every peer compiles the same.
-func cargoEnv(target string) []string {
-	return []string{
-		"CARGO_TARGET_DIR=/target", "CARGO_INCREMENTAL=0", "CARGO_TERM_COLOR=never",
-		"CARGO_TARGET_" + strings.ToUpper(strings.ReplaceAll(target, "-", "_")) + "_RUSTFLAGS=-Ctarget-feature=+crt-static",
-	}
-}
+var cargoEnv = []string{"CARGO_TARGET_DIR=/target", "CARGO_INCREMENTAL=0", "CARGO_TERM_COLOR=never"}
 
 func (d dockerfile) render(name string) (string, error) {
 	t, err := template.ParseFS(dockerfiles, "dockerfiles/*.tmpl")
@@ -181,7 +169,7 @@ func (b *bench) host(ctx context.Context, self *peer, p project) error {
 	self.dir = filepath.Join(root, inside, "src")
 	target := path.Join(inside, "target")
 	d := newDockerfile(p, b.target)
-	env := append(slices.Clone(d.Env), "CARGO_TARGET_DIR="+target, "CARGO_HOME=/usr/local/cargo", "PATH=/usr/bin:/bin", "HOME=/root")
+	env := slices.Concat(d.Env, rustEnv, []string{"CARGO_TARGET_DIR=" + target})
 	self.program = func(lambda string) string { return filepath.Join(root, target, b.target, "release", lambda) }
 	self.forget = func() error { return os.RemoveAll(filepath.Join(root, target)) }
 	script := fmt.Sprintf("cd %s && cargo build %s && cargo test %s", path.Join(inside, "src"), d.Args, d.Args)

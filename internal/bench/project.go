@@ -32,10 +32,8 @@ func (b *bench) project(ctx context.Context, s scenario) (project, error) {
 	case ok:
 	case s.project == "fleet":
 		p = fleet()
-		err = b.lock(ctx, p)
 	case s.project == "tiny":
 		p = tiny()
-		err = b.lock(ctx, p)
 	case s.project == "leaf":
 		var index string
 		if index, err = newCrates(ctx); err != nil {
@@ -52,7 +50,16 @@ func (b *bench) project(ctx context.Context, s scenario) (project, error) {
 	if err != nil {
 		return p, err
 	}
-	b.projects[s.project] = p
+	if !ok {
+		const config = ".cargo/config.toml"
+		p.files[config] = b.crates.Config() + p.files[config]
+		if _, locked := p.files["Cargo.lock"]; !locked {
+			if err := b.lock(ctx, p); err != nil {
+				return p, err
+			}
+		}
+		b.projects[s.project] = p
+	}
 	if s.cache {
 		if b.registry == nil {
 			if b.registry, err = newRegistry(context.WithoutCancel(ctx), filepath.Join(b.work, "registry")); err != nil {

@@ -46,7 +46,7 @@ func hyperEchoWithLeaf(t *testing.T) project {
 func TestDockerfilesOfThePeers(t *testing.T) {
 	for _, p := range []project{hyperEcho(t), hyperEchoWithLeaf(t), fleet()} {
 		for _, peer := range containers {
-			got, err := newDockerfile(p, "x86_64-unknown-linux-gnu").render(peer)
+			got, err := newDockerfile(p, "x86_64-unknown-linux-musl").render(peer)
 			if err != nil {
 				t.Fatal(err)
 			}

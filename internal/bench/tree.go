@@ -6,9 +6,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 )
 
-// lock adds the Cargo.lock that cargo makes with the crates of the base image.
+// lock adds the Cargo.lock that cargo makes.
 func (b *bench) lock(ctx context.Context, p project) error {
 	root, err := b.tree(ctx)
 	if err != nil {
@@ -18,13 +19,18 @@ func (b *bench) lock(ctx context.Context, p project) error {
 	if err := p.files.sync(dir); err != nil {
 		return err
 	}
-	env := []string{"CARGO_HOME=/usr/local/cargo", "PATH=/usr/bin:/bin", "HOME=/root"}
-	if _, err := b.output(b.inTree(ctx, root, env, "cd /bench/"+p.name+"/lock && cargo generate-lockfile --offline")); err != nil {
+	env := slices.Clone(rustEnv)
+	if _, err := b.output(b.inTree(ctx, root, env, "cd /bench/"+p.name+"/lock && cargo generate-lockfile")); err != nil {
 		return err
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "Cargo.lock"))
 	p.files["Cargo.lock"] = string(text)
 	return err
+}
+
+// rustEnv is the environment of cargo in the base image's tree.
+var rustEnv = []string{
+	"CARGO_HOME=/usr/local/cargo", "RUSTUP_HOME=/usr/local/rustup", "PATH=/usr/local/cargo/bin:/usr/bin:/bin", "HOME=/root",
 }
 
 // tree unpacks the base image, once.

@@ -204,7 +204,7 @@ func (p *project) says(lambda string) string {
 // publish fills a registry with the versions of the crate. Most of a crate is a file that does not compress, so that a
 // disk is full in the middle of it.
 func publish(t *testing.T, r *rand.Rand) *testparts.CrateRegistry {
-	registry := testparts.NewEmptyCrateRegistry(t)
+	registry := testparts.NewCrateRegistry(t)
 	for v := range stones {
 		version := fmt.Sprintf("1.0.%d", v)
 		bulk := make([]byte, 300<<10)

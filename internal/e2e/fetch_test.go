@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -87,8 +88,7 @@ patched = { git = %[3]q }
 // The token of a private registry reaches cargo in the fetch step and nothing else.
 func TestPrivateRegistry(t *testing.T) {
 	p := newProject(t)
-	crates := testparts.NewCrateRegistry(t, testparts.BaseImage(t))
-	behind, err := url.Parse(strings.TrimSuffix(strings.TrimPrefix(crates.IndexURL, "sparse+"), "/"))
+	behind, err := url.Parse(strings.TrimSuffix(strings.TrimPrefix(testparts.CratesIO(t).IndexURL, "sparse+"), "/"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +257,7 @@ func TestSecretsOfAStepAreNotShown(t *testing.T) {
 // A crate is downloaded once, however often the lock file changes.
 func TestACrateIsDownloadedOnce(t *testing.T) {
 	p := newProject(t)
-	proxy := newCrateProxy(t, testparts.NewCrateRegistry(t, testparts.BaseImage(t)))
+	proxy := newCrateProxy(t, testparts.CratesIO(t).IndexURL)
 	for _, crates := range [][]string{{"/it/oa/itoa"}, {"/it/oa/itoa", "/3/r/ryu"}} {
 		p.needs(proxy, crates...)
 		p.succeeds(nil, "build")
@@ -273,14 +273,17 @@ type release struct {
 	Checksum string `json:"cksum"`
 }
 
+// released is the newest release of an index file, which has a line for each.
 func released(t testing.TB, index string) release {
 	t.Helper()
 	response, err := http.Get(index)
 	if err != nil {
 		t.Fatal(err)
 	}
-	line, err := io.ReadAll(response.Body)
+	text, err := io.ReadAll(response.Body)
 	response.Body.Close()
+	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+	line := lines[len(lines)-1]
 	var r release
 	if err == nil {
 		err = json.Unmarshal(line, &r)

@@ -33,9 +33,9 @@ type crateProxy struct {
 	downloads map[string]int // that were sent
 }
 
-func newCrateProxy(t *testing.T, crates *testparts.CrateRegistry) *crateProxy {
+func newCrateProxy(t *testing.T, index string) *crateProxy {
 	t.Helper()
-	p := &crateProxy{behind: strings.TrimSuffix(strings.TrimPrefix(crates.IndexURL, "sparse+"), "/"), downloads: map[string]int{}}
+	p := &crateProxy{behind: strings.TrimSuffix(strings.TrimPrefix(index, "sparse+"), "/"), downloads: map[string]int{}}
 	behind, err := url.Parse(p.behind)
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +94,7 @@ func TestADownloadOfCratesThatIsCutGoesOn(t *testing.T) {
 	for name, interrupt := range map[string]bool{"by the registry": false, "by the user": true} {
 		t.Run(name, func(t *testing.T) {
 			p := newProject(t)
-			crates := testparts.NewEmptyCrateRegistry(t)
+			crates := testparts.NewCrateRegistry(t)
 			var paths []string
 			for i := range all {
 				dir, crate := t.TempDir(), fmt.Sprintf("part-%d", i)
@@ -106,7 +106,7 @@ func TestADownloadOfCratesThatIsCutGoesOn(t *testing.T) {
 				crates.Publish(t, dir)
 				paths = append(paths, "/pa/rt/"+crate)
 			}
-			proxy := newCrateProxy(t, crates)
+			proxy := newCrateProxy(t, crates.IndexURL)
 			p.needs(proxy, paths...)
 			var mu sync.Mutex
 			asked, broken := 0, true

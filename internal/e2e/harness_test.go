@@ -67,8 +67,7 @@ func newProject(t *testing.T) *project {
 	}
 	p := &project{t: t, dir: t.TempDir(), home: t.TempDir(), repo: t.TempDir()}
 	p.env = []string{
-		"LPIPE_ENGINE=embedded", "LPIPE_ENGINE_ROOT=" + parts.engine, "LPIPE_BASE=oci-layout://" + base,
-		"LPIPE_TARGET=x86_64-unknown-linux-gnu", "LPIPE_PROGRESS=plain",
+		"LPIPE_ENGINE=embedded", "LPIPE_ENGINE_ROOT=" + parts.engine, "LPIPE_BASE=oci-layout://" + base, "LPIPE_PROGRESS=plain",
 	}
 	return p
 }

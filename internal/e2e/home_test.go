@@ -14,7 +14,7 @@ import (
 // configuration of cargo where the project does not describe them.
 func TestTheUsersConfigurationSaysWhereCratesComeFrom(t *testing.T) {
 	const cratesIO = "registry+https://github.com/rust-lang/crates.io-index"
-	corp := testparts.NewEmptyCrateRegistry(t)
+	corp := testparts.NewCrateRegistry(t)
 	money := t.TempDir()
 	for name, text := range map[string]string{
 		"Cargo.toml": "[package]\nname = \"lpipe-test-money\"\nversion = \"1.2.0\"\nedition = \"2021\"\n",

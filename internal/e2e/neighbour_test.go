@@ -98,7 +98,7 @@ until ls /target/*/release/.fingerprint/one-*/lib-one; do sleep 0.1; done
 for f in /target/*/release/deps/libone-*.rlib; do
   h=${f##*libone-} h=${h%.rlib}
   rustc --edition 2021 --crate-name one --crate-type lib --emit=metadata,link -C opt-level=3 -C metadata=$h \
-    -C extra-filename=-$h --out-dir /tmp/o --target x86_64-unknown-linux-gnu /tmp/one.rs
+    -C extra-filename=-$h --out-dir /tmp/o --target x86_64-unknown-linux-musl /tmp/one.rs
   cp /tmp/o/libone-$h.rlib "$f"
   cp /tmp/o/libone-$h.rmeta "${f%.rlib}.rmeta"
 done

@@ -36,7 +36,7 @@ func newCompany(t *testing.T) *company {
 	c := &company{project: newProject(t), island: testparts.NewIsland(t), engine: t.TempDir()}
 	c.proxy = testparts.NewProxy(t, c.island.Listen(t, proxyPort), "me", proxyPassword)
 	c.proxy.Hosts["git.corp.example"] = testparts.GitServer(t, c.repo)
-	c.proxy.Hosts["images.corp.example"] = testparts.ServeLayout(t, testparts.BaseImage(t))
+	c.proxy.Hosts["images.corp.example"] = testparts.ServeLayout(t, testparts.PlainBaseImage(t))
 	one := testparts.Repository(t, c.repo, "org/one.git", map[string]string{
 		"Cargo.toml": "[package]\nname = \"one\"\nversion = \"0.3.0\"\nedition = \"2021\"\n", "src/lib.rs": "pub fn name() -> &'static str { \"one\" }\n",
 	})
@@ -71,7 +71,7 @@ func TestCompanyNetwork(t *testing.T) {
 		return []string{"HTTP_PROXY=" + proxyAddress(password), "HTTPS_PROXY=" + proxyAddress(password)}
 	}
 	trusting := append(through(proxyWritten), "SSL_CERT_FILE="+c.proxy.CAFile)
-	layout := []string{"LPIPE_BASE=oci-layout://" + testparts.BaseImage(t)}
+	layout := []string{"LPIPE_BASE=oci-layout://" + testparts.PlainBaseImage(t)}
 
 	leave := c.island.Enter(t)
 	c.fails(1, []string{"the base image of greet could not be read", "ca in [network]", "SSL_CERT_FILE"}, through(proxyWritten), "build")

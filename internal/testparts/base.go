@@ -4,24 +4,72 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"lpipe/internal/testparts/mirror"
 	"lpipe/internal/testparts/require"
 )
 
-// BaseImage is the folder of the offline base image, an OCI layout: LPIPE_TEST_BASE, or where scripts/base-image puts it.
+// cargoHome is cargo's folder in the base image.
+const cargoHome = "usr/local/cargo"
+
+// crates is the mirror of crates.io for all tests of this process.
+var crates = sync.OnceValues(func() (*mirror.Mirror, error) {
+	dir, err := mirror.Folder()
+	if err != nil {
+		return nil, err
+	}
+	return mirror.New(dir)
+})
+
+// CratesIO is a mirror of crates.io, from which cargo in [BaseImage] takes crates.
+func CratesIO(t testing.TB) *mirror.Mirror {
+	t.Helper()
+	m, err := crates()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// PlainBaseImage is the folder of the base image, an OCI layout: LPIPE_TEST_BASE, or where scripts/base-image puts it.
+func PlainBaseImage(t testing.TB) string {
+	t.Helper()
+	dir := folder(t, "LPIPE_TEST_BASE", "base")
+	_, err := os.Stat(filepath.Join(dir, ocispec.ImageIndexFile))
+	require.Part(t, err == nil, "the base image in "+dir, "run scripts/base-image")
+	return dir
+}
+
+// folder is where a script has put what it makes: in the folder that a variable names, or in this user's cache.
+func folder(t testing.TB, variable, name string) string {
+	t.Helper()
+	if dir := os.Getenv(variable); dir != "" {
+		return dir
+	}
+	cache, err := os.UserCacheDir()
+	require.Part(t, err == nil, "a cache folder", "set HOME")
+	return filepath.Join(cache, "lpipe", name)
+}
+
+// BaseImage is [PlainBaseImage] with a configuration of cargo that names [CratesIO].
 func BaseImage(t testing.TB) string {
 	t.Helper()
-	dir := os.Getenv("LPIPE_TEST_BASE")
-	if dir == "" {
-		cache, err := os.UserCacheDir()
-		require.Part(t, err == nil, "a cache folder", "set HOME")
-		dir = filepath.Join(cache, "lpipe", "base")
+	base, err := openLayout(PlainBaseImage(t))
+	if err != nil {
+		t.Fatal(err)
 	}
-	_, err := os.Stat(filepath.Join(dir, ocispec.ImageIndexFile))
-	require.Part(t, err == nil, "the offline base image in "+dir, "run scripts/base-image")
+	layer, err := archive([]file{{path: cargoHome + "/config.toml", data: []byte(CratesIO(t).Config())}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := base.extend(dir, layer); err != nil {
+		t.Fatal(err)
+	}
 	return dir
 }
 

@@ -1,10 +1,8 @@
 package testparts
 
 import (
-	"archive/tar"
 	"encoding/json"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -18,39 +16,17 @@ import (
 	"testing"
 )
 
-// Debian's folder of unpacked crates, in the base image, and the one that cargo's configuration is in.
-const (
-	debianCrates = "usr/share/cargo/registry"
-	cargoHome    = "usr/local/cargo"
-)
-
-// CrateRegistry serves the crates of the base image as a registry does: over the network, packed, with checksums. With
-// it a test sees what cargo downloads, where the base image itself has every crate in a folder.
+// CrateRegistry is a registry of crates that tests publish: it serves them over the network, packed, with checksums.
 type CrateRegistry struct {
 	// IndexURL is how cargo is told of it: sparse+http://127.0.0.1:PORT/
 	IndexURL string
 
 	mu     sync.Mutex
 	crates map[string][]*crate // by name in lower case
-	base   *layout
 }
 
-// NewCrateRegistry serves the crates in base, an OCI layout of scripts/base-image.
-func NewCrateRegistry(t testing.TB, base string) *CrateRegistry {
-	t.Helper()
-	r := NewEmptyCrateRegistry(t)
-	var err error
-	if r.base, err = openLayout(base); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.load(); err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-// NewEmptyCrateRegistry serves what [CrateRegistry.Publish] is given, and has no base image.
-func NewEmptyCrateRegistry(t testing.TB) *CrateRegistry {
+// NewCrateRegistry serves what [CrateRegistry.Publish] is given.
+func NewCrateRegistry(t testing.TB) *CrateRegistry {
 	t.Helper()
 	r := &CrateRegistry{crates: map[string][]*crate{}}
 	mux := http.NewServeMux()
@@ -104,28 +80,9 @@ func (r *CrateRegistry) Config() string {
 	return fmt.Sprintf("[source.crates-io]\nreplace-with = \"loopback\"\n\n[source.loopback]\nregistry = %q\n", r.IndexURL)
 }
 
-// BaseImage is the base image with [CrateRegistry.Config] as the configuration of its cargo, and without the crates.
-func (r *CrateRegistry) BaseImage(t testing.TB) string {
-	t.Helper()
-	files := []file{
-		{path: cargoHome + "/config.toml", data: []byte(r.Config())},
-		// How an OCI layer deletes: https://github.com/opencontainers/image-spec/blob/main/layer.md#whiteouts
-		{path: path.Dir(debianCrates) + "/.wh." + path.Base(debianCrates)},
-	}
-	layer, err := archive(files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	if err := r.base.extend(dir, layer); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
 var lockedChecksum = regexp.MustCompile(`(name = "([^"]+)"\nversion = "([^"]+)"\nsource = "(?:registry|sparse)\+[^"]+"\nchecksum = )"[^"]*"`)
 
-// Relock gives the Cargo.lock in dir, which was made for the base image, the checksums that hold here.
+// Relock gives the Cargo.lock in dir the checksums that hold here.
 func (r *CrateRegistry) Relock(t testing.TB, dir string) {
 	t.Helper()
 	name := filepath.Join(dir, "Cargo.lock")
@@ -154,33 +111,6 @@ func (r *CrateRegistry) find(name, version string) (packed, error) {
 		}
 	}
 	return packed{}, fmt.Errorf("there is no %s %s", name, version)
-}
-
-// load reads the crates out of the base image.
-func (r *CrateRegistry) load() error {
-	folders := map[string][]file{}
-	err := r.base.entries(func(header *tar.Header, content io.Reader) error {
-		inside, ok := strings.CutPrefix(header.Name, debianCrates+"/")
-		folder, name, _ := strings.Cut(inside, "/")
-		if !ok || header.Typeflag != tar.TypeReg || name == ".cargo-checksum.json" {
-			return nil
-		}
-		data, err := io.ReadAll(content)
-		folders[folder] = append(folders[folder], file{path: name, data: data})
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for folder, files := range folders {
-		c, err := newCrate(files)
-		if err != nil {
-			return fmt.Errorf("reading %s/%s: %w", debianCrates, folder, err)
-		}
-		name := strings.ToLower(c.release.Name)
-		r.crates[name] = append(r.crates[name], c)
-	}
-	return nil
 }
 
 // serveIndex answers with a line for each version. The last part of an index path is the crate's name in lower case.

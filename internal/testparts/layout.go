@@ -1,11 +1,8 @@
 package testparts
 
 import (
-	"archive/tar"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
 	digest "github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -43,34 +39,6 @@ func openLayout(dir string) (*layout, error) {
 
 func (l *layout) blob(d digest.Digest) string {
 	return filepath.Join(l.dir, ocispec.ImageBlobsDir, d.Algorithm().String(), d.Encoded())
-}
-
-// entries calls visit with each entry of the image's layer, its name relative to the root.
-func (l *layout) entries(visit func(*tar.Header, io.Reader) error) error {
-	f, err := os.Open(l.blob(l.manifest.Layers[0].Digest))
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	plain, err := zstd.NewReader(f)
-	if err != nil {
-		return err
-	}
-	defer plain.Close()
-	layer := tar.NewReader(plain)
-	for {
-		header, err := layer.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("reading the layer of %s: %w", l.dir, err)
-		}
-		header.Name = strings.TrimPrefix(header.Name, "./")
-		if err := visit(header, layer); err != nil {
-			return err
-		}
-	}
 }
 
 // extend writes to dir a layout of the image with one more layer, a plain tar. The layers below are links to those of l.

@@ -1,6 +1,6 @@
 # As cargo-chef does: a first stage reduces the project to a recipe, a second one cooks the recipe.
 FROM base AS toolchain
-ENV CARGO_TARGET_DIR=/target CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS=-Ctarget-feature=+crt-static
+ENV CARGO_TARGET_DIR=/target CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never
 WORKDIR /src
 FROM toolchain AS planner
 COPY . .
@@ -25,9 +25,9 @@ find /recipe -exec touch -d @1000000000 {} +
 EOF
 FROM toolchain AS build
 COPY --from=planner /recipe .
-RUN cargo build --locked --release --workspace --target x86_64-unknown-linux-gnu && cargo test --no-run --locked --release --workspace --target x86_64-unknown-linux-gnu
+RUN cargo build --locked --release --workspace --target x86_64-unknown-linux-musl && cargo test --no-run --locked --release --workspace --target x86_64-unknown-linux-musl
 COPY . .
-RUN cargo build --locked --release --workspace --target x86_64-unknown-linux-gnu && cargo test --locked --release --workspace --target x86_64-unknown-linux-gnu
-RUN mkdir /out && cp /target/x86_64-unknown-linux-gnu/release/hyper-echo /out/
+RUN cargo build --locked --release --workspace --target x86_64-unknown-linux-musl && cargo test --locked --release --workspace --target x86_64-unknown-linux-musl
+RUN mkdir /out && cp /target/x86_64-unknown-linux-musl/release/hyper-echo /out/
 FROM scratch
 COPY --from=build /out /

@@ -1,9 +1,9 @@
 # Everything in a cache mount. Unsafe: cargo goes by the times of files, and a source with an older time than the last
 # build's, from another branch or an older copy, is not compiled.
 FROM base AS build
-ENV CARGO_TARGET_DIR=/target CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS=-Ctarget-feature=+crt-static
+ENV CARGO_TARGET_DIR=/target CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never
 WORKDIR /src
 RUN --mount=type=bind,target=/src,rw --mount=type=cache,id=bench-hyper-echo,target=/target \
-    cargo build --frozen --release --workspace --target x86_64-unknown-linux-gnu && cargo test --frozen --release --workspace --target x86_64-unknown-linux-gnu && mkdir /out && cp /target/x86_64-unknown-linux-gnu/release/hyper-echo /out/
+    cargo build --locked --release --workspace --target x86_64-unknown-linux-musl && cargo test --locked --release --workspace --target x86_64-unknown-linux-musl && mkdir /out && cp /target/x86_64-unknown-linux-musl/release/hyper-echo /out/
 FROM scratch
 COPY --from=build /out /
