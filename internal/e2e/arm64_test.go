@@ -17,11 +17,10 @@ import (
 	"lpipe/internal/testparts/require"
 )
 
-// newArmProject is [newProject] with the targets that lpipe chooses, and this machine's way to crates.io.
+// newArmProject is [newProject] with this machine's way to crates.io.
 func newArmProject(t *testing.T) *project {
 	t.Helper()
 	p := newProject(t)
-	p.env = slices.DeleteFunc(p.env, func(setting string) bool { return strings.HasPrefix(setting, "LPIPE_TARGET=") })
 	if file, ok := os.LookupEnv("SSL_CERT_FILE"); ok {
 		p.env = append(p.env, "SSL_CERT_FILE="+file)
 	}
