@@ -18,6 +18,8 @@ type Server struct {
 	queue   chan *invocation // to the runtime's request for the next one; not buffered
 	gone    chan struct{}    // closed when the process is of no more use
 
+	extensions sync.Map // identifiers of those that have registered
+
 	mu       sync.Mutex
 	state    state
 	current  *invocation   // the one that the runtime has
@@ -290,6 +292,7 @@ func (s *Server) failInit(body []byte, errorType string) error {
 }
 
 // Handler returns the Runtime API, version 2018-06-01: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+// and of the Extensions API what a program needs that is an extension itself.
 // A browser is refused: any web page can make it ask this machine, and the first who asks has the event.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
@@ -297,6 +300,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", s.response)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", s.invocationError)
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", s.initError)
+	mux.HandleFunc("POST /2020-01-01/extension/register", s.register)
+	mux.HandleFunc("GET /2020-01-01/extension/event/next", s.nextForExtension)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "NotFound", "there is no "+r.Method+" "+strings.ToValidUTF8(r.URL.Path, "?"))
 	})
