@@ -188,7 +188,7 @@ func (rs *registries) image(ts *testscript.TestScript, _ bool, args []string) {
 	send(http.MethodPut, to+name+"/manifests/"+tag, base.at.MediaType, base.read(ts, base.at.Digest))
 }
 
-// baseImage is the offline base image.
+// baseImage is the base image.
 type baseImage struct {
 	dir      string
 	at       ocispec.Descriptor

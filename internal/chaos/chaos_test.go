@@ -29,7 +29,7 @@ var (
 )
 
 // diskSize is that of the engine's disk: the base image, unpacked and packed, and room to build in.
-const diskSize = 3 << 30
+const diskSize = 4 << 30
 
 var allFaults = []string{"none", "full", "kill-client", "stop-client", "kill-engine", "stop-engine", "prune", "engine-stop", "edit"}
 
