@@ -37,9 +37,5 @@ func (s *Server) nextForExtension(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, "Extension.UnknownExtensionIdentifier", "no extension has registered with this identifier")
 		return
 	}
-	select {
-	case <-r.Context().Done():
-	case <-s.gone:
-		refuseState(w, errState)
-	}
+	<-r.Context().Done()
 }

@@ -18,6 +18,9 @@ func (s *Server) next(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	inv, err := s.take(r.Context(), superseded)
+	if s.isGone() {
+		<-r.Context().Done() // as on Lambda, a program that is being ended gets no answer, which it might complain about
+	}
 	if err != nil {
 		refuseState(w, err)
 		return

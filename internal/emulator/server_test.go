@@ -213,3 +213,14 @@ func TestManyInvocationsWaitInLine(t *testing.T) {
 		}
 	}
 }
+
+// A runtime that waits for an event when its process is ended gets no answer: it would complain about one that is none.
+func TestNextIsNotAnsweredAtTheEnd(t *testing.T) {
+	s, w := serve(t, Config{})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	time.AfterFunc(20*time.Millisecond, s.Close)
+	if id, err := w.next(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the answer is %q (%v)", id, err)
+	}
+}
