@@ -33,6 +33,7 @@ func TestTheUsersConfigurationSaysWhereCratesComeFrom(t *testing.T) {
 	ledger := func(t *testing.T, spec, source, home string) *project {
 		t.Helper()
 		p := newProject(t)
+		p.env = append(p.env, "LPIPE_BASE=oci-layout://"+testparts.PlainBaseImage(t)) // whose cargo has no configuration
 		name := "ledger-" + strings.ToLower(strings.ReplaceAll(filepath.Base(t.Name()), "_", "-"))
 		p.files(map[string]string{
 			"Cargo.toml": fmt.Sprintf("[package]\nname = %q\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[[bin]]\nname = \"greet\"\npath = \"src/main.rs\"\n\n[dependencies]\nlpipe-test-money = %s\n", name, spec),
