@@ -73,7 +73,11 @@ func (m *maker) stubManifest(p *cargo.Package) ([]byte, error) {
 		lib["test"] = false // or an edit of a library links the harness of every stub that depends on it
 	}
 	out := table{"package": pkg, "lib": lib}
-	if m.libraries && p.Lib == nil {
+	switch {
+	case m.libraries && m.pulls(p):
+		// cargo build compiles the library and cargo test the example, with all that the programs depend on. Neither is linked.
+		out["example"] = []table{{"name": "example_of_" + strings.ReplaceAll(p.Name, "-", "_"), "path": "lib.rs", "crate-type": []string{"lib"}}}
+	case m.libraries && p.Lib == nil:
 		// Nothing depends on it, and benches are compiled when they are asked for: or each set of libraries would cost
 		// a stub for every program of the workspace.
 		out = table{"package": pkg, "bench": []table{{"name": "stub", "path": "lib.rs", "harness": false}}}
@@ -96,6 +100,18 @@ func (m *maker) stubManifest(p *cargo.Package) ([]byte, error) {
 		m.rootKeys(out)
 	}
 	return encode(out)
+}
+
+// pulls reports that the stub of p must be compiled for cargo to compile all libraries as p needs them. The members are
+// compiled as they are selected, those that p depends on included; packages outside of the workspace cannot be selected,
+// and build scripts need their libraries for the machine that builds.
+func (m *maker) pulls(p *cargo.Package) bool {
+	if !p.Member {
+		return false
+	}
+	return slices.ContainsFunc(m.ws.Closure([]*cargo.Package{p}), func(q *cargo.Package) bool {
+		return q != p && m.real[q] && !q.Whole && (!q.Member || hasStubScript(p))
+	})
 }
 
 // hasStubScript reports that p's build-dependencies are compiled, which takes a script to depend on them.
