@@ -25,7 +25,7 @@ import (
 
 // allFlag declares --all.
 func allFlag(f *pflag.FlagSet) *bool {
-	return f.Bool("all", false, "every lambda of the workspace, also from the folder of one of its members")
+	return f.Bool("all", false, "every lambda of the workspace, also from the folder of one of its members, and of members outside of the default ones")
 }
 
 // open reads the projects that the arguments name, and plans their lambdas; without arguments those of the current
@@ -69,6 +69,9 @@ func (a *app) openOn(d disk.Disk, cwd string, args []string, all bool, settings 
 	wants, dirs, err := o.read(args)
 	if err != nil {
 		return nil, err
+	}
+	if all {
+		wants = []plan.Want{{All: true}}
 	}
 	return o.projects(dirs, wants, len(args) == 0 && !all)
 }

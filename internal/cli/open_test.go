@@ -160,6 +160,26 @@ func TestLambdasAreSelectedAcrossProjects(t *testing.T) {
 	}
 }
 
+func TestProgramsOutsideOfTheDefaultMembersAreSelected(t *testing.T) {
+	const more = "-- jobs/night/Cargo.toml --\n[workspace]\nmembers = ['lambdas/*']\nexclude = ['tool']\ndefault-members = ['lambdas/import']\n"
+	const sweep, api, night = "sweep in jobs/night", "sweep-api in jobs/night", "import in jobs/night"
+	for _, c := range []struct {
+		cwd, args string
+		want      []string
+	}{
+		{"jobs/night", "", []string{night}},
+		{"jobs/night", "sweep", []string{sweep}},
+		{"jobs/night", "lambdas/sweep", []string{sweep, api}},
+		{"jobs/night", "--all", []string{night, sweep, api}},
+		{"jobs/night/lambdas/sweep", "", []string{sweep, api}},
+		{"jobs/night/lambdas/sweep/src", "", []string{sweep, api}},
+	} {
+		if got, err := selected(t, more, c.cwd, strings.Fields(c.args)...); err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("in %s with %q: %v, %v, want %v", c.cwd, c.args, got, err, c.want)
+		}
+	}
+}
+
 func TestMistakesOfSelection(t *testing.T) {
 	for name, c := range map[string]struct {
 		more, cwd, args string

@@ -110,7 +110,11 @@ func (a *app) onlySince(ctx context.Context, projects []*project, rev string, se
 		// A project that was not there, or could not be planned, has no lambda that is still the same.
 		d.FS = revision
 		o := &opening{app: a, disk: d, cwd: withoutLinks(cwd), settings: settings}
-		if old, err := o.projects([]string{withoutLinks("/" + p.from)}, nil, false); err == nil {
+		var wants []plan.Want
+		if p.plan.All {
+			wants = []plan.Want{{All: true}}
+		}
+		if old, err := o.projects([]string{withoutLinks("/" + p.from)}, wants, false); err == nil {
 			if before, err = fingerprints(ctx, old[0]); err != nil {
 				before = nil
 			}

@@ -13,6 +13,9 @@ import (
 // choose sets the lambdas of each project that are wanted.
 func choose(all []*found, wants []Want) error {
 	if len(wants) == 0 {
+		if !slices.ContainsFunc(all, func(f *found) bool { return len(f.lambdas) > 0 }) {
+			return none(all)
+		}
 		for _, f := range all {
 			f.chosen = f.lambdas
 		}
@@ -21,33 +24,76 @@ func choose(all []*found, wants []Want) error {
 	var l fault.List
 	chosen := map[*Lambda]bool{}
 	for _, w := range wants {
-		var hits []*Lambda
-		var err error
-		if w.Name {
-			hits, err = named(all, w.Given)
-		}
-		if len(hits) == 0 && err == nil {
-			hits = below(all, w.Paths)
-		}
-		if len(hits) == 0 && err == nil {
-			err = unknown(all, w)
-		}
+		hits, err := w.hits(all)
 		l.Add(err)
 		for _, lambda := range hits {
 			chosen[lambda] = true
 		}
 	}
 	for _, f := range all {
-		f.chosen = slices.DeleteFunc(slices.Clone(f.lambdas), func(lambda *Lambda) bool { return !chosen[lambda] })
+		l.Add(f.choose(chosen))
 	}
 	return l.Err()
 }
 
+// choose takes the lambdas that are chosen. With one from outside of the default members among them, all programs of the
+// project are its lambdas: so what two of them share is the same whichever are chosen.
+func (f *found) choose(chosen map[*Lambda]bool) error {
+	var l fault.List
+	for i, lambda := range f.nonDefault {
+		if !chosen[lambda] {
+			continue
+		}
+		f.all = true
+		for _, other := range slices.Concat(f.lambdas, f.nonDefault[:i], f.nonDefault[i+1:]) {
+			if other.Name == lambda.Name {
+				l.Add(sameName(other, lambda))
+				break
+			}
+		}
+	}
+	if f.all {
+		f.lambdas = slices.Concat(f.lambdas, f.nonDefault)
+		sortByName(f.lambdas)
+	}
+	f.chosen = slices.DeleteFunc(slices.Clone(f.lambdas), func(lambda *Lambda) bool { return !chosen[lambda] })
+	return l.Err()
+}
+
+// hits returns the lambdas that are wanted: those of the default members, or else those of other members.
+func (w Want) hits(all []*found) ([]*Lambda, error) {
+	byDefault := func(f *found) []*Lambda { return f.lambdas }
+	nonDefault := func(f *found) []*Lambda { return f.nonDefault }
+	if w.All {
+		var hits []*Lambda
+		for _, f := range all {
+			hits = append(append(hits, f.lambdas...), f.nonDefault...)
+		}
+		if len(hits) == 0 {
+			return nil, none(all)
+		}
+		return hits, nil
+	}
+	if w.Name {
+		for _, of := range []func(*found) []*Lambda{byDefault, nonDefault} {
+			if hits, err := named(all, of, w.Given); len(hits) > 0 || err != nil {
+				return hits, err
+			}
+		}
+	}
+	for _, of := range []func(*found) []*Lambda{byDefault, nonDefault} {
+		if hits := below(all, of, w.Paths); len(hits) > 0 {
+			return hits, nil
+		}
+	}
+	return nil, unknown(all, w)
+}
+
 // below returns the lambdas of the packages at or below the folders.
-func below(all []*found, folders []string) []*Lambda {
+func below(all []*found, of func(*found) []*Lambda, folders []string) []*Lambda {
 	var hits []*Lambda
 	for _, f := range all {
-		for _, lambda := range f.lambdas {
+		for _, lambda := range of(f) {
 			dir := path.Join(f.Workspace.Base, lambda.Package.Dir)
 			if slices.ContainsFunc(folders, func(folder string) bool { return cargo.Within(folder, dir) }) {
 				hits = append(hits, lambda)
@@ -66,10 +112,16 @@ func unknown(all []*found, w Want) error {
 	}
 	var known, notes []string
 	for _, f := range all {
-		for _, lambda := range f.lambdas {
+		for _, lambda := range slices.Concat(f.lambdas, f.nonDefault) {
 			known = append(known, lambda.Name)
 		}
-		notes = append(notes, f.notes...)
+		notes = append(append(notes, f.notes...), f.asides...)
+		if len(f.Config.Lambdas) > 0 && slices.Contains(f.known, w.Given) {
+			return &fault.Error{
+				Kind: fault.Usage, What: fmt.Sprintf("%q is a program but no lambda", w.Given),
+				Why: fmt.Sprintf("%s: lambdas leaves it out", f.Config.Origin("lambdas")), Fix: "add it there",
+			}
+		}
 	}
 	slices.Sort(known)
 	known = slices.Compact(known)
@@ -84,13 +136,13 @@ func (f *found) qualified(lambda *Lambda) string { return path.Join(f.folder, la
 
 // named returns the lambdas that a pattern hits, or the one of that name, or else those of the package of that name. A
 // name may be qualified, and must be where several projects have it. It returns nothing when there is none.
-func named(all []*found, name string) ([]*Lambda, error) {
+func named(all []*found, of func(*found) []*Lambda, name string) ([]*Lambda, error) {
 	var places []string
 	var hits []*Lambda
 	look := func(is func(f *found, lambda *Lambda) bool) {
 		for _, f := range all {
 			before := len(hits)
-			for _, lambda := range f.lambdas {
+			for _, lambda := range of(f) {
 				if is(f, lambda) {
 					hits = append(hits, lambda)
 				}

@@ -27,13 +27,16 @@ func (c *candidate) String() string { return c.pkg.Name + "/" + c.target.Name }
 // found is what there is in a project.
 type found struct {
 	Project
-	lambdas []*Lambda // each with Arch unset
-	notes   []string  // why a program is no lambda
-	known   []string  // names of all programs
-	absent  []absent
+	lambdas    []*Lambda // each with Arch unset
+	nonDefault []*Lambda // the binaries outside of the default members, which are lambdas when they are asked for
+	notes      []string  // why a program is no lambda
+	asides     []string  // the same of a program outside of the default members, for who asks for it
+	known      []string  // names of all programs
+	absent     []absent
 
 	folder string    // of the project, relative to the one that holds all projects of the run
 	chosen []*Lambda // of lambdas
+	all    bool      // others are among lambdas
 }
 
 // absent is what lpipe.toml names and the project does not have.
@@ -53,9 +56,6 @@ func findAll(projects []Project) ([]*found, error) {
 	}
 	if err := missing(all); err != nil {
 		return nil, err
-	}
-	if !slices.ContainsFunc(all, func(f *found) bool { return len(f.lambdas) > 0 }) {
-		return nil, none(all)
 	}
 	place(all)
 	return all, nil
@@ -97,7 +97,8 @@ func missing(all []*found) error {
 }
 
 // find finds the lambdas of one project, selected or not. Without a word in lpipe.toml they are the binaries of the
-// default members that build with the features chosen. What it returns is never nil.
+// default members that build with the features chosen, and those of other members where they are asked for. What it
+// returns is never nil.
 func find(p Project) (*found, error) {
 	cfg, ws := p.Config, p.Workspace
 	f := &found{Project: p}
@@ -122,32 +123,54 @@ func find(p Project) (*found, error) {
 	}
 	listed := f.match(candidates)
 
-	owner := map[string]*candidate{}
+	owner := map[string]*Lambda{}
 	for _, c := range candidates {
 		explicit := c.named || listed[c]
-		if len(cfg.Lambdas) > 0 && !listed[c] || len(cfg.Lambdas) == 0 && !c.named && (!c.pkg.Default || c.kind != "bin") {
+		if len(cfg.Lambdas) > 0 && !listed[c] || !explicit && c.kind != "bin" {
 			continue
 		}
+		other := !explicit && !c.pkg.Default
 		build := cfg.For(c.name)
 		if missing := lacking(c, build); len(missing) > 0 {
 			if !explicit {
-				f.notes = append(f.notes, fmt.Sprintf("%s is no lambda: it needs the features %s, which are off; a table [%s] in lpipe.toml turns them on",
-					c, strings.Join(missing, ", "), config.Key("lambda", c.name)))
+				note := fmt.Sprintf("%s is no lambda: it needs the features %s, which are off; a table [%s] in lpipe.toml turns them on",
+					c, strings.Join(missing, ", "), config.Key("lambda", c.name))
+				if other {
+					f.asides = append(f.asides, note)
+				} else {
+					f.notes = append(f.notes, note)
+				}
 				continue
 			}
 			build.Features = append(slices.Clone(build.Features), missing...)
 		}
-		if other, taken := owner[c.name]; taken {
-			l.Addf(fmt.Sprintf("two lambdas are called %q", c.name),
-				fmt.Sprintf("both %s and %s have this name", other, c),
-				fmt.Sprintf("give one another name in lpipe.toml:\n[lambda.%s-2]\npackage = %q\nbin = %q", c.name, c.pkg.Name, c.target.Name))
+		lambda := &Lambda{Name: c.name, Package: c.pkg, Kind: c.kind, Bin: c.target.Name, Build: build}
+		if other {
+			f.nonDefault = append(f.nonDefault, lambda)
 			continue
 		}
-		owner[c.name] = c
-		f.lambdas = append(f.lambdas, &Lambda{Name: c.name, Package: c.pkg, Kind: c.kind, Bin: c.target.Name, Build: build})
+		if first := owner[c.name]; first != nil {
+			l.Add(sameName(first, lambda))
+			continue
+		}
+		owner[c.name] = lambda
+		f.lambdas = append(f.lambdas, lambda)
 	}
-	slices.SortFunc(f.lambdas, func(a, b *Lambda) int { return strings.Compare(a.Name, b.Name) })
+	sortByName(f.lambdas)
+	sortByName(f.nonDefault)
 	return f, l.Err()
+}
+
+func sortByName(all []*Lambda) {
+	slices.SortStableFunc(all, func(a, b *Lambda) int { return strings.Compare(a.Name, b.Name) })
+}
+
+func sameName(a, b *Lambda) error {
+	return &fault.Error{
+		Kind: fault.Usage, What: fmt.Sprintf("two lambdas are called %q", b.Name),
+		Why: fmt.Sprintf("both %s/%s and %s/%s have this name", a.Package.Name, a.Bin, b.Package.Name, b.Bin),
+		Fix: fmt.Sprintf("give one another name in lpipe.toml:\n[lambda.%s-2]\npackage = %q\nbin = %q", b.Name, b.Package.Name, b.Bin),
+	}
 }
 
 func candidatesOf(ws *cargo.Workspace) []*candidate {
@@ -253,11 +276,17 @@ func lacking(c *candidate, b config.Build) []string {
 func none(all []*found) error {
 	why := "no default member of the workspace has a binary target"
 	fix := "add a src/main.rs or a [[bin]], or list the programs in lpipe.toml: lambdas = [\"NAME\"]"
-	var notes []string
+	var notes, others []string
 	for _, f := range all {
 		notes = append(notes, f.notes...)
+		for _, lambda := range f.nonDefault {
+			others = append(others, lambda.Name)
+		}
 	}
 	switch ws := all[0].Workspace; {
+	case len(others) > 0:
+		why = "no default member of the workspace has a program; outside of them are " + strings.Join(others, ", ")
+		fix = "name one of them, build all with --all, or make them the default in lpipe.toml: lambdas = [\"*\"]"
 	case len(notes) > 0:
 		why = strings.Join(notes, "\n")
 		fix = "turn the features on in lpipe.toml: [build] features = [...]"

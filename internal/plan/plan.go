@@ -67,6 +67,7 @@ type Plan struct {
 	Project
 	Variants []*Variant // each with at least one lambda
 	Partial  bool       // not all lambdas of the project were wanted
+	All      bool       // its lambdas are all programs, also those outside of the default members
 	Notes    []string   // decisions that the user may want to know of
 
 	Repositories []Repository // that the build may fetch with git; none when it needs no git
@@ -96,6 +97,8 @@ func (p *Plan) Keep(want func(*Lambda) bool) {
 // Want selects lambdas in the user's words.
 type Want struct {
 	Given string // as the user wrote it
+	// All selects every program, also those outside of the default members; the other fields are then unset.
+	All bool
 	// Name is set when Given may be the name of a lambda or a package, or a pattern of names; "folder/name" says which
 	// project is meant. A name wins over a folder.
 	Name bool
@@ -104,7 +107,7 @@ type Want struct {
 	Paths []string
 }
 
-// Make plans the lambdas of the projects that are wanted; all when nothing is said. A project of which nothing is
+// Make plans the lambdas of the projects that are wanted; those of the default members when nothing is said. A project of which nothing is
 // selected has no plan; the others have theirs in the order of projects. All mistakes are reported at once, as
 // [fault.Usage] errors.
 func Make(projects []Project, wants []Want) ([]*Plan, error) {
@@ -168,7 +171,7 @@ func labels(plans []*Plan) error {
 func (f *found) plan(all []*found) (*Plan, error) {
 	var mistakes fault.List
 	ws := f.Workspace
-	p := &Plan{Project: f.Project, Partial: len(f.chosen) < len(f.lambdas), Notes: f.notes}
+	p := &Plan{Project: f.Project, Partial: len(f.chosen) < len(f.lambdas), All: f.all, Notes: f.notes}
 	for _, key := range ws.FetchIgnores() {
 		p.Notes = append(p.Notes, key+" has no effect: lpipe decides how the build logs in, and downloads with keys and tokens")
 	}

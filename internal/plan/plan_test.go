@@ -219,19 +219,52 @@ func TestSelection(t *testing.T) {
 		s    []Want
 		want []string
 	}{
-		"by name":                              {names("order-events"), []string{events}},
-		"by name, which wins over a package's": {names("orders"), []string{both}},
-		"by pattern":                           {names("*s"), []string{events, both, "users = users/users"}},
-		"by folder":                            {[]Want{folder("api/users")}, []string{"users = users/users"}},
-		"by a folder above":                    {[]Want{folder("api")}, []string{events, both, "users = users/users"}},
-		"by the root":                          {[]Want{folder(".")}, []string{events, both, "users = users/users"}},
-		"by name and folder":                   {append(names("order-events"), folder("api/users")), []string{events, "users = users/users"}},
-		"twice is once":                        {append(names("users", "users"), folder("api/users")), []string{"users = users/users"}},
-		"by nothing means all":                 {nil, []string{events, both, "users = users/users"}},
+		"by name":                                    {names("order-events"), []string{events}},
+		"by name, which wins over a package's":       {names("orders"), []string{both}},
+		"by pattern":                                 {names("*s"), []string{events, both, "users = users/users"}},
+		"by folder":                                  {[]Want{folder("api/users")}, []string{"users = users/users"}},
+		"by a folder above":                          {[]Want{folder("api")}, []string{events, both, "users = users/users"}},
+		"by the root":                                {[]Want{folder(".")}, []string{events, both, "users = users/users"}},
+		"by name and folder":                         {append(names("order-events"), folder("api/users")), []string{events, "users = users/users"}},
+		"twice is once":                              {append(names("users", "users"), folder("api/users")), []string{"users = users/users"}},
+		"by nothing means the default members":       {nil, []string{events, both, "users = users/users"}},
+		"by name, outside of the default members":    {names("sweep"), []string{"sweep = sweep/sweep"}},
+		"by pattern, outside of the default members": {names("sw*"), []string{"sweep = sweep/sweep"}},
+		"by folder, outside of the default members":  {[]Want{folder("jobs")}, []string{"sweep = sweep/sweep"}},
+		"all": {[]Want{{All: true}}, []string{events, both, "sweep = sweep/sweep", "users = users/users"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wantLambdas(t, mustPlan(t, fleet, c.s), c.want...)
 		})
+	}
+}
+
+// rooted is a workspace whose root is a package, which is then the only default member.
+const rooted = "-- Cargo.toml --\n[package]\nname = 'app'\nversion = '1.0.0'\nedition = '2021'\n[workspace]\nmembers = ['crates/*']\n" +
+	"-- crates/fn/Cargo.toml --\n[package]\nname = 'fn-a'\nversion = '1.0.0'\nedition = '2021'\n[features]\nx = []\n-- crates/fn/src/main.rs --\n"
+
+func TestWhatIsNamedIsALambda(t *testing.T) {
+	for root, byDefault := range map[string][]string{
+		"-- src/main.rs --\n": {"app = app/app"}, "-- src/lib.rs --\n": nil,
+	} {
+		for _, wants := range [][]Want{names("fn-a"), {folder("crates/fn")}, {folder("crates")}} {
+			wantLambdas(t, mustPlan(t, rooted+root, wants), "fn-a = fn-a/fn-a")
+		}
+		wantLambdas(t, mustPlan(t, rooted+root, []Want{{All: true}}), append(slices.Clone(byDefault), "fn-a = fn-a/fn-a")...)
+		listed := rooted + root + "-- lpipe.toml --\nlambdas = ['*']\n"
+		wantLambdas(t, mustPlan(t, listed, nil), append(slices.Clone(byDefault), "fn-a = fn-a/fn-a")...)
+	}
+}
+
+// TestOtherProgramsChangeNothing builds the default members: a program outside of them neither adds features nor shares.
+func TestOtherProgramsChangeNothing(t *testing.T) {
+	const config = "-- src/main.rs --\n-- lpipe.toml --\n[lambda.app]\nfeatures = []\n"
+	p := mustPlan(t, rooted+config, nil)
+	if p.All || p.Partial || len(p.Notes) > 0 || p.Variants[0].Features != nil {
+		t.Errorf("%+v", p)
+	}
+	if p = mustPlan(t, rooted+config, names("fn-a")); !p.All || !p.Partial {
+		t.Errorf("%+v", p)
 	}
 }
 
@@ -247,14 +280,30 @@ func TestMistakes(t *testing.T) {
 		want    string
 	}{
 		"an unknown lambda": {fleet, names("user"), `error: there is no lambda "user"
-why:   the lambdas are order-events, orders, users
+why:   the lambdas are order-events, orders, sweep, users
 fix:   did you mean "users"?
 `},
+		"one that lpipe.toml leaves out": {fleet + "-- lpipe.toml --\nlambdas = ['users']\n", names("orders"), `error: "orders" is a program but no lambda
+why:   lpipe.toml:1: lambdas leaves it out
+fix:   add it there
+`},
+		"only programs outside of the default members": {rooted + "-- src/lib.rs --\n", nil, `error: there is no lambda to build
+why:   no default member of the workspace has a program; outside of them are fn-a
+fix:   name one of them, build all with --all, or make them the default in lpipe.toml: lambdas = ["*"]
+`},
+		"two of one name": {rooted + "-- src/main.rs --\n-- crates/b/Cargo.toml --\n[package]\nname = 'b'\nversion = '1.0.0'\nedition = '2021'\n[[bin]]\nname = 'app'\npath = 'src/main.rs'\n-- crates/b/src/main.rs --\n",
+			[]Want{folder("crates/b")}, `error: two lambdas are called "app"
+why:   both app/app and b/app have this name
+fix:   give one another name in lpipe.toml:
+       [lambda.app-2]
+       package = "b"
+       bin = "app"
+`},
 		"several unknown lambdas are reported at once": {fleet, names("user", "zzzzzzzz"), `error: there is no lambda "user"
-why:   the lambdas are order-events, orders, users
+why:   the lambdas are order-events, orders, sweep, users
 fix:   did you mean "users"?
 error: there is no lambda "zzzzzzzz"
-why:   the lambdas are order-events, orders, users
+why:   the lambdas are order-events, orders, sweep, users
 fix:   name one of them
 `},
 		"a folder without lambdas": {fleet, []Want{folder("lib")}, `error: there is no lambda in lib
