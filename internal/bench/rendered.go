@@ -68,12 +68,15 @@ func (b *bench) render(ctx context.Context, self *peer, lambda, dir string) (ren
 		return r, err
 	}
 	over := libraries(text)
-	over["closure"] = []string{lambda}
+	over["closure"], over["tests"] = []string{lambda}, []string{lambda}
 	for name, names := range over {
 		pkgs := slices.DeleteFunc(slices.Clone(ws.Packages), func(p *cargo.Package) bool { return !slices.Contains(names, p.Name) })
-		layOver := skeleton.Closure
-		if name != "closure" {
-			layOver = skeleton.Libraries
+		layOver := skeleton.Libraries
+		switch name {
+		case "closure":
+			layOver = skeleton.Closure
+		case "tests":
+			layOver = skeleton.Tests
 		}
 		tree, _, err := layOver(ws, pkgs, skeleton.Options{})
 		if err != nil {

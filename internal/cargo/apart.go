@@ -2,7 +2,6 @@ package cargo
 
 import (
 	"bytes"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -39,7 +38,10 @@ func (p *Package) Programs() []Target {
 }
 
 // walkers are words by which a build script or a macro reads whole folders.
-var walkers = []string{"read_dir", "WalkDir", "walkdir", "glob", "globwalk", "include_dir", "RustEmbed", "rust_embed", "automod", "utoipauto"}
+var walkers = []string{"read_dir", "WalkDir", "walkdir", "glob", "globwalk"}
+
+// embedders are macros that read whole folders.
+var embedders = []string{"include_dir", "RustEmbed", "rust_embed", "automod", "utoipauto"}
 
 // readers are words by which a macro reads files of the package that uses it.
 var readers = []string{"fs", "File"}
@@ -52,7 +54,7 @@ type programs struct {
 }
 
 func newPrograms(p *Package) *programs {
-	o := &programs{words: slices.Clone(walkers)}
+	o := &programs{words: slices.Concat(walkers, embedders)}
 	if p.ProcMacro {
 		o.words = append(o.words, readers...)
 	}
@@ -98,23 +100,22 @@ func (o *programs) names(text string) bool {
 	return slices.ContainsFunc(o.files, func(f string) bool { return Within(text, f) || path.Base(f) == path.Base(text) })
 }
 
-// entangle looks for a hint that a source of the package reads those of its programs.
-func (s *scanner) entangle(name string, data []byte) {
+// hinted reports that a source may read those of the package's programs while it is compiled, so that each of its words
+// is to be looked at.
+func (s *scanner) hinted(name string, data []byte) bool {
 	own := s.pkg.Lib != nil && len(s.programs.files) > 0 || s.pkg.ProcMacro
-	if !own || s.pkg.Entangled != "" || slices.ContainsFunc(s.programs.files, func(f string) bool { return path.Join(s.pkg.Dir, f) == name }) ||
-		!slices.ContainsFunc(s.programs.words, func(w string) bool { return bytes.Contains(data, []byte(w)) }) {
-		return
+	return own && s.pkg.Entangled == "" && !slices.ContainsFunc(s.programs.files, func(f string) bool { return path.Join(s.pkg.Dir, f) == name }) &&
+		slices.ContainsFunc(s.programs.words, func(w string) bool { return bytes.Contains(data, []byte(w)) })
+}
+
+// entangles reports that the word or string, in code that is for u, hints at the sources of programs.
+func (s *scanner) entangles(c *code, t rustToken, u use) bool {
+	text := string(t.text)
+	if t.str {
+		return (u.early() || c.argument().compiled()) && s.programs.names(text)
 	}
-	before := ""
-	for t := range rustTokens(data) {
-		text := string(t.text)
-		if t.str && s.programs.names(text) ||
-			!t.str && (slices.Contains(walkers, text) || s.pkg.ProcMacro && slices.Contains(readers, text) || before == "mod" && slices.Contains(s.programs.modules, text)) {
-			s.pkg.Entangled = fmt.Sprintf("%s:%d", s.show(name), t.line)
-			return
-		}
-		if before = ""; !t.str {
-			before = text
-		}
-	}
+	return slices.Contains(embedders, text) ||
+		u.early() && slices.Contains(walkers, text) ||
+		s.pkg.ProcMacro && u != tests && slices.Contains(readers, text) ||
+		c.afterMod() && slices.Contains(s.programs.modules, text)
 }

@@ -11,6 +11,7 @@ package cargo
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"lpipe/internal/disk"
@@ -60,10 +61,11 @@ type Package struct {
 	Features map[string][]string
 	Locals   []*Package // what it depends on directly, of every kind and for every platform, sorted by Dir
 
-	// Outside are existing files and folders beyond the package's folder that its sources name literally,
-	// relative to Base. Wide is set when they reach out in a way that cannot be read off them: it quotes the place.
-	Outside []string
-	Wide    string
+	// Outside are existing files and folders beyond the package's folder that its sources name literally and that may be
+	// read while it is compiled, relative to Base. Wide is set when they reach out in a way that cannot be read off them: it
+	// quotes the place. TestOutside and TestWide are the same for what is read when its tests run.
+	Outside, TestOutside []string
+	Wide, TestWide       string
 	// Beyond are the places of its sources that include a file outside of the project, in words.
 	Beyond []string
 	// Entangled is set when its library, tests, build script or macros may read the sources of a package's programs while
@@ -114,6 +116,11 @@ func (w *Workspace) Closure(pkgs []*Package) []*Package {
 		}
 	}
 	return all
+}
+
+// TestsReadMore reports that the tests of pkgs, or of what they depend on, read more than is read to compile them.
+func (w *Workspace) TestsReadMore(pkgs []*Package) bool {
+	return slices.ContainsFunc(w.Closure(pkgs), func(p *Package) bool { return p.TestWide != "" || len(p.TestOutside) > 0 })
 }
 
 // Owner returns the local package whose folder holds the file or folder name, the innermost when they nest, or nil.

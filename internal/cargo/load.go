@@ -27,6 +27,7 @@ type loader struct {
 
 	memberDirs []string
 	later      []whole                      // packages found while reading that must stay whole
+	forScripts map[*Package]bool            // packages that build scripts use
 	sums       map[string][sha256.Size]byte // of files that were looked through
 }
 
@@ -77,7 +78,7 @@ func Root(d disk.Disk, dir string) string {
 func locate(d disk.Disk, dir, from string) (l *loader, current *Manifest, err error) {
 	l = &loader{
 		disk: d, dir: path.Clean(dir), from: path.Clean(from), manifests: map[string]*Manifest{},
-		packages: map[string]*Package{}, reported: map[string]bool{}, sums: map[string][sha256.Size]byte{},
+		packages: map[string]*Package{}, reported: map[string]bool{}, forScripts: map[*Package]bool{}, sums: map[string][sha256.Size]byte{},
 	}
 	if l.fsys, err = search(d, l.dir); err != nil {
 		return nil, nil, err

@@ -16,10 +16,11 @@ import (
 // for a megabyte of code.
 const scanLimit = 4 << 20
 
-// outside finds what the packages read beyond their folders. A source may name a file in include!, include_str!,
-// include_bytes! and #[path], or in any other string with a ".." in it, as build scripts and tests do; links lead
-// out as well. Where a string with ".." names nothing that exists, or a source asks for the folders above it in
-// another way, the package is wide: it may read anything.
+// outside finds what the packages read beyond their folders. What is read while they are compiled is named in include!,
+// include_str!, include_bytes!, #[path], another attribute or macro, or in a string with a ".." of code that runs then:
+// that of build scripts and macros, and of the packages these use. Other code opens files when it runs, which only tests do
+// here. Links lead out as well. Where such code asks for the folders above it, or for a path that cannot be read off it,
+// the package is wide, or its tests are: they may read anything.
 func (l *loader) outside(w *Workspace, hold func(string)) {
 	s := &scanner{loader: l, roots: map[string]bool{}, relative: map[string]bool{"CARGO_WORKSPACE_DIR": true}}
 	for name, e := range w.Config.Env {
@@ -33,19 +34,32 @@ func (l *loader) outside(w *Workspace, hold func(string)) {
 	for _, vendored := range w.Config.Folders {
 		s.roots[vendored] = true
 	}
+	hosts := l.hosts(w)
 	for _, p := range w.Packages {
-		s.pkg, s.seen, s.known, s.programs = p, map[string]bool{}, map[string]reached{}, newPrograms(p)
-		s.folder(p.Dir)
-		for _, t := range sourcesOf(p) {
-			if name := path.Join(p.Dir, t); !Within(p.Dir, name) {
-				s.add(name)
+		s.scan(p, hosts[p])
+		for _, list := range [][]string{p.Outside, p.TestOutside} {
+			slices.Sort(list)
+			for _, name := range list {
+				hold(path.Dir(name))
 			}
 		}
-		slices.Sort(p.Outside)
-		for _, name := range p.Outside {
-			hold(path.Dir(name))
+	}
+}
+
+// hosts are the packages whose code runs while others are compiled: procedural macros, what build scripts use, and the
+// packages that these depend on.
+func (l *loader) hosts(w *Workspace) map[*Package]bool {
+	var first []*Package
+	for _, p := range w.Packages {
+		if p.ProcMacro || l.forScripts[p] {
+			first = append(first, p)
 		}
 	}
+	hosts := map[*Package]bool{}
+	for _, p := range w.Closure(first) {
+		hosts[p] = true
+	}
+	return hosts
 }
 
 func sourcesOf(p *Package) []string {
@@ -70,12 +84,66 @@ type scanner struct {
 	roots    map[string]bool // folders of local packages, and of vendored ones
 	relative map[string]bool // environment variables that hold a folder of the project
 	pkg      *Package
-	seen     map[string]bool    // files that were looked through
-	known    map[string]reached // what reach said
+	host     bool            // the package's code runs while others are compiled
+	seen     map[source]bool // files that were looked through
+	read     map[string]bool // the same, whatever they are for
+	known    map[string]reached
 	programs *programs
+	nested   []string        // folders of packages that are no part of the build
+	named    map[string]bool // folders and files of which the package's code has the name
+	macros   macros
 }
 
-func (s *scanner) folder(dir string) {
+// scan looks through the package, first the sources that cargo compiles and their modules.
+func (s *scanner) scan(p *Package, host bool) {
+	s.pkg, s.host, s.seen, s.read, s.known, s.programs = p, host, map[source]bool{}, map[string]bool{}, map[string]reached{}, newPrograms(p)
+	s.nested, s.named, s.macros = nil, map[string]bool{}, macros{}
+	for _, t := range sourcesOf(p) {
+		if name := path.Join(p.Dir, t); !Within(p.Dir, name) {
+			s.add(name, s.use(), false)
+		}
+	}
+	roots := func(u use, targets ...Target) {
+		for _, t := range targets {
+			s.rust(source{path.Join(p.Dir, t.Path), u}, true)
+		}
+	}
+	if p.Lib != nil {
+		roots(s.use(), *p.Lib)
+	}
+	roots(s.use(), p.Bins...)
+	if p.Build != "" {
+		roots(scripts, Target{Path: p.Build})
+	}
+	if p.Member {
+		roots(s.use(), p.Examples...)
+		roots(tests, p.Tests...)
+		roots(tests, p.Benches...)
+	}
+	s.folder(p.Dir, 0)
+	for len(s.nested) > 0 {
+		i := slices.IndexFunc(s.nested, func(dir string) bool { return s.named[path.Base(dir)] })
+		if i < 0 {
+			break
+		}
+		dir := s.nested[i]
+		s.nested = slices.Delete(s.nested, i, i+1)
+		s.folder(dir, 0)
+	}
+	s.macros.settle(s)
+	p.TestOutside = slices.DeleteFunc(p.TestOutside, func(name string) bool { return slices.Contains(p.Outside, name) })
+}
+
+// use is what the package's own code is for.
+func (s *scanner) use() use {
+	if s.host {
+		return runs
+	}
+	return compiles
+}
+
+// folder looks through a folder. What its files are for follows from where they lie, unless u says it.
+func (s *scanner) folder(dir string, u use) {
 	entries, err := s.fsys.ReadDir(dir)
 	if err != nil {
 		return // reported when the context is made
@@ -84,6 +152,14 @@ func (s *scanner) folder(dir string) {
 		return e.Name() == "CACHEDIR.TAG" || e.Name() == ".rustc_info.json"
 	}) {
 		return
+	}
+	nested := dir != s.pkg.Dir && Within(s.pkg.Dir, dir) && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == "Cargo.toml" })
+	switch {
+	case nested && !s.named[path.Base(dir)]:
+		s.nested = append(s.nested, dir)
+		return
+	case nested: // a build script may do with it as it likes
+		u = scripts
 	}
 	for _, e := range entries {
 		name := path.Join(dir, e.Name())
@@ -96,9 +172,9 @@ func (s *scanner) folder(dir string) {
 				s.link(name, path.Join(dir, to))
 			}
 		case e.IsDir() && !s.roots[name] && e.Name() != ".git" && e.Name() != "node_modules" && name != path.Join(s.root.dir, "target"):
-			s.folder(name)
+			s.folder(name, u)
 		case e.Type().IsRegular():
-			s.file(name)
+			s.file(name, u)
 		}
 	}
 }
@@ -108,122 +184,61 @@ func (s *scanner) link(name, to string) {
 	switch {
 	case Within(s.pkg.Dir, to):
 	case Within(to, s.pkg.Dir):
-		s.wide(s.show(name) + " is a link to the folders above the package")
+		s.wide(s.orphan(name), s.show(name)+" is a link to the folders above the package")
 	default:
-		s.add(to)
+		s.add(to, s.orphan(name), false)
 	}
 }
 
 // textual are the extensions of other sources that name files by paths relative to themselves.
 var textual = []string{".c", ".h", ".cc", ".cpp", ".cxx", ".hpp", ".s", ".proto", ".cmake", ".mk", ".am", ".graphql", ".html", ".j2", ".tera", ".sql"}
 
-func (s *scanner) file(name string) {
+func (s *scanner) file(name string, u use) {
 	ext := path.Ext(name)
-	if s.seen[name] || ext != ".rs" && !slices.Contains(textual, ext) {
+	if ext == ".rs" {
+		if u == 0 {
+			u = s.orphan(name)
+		}
+		if !s.read[name] {
+			s.rust(source{name, u}, false)
+		}
 		return
 	}
-	s.seen[name] = true
+	if s.read[name] || !slices.Contains(textual, ext) {
+		return
+	}
+	data, err := s.content(name)
+	if err != nil || !bytes.Contains(data, []byte("../")) {
+		return
+	}
+	for _, word := range upPaths(string(data)) {
+		if to := path.Join(path.Dir(name), word); !Within(s.pkg.Dir, to) && !Within(to, s.pkg.Dir) {
+			s.add(to, s.orphan(name), false)
+		}
+	}
+}
+
+// content reads a file and remembers its digest.
+func (s *scanner) content(name string) ([]byte, error) {
+	s.read[name] = true
 	data, err := disk.Read(s.fsys, name, scanLimit)
 	if err == nil {
 		s.sums[name] = sha256.Sum256(data)
 	}
-	switch {
-	case err != nil:
-	case ext == ".rs":
-		s.rust(name, data)
-		s.entangle(name, data)
-	case bytes.Contains(data, []byte("../")):
-		for _, word := range upPaths(string(data)) {
-			if to := path.Join(path.Dir(name), word); !Within(s.pkg.Dir, to) && !Within(to, s.pkg.Dir) {
-				s.add(to)
-			}
-		}
-	}
+	return data, err
 }
 
-// cargoCalls are strings by which a build script or test runs cargo, which reads the whole workspace.
-var cargoCalls = []string{"cargo", "CARGO", "locate-project"}
-
-// rust looks through a Rust source. A package that stands in for a foreign one comes from a project of its own,
-// which knows nothing of this workspace, so it is never wide.
-func (s *scanner) rust(name string, data []byte) {
-	if !s.suspicious(data) {
-		return
-	}
-	var manifestDir, climbs bool
-	paths := bytes.Contains(data, []byte("PathBuf"))
-	for t := range rustTokens(data) {
-		at := func() string { return fmt.Sprintf("%s:%d", s.show(name), t.line) }
-		switch text := string(t.text); {
-		case t.str:
-			manifestDir = manifestDir || text == "CARGO_MANIFEST_DIR"
-			s.literal(name, at, text, opening(t.before))
-			if s.relative[text] {
-				s.wide(at() + " uses " + text)
-			}
-			if slices.Contains(cargoCalls, text) {
-				s.wide(at() + " may call cargo")
-			}
-		case text == "workspace_root" || text == "MetadataCommand":
-			s.wide(at() + " may call cargo")
-		case text == "current_dir":
-			manifestDir = true
-		case text == "parent" || text == "ancestors" || text == "pop" && paths:
-			climbs = true
-		}
-		if manifestDir && climbs {
-			s.wide(at() + " looks in the folders above the package")
+// orphan is what a file is for that no source declares as its module.
+func (s *scanner) orphan(name string) use {
+	for _, dir := range []string{"tests", "benches"} {
+		if Within(path.Join(s.pkg.Dir, dir), name) {
+			return tests
 		}
 	}
-}
-
-// opening returns the macro or attribute that a string is the argument of: "include_str!(", "path=".
-func opening(before []byte) string {
-	if len(before) > 64 {
-		return "" // a comment lies between
+	if dir := path.Dir(s.pkg.Build); s.pkg.Build != "" && dir != "." && dir != "src" && Within(path.Join(s.pkg.Dir, dir), name) {
+		return scripts
 	}
-	return strings.Join(strings.Fields(string(before)), "")
-}
-
-// suspicious reports that a source is worth reading word by word.
-func (s *scanner) suspicious(data []byte) bool {
-	has := func(text string) bool { return bytes.Contains(data, []byte(text)) }
-	for name := range s.relative {
-		if has(name) {
-			return true
-		}
-	}
-	return slices.ContainsFunc([]string{"../", "/..", `".."`, `"cargo"`, "CARGO", "current_dir", "locate-project", "workspace_root", "MetadataCommand"}, has)
-}
-
-// literal handles one string of a Rust source.
-func (s *scanner) literal(name string, at func() string, text, opening string) {
-	if !strings.Contains(text, "..") {
-		return
-	}
-	dir := path.Dir(name)
-	switch opening {
-	case "include!(", "include_str!(", "include_bytes!(":
-		s.beyond(path.Join(dir, text), at, text)
-		s.reach(path.Join(dir, text))
-		return
-	case "path=":
-		s.beyond(path.Join(dir, text), at, text)
-		if s.reach(path.Join(dir, text)) == settled {
-			return // else it is relative to a module inside the file, or not about modules
-		}
-	}
-	for _, word := range upPaths(text) {
-		found := missing
-		for _, w := range []string{word, strings.TrimLeft(word, "/"), word[max(strings.Index(word, ".."), 0):]} {
-			for _, base := range []string{dir, s.pkg.Dir, s.root.dir} {
-				found = max(found, s.reach(path.Join(base, w)))
-			}
-		}
-		if found != settled {
-			s.wide(fmt.Sprintf("%s names %s, which cannot be followed", at(), quote(text)))
-		}
-	}
+	return s.use()
 }
 
 // beyond notes that a source includes a file outside of the project, which the compiler will not find.
@@ -242,12 +257,15 @@ const (
 	above           // a folder that holds the package: anything below it may be meant
 )
 
-// reach adds what is at name if it is outside the package.
-func (s *scanner) reach(name string) reached {
+// reach adds what is at name if it is outside the package; later says that it is read when tests run.
+func (s *scanner) reach(name string, u use, later bool) reached {
 	r, known := s.known[name]
 	if !known {
 		r = s.look(name)
 		s.known[name] = r
+	}
+	if r == settled && !Within(s.pkg.Dir, name) {
+		s.add(name, u, later)
 	}
 	return r
 }
@@ -256,39 +274,40 @@ func (s *scanner) look(name string) reached {
 	if _, err := s.fsys.Stat(name); err != nil {
 		return missing // or outside of the project, where nothing can be meant
 	}
-	if Within(s.pkg.Dir, name) {
-		return settled
-	}
-	if Within(name, s.pkg.Dir) {
+	if Within(name, s.pkg.Dir) && name != s.pkg.Dir {
 		return above
 	}
-	s.add(name)
 	return settled
 }
 
 // add takes a file or folder that is there and belongs to the project, and looks through it.
-func (s *scanner) add(name string) {
-	if name == "." || slices.Contains(s.pkg.Outside, name) {
+func (s *scanner) add(name string, u use, later bool) {
+	list := &s.pkg.Outside
+	if later {
+		list = &s.pkg.TestOutside
+	}
+	if name == "." || slices.Contains(*list, name) {
 		return
 	}
 	info, err := s.fsys.Stat(name)
 	if err != nil {
 		return
 	}
-	s.pkg.Outside = append(s.pkg.Outside, name)
+	*list = append(*list, name)
 	switch {
+	case later: // nothing is compiled
 	case info.IsDir() && !s.roots[name]:
-		s.folder(name)
+		s.folder(name, u)
 	case path.Ext(name) == ".rs":
 		// Its modules lie beside it.
 		if data, err := disk.Read(s.fsys, name, scanLimit); err == nil && declaresModule(data) {
 			if dir := path.Dir(name); !Within(dir, s.pkg.Dir) {
-				s.add(dir)
+				s.add(dir, u, false)
 			} else {
-				s.wide(s.show(name) + " has modules beside it")
+				s.wide(u, s.show(name)+" has modules beside it")
 			}
 		}
-		s.file(name)
+		s.rust(source{name, u}, true)
 	}
 }
 
@@ -302,9 +321,15 @@ func declaresModule(data []byte) bool {
 	return false
 }
 
-func (s *scanner) wide(why string) {
-	if s.pkg.Wide == "" && (s.pkg.Member || !s.pkg.Whole) {
-		s.pkg.Wide = why
+// wide notes that code which is for u may read anything. A package that stands in for a foreign one comes from a project
+// of its own, which knows nothing of this workspace, so it is never wide.
+func (s *scanner) wide(u use, why string) {
+	reason := &s.pkg.Wide
+	if u == tests {
+		reason = &s.pkg.TestWide
+	}
+	if *reason == "" && (s.pkg.Member || !s.pkg.Whole) {
+		*reason = why
 	}
 }
 

@@ -74,6 +74,9 @@ func (l *loader) load(dir string, member bool) *Package {
 		if !slices.Contains(p.Locals, dep) && dep != p {
 			p.Locals = append(p.Locals, dep)
 		}
+		if d.Kind == "build-dependencies" {
+			l.forScripts[dep] = true
+		}
 		if _, ok := d.Spec["artifact"]; ok {
 			l.later = append(l.later, whole{dep, "its binaries are dependencies of " + p.Name})
 		}

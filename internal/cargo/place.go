@@ -46,6 +46,7 @@ func (l *loader) place(w *Workspace) {
 	for _, p := range w.Packages {
 		move(&p.Dir)
 		moveAll(p.Outside)
+		moveAll(p.TestOutside)
 	}
 	move(&w.Lock.Path)
 	moveAll(w.Config.Paths)

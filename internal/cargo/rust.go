@@ -8,10 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// rustToken is a word or a string literal of Rust source; all other text is left out.
+// rustToken is a word, a string literal or a mark of Rust source: an operator's byte or a bracket.
 type rustToken struct {
 	text   []byte // of a string, without quotes and escapes
 	str    bool
+	mark   bool
 	line   int
 	before []byte // of a string, the word before it and what stands between: "include_str!(", "path = "
 }
@@ -19,9 +20,12 @@ type rustToken struct {
 // rustTokens splits Rust source into words and string literals. Comments, characters and lifetimes are skipped. It
 // reads what the compiler would refuse as well, and always ends.
 func rustTokens(src []byte) iter.Seq[rustToken] {
-	return func(yield func(rustToken) bool) { scanRust(src, yield) }
+	return func(yield func(rustToken) bool) {
+		scanRust(src, func(t rustToken) bool { return t.mark || yield(t) })
+	}
 }
 
+// scanRust yields the marks too.
 func scanRust(src []byte, yield func(rustToken) bool) {
 	var (
 		line  = 1
@@ -74,7 +78,12 @@ func scanRust(src []byte, yield func(rustToken) bool) {
 				}
 			}
 			i = end
+		case c == ' ' || c == '\t' || c == '\r':
+			i++
 		default:
+			if !yield(rustToken{text: src[i : i+1], mark: true, line: line}) {
+				return
+			}
 			i++
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/moby/buildkit/client"
@@ -315,6 +316,10 @@ func (r *run) layOut(p *project, jobs map[*plan.Lambda]*solve.Job) error {
 				l.Add(err)
 			}
 			l.Add(r.layOver(p, job, trees, dockerfile.Closure, skeleton.Closure, lambda.Package))
+			job.Contexts[dockerfile.Tests] = job.Contexts[dockerfile.Closure]
+			if p.plan.Workspace.TestsReadMore([]*cargo.Package{lambda.Package}) {
+				l.Add(r.layOver(p, job, trees, dockerfile.Tests, skeleton.Tests, lambda.Package))
+			}
 			for i, set := range v.Libs {
 				l.Add(r.layOver(p, job, trees, dockerfile.Libraries(i), skeleton.Libraries, set...))
 			}
@@ -348,6 +353,8 @@ func (r *run) layOver(p *project, job *solve.Job, trees map[string]*skeleton.Tre
 
 func (r *run) note(notes []skeleton.Note) {
 	for _, n := range notes {
-		r.notes = append(r.notes, n.Package+": "+n.Text)
+		if text := n.Package + ": " + n.Text; !slices.Contains(r.notes, text) {
+			r.notes = append(r.notes, text)
+		}
 	}
 }

@@ -26,6 +26,7 @@ import (
 const (
 	Skeleton = "skeleton" // the dependency context, see package skeleton
 	Closure  = "closure"  // the lambda's sources laid over the skeleton
+	Tests    = "tests"    // the same with what the tests read besides, often nothing
 )
 
 // Libraries is the name of the input with a set of local libraries laid over the skeleton: the set of [plan.Variant.Libs]

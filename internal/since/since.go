@@ -123,7 +123,7 @@ type Fingerprint struct{ settings, sources, dependencies [sha256.Size]byte }
 
 // Of returns the fingerprint of a lambda of ws. dockerfile is its rendered Dockerfile, which holds all settings.
 func Of(ctx context.Context, ws *cargo.Workspace, l *plan.Lambda, dockerfile []byte) (Fingerprint, error) {
-	tree, _, err := skeleton.Closure(ws, []*cargo.Package{l.Package}, skeleton.Options{})
+	tree, _, err := skeleton.Tests(ws, []*cargo.Package{l.Package}, skeleton.Options{})
 	if err != nil {
 		return Fingerprint{}, err
 	}

@@ -171,24 +171,161 @@ func TestNamingAManifestMakesThePackageReal(t *testing.T) {
 	}
 }
 
+// TestWideReasons lays a source over a package. What is said of it begins with "tests: " where its tests alone are wide.
 func TestWideReasons(t *testing.T) {
-	for src, want := range map[string]string{
-		`fn f() { std::env::var("CARGO_WORKSPACE_DIR"); }`:                                    "uses CARGO_WORKSPACE_DIR",
-		`fn f() { Path::new("..").join(x); }`:                                                 `names "..", which cannot be followed`,
-		`fn f() { format!("../{name}/x"); }`:                                                  `names "../{name}/x", which cannot be followed`,
-		`fn f() { env!("CARGO_MANIFEST_DIR"); p.ancestors() }`:                                "looks in the folders above the package",
-		`fn f() { let mut p = PathBuf::from(env!("CARGO_MANIFEST_DIR")); p.pop(); }`:          "looks in the folders above the package",
-		`fn f() { Command::new("cargo"); }`:                                                   "may call cargo",
-		`fn f() { cargo_metadata::MetadataCommand::new(); }`:                                  "may call cargo",
-		`fn f() { env!("CARGO_MANIFEST_DIR"); stack.pop() }`:                                  "",
-		`fn f() { include_str!("../../lib/src/lib.rs"); /* "../../x" */ a..b; "wait.." }`:     "",
-		`fn f() { File::open("../lib/fixtures"); println!("cargo:rerun-if-changed=../lib") }`: "",
-		`fn f() { x.parent(); }`:                                                              "",
+	const build, program, test, macro = "crates/job/build.rs", "crates/job/src/main.rs", "crates/job/tests/t.rs", "crates/mac/src/lib.rs"
+	for _, c := range []struct{ file, src, want string }{
+		{program, `fn f() { std::env::var("CARGO_WORKSPACE_DIR"); }`, "uses CARGO_WORKSPACE_DIR"},
+		{program, `fn f() { env!("CARGO_MANIFEST_DIR"); p.ancestors() }`, "looks in the folders above the package"},
+		{program, `fn f() { let mut p = PathBuf::from(env!("CARGO_MANIFEST_DIR")); p.pop(); }`, "looks in the folders above the package"},
+		{program, `const X: &str = include_str!(concat!("../../", env!("NAME")));`, `names "../../", which cannot be followed`},
+		{program, `static D: Dir = include_dir!("$CARGO_MANIFEST_DIR/../..");`, `names "$CARGO_MANIFEST_DIR/../..", which cannot be followed`},
+		{program, `#[folder = "../.."] struct S;`, `names "../..", which cannot be followed`},
+		{program, `macro_rules! data { ($n:literal) => { include_str!($n) } } fn f() { data!("../..") }`, `names "../..", which cannot be followed`},
+		{program, `fn f() { Command::new("cargo"); }`, "tests: may call cargo"},
+		{program, `fn f() { cargo_metadata::MetadataCommand::new(); }`, "tests: may call cargo"},
+		{program, `#[cfg(test)] mod t { fn f() { env!("CARGO_MANIFEST_DIR"); p.parent() } }`, "tests: looks in the folders above the package"},
+		{program, `#[cfg(not(test))] mod t { fn f() { env!("CARGO_MANIFEST_DIR"); p.parent() } }`, "looks in the folders above the package"},
+		{program, `#[cfg(test)] use a::B; fn f() { env!("CARGO_MANIFEST_DIR"); p.parent() }`, "looks in the folders above the package"},
+		{program, `struct S { #[cfg(test)] x: u8, } fn f() { env!("CARGO_MANIFEST_DIR"); p.parent() }`, "looks in the folders above the package"},
+
+		// What a program does when it runs, it does not do in a build.
+		{program, `fn f() { Path::new("..").join(x); }`, ""},
+		{program, `fn f() { format!("../{name}/x"); }`, ""},
+		{program, `fn f() { help("see ../nowhere and ../.. for more"); }`, ""},
+		{program, `fn f() { assert_eq!(g(), "../.."); m!({ if x == ".." {} }); }`, ""},
+		{program, `#[error("neither .. nor ../x")] struct E; #[doc = "../.."] struct D;`, ""},
+		{program, `macro_rules! is { ($n:literal) => { assert_eq!(f(), $n) } } fn f() { is!("../..") }`, ""},
+		{program, `const CARGO: &str = "cargo"; fn f() { current_dir().parent() }`, ""},
+		{program, `fn f() { env!("CARGO_MANIFEST_DIR"); stack.pop() }`, ""},
+		{program, `fn f() { include_str!("../../lib/src/lib.rs"); /* "../../x" */ a..b; "wait.." }`, ""},
+		{program, `fn f() { File::open("../lib/fixtures"); println!("cargo:rerun-if-changed=../lib") }`, ""},
+		{program, `fn f() { x.parent(); }`, ""},
+
+		{test, `#[test] fn t() { std::fs::read_dir("../.."); }`, `tests: names "../..", which cannot be followed`},
+		{test, `#[test] fn t() { Command::new("cargo").current_dir("x"); }`, "tests: may call cargo"},
+		{test, `#[test] fn t() { assert_eq!(up("../.."), format!("../{x}")); check("cargo", Path::new("..")); }`, ""},
+		{program, `#[test] fn t() { std::fs::read_dir("../.."); }`, `tests: names "../..", which cannot be followed`},
+
+		// Build scripts, macros and what these use run while others are compiled.
+		{build, `fn main() { let up = ".."; read(up) }`, `names "..", which cannot be followed`},
+		{build, `fn main() { read(format!("../{name}/x")); }`, `names "../{name}/x", which cannot be followed`},
+		{build, `fn main() { Command::new(env!("CARGO")); }`, "may call cargo"},
+		{build, `mod helper;`, `names "..", which cannot be followed`},
+		{build, `#[path = "src/gen.rs"] mod gen;`, `names "..", which cannot be followed`},
+		{build, `include!("src/gen.rs");`, `names "..", which cannot be followed`},
+		{build, `fn main() { panic!("no ../nowhere"); println!("cargo:warning=see ../.."); }`, ""},
+		{build, `fn main() { read("../lib/fixtures"); }`, ""},
+		{macro, `fn f() { read(Path::new("..").join(x)) }`, `names "..", which cannot be followed`},
+		{macro, `fn f() { read(var("CARGO_MANIFEST_DIR")); let up = ".."; }`, "looks in the folders above the package"},
+		{macro, `fn f(t: &str) -> bool { t == ".." }`, ""},
+		{macro, `#[cfg(test)] mod t { fn f() { Path::new("..") } }`, ""},
+		{"crates/helper/src/lib.rs", `pub fn f() { read(Path::new("..").join(x)) }`, `names "..", which cannot be followed`},
 	} {
-		ws := load(t, testparts.Project(t, rooted+"-- crates/job/src/main.rs --\n"+src+"\n"))
-		got := ws.Find("job").Wide
-		if want == "" && got != "" || !strings.HasSuffix(got, want) {
-			t.Errorf("%s: %q, want %q", src, got, want)
+		owner := strings.Split(c.file, "/")[1]
+		ws := load(t, testparts.Project(t, rooted+`
+-- crates/job/src/gen.rs --
+fn g() { Path::new("..").join(x) }
+-- crates/job/helper.rs --
+fn g() { Path::new("..").join(x) }
+-- crates/mac/Cargo.toml --
+[package]
+name = "mac"
+version = "0.1.0"
+[lib]
+proc-macro = true
+[dependencies]
+helper = { path = "../helper" }
+-- crates/mac/src/lib.rs --
+-- crates/helper/Cargo.toml --
+[package]
+name = "helper"
+version = "0.1.0"
+-- crates/helper/src/lib.rs --
+-- `+c.file+" --\n"+c.src+"\n"))
+		p := ws.Find(owner)
+		_, got, _ := strings.Cut(p.Wide, " ")
+		if p.TestWide != "" {
+			_, why, _ := strings.Cut(p.TestWide, " ")
+			got += "tests: " + why
+		}
+		if got != c.want {
+			t.Errorf("%s: %s: %q, want %q", c.file, c.src, got, c.want)
+		}
+	}
+}
+
+// TestWhatTestsRead compares the contexts in which a package is compiled and tested.
+func TestWhatTestsRead(t *testing.T) {
+	const program, test = "crates/job/src/main.rs", "crates/job/tests/t.rs"
+	for name, c := range map[string]struct {
+		file, src      string
+		compile, tests []string // what is in it, and with a "!" what is not
+	}{
+		"reads a file when it runs": {
+			test, `#[test] fn t() { load("../lib/data.txt") }`, []string{"!crates/lib/data.txt"}, []string{"crates/lib/data.txt", "!crates/lib/src/lib.rs"},
+		},
+		"the program does": {
+			program, `fn f() { load("../lib/data.txt") }`, []string{"!crates/lib/data.txt"}, []string{"crates/lib/data.txt"},
+		},
+		"is compiled with a file": {
+			test, `const X: &str = include_str!("../../lib/data.txt");`, []string{"crates/lib/data.txt"}, []string{"crates/lib/data.txt"},
+		},
+		"a module for tests alone": {
+			program, `#[cfg(test)] mod it;`, []string{"!crates/lib/data.txt"}, []string{"crates/lib/data.txt"},
+		},
+		"a module of both": {
+			program, `mod it; #[cfg(test)] mod t { use super::it; }`, []string{"!crates/lib/data.txt"}, []string{"crates/lib/data.txt"},
+		},
+		"may read anything": {
+			test, `#[test] fn t() { read_dir("../..") }`, []string{"!crates/lib/src/lib.rs", "!README.md"}, []string{"crates/lib/src/lib.rs", "src/main.rs", "README.md"},
+		},
+		"a macro of the program reads": {
+			program, `query_file!("../lib/data.txt");`, []string{"crates/lib/data.txt"}, []string{"crates/lib/data.txt"},
+		},
+		"an attribute of the program reads": {
+			program, `#[template(path = "../lib/data.txt")] struct T;`, []string{"crates/lib/data.txt"}, []string{"crates/lib/data.txt"},
+		},
+		"so does one in braces": {
+			program, `generate!({ path: "../lib/data.txt" });`, []string{"crates/lib/data.txt"}, []string{"crates/lib/data.txt"},
+		},
+		"a build script reads": {
+			"crates/job/build.rs", `fn main() { let p = "../lib/data.txt"; read(p) }`, []string{"crates/lib/data.txt"}, []string{"crates/lib/data.txt"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ws := load(t, testparts.Project(t, rooted+"-- crates/lib/data.txt --\n-- crates/job/src/it.rs --\nfn f() { load(\"../lib/data.txt\") }\n-- "+c.file+" --\n"+c.src+"\n"))
+			job := []*cargo.Package{ws.Find("job")}
+			closure, notes, err := Closure(ws, job, Options{})
+			if err != nil || len(notes) > 0 {
+				t.Fatal(notes, err)
+			}
+			has(t, closure.Paths(), c.compile...)
+			tests, _, err := Tests(ws, job, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			has(t, tests.Paths(), c.tests...)
+			if ws.TestsReadMore(job) != (tests.Digest() != closure.Digest()) {
+				t.Error("the contexts differ, or the package says so, but not both")
+			}
+		})
+	}
+}
+
+// TestPackagesInAPackage has one in a folder of another, which reads the folders above it.
+func TestPackagesInAPackage(t *testing.T) {
+	const above = `fn main() { read(Path::new("..").join(x)) }`
+	for src, wide := range map[string]bool{
+		``:                                       false,
+		`#[path = "c/bindings/build.rs"] mod b;`: true,
+		`include!("c/bindings/build.rs");`:       true,
+		`fn main() { compile(Path::new("c").join("bindings")) }`: true,
+	} {
+		ws := load(t, testparts.Project(t, rooted+"-- crates/job/c/bindings/Cargo.toml --\n[package]\nname = \"bindings\"\n-- crates/job/c/bindings/build.rs --\n"+above+
+			"\n-- crates/job/build.rs --\n"+src+"\n"))
+		if got := ws.Find("job").Wide; (got != "") != wide {
+			t.Errorf("%s: %q", src, got)
 		}
 	}
 }

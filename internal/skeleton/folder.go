@@ -134,8 +134,8 @@ func (m *maker) outside(name string) {
 func (m *maker) strays() (wide bool) {
 	for _, p := range m.ws.Packages {
 		if m.real[p] {
-			wide = wide || p.Wide != ""
-			for _, out := range p.Outside {
+			wide = wide || m.wide(p) != ""
+			for _, out := range m.reads(p) {
 				m.outside(out)
 			}
 		}

@@ -59,6 +59,14 @@ func Closure(ws *cargo.Workspace, pkgs []*cargo.Package, o Options) (*Tree, []No
 	return m.make(pkgs)
 }
 
+// Tests returns the context in which the tests of pkgs and of the local packages they depend on run: their closure, and
+// what these tests read besides. Its errors are usage faults, all of them at once.
+func Tests(ws *cargo.Workspace, pkgs []*cargo.Package, o Options) (*Tree, []Note, error) {
+	m := newMaker(ws, o)
+	m.closure, m.tests = true, true
+	return m.make(pkgs)
+}
+
 // Libraries returns the context in which the libraries of pkgs are compiled for the programs that use them: their
 // closure, but for the sources of the programs of packages whose library can be compiled apart from them.
 // Its errors are usage faults, all of them at once.
@@ -74,6 +82,7 @@ type maker struct {
 	limit     int64
 	closure   bool // not the bare skeleton
 	libraries bool // the closure without programs
+	tests     bool // the closure with what tests read
 	tree      *Tree
 	notes     []Note
 	real      map[*cargo.Package]bool
@@ -146,11 +155,11 @@ func (m *maker) choose(pkgs []*cargo.Package) {
 		n = len(pkgs)
 		pkgs = m.ws.Closure(pkgs)
 		for _, p := range pkgs {
-			if p.Wide != "" {
-				m.note(p, "its context is the whole workspace: "+p.Wide)
+			if why := m.wide(p); why != "" {
+				m.noteWide(p)
 				pkgs = m.ws.Packages
 			}
-			for _, out := range p.Outside {
+			for _, out := range m.reads(p) {
 				for _, other := range m.ws.Packages {
 					if cargo.Within(out, other.Dir) || slices.Contains(m.stubbed(other), out) {
 						pkgs = append(slices.Clip(pkgs), other)
@@ -165,6 +174,33 @@ func (m *maker) choose(pkgs []*cargo.Package) {
 		for _, place := range p.Beyond {
 			m.note(p, place)
 		}
+	}
+}
+
+// wide quotes the place for which p may read anything in this context, "" for none.
+func (m *maker) wide(p *cargo.Package) string {
+	if m.tests {
+		return cmp.Or(p.Wide, p.TestWide)
+	}
+	return p.Wide
+}
+
+// reads are the files and folders that p reads in this context beyond its own.
+func (m *maker) reads(p *cargo.Package) []string {
+	if m.tests {
+		return slices.Concat(p.Outside, p.TestOutside)
+	}
+	return p.Outside
+}
+
+// noteWide says why p has all files, what that costs and what to do about it.
+func (m *maker) noteWide(p *cargo.Package) {
+	if p.Wide != "" {
+		m.note(p, "its context is the whole workspace: "+p.Wide+
+			"; every edit compiles it again, unless the code spells out what it reads, as in \"../schema/api.json\"")
+	} else {
+		m.note(p, "the context of its tests is the whole workspace: "+p.TestWide+
+			"; every edit runs them again, unless they spell out what they read, as in \"../schema/api.json\"")
 	}
 }
 

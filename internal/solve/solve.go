@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -263,7 +264,8 @@ func contexts(jobs []*Job) (map[string]fsutil.FS, map[string]content.Store, erro
 	stores, layouts := map[string]content.Store{}, map[string]string{}
 	for _, j := range jobs {
 		j.mounts = map[string]string{}
-		for name, tree := range j.Contexts {
+		for _, name := range slices.Sorted(maps.Keys(j.Contexts)) {
+			tree := j.Contexts[name]
 			if names[tree] == "" {
 				// No name of a lambda has a colon, so "api/arm64" and "api-arm64" are never taken for each other.
 				names[tree] = name + "-" + strings.ReplaceAll(j.Label, "/", ":")

@@ -1,0 +1,239 @@
+package cargo
+
+import (
+	"bytes"
+	"path"
+	"slices"
+	"strings"
+)
+
+// code follows Rust source token by token and knows where each one stands: in which macros, attributes, calls and modules,
+// and whether it is compiled for tests alone. It reads what the compiler would refuse as well; where it is not sure, code is
+// not for tests alone.
+type code struct {
+	frames   []frame
+	tail     []byte // the tokens before, without white space
+	attr     []byte // the tokens of the attribute
+	path     string // of #[path], for the next item
+	fileTest bool   // #![cfg(test)]
+	item     int    // how many frames the item that is for tests alone lies in, -1 outside of one
+}
+
+// frame is an open bracket.
+type frame struct {
+	attr, inner bool   // #[…], #![…]
+	macro       string // m of m!(…)
+	call        string // f of f(…), with its path: "std::fs::read", ".join"
+	module      string // m of mod m {…}
+	item        bool   // the body of an item that is for tests alone
+	brace       bool   // {…}
+}
+
+// walkCode calls fn for each token, once the code knows where that stands.
+func walkCode(src []byte, fn func(*code, rustToken)) {
+	c := &code{item: -1}
+	scanRust(src, func(t rustToken) bool {
+		c.before(t)
+		fn(c, t)
+		c.after(t)
+		return true
+	})
+}
+
+func (c *code) before(t rustToken) {
+	if !t.mark {
+		return
+	}
+	switch t.text[0] {
+	case ')', ']', '}':
+		if len(c.frames) == 0 {
+			return
+		}
+		closed := c.frames[len(c.frames)-1]
+		c.frames = c.frames[:len(c.frames)-1]
+		if closed.attr && !c.in(func(f frame) bool { return f.attr }) {
+			c.attribute(closed.inner)
+		}
+		if closed.item || len(c.frames) < c.item {
+			c.item = -1
+		}
+	}
+}
+
+func (c *code) after(t rustToken) {
+	if c.in(func(f frame) bool { return f.attr }) {
+		c.attr = append(c.attr, t.text...)
+		if t.str && bytes.HasSuffix(c.tail, []byte("path=")) {
+			c.path = string(t.text)
+		}
+	}
+	if t.mark {
+		switch t.text[0] {
+		case '(', '[', '{':
+			c.open(t.text[0])
+		case ';', ',':
+			if len(c.frames) == c.item {
+				c.item = -1
+			}
+		}
+		switch t.text[0] {
+		case ';', '{', '}':
+			c.tail, c.path = c.tail[:0], ""
+			return
+		}
+	}
+	switch {
+	case t.str:
+		c.tail = append(c.tail, `""`...)
+	default:
+		if n := len(c.tail); n > 0 && isWord(c.tail[n-1]) && isWord(t.text[0]) {
+			c.tail = append(c.tail, ' ')
+		}
+		c.tail = append(c.tail, t.text...)
+	}
+	if len(c.tail) > 1<<10 {
+		c.tail = append(c.tail[:0], c.tail[len(c.tail)-1<<8:]...)
+	}
+}
+
+func (c *code) open(bracket byte) {
+	var f frame
+	tail, end := c.tail, len(c.tail)
+	start := end
+	for start > 0 && (isWord(tail[start-1]) || tail[start-1] == ':' || tail[start-1] == '.') {
+		start--
+	}
+	name := string(tail[start:end])
+	switch {
+	case bracket == '[' && bytes.HasSuffix(tail, []byte("#")):
+		f.attr = true
+	case bracket == '[' && bytes.HasSuffix(tail, []byte("#!")):
+		f.attr, f.inner = true, true
+	case end > 0 && tail[end-1] == '!':
+		for start = end - 1; start > 0 && isWord(tail[start-1]); start-- {
+		}
+		f.macro = string(tail[start : end-1])
+	case bracket == '{' && bytes.HasSuffix(tail[:start], []byte("macro_rules!")):
+		f.macro = "macro_rules"
+	case bracket == '{' && isModule(tail[:start]):
+		f.module = name
+	case bracket == '(':
+		f.call = name
+	}
+	if f.attr && !c.in(func(f frame) bool { return f.attr }) {
+		c.attr = c.attr[:0]
+	}
+	f.brace = bracket == '{'
+	f.item = f.brace && len(c.frames) == c.item
+	c.frames = append(c.frames, f)
+}
+
+// isModule reports that a module's name follows.
+func isModule(tail []byte) bool {
+	before, ok := bytes.CutSuffix(tail, []byte("mod "))
+	return ok && (len(before) == 0 || !isWord(before[len(before)-1]))
+}
+
+// attribute reads the attribute that ends here. Within a macro nobody knows what becomes of it.
+func (c *code) attribute(inner bool) {
+	text := string(c.attr)
+	forTests := text == "cfg(test)" || strings.HasPrefix(text, "cfg(all(test,") || text == "test" || strings.HasPrefix(text, "tokio::test")
+	switch {
+	case !forTests || c.in(func(f frame) bool { return f.macro != "" }):
+	case inner:
+		c.fileTest = c.fileTest || len(c.frames) == 0
+	case c.item < 0:
+		c.item = len(c.frames)
+	}
+}
+
+func (c *code) in(is func(frame) bool) bool { return slices.ContainsFunc(c.frames, is) }
+
+// test reports that what stands here is compiled for tests alone.
+func (c *code) test() bool { return c.fileTest || c.item >= 0 }
+
+// declares returns the module that ends here with a ";" and lies in a file of its own, and the inline modules around it.
+func (c *code) declares(t rustToken) (inline []string, name string, ok bool) {
+	if !t.mark || t.text[0] != ';' {
+		return nil, "", false
+	}
+	start := len(c.tail)
+	for start > 0 && isWord(c.tail[start-1]) {
+		start--
+	}
+	if start == len(c.tail) || !isModule(c.tail[:start]) {
+		return nil, "", false
+	}
+	for _, f := range c.frames {
+		if f.module != "" {
+			inline = append(inline, f.module)
+		}
+	}
+	return inline, string(c.tail[start:]), true
+}
+
+// afterMod reports that the word before is mod.
+func (c *code) afterMod() bool { return isModule(append(slices.Clip(c.tail), ' ')) }
+
+// argument is what a string is an argument of.
+type argument struct {
+	include   bool   // of include!, include_str! or include_bytes!
+	composed  bool   // by concat! or another macro inside of that
+	attribute string // its first word
+	macro     string // another macro
+	block     bool   // in braces within that
+	call      string // a function
+}
+
+// compiled reports that the compiler may open what the string names, by itself or for a macro or an attribute.
+func (a argument) compiled() bool {
+	return a.include || a.attribute != "" && !slices.Contains(harmless, a.attribute) || a.macro != "" && !slices.Contains(harmless, a.macro)
+}
+
+var includes = []string{"include", "include_str", "include_bytes"}
+
+// argument returns what the string that stands here is an argument of.
+func (c *code) argument() argument {
+	var a argument
+	for i := len(c.frames) - 1; i >= 0; i-- {
+		switch f := c.frames[i]; {
+		case f.attr || c.in(func(f frame) bool { return f.attr }):
+			first, _, _ := strings.Cut(string(c.attr), "(")
+			a.attribute, _, _ = strings.Cut(first, "=")
+			return a
+		case slices.Contains(includes, f.macro):
+			a.include = true
+			return a
+		case f.macro == "concat" || f.macro == "env" || f.macro == "option_env":
+			a.composed = true
+		case f.macro == "macro_rules":
+			return a
+		case f.macro != "":
+			a.macro = f.macro
+			return a
+		case f.call != "":
+			a.call = f.call
+			return a
+		case f.item || f.module != "":
+			return a
+		case f.brace:
+			a.block = true
+		}
+	}
+	return a
+}
+
+// moduleFiles are the files in which a module may lie that the file name declares. root is set where the modules of that
+// file lie beside it.
+func moduleFiles(name string, root bool, inline []string, module, attr string) []string {
+	beside := path.Dir(name)
+	dir := beside
+	if stem := strings.TrimSuffix(path.Base(name), ".rs"); !root && stem != "mod" {
+		dir = path.Join(beside, stem)
+	}
+	dir = path.Join(append([]string{dir}, inline...)...)
+	if attr != "" {
+		return []string{path.Join(beside, attr), path.Join(dir, attr)}
+	}
+	return []string{path.Join(dir, module+".rs"), path.Join(dir, module, "mod.rs")}
+}

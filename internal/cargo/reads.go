@@ -1,0 +1,252 @@
+package cargo
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// use is what code is for, which says when it opens files.
+type use int
+
+const (
+	compiles use = iota + 1 // code of programs: only the compiler opens files for it
+	runs                    // code that runs while others are compiled
+	scripts                 // code of build scripts, which does so too
+	tests                   // code of tests
+)
+
+// early reports that the code opens files while packages are compiled.
+func (u use) early() bool { return u == runs || u == scripts }
+
+// source is a file and what it is for.
+type source struct {
+	name string
+	use  use
+}
+
+// cargoCalls are strings by which a build script or test runs cargo, which reads the whole workspace.
+var cargoCalls = []string{"cargo", "CARGO", "locate-project"}
+
+// openers are the ends of functions that open the file, folder or program that they are given.
+var openers = []string{"fs::read", "read_to_string", "read_dir", "File::open", "fs::metadata", "canonicalize", "current_dir", "WalkDir::new"}
+
+// paths are the ends of further functions that make a path of what they are given, or hand it to a tool.
+var paths = []string{".join", ".push", "Path::new", "PathBuf::from", ".with_file_name", "Command::new", ".arg", ".args", ".file", ".files", ".include", ".includes"}
+
+// harmless are macros and attributes that open no file, whatever text they are given.
+var harmless = []string{
+	"format", "format_args", "print", "println", "eprint", "eprintln", "write", "writeln", "panic", "unreachable", "todo", "unimplemented",
+	"assert", "assert_eq", "assert_ne", "debug_assert", "debug_assert_eq", "debug_assert_ne", "assert_matches", "vec", "matches", "dbg",
+	"compile_error", "stringify", "thread_local", "lazy_static", "json", "bail", "anyhow", "ensure", "eyre", "log", "error", "warn", "info",
+	"debug", "trace", "event", "span", "instrument", "doc", "deprecated", "serde", "allow", "expect", "deny", "cfg", "cfg_attr", "must_use",
+	"arg", "clap", "command", "value", "case", "test_case", "strum", "should_panic", "ignore", "assert_snapshot", "assert_debug_snapshot",
+}
+
+// climb is what a source does to reach the folders above the package: it takes a folder of the package and goes up.
+type climb struct{ from, up bool }
+
+// rust looks through a Rust source, and the modules that it declares. root is set where these lie beside it.
+func (s *scanner) rust(f source, root bool) {
+	if s.seen[f] {
+		return
+	}
+	s.seen[f] = true
+	data, err := s.content(f.name)
+	if err != nil {
+		return
+	}
+	hinted := s.hinted(f.name, data)
+	climbs := map[use]*climb{compiles: {}, runs: {}, scripts: {}, tests: {}}
+	type module struct {
+		source
+		root bool
+	}
+	var modules []module
+	walkCode(data, func(c *code, t rustToken) {
+		u := f.use
+		if c.test() {
+			u = tests
+		}
+		at := func() string { return fmt.Sprintf("%s:%d", s.show(f.name), t.line) }
+		if inline, name, ok := c.declares(t); ok {
+			for _, file := range moduleFiles(f.name, root, inline, name, c.path) {
+				if Within(s.pkg.Dir, file) && s.exists(file) {
+					modules = append(modules, module{source{file, u}, c.path != ""})
+				}
+			}
+		}
+		switch text := string(t.text); {
+		case t.mark:
+		case t.str:
+			if s.literal(f.name, u, at, text, c.argument(), string(t.before)) {
+				climbs[u].up = true
+			}
+			climbs[u].from = climbs[u].from || text == "CARGO_MANIFEST_DIR"
+			if s.relative[text] {
+				s.wide(u, at()+" uses "+text)
+			}
+			if slices.Contains(cargoCalls, text) && (u.early() || strings.HasSuffix(c.argument().call, "Command::new")) {
+				s.wide(later(u), at()+" may call cargo")
+			}
+		case text == "MetadataCommand" || text == "workspace_root" && u != compiles:
+			s.wide(later(u), at()+" may call cargo")
+		case text == "current_dir":
+			climbs[u].from = climbs[u].from || u != compiles
+		case text == "parent" || text == "ancestors" || text == "pop" && strings.Contains(string(data), "PathBuf"):
+			climbs[u].up = true
+		case text == "macro_rules":
+			s.macros.inside = true
+		}
+		if hinted && !t.mark && s.pkg.Entangled == "" && s.entangles(c, t, u) {
+			s.pkg.Entangled = at()
+		}
+		s.macros.follow(c, t)
+		if climbs[u].from && climbs[u].up {
+			s.wide(u, at()+" looks in the folders above the package")
+		}
+	})
+	if climbs[f.use].from && climbs[tests].up {
+		s.wide(tests, s.show(f.name)+" looks in the folders above the package")
+	}
+	for _, m := range modules {
+		s.rust(m.source, m.root)
+	}
+}
+
+// later is when code that is for u calls another program: that of a program does in its tests.
+func later(u use) use {
+	if u == compiles {
+		return tests
+	}
+	return u
+}
+
+func (s *scanner) exists(name string) bool {
+	info, err := s.fsys.Stat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// literal handles one string of a Rust source. It returns true for the name of a folder above alone, of which nobody knows
+// what becomes.
+func (s *scanner) literal(name string, u use, at func() string, text string, arg argument, before string) (up bool) {
+	dir := path.Dir(name)
+	if u != tests && (u.early() || arg.include || arg.attribute != "" || arg.macro != "") {
+		for _, part := range strings.Split(text, "/") {
+			s.named[part] = true
+		}
+	}
+	if arg.include && !arg.composed {
+		file := path.Join(dir, text)
+		s.beyond(file, at, text)
+		s.reach(file, u, false)
+		if path.Ext(file) == ".rs" && Within(s.pkg.Dir, file) && s.exists(file) {
+			s.rust(source{file, u}, true)
+		}
+		return false
+	}
+	if !strings.Contains(text, "..") {
+		return false
+	}
+	if arg.attribute != "" && opening(before) == "path=" {
+		s.beyond(path.Join(dir, text), at, text)
+		if s.reach(path.Join(dir, text), u, false) == settled {
+			return false // else it is relative to a module inside the file, or not about modules
+		}
+	}
+	// The compiler opens files for macros and attributes; all other code opens them itself, when it runs.
+	compiled := arg.compiled()
+	running := u.early() && !compiled
+	for _, word := range upPaths(text) {
+		found := missing
+		for _, w := range []string{word, strings.TrimLeft(word, "/"), word[max(strings.Index(word, ".."), 0):]} {
+			for _, base := range []string{dir, s.pkg.Dir, s.root.dir} {
+				found = max(found, s.reach(path.Join(base, w), u, !compiled && !running))
+			}
+		}
+		why := func() string { return fmt.Sprintf("%s names %s, which cannot be followed", at(), quote(text)) }
+		switch {
+		case found == settled:
+		case arg.include: // composed of this and more
+			s.wide(u, why())
+		case slices.Contains(harmless, arg.attribute):
+		case compiled:
+			// What is written out and is not there, the compiler would not find either.
+			if found == above && u != tests && !arg.block {
+				s.macros.ask(arg.macro, why())
+			}
+		case u == runs && running && strings.Trim(text, "./") == "" && !endsWith(arg.call, openers) && !endsWith(arg.call, paths):
+			up = true
+		case running:
+			if !slices.Contains(harmless, arg.macro) || arg.macro == "format" || arg.macro == "format_args" || arg.macro == "vec" {
+				s.wide(u, why())
+			}
+		case u == tests && endsWith(arg.call, openers):
+			s.wide(u, why())
+		}
+	}
+	return up
+}
+
+func endsWith(text string, ends []string) bool {
+	return slices.ContainsFunc(ends, func(end string) bool { return strings.HasSuffix(text, end) })
+}
+
+// opening returns the macro or attribute that a string is the argument of: "include_str!(", "path=".
+func opening(before string) string {
+	if len(before) > 64 {
+		return "" // a comment lies between
+	}
+	return strings.Join(strings.Fields(before), "")
+}
+
+// macros are those that the package defines by macro_rules, and the places where one was given a folder above the package.
+type macros struct {
+	inside bool            // a definition begins
+	name   string          // of the one that is read
+	depth  int             // brackets that are open around it
+	opens  map[string]bool // by name: whether it may open a file
+	asked  []asked
+}
+
+type asked struct{ macro, why string }
+
+// follow reads definitions. One opens files if other macros do that it uses, or an attribute.
+func (m *macros) follow(c *code, t rustToken) {
+	in := len(c.frames) > 0 && c.in(func(f frame) bool { return f.macro == "macro_rules" })
+	switch {
+	case m.inside && !t.mark && !t.str && string(t.text) != "macro_rules":
+		m.inside, m.name = false, string(t.text)
+		if m.opens == nil {
+			m.opens = map[string]bool{}
+		}
+		m.opens[m.name] = m.opens[m.name] || false
+	case !in || !t.mark || m.name == "":
+	case t.text[0] == '!':
+		used := string(c.tail[lastWord(c.tail):])
+		if used != "" && used != m.name && !slices.Contains(harmless, used) && used != "concat" {
+			m.opens[m.name] = true
+		}
+	}
+}
+
+func lastWord(tail []byte) int {
+	i := len(tail)
+	for i > 0 && isWord(tail[i-1]) {
+		i--
+	}
+	return i
+}
+
+// ask keeps a place until all definitions are known.
+func (m *macros) ask(macro, why string) { m.asked = append(m.asked, asked{macro, why}) }
+
+// settle says which places matter.
+func (m *macros) settle(s *scanner) {
+	for _, a := range m.asked {
+		if opens, own := m.opens[a.macro]; opens || !own {
+			s.wide(s.use(), a.why)
+		}
+	}
+}
