@@ -17,6 +17,9 @@ type code struct {
 	path     string // of #[path], for the next item
 	fileTest bool   // #![cfg(test)]
 	item     int    // how many frames the item that is for tests alone lies in, -1 outside of one
+	attrs    int    // open attributes
+	macros   int    // open macros
+	rules    int    // open definitions of macros
 }
 
 // frame is an open bracket.
@@ -51,8 +54,11 @@ func (c *code) before(t rustToken) {
 		}
 		closed := c.frames[len(c.frames)-1]
 		c.frames = c.frames[:len(c.frames)-1]
-		if closed.attr && !c.in(func(f frame) bool { return f.attr }) {
-			c.attribute(closed.inner)
+		c.count(closed, -1)
+		if closed.attr {
+			if c.attrs == 0 {
+				c.attribute(closed.inner)
+			}
 		}
 		if closed.item || len(c.frames) < c.item {
 			c.item = -1
@@ -61,7 +67,7 @@ func (c *code) before(t rustToken) {
 }
 
 func (c *code) after(t rustToken) {
-	if c.in(func(f frame) bool { return f.attr }) {
+	if c.attrs > 0 {
 		c.attr = append(c.attr, t.text...)
 		if t.str && bytes.HasSuffix(c.tail, []byte("path=")) {
 			c.path = string(t.text)
@@ -120,12 +126,26 @@ func (c *code) open(bracket byte) {
 	case bracket == '(':
 		f.call = name
 	}
-	if f.attr && !c.in(func(f frame) bool { return f.attr }) {
+	if f.attr && c.attrs == 0 {
 		c.attr = c.attr[:0]
 	}
+	c.count(f, 1)
 	f.brace = bracket == '{'
 	f.item = f.brace && len(c.frames) == c.item
 	c.frames = append(c.frames, f)
+}
+
+// count keeps account of a frame that opens or closes.
+func (c *code) count(f frame, by int) {
+	if f.attr {
+		c.attrs += by
+	}
+	if f.macro != "" {
+		c.macros += by
+	}
+	if f.macro == "macro_rules" {
+		c.rules += by
+	}
 }
 
 // isModule reports that a module's name follows.
@@ -139,15 +159,13 @@ func (c *code) attribute(inner bool) {
 	text := string(c.attr)
 	forTests := text == "cfg(test)" || strings.HasPrefix(text, "cfg(all(test,") || text == "test" || strings.HasPrefix(text, "tokio::test")
 	switch {
-	case !forTests || c.in(func(f frame) bool { return f.macro != "" }):
+	case !forTests || c.macros > 0:
 	case inner:
 		c.fileTest = c.fileTest || len(c.frames) == 0
 	case c.item < 0:
 		c.item = len(c.frames)
 	}
 }
-
-func (c *code) in(is func(frame) bool) bool { return slices.ContainsFunc(c.frames, is) }
 
 // test reports that what stands here is compiled for tests alone.
 func (c *code) test() bool { return c.fileTest || c.item >= 0 }
@@ -164,7 +182,7 @@ func (c *code) declares(t rustToken) (inline []string, name string, ok bool) {
 	if start == len(c.tail) || !isModule(c.tail[:start]) {
 		return nil, "", false
 	}
-	for _, f := range c.frames {
+	for _, f := range c.frames[max(0, len(c.frames)-deepest):] {
 		if f.module != "" {
 			inline = append(inline, f.module)
 		}
@@ -192,12 +210,15 @@ func (a argument) compiled() bool {
 
 var includes = []string{"include", "include_str", "include_bytes"}
 
+// deepest is how many brackets code is looked for in: rustc itself refuses more than 128 macros in each other.
+const deepest = 256
+
 // argument returns what the string that stands here is an argument of.
 func (c *code) argument() argument {
 	var a argument
-	for i := len(c.frames) - 1; i >= 0; i-- {
+	for i := len(c.frames) - 1; i >= max(0, len(c.frames)-deepest); i-- {
 		switch f := c.frames[i]; {
-		case f.attr || c.in(func(f frame) bool { return f.attr }):
+		case c.attrs > 0:
 			first, _, _ := strings.Cut(string(c.attr), "(")
 			a.attribute, _, _ = strings.Cut(first, "=")
 			return a

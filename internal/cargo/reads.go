@@ -1,6 +1,7 @@
 package cargo
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"slices"
@@ -40,7 +41,7 @@ var harmless = []string{
 	"format", "format_args", "print", "println", "eprint", "eprintln", "write", "writeln", "panic", "unreachable", "todo", "unimplemented",
 	"assert", "assert_eq", "assert_ne", "debug_assert", "debug_assert_eq", "debug_assert_ne", "assert_matches", "vec", "matches", "dbg",
 	"compile_error", "stringify", "thread_local", "lazy_static", "json", "bail", "anyhow", "ensure", "eyre", "log", "error", "warn", "info",
-	"debug", "trace", "event", "span", "instrument", "doc", "deprecated", "serde", "allow", "expect", "deny", "cfg", "cfg_attr", "must_use",
+	"debug", "trace", "event", "span", "instrument", "doc", "deprecated", "serde", "allow", "expect", "deny", "cfg", "must_use",
 	"arg", "clap", "command", "value", "case", "test_case", "strum", "should_panic", "ignore", "assert_snapshot", "assert_debug_snapshot",
 }
 
@@ -58,6 +59,10 @@ func (s *scanner) rust(f source, root bool) {
 		return
 	}
 	hinted := s.hinted(f.name, data)
+	if !hinted && !f.use.early() && !s.suspicious(data) {
+		return
+	}
+	climbing := bytes.Contains(data, []byte("PathBuf"))
 	climbs := map[use]*climb{compiles: {}, runs: {}, scripts: {}, tests: {}}
 	type module struct {
 		source
@@ -94,7 +99,7 @@ func (s *scanner) rust(f source, root bool) {
 			s.wide(later(u), at()+" may call cargo")
 		case text == "current_dir":
 			climbs[u].from = climbs[u].from || u != compiles
-		case text == "parent" || text == "ancestors" || text == "pop" && strings.Contains(string(data), "PathBuf"):
+		case text == "parent" || text == "ancestors" || text == "pop" && climbing:
 			climbs[u].up = true
 		case text == "macro_rules":
 			s.macros.inside = true
@@ -113,6 +118,17 @@ func (s *scanner) rust(f source, root bool) {
 	for _, m := range modules {
 		s.rust(m.source, m.root)
 	}
+}
+
+// suspicious reports that a source is worth reading word by word.
+func (s *scanner) suspicious(data []byte) bool {
+	has := func(text string) bool { return bytes.Contains(data, []byte(text)) }
+	for name := range s.relative {
+		if has(name) {
+			return true
+		}
+	}
+	return slices.ContainsFunc([]string{"../", "/..", `".."`, "mod ", "include", `"cargo"`, "CARGO", "current_dir", "locate-project", "workspace_root", "MetadataCommand"}, has)
 }
 
 // later is when code that is for u calls another program: that of a program does in its tests.
@@ -169,7 +185,9 @@ func (s *scanner) literal(name string, u use, at func() string, text string, arg
 		switch {
 		case found == settled:
 		case arg.include: // composed of this and more
-			s.wide(u, why())
+			if found == above || !strings.HasSuffix(text, "/") {
+				s.wide(u, why())
+			}
 		case slices.Contains(harmless, arg.attribute):
 		case compiled:
 			// What is written out and is not there, the compiler would not find either.
@@ -182,7 +200,7 @@ func (s *scanner) literal(name string, u use, at func() string, text string, arg
 			if !slices.Contains(harmless, arg.macro) || arg.macro == "format" || arg.macro == "format_args" || arg.macro == "vec" {
 				s.wide(u, why())
 			}
-		case u == tests && endsWith(arg.call, openers):
+		case found == above && u == tests && endsWith(arg.call, openers):
 			s.wide(u, why())
 		}
 	}
@@ -214,7 +232,6 @@ type asked struct{ macro, why string }
 
 // follow reads definitions. One opens files if other macros do that it uses, or an attribute.
 func (m *macros) follow(c *code, t rustToken) {
-	in := len(c.frames) > 0 && c.in(func(f frame) bool { return f.macro == "macro_rules" })
 	switch {
 	case m.inside && !t.mark && !t.str && string(t.text) != "macro_rules":
 		m.inside, m.name = false, string(t.text)
@@ -222,7 +239,7 @@ func (m *macros) follow(c *code, t rustToken) {
 			m.opens = map[string]bool{}
 		}
 		m.opens[m.name] = m.opens[m.name] || false
-	case !in || !t.mark || m.name == "":
+	case c.rules == 0 || !t.mark || m.name == "":
 	case t.text[0] == '!':
 		used := string(c.tail[lastWord(c.tail):])
 		if used != "" && used != m.name && !slices.Contains(harmless, used) && used != "concat" {
