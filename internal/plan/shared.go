@@ -44,17 +44,23 @@ func shared(ws *cargo.Workspace, all []*Lambda) map[*cargo.Package][]Libraries {
 
 // nest cuts each set where another one goes on differently, so that what they have in common is compiled once. All are in
 // one order, the libraries with most users first: then most is in common, and what a library depends on, which has all
-// of its users and more, comes before it.
+// of its users and more, comes before it. Those that may read anything in the workspace come last, with what depends on
+// them, in a step of their own: every edit compiles them again, and nothing else.
 func nest(ws *cargo.Workspace, sets map[*cargo.Package]Libraries, users map[*cargo.Package]int) map[*cargo.Package][]Libraries {
-	below := map[*cargo.Package]int{}
+	below, wide := map[*cargo.Package]int{}, map[*cargo.Package]int{}
 	for _, set := range sets {
 		for _, p := range set {
-			if below[p] == 0 {
-				below[p] = len(ws.Closure([]*cargo.Package{p}))
+			if below[p] > 0 {
+				continue
+			}
+			closure := ws.Closure([]*cargo.Package{p})
+			below[p] = len(closure)
+			if slices.ContainsFunc(closure, func(q *cargo.Package) bool { return q.Wide != "" }) {
+				wide[p] = 1
 			}
 		}
 		slices.SortFunc(set, func(a, b *cargo.Package) int {
-			return cmp.Or(users[b]-users[a], below[a]-below[b], cmp.Compare(a.Dir, b.Dir))
+			return cmp.Or(wide[a]-wide[b], users[b]-users[a], below[a]-below[b], cmp.Compare(a.Dir, b.Dir))
 		})
 	}
 	chosen := map[*cargo.Package][]Libraries{}
@@ -64,6 +70,9 @@ func nest(ws *cargo.Workspace, sets map[*cargo.Package]Libraries, users map[*car
 			if n := common(set, other); n > 0 {
 				cuts = append(cuts, n)
 			}
+		}
+		if n := slices.IndexFunc(set, func(p *cargo.Package) bool { return wide[p] > 0 }); n > 0 {
+			cuts = append(cuts, n)
 		}
 		slices.Sort(cuts)
 		for _, n := range slices.Compact(cuts) {

@@ -7,7 +7,8 @@ import (
 	"lpipe/internal/cargo"
 )
 
-// TestSharedLibraries writes a workspace as "package: what it depends on", and the wanted libraries likewise.
+// TestSharedLibraries writes a workspace as "package: what it depends on", and the wanted libraries likewise. A package whose
+// name begins with ~ may read anything.
 func TestSharedLibraries(t *testing.T) {
 	for name, c := range map[string]struct{ workspace, want string }{
 		"two lambdas with one set": {
@@ -34,6 +35,18 @@ func TestSharedLibraries(t *testing.T) {
 		"three deep": {
 			"a: x; b: x y; c: x y z; d: z; x:; y:; z:", "a: x; b: x | x y; c: x | x y | x y z; d: z",
 		},
+		"one that may read anything comes last": {
+			"a: ~w x; b: ~w x; ~w:; x: y; y:", "a: y x | y x ~w; b: y x | y x ~w",
+		},
+		"with what depends on it": {
+			"a: x y; b: x y; x: ~w; y:; ~w:", "a: y | y ~w x; b: y | y ~w x",
+		},
+		"and alone where there is nothing else": {
+			"a: ~w; b: ~w; ~w:", "a: ~w; b: ~w",
+		},
+		"of a single lambda too": {
+			"a: ~w x; ~w:; x:", "a: x | x ~w",
+		},
 		"a lambda that others use as a library": {
 			"a: x b; b: x; c: x b; x:", "a: x | x b; b: x; c: x | x b",
 		},
@@ -44,6 +57,9 @@ func TestSharedLibraries(t *testing.T) {
 			for _, line := range strings.Split(c.workspace, ";") {
 				name, _, _ := strings.Cut(strings.TrimSpace(line), ":")
 				byName[name] = &cargo.Package{Name: name, Dir: name, Lib: &cargo.Target{Name: name}}
+				if strings.HasPrefix(name, "~") {
+					byName[name].Wide = "it"
+				}
 				ws.Packages = append(ws.Packages, byName[name])
 			}
 			var lambdas []*Lambda
