@@ -218,13 +218,14 @@ func (c *code) argument() argument {
 	var a argument
 	for i := len(c.frames) - 1; i >= max(0, len(c.frames)-deepest); i-- {
 		switch f := c.frames[i]; {
-		case c.attrs > 0:
-			first, _, _ := strings.Cut(string(c.attr), "(")
-			a.attribute, _, _ = strings.Cut(first, "=")
-			return a
 		case slices.Contains(includes, f.macro):
 			a.include = true
 			return a
+		case f.attr:
+			first, _, _ := strings.Cut(string(c.attr), "(")
+			a.attribute, _, _ = strings.Cut(first, "=")
+			return a
+		case c.attrs > 0 && f.macro == "": // a(b = "")
 		case f.macro == "concat" || f.macro == "env" || f.macro == "option_env":
 			a.composed = true
 		case f.macro == "macro_rules":

@@ -244,7 +244,10 @@ func (s *scanner) orphan(name string) use {
 // beyond notes that a source includes a file outside of the project, which the compiler will not find.
 func (s *scanner) beyond(name string, at func() string, text string) {
 	if out := disk.Outside(s.fsys.Check(name)); out != nil {
-		s.pkg.Beyond = append(s.pkg.Beyond, fmt.Sprintf("%s names %s, which is not sent: %s; %s", at(), quote(text), out, out.Fix()))
+		place := fmt.Sprintf("%s names %s, which is not sent: %s; %s", at(), quote(text), out, out.Fix())
+		if !slices.Contains(s.pkg.Beyond, place) {
+			s.pkg.Beyond = append(s.pkg.Beyond, place)
+		}
 	}
 }
 

@@ -190,9 +190,9 @@ func (s *scanner) literal(name string, u use, at func() string, text string, arg
 			}
 		case slices.Contains(harmless, arg.attribute):
 		case compiled:
-			// What is written out and is not there, the compiler would not find either.
-			if found == above && u != tests && !arg.block {
-				s.macros.ask(arg.macro, why())
+			// What is written out and is not there, the compiler would not find either. In braces is code, or a field.
+			if found == above && (!arg.block || strings.HasSuffix(opening(before), ":")) {
+				s.macros.ask(u, arg.macro, why())
 			}
 		case u == runs && running && strings.Trim(text, "./") == "" && !endsWith(arg.call, openers) && !endsWith(arg.call, paths):
 			up = true
@@ -228,7 +228,10 @@ type macros struct {
 	asked  []asked
 }
 
-type asked struct{ macro, why string }
+type asked struct {
+	use        use
+	macro, why string
+}
 
 // follow reads definitions. One opens files if other macros do that it uses, or an attribute.
 func (m *macros) follow(c *code, t rustToken) {
@@ -257,13 +260,13 @@ func lastWord(tail []byte) int {
 }
 
 // ask keeps a place until all definitions are known.
-func (m *macros) ask(macro, why string) { m.asked = append(m.asked, asked{macro, why}) }
+func (m *macros) ask(u use, macro, why string) { m.asked = append(m.asked, asked{u, macro, why}) }
 
 // settle says which places matter.
 func (m *macros) settle(s *scanner) {
 	for _, a := range m.asked {
 		if opens, own := m.opens[a.macro]; opens || !own {
-			s.wide(s.use(), a.why)
+			s.wide(a.use, a.why)
 		}
 	}
 }

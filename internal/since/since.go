@@ -12,7 +12,6 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"lpipe/internal/cargo"
@@ -131,9 +130,8 @@ func Of(ctx context.Context, ws *cargo.Workspace, l *plan.Lambda, dockerfile []b
 	f := Fingerprint{settings: sha256.Sum256(fmt.Appendf(nil, "%s\x00%s %s %s\x00%+v", dockerfile, l.Kind, l.Bin, l.Arch, l.Build))}
 	sources := sha256.New()
 	err = tree.Walk(ctx, "", func(name string, entry fs.DirEntry, _ error) error {
-		owner := ws.Owner(name)
 		// Stubs of other packages and the lock file change for reasons that do not concern this lambda.
-		if entry.IsDir() || name == path.Join(ws.Root, "Cargo.lock") || owner != nil && !slices.Contains(closure, owner) {
+		if entry.IsDir() || name == path.Join(ws.Root, "Cargo.lock") || tree.Stub(name) {
 			return nil
 		}
 		info, err := entry.Info()

@@ -180,6 +180,9 @@ func TestWideReasons(t *testing.T) {
 		{program, `fn f() { let mut p = PathBuf::from(env!("CARGO_MANIFEST_DIR")); p.pop(); }`, "looks in the folders above the package"},
 		{program, `const X: &str = include_str!(concat!("../../", env!("NAME")));`, `names "../../", which cannot be followed`},
 		{program, `static D: Dir = include_dir!("$CARGO_MANIFEST_DIR/../..");`, `names "$CARGO_MANIFEST_DIR/../..", which cannot be followed`},
+		{program, `wit::generate!({ path: "../.." });`, `names "../..", which cannot be followed`},
+		{test, `wit::generate!({ path: "../.." });`, `tests: names "../..", which cannot be followed`},
+		{program, `#![doc = include_str!(concat!("../../", env!("CARGO_PKG_README")))]`, `names "../../", which cannot be followed`},
 		{program, `#[folder = "../.."] struct S;`, `names "../..", which cannot be followed`},
 		{program, `macro_rules! data { ($n:literal) => { include_str!($n) } } fn f() { data!("../..") }`, `names "../..", which cannot be followed`},
 		{program, `fn f() { Command::new("cargo"); }`, "tests: may call cargo"},
@@ -282,6 +285,15 @@ func TestWhatTestsRead(t *testing.T) {
 		},
 		"a macro of the program reads": {
 			program, `query_file!("../lib/data.txt");`, []string{"crates/lib/data.txt"}, []string{"crates/lib/data.txt"},
+		},
+		"a document is included": {
+			program, `#![doc = include_str!("../../lib/data.txt")]`, []string{"crates/lib/data.txt"}, []string{"crates/lib/data.txt"},
+		},
+		"a document is included by an attribute that may not hold": {
+			program, `#![cfg_attr(x, doc = include_str!("../../lib/data.txt"))]`, []string{"crates/lib/data.txt"}, []string{"crates/lib/data.txt"},
+		},
+		"an attribute that may not hold reads": {
+			program, `#![cfg_attr(x, visualizer(file = "../../lib/data.txt"))]`, []string{"crates/lib/data.txt"}, []string{"crates/lib/data.txt"},
 		},
 		"an attribute of the program reads": {
 			program, `#[template(path = "../lib/data.txt")] struct T;`, []string{"crates/lib/data.txt"}, []string{"crates/lib/data.txt"},

@@ -221,10 +221,10 @@ func (m *maker) stub(p *cargo.Package) error {
 	if err != nil {
 		return err
 	}
-	m.tree.write(path.Join(p.Dir, "Cargo.toml"), manifest)
-	m.tree.write(path.Join(p.Dir, "lib.rs"), []byte(stubLib))
+	m.tree.writeStub(path.Join(p.Dir, "Cargo.toml"), manifest)
+	m.tree.writeStub(path.Join(p.Dir, "lib.rs"), []byte(stubLib))
 	if hasStubScript(p) {
-		m.tree.write(path.Join(p.Dir, "build.rs"), []byte(stubScript))
+		m.tree.writeStub(path.Join(p.Dir, "build.rs"), []byte(stubScript))
 	}
 	return nil
 }
@@ -236,7 +236,11 @@ func (m *maker) shared() error {
 	if err != nil {
 		return err
 	}
-	m.tree.write(ws.Manifest.Path, manifest)
+	if root := m.owned[ws.Root]; root != nil && !m.real[root] {
+		m.tree.writeStub(ws.Manifest.Path, manifest)
+	} else {
+		m.tree.write(ws.Manifest.Path, manifest)
+	}
 	for _, f := range ws.Foreign {
 		if _, ok := m.tree.entries[f.Path]; ok {
 			continue // a local package as well

@@ -51,6 +51,7 @@ type entry struct {
 	size int64
 	data []byte // the content of a file that is made here
 	made bool
+	stub bool // made for a package that is not there
 	link string
 	sum  [sha256.Size]byte
 }
@@ -60,6 +61,18 @@ func newTree(files *cargo.Files) *Tree { return &Tree{files: files, entries: map
 // write adds a file that is made here, or replaces one.
 func (t *Tree) write(name string, data []byte) {
 	t.add(&entry{path: name, mode: 0o644, size: int64(len(data)), data: data, made: true})
+}
+
+// writeStub is write for a file of a stub.
+func (t *Tree) writeStub(name string, data []byte) {
+	t.write(name, data)
+	t.entries[name].stub = true
+}
+
+// Stub reports that the file is one of a stub, and nothing of the project.
+func (t *Tree) Stub(name string) bool {
+	e := t.entries[name]
+	return e != nil && e.stub
 }
 
 // add adds an entry and the folders above it. A folder takes the place of a link, as a package that is reached
