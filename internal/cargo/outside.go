@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strings"
 
 	"lpipe/internal/disk"
 )
@@ -334,22 +333,4 @@ func (s *scanner) wide(u use, why string) {
 	if *reason == "" && (s.pkg.Member || !s.pkg.Whole) {
 		*reason = why
 	}
-}
-
-// upPaths returns the words of a text that have ".." as a part of a path.
-func upPaths(text string) []string {
-	if !strings.Contains(text, "..") {
-		return nil
-	}
-	var all []string
-	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n\"'`<>=,;:|(){}[]*?", r) }) {
-		parts := strings.Split(word, "/")
-		up := slices.ContainsFunc(parts, func(p string) bool {
-			return p == ".." || len(p) == 4 && p[0] == '-' && strings.HasSuffix(p, "..") // -I.., -L..
-		})
-		if up && (strings.Contains(word, "/") || word == text) {
-			all = append(all, word)
-		}
-	}
-	return all
 }

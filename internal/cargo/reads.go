@@ -211,6 +211,24 @@ func endsWith(text string, ends []string) bool {
 	return slices.ContainsFunc(ends, func(end string) bool { return strings.HasSuffix(text, end) })
 }
 
+// upPaths returns the words of a text that have ".." as a part of a path.
+func upPaths(text string) []string {
+	if !strings.Contains(text, "..") {
+		return nil
+	}
+	var all []string
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n\"'`<>=,;:|(){}[]*?", r) }) {
+		parts := strings.Split(word, "/")
+		up := slices.ContainsFunc(parts, func(p string) bool {
+			return p == ".." || len(p) == 4 && p[0] == '-' && strings.HasSuffix(p, "..") // -I.., -L..
+		})
+		if up && (strings.Contains(word, "/") || word == text) {
+			all = append(all, word)
+		}
+	}
+	return all
+}
+
 // opening returns the macro or attribute that a string is the argument of: "include_str!(", "path=".
 func opening(before string) string {
 	if len(before) > 64 {
