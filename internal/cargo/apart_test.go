@@ -24,6 +24,8 @@ func TestApart(t *testing.T) {
 		"a program is its module":             {"src/lib.rs", "pub mod bin;", false},
 		"in a module":                         {"src/tool.rs", "const M: &str = include_str!(\"main.rs\");", false},
 		"the name of the folder as data":      {"src/lib.rs", "pub fn f(p: &str) -> bool { [\".\", \"..\", \"./\"].contains(&p) }", true},
+		"given to a macro of its own":         {"src/lib.rs", "macro_rules! m { ($a:expr) => { assert!(f($a)) } } fn g() { m!(\".\"); }", true},
+		"given to one that includes":          {"src/lib.rs", "fn g() { m!(\"main.rs\"); } macro_rules! m { ($a:expr) => { include_str!($a) } }", false},
 		"walks when it runs":                  {"src/lib.rs", "pub fn f() { std::fs::read_dir(\".\"); glob(\"src/*\"); }", true},
 		"a test reads the program":            {"tests/it.rs", "#[test] fn t() { std::fs::read_to_string(\"src/main.rs\"); }", true},
 		"includes a test":                     {"src/lib.rs", "#[path = \"../tests/it.rs\"] mod it;", true},

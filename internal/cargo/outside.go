@@ -129,7 +129,7 @@ func (s *scanner) scan(p *Package, host bool) {
 		s.nested = slices.Delete(s.nested, i, i+1)
 		s.folder(dir, 0)
 	}
-	s.macros.settle(s)
+	s.macros.settle()
 	p.TestOutside = slices.DeleteFunc(p.TestOutside, func(name string) bool { return slices.Contains(p.Outside, name) })
 }
 

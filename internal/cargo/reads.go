@@ -2,6 +2,7 @@ package cargo
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -97,7 +98,7 @@ func (s *scanner) rust(f source, root bool) {
 			}
 		case text == "MetadataCommand" || text == "workspace_root" && u != compiles:
 			s.wide(later(u), at()+" may call cargo")
-		case text == "current_dir":
+		case text == "current_dir" && !bytes.HasSuffix(c.tail, []byte(".")): // that of a command is one that the code knows
 			climbs[u].from = climbs[u].from || u != compiles
 		case text == "parent" || text == "ancestors" || text == "pop" && climbing:
 			climbs[u].up = true
@@ -105,7 +106,8 @@ func (s *scanner) rust(f source, root bool) {
 			s.macros.inside = true
 		}
 		if hinted && !t.mark && s.pkg.Entangled == "" && s.entangles(c, t, u) {
-			s.pkg.Entangled = at()
+			place := at()
+			s.macros.ask(c.argument().macro, func() { s.pkg.Entangled = cmp.Or(s.pkg.Entangled, place) })
 		}
 		s.macros.follow(c, t)
 		if climbs[u].from && climbs[u].up {
@@ -192,7 +194,8 @@ func (s *scanner) literal(name string, u use, at func() string, text string, arg
 		case compiled:
 			// What is written out and is not there, the compiler would not find either. In braces is code, or a field.
 			if found == above && (!arg.block || strings.HasSuffix(opening(before), ":")) {
-				s.macros.ask(u, arg.macro, why())
+				text := why()
+				s.macros.ask(arg.macro, func() { s.wide(u, text) })
 			}
 		case u == runs && running && strings.Trim(text, "./") == "" && !endsWith(arg.call, openers) && !endsWith(arg.call, paths):
 			up = true
@@ -237,7 +240,7 @@ func opening(before string) string {
 	return strings.Join(strings.Fields(before), "")
 }
 
-// macros are those that the package defines by macro_rules, and the places where one was given a folder above the package.
+// macros are those that the package defines by macro_rules, and what hangs on whether one opens files.
 type macros struct {
 	inside bool            // a definition begins
 	name   string          // of the one that is read
@@ -247,8 +250,8 @@ type macros struct {
 }
 
 type asked struct {
-	use        use
-	macro, why string
+	macro string
+	then  func()
 }
 
 // follow reads definitions. One opens files if other macros do that it uses, or an attribute.
@@ -277,14 +280,13 @@ func lastWord(tail []byte) int {
 	return i
 }
 
-// ask keeps a place until all definitions are known.
-func (m *macros) ask(u use, macro, why string) { m.asked = append(m.asked, asked{u, macro, why}) }
+// ask has something done if the macro may open files, once all definitions are known. Code outside of macros is named "".
+func (m *macros) ask(macro string, then func()) { m.asked = append(m.asked, asked{macro, then}) }
 
-// settle says which places matter.
-func (m *macros) settle(s *scanner) {
+func (m *macros) settle() {
 	for _, a := range m.asked {
 		if opens, own := m.opens[a.macro]; opens || !own {
-			s.wide(a.use, a.why)
+			a.then()
 		}
 	}
 }

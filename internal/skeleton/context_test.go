@@ -204,6 +204,8 @@ func TestWideReasons(t *testing.T) {
 		{program, `fn f() { include_str!("../../lib/src/lib.rs"); /* "../../x" */ a..b; "wait.." }`, ""},
 		{program, `fn f() { File::open("../lib/fixtures"); println!("cargo:rerun-if-changed=../lib") }`, ""},
 		{program, `fn f() { x.parent(); }`, ""},
+		{build, `fn main() { current_dir().parent() }`, "looks in the folders above the package"},
+		{build, `fn main() { git().current_dir(x.parent()) }`, ""},
 
 		{test, `#[test] fn t() { std::fs::read_dir("../.."); }`, `tests: names "../..", which cannot be followed`},
 		{test, `#[test] fn t() { Command::new("cargo").current_dir("x"); }`, "tests: may call cargo"},
