@@ -41,7 +41,7 @@ var paths = []string{".join", ".push", "Path::new", "PathBuf::from", ".with_file
 var harmless = []string{
 	"format", "format_args", "print", "println", "eprint", "eprintln", "write", "writeln", "panic", "unreachable", "todo", "unimplemented",
 	"assert", "assert_eq", "assert_ne", "debug_assert", "debug_assert_eq", "debug_assert_ne", "assert_matches", "vec", "matches", "dbg",
-	"compile_error", "stringify", "thread_local", "lazy_static", "json", "bail", "anyhow", "ensure", "eyre", "log", "error", "warn", "info",
+	"compile_error", "stringify", "thread_local", "lazy_static", "json", "phf_map", "phf_set", "hashmap", "btreemap", "bail", "anyhow", "ensure", "eyre", "log", "error", "warn", "info",
 	"debug", "trace", "event", "span", "instrument", "doc", "deprecated", "serde", "allow", "expect", "deny", "cfg", "must_use",
 	"arg", "clap", "command", "value", "case", "test_case", "strum", "should_panic", "ignore", "assert_snapshot", "assert_debug_snapshot",
 }

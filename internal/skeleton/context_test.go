@@ -344,6 +344,26 @@ func TestPackagesInAPackage(t *testing.T) {
 	}
 }
 
+// TestWideNotes has two packages that may read anything: what to do is said once, and nothing where it costs nothing.
+func TestWideNotes(t *testing.T) {
+	const above = "fn f() { env!(\"CARGO_MANIFEST_DIR\"); p.parent() }\n"
+	dir := project(t, rooted+"-- crates/job/src/main.rs --\n"+above+"-- crates/lib/src/lib.rs --\n"+above)
+	ws := load(t, dir)
+	_, notes, err := Closure(ws, find(ws, "job lib"), Options{})
+	want := []Note{
+		{"job", "its context is the whole workspace: " + ws.Find("job").Wide},
+		{"the whole workspace as context", "every edit compiles such a package again, or runs its tests again; " +
+			"where its code spells out what it reads, as in \"../schema/api.json\", that alone counts"},
+		{"lib", "its context is the whole workspace: " + ws.Find("lib").Wide},
+	}
+	if err != nil || !slices.Equal(notes, want) {
+		t.Errorf("%q %v", notes, err)
+	}
+	if _, notes, err = Closure(ws, ws.Packages, Options{}); err != nil || len(notes) > 0 {
+		t.Errorf("%q %v", notes, err)
+	}
+}
+
 func TestVendoredSourcesAreInEveryContextAsTheyAre(t *testing.T) {
 	dir := testparts.Project(t, rooted+`
 -- .cargo/config.toml --

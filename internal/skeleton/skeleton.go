@@ -42,7 +42,7 @@ type Options struct {
 }
 
 // Note is something a person should know about a context, for the report. Package is what it is about: a package's
-// name, or a file's.
+// name, a file's, or what several packages have in common.
 type Note struct{ Package, Text string }
 
 // Make returns the skeleton, the context of the stages that fetch and compile the dependencies. Its errors are
@@ -150,12 +150,13 @@ func (m *maker) choose(pkgs []*cargo.Package) {
 			m.note(p, "copied whole: "+p.Why)
 		}
 	}
+	all := len(m.ws.Closure(pkgs)) == len(m.ws.Packages)
 	// Packages may name files of other packages, which then join, and may name more.
 	for n := -1; n != len(pkgs); {
 		n = len(pkgs)
 		pkgs = m.ws.Closure(pkgs)
 		for _, p := range pkgs {
-			if why := m.wide(p); why != "" {
+			if m.wide(p) != "" && !all {
 				m.noteWide(p)
 				pkgs = m.ws.Packages
 			}
@@ -193,14 +194,17 @@ func (m *maker) reads(p *cargo.Package) []string {
 	return p.Outside
 }
 
-// noteWide says why p has all files, what that costs and what to do about it.
+// noteWide says why p has all files, and once what that costs and what to do about it.
 func (m *maker) noteWide(p *cargo.Package) {
 	if p.Wide != "" {
-		m.note(p, "its context is the whole workspace: "+p.Wide+
-			"; every edit compiles it again, unless the code spells out what it reads, as in \"../schema/api.json\"")
+		m.note(p, "its context is the whole workspace: "+p.Wide)
 	} else {
-		m.note(p, "the context of its tests is the whole workspace: "+p.TestWide+
-			"; every edit runs them again, unless they spell out what they read, as in \"../schema/api.json\"")
+		m.note(p, "the context of its tests is the whole workspace: "+p.TestWide)
+	}
+	advice := Note{"the whole workspace as context", "every edit compiles such a package again, or runs its tests again; where its code spells out " +
+		"what it reads, as in \"../schema/api.json\", that alone counts"}
+	if !slices.Contains(m.notes, advice) {
+		m.notes = append(m.notes, advice)
 	}
 }
 
