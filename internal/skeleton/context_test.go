@@ -347,7 +347,7 @@ func TestPackagesInAPackage(t *testing.T) {
 // TestWideNotes has two packages that may read anything: what to do is said once, and nothing where it costs nothing.
 func TestWideNotes(t *testing.T) {
 	const above = "fn f() { env!(\"CARGO_MANIFEST_DIR\"); p.parent() }\n"
-	dir := project(t, rooted+"-- crates/job/src/main.rs --\n"+above+"-- crates/lib/src/lib.rs --\n"+above)
+	dir := testparts.Project(t, rooted+"-- crates/job/src/main.rs --\n"+above+"-- crates/lib/src/lib.rs --\n"+above)
 	ws := load(t, dir)
 	_, notes, err := Closure(ws, find(ws, "job lib"), Options{})
 	want := []Note{

@@ -275,10 +275,10 @@ cp "$(sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' /out/receipt.json)" /out/boot
 printf '{"reason":"lpipe-program","sha256":"%.64s"}\n' "$(sha256sum /out/bootstrap)" >>/out/receipt.json
 EOF
 
-# test: the lambda's tests and those of the local packages it uses. Exit status 5 is a test that failed; any other, one
-# that did not compile.
+# test: the lambda's tests and those of the local packages it uses, with the files that these read besides. Exit status 5 is
+# a test that failed; any other, one that did not compile.
 FROM compiler AS test
-RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
+RUN --network=none --mount=type=bind,from=tests,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=bind,from=deps,source=/target,target=/target,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
