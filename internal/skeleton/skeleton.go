@@ -156,8 +156,8 @@ func (m *maker) choose(pkgs []*cargo.Package) {
 		n = len(pkgs)
 		pkgs = m.ws.Closure(pkgs)
 		for _, p := range pkgs {
-			if m.wide(p) != "" && !all {
-				m.noteWide(p)
+			if m.wide(p) != "" {
+				m.noteWide(p, !all)
 				pkgs = m.ws.Packages
 			}
 			for _, out := range m.reads(p) {
@@ -194,8 +194,8 @@ func (m *maker) reads(p *cargo.Package) []string {
 	return p.Outside
 }
 
-// noteWide says why p has all files, and once what that costs and what to do about it.
-func (m *maker) noteWide(p *cargo.Package) {
+// noteWide says why p has all files, and once what to do about it where that costs anything.
+func (m *maker) noteWide(p *cargo.Package, costs bool) {
 	if p.Wide != "" {
 		m.note(p, "its context is the whole workspace: "+p.Wide)
 	} else {
@@ -203,7 +203,7 @@ func (m *maker) noteWide(p *cargo.Package) {
 	}
 	advice := Note{"the whole workspace as context", "every edit compiles such a package again, or runs its tests again; where its code spells out " +
 		"what it reads, as in \"../schema/api.json\", that alone counts"}
-	if !slices.Contains(m.notes, advice) {
+	if costs && !slices.Contains(m.notes, advice) {
 		m.notes = append(m.notes, advice)
 	}
 }
