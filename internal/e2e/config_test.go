@@ -60,7 +60,7 @@ func TestTheProjectsConfigurationRunsNothingBesideSecrets(t *testing.T) {
 		"rustc":             evilRustc,
 		"wrapper":           "[build]\nrustc-wrapper = \"./evil.sh\"\n",
 		"workspace wrapper": "[build]\nrustc-workspace-wrapper = \"./evil.sh\"\n",
-		"rustflags":         evilRustc + "rustflags = [\"-Clinker=./evil.sh\", \"@evil.sh\", \"-Zcodegen-backend=./evil.sh\"]\n[target.x86_64-unknown-linux-gnu]\nrustflags = [\"-Clinker=./evil.sh\"]\nlinker = \"./evil.sh\"\nrunner = \"./evil.sh\"\n",
+		"rustflags":         evilRustc + "rustflags = [\"-Clinker=./evil.sh\", \"@evil.sh\", \"-Zcodegen-backend=./evil.sh\"]\n[target.x86_64-unknown-linux-musl]\nrustflags = [\"-Clinker=./evil.sh\"]\nlinker = \"./evil.sh\"\nrunner = \"./evil.sh\"\n",
 		"host":              evilRustc + "[unstable]\nhost-config = true\ntarget-applies-to-host = true\n[host]\nlinker = \"./evil.sh\"\nrunner = \"./evil.sh\"\n",
 		"environment": evilRustc + "[env]\nGIT_SSH_COMMAND = { value = \"sh /src/evil.sh\", force = true }\nGIT_SSH = { value = \"/src/evil.sh\", force = true }\nGIT_ASKPASS = { value = \"/src/evil.sh\", force = true }\n" +
 			"GIT_CONFIG_COUNT = { value = \"1\", force = true }\nGIT_CONFIG_KEY_0 = { value = \"core.sshCommand\", force = true }\nGIT_CONFIG_VALUE_0 = { value = \"sh /src/evil.sh\", force = true }\n" +
@@ -82,7 +82,8 @@ func TestTheProjectsConfigurationRunsNothingBesideSecrets(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			out := p.fails(1, []string{"the dependencies of greet do not compile"}, append(secretsEnv, agent(t, key)), "build")
+			env := append([]string{agent(t, key), "RUSTUP_DIST_SERVER=" + testparts.Channel(t)}, secretsEnv...)
+			out := p.fails(1, []string{"the dependencies of greet do not compile"}, env, "build")
 			heldOut(t, p, out)
 			if !strings.Contains(out, "ran without secrets") {
 				t.Error("the program does not run at all")

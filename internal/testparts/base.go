@@ -55,6 +55,17 @@ func folder(t testing.TB, variable, name string) string {
 	return filepath.Join(cache, "lpipe", name)
 }
 
+// folderFor is a folder for the test, whose path has no characters with a meaning in an image's name.
+func folderFor(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "lpipe-base-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 // BaseImage is [PlainBaseImage] with a configuration of cargo that names [CratesIO].
 func BaseImage(t testing.TB) string {
 	t.Helper()
@@ -66,7 +77,7 @@ func BaseImage(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	dir := folderFor(t)
 	if err := base.extend(dir, layer); err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +102,7 @@ func WithoutRustup(t testing.TB, base string) string {
 		return base // which has none
 	}
 	l.config.Config.Env = []string{"PATH=" + toolchain + "/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-	dir := t.TempDir()
+	dir := folderFor(t)
 	if err := l.extend(dir, make([]byte, 1024)); err != nil { // with a layer that has no files
 		t.Fatal(err)
 	}

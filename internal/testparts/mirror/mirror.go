@@ -63,7 +63,7 @@ func (m *Mirror) Close() error { return m.server.Close() }
 
 // Config is the configuration with which cargo takes crates from here where a lock file names crates.io.
 func (m *Mirror) Config() string {
-	return fmt.Sprintf("[source.crates-io]\nreplace-with = \"mirror\"\n\n[source.mirror]\nregistry = %q\n", m.IndexURL)
+	return fmt.Sprintf("[source.crates-io]\nreplace-with = \"loopback-mirror\"\n\n[source.loopback-mirror]\nregistry = %q\n", m.IndexURL)
 }
 
 // versions answers with the index file of a crate: today's, and the one that is kept where crates.io does not answer.
