@@ -9,7 +9,7 @@ if [ -s $authorities ]; then
   cat $authorities >>/tmp/authorities.pem
   export SSL_CERT_FILE=/tmp/authorities.pem # OpenSSL, rustup, dnf
   export CURL_CA_BUNDLE=$SSL_CERT_FILE SSL_CA_CERT_FILE=$SSL_CERT_FILE GIT_SSL_CAINFO=$SSL_CERT_FILE GIT_PROXY_SSL_CAINFO=$SSL_CERT_FILE
-  export CARGO_HTTP_CAINFO=$SSL_CERT_FILE CARGO_HTTP_PROXY_CAINFO=$SSL_CERT_FILE
+  export CARGO_HTTP_CAINFO=$SSL_CERT_FILE # not CARGO_HTTP_PROXY_CAINFO, in which older cargos see a table called http.proxy
   printf 'Acquire::https::CAInfo "%s";\n' "$SSL_CERT_FILE" >/tmp/apt.conf
   export APT_CONFIG=/tmp/apt.conf
 fi
