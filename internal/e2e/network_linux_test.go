@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 // company is the network of a company: nothing is reached but a proxy, which asks for a login and opens what is encrypted.
@@ -67,6 +68,9 @@ func proxyAddress(password string) string {
 }
 
 func TestCompanyNetwork(t *testing.T) {
+	if !require.Slow(t) { // it pulls the image anew, and asks the real crates.io and Debian
+		return
+	}
 	c := newCompany(t)
 	through := func(password string) []string {
 		return []string{"HTTP_PROXY=" + proxyAddress(password), "HTTPS_PROXY=" + proxyAddress(password)}
