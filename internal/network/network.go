@@ -2,8 +2,9 @@
 // certificates beside those of the image or machine.
 //
 // Proxies come from the environment, else from [network] in lpipe.toml, else from the user's configuration of cargo, else
-// from that of the docker client; authorities from all that names some. Nothing of it is part of a build: steps that download get it as secrets, which are
-// in no layer and no cache key, so a laptop behind a proxy and a CI job without one find each other's layers.
+// from that of the docker client; authorities from all that names some. Nothing of it is part of a build: steps that
+// download get it as secrets, which are in no layer and no cache key, so a laptop behind a proxy and a CI job without one
+// find each other's layers.
 package network
 
 import (

@@ -58,15 +58,7 @@ func (p *partials) fromRegistry(layer string) bool {
 
 // note returns hosts whose clients note the layers that they are asked for.
 func (p *partials) note(hosts docker.RegistryHosts) docker.RegistryHosts {
-	return func(host string) ([]docker.RegistryHost, error) {
-		all, err := hosts(host)
-		for i, h := range all {
-			client := *h.Client
-			client.Transport = noting{client.Transport, p}
-			all[i].Client = &client
-		}
-		return all, err
-	}
+	return through(hosts, func(t http.RoundTripper) http.RoundTripper { return noting{t, p} })
 }
 
 type noting struct {

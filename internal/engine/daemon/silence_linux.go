@@ -19,11 +19,16 @@ func impatient(hosts docker.RegistryHosts, limit time.Duration) docker.RegistryH
 	if limit <= 0 {
 		limit = DefaultSilence
 	}
+	return through(hosts, func(t http.RoundTripper) http.RoundTripper { return listener{t, limit} })
+}
+
+// through returns hosts whose clients send their requests through what wrap makes of their transport.
+func through(hosts docker.RegistryHosts, wrap func(http.RoundTripper) http.RoundTripper) docker.RegistryHosts {
 	return func(host string) ([]docker.RegistryHost, error) {
 		all, err := hosts(host)
 		for i, h := range all {
 			client := *h.Client
-			client.Transport = listener{client.Transport, limit}
+			client.Transport = wrap(client.Transport)
 			all[i].Client = &client
 		}
 		return all, err
