@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"lpipe/internal/cargo"
 	"lpipe/internal/pattern"
 	"lpipe/internal/plan"
 )
@@ -38,7 +39,7 @@ func (a *Access) registryLogins() []registryLogin {
 	for _, r := range oneEach(a.o.Registries) {
 		l := registryLogin{Registry: r, variable: tokens[r.Index]}
 		l.token = a.o.Env[l.variable]
-		own := "CARGO_REGISTRIES_" + variableName(r.Name)
+		own := variables(r.Name)
 		set := func(name string) bool { return a.o.Env[name] != "" }
 		switch {
 		case l.token == "" && set(own+"_TOKEN") && set(own+"_INDEX"):
@@ -87,13 +88,12 @@ func written(index string) string {
 	return index
 }
 
-// variableName is a registry's name as cargo writes it in variables, NAME for one that they cannot hold.
-func variableName(name string) string {
-	name = strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-	if !registryIndex().MatchString("CARGO_REGISTRIES_" + name + "_INDEX") {
-		return "NAME"
+// variables is what cargo's variables for a registry begin with; one whose name they cannot hold is called NAME.
+func variables(name string) string {
+	if m := registryIndex().FindStringSubmatch(cargo.IndexVariable(name)); m != nil {
+		return m[1]
 	}
-	return name
+	return "CARGO_REGISTRIES_NAME"
 }
 
 // registryList is the file that fetch.sh reads.
