@@ -56,9 +56,10 @@ var lpipeMap = map[string]row{
 		why:     "it says what the user wrote; whether a lambda or an engine exists is for their packages", pure: true,
 	},
 	"internal/cargo": {imports: in("internal/disk", "internal/fault", "github.com/pelletier/go-toml/v2"), why: "it reads a project as cargo does, whatever lpipe.toml says", pure: true},
-	"internal/plan":  {imports: in("internal/config", "internal/cargo", "internal/fault"), why: "configuration and workspace in, lambdas out", pure: true},
+	"internal/reach": {imports: in("internal/cargo", "internal/disk", "internal/fault"), why: "it reads the sources of a loaded workspace; what is built of them is not its concern", pure: true},
+	"internal/plan":  {imports: in("internal/config", "internal/cargo", "internal/reach", "internal/fault"), why: "configuration, workspace and what its packages read in, lambdas out", pure: true},
 	"internal/skeleton": {
-		imports: in("internal/cargo", "internal/disk", "internal/plan", "internal/fault", "github.com/pelletier/go-toml/v2", "github.com/moby/patternmatcher", "github.com/tonistiigi/fsutil"),
+		imports: in("internal/cargo", "internal/disk", "internal/plan", "internal/reach", "internal/fault", "github.com/pelletier/go-toml/v2", "github.com/moby/patternmatcher", "github.com/tonistiigi/fsutil"),
 		why:     "a tree of files in memory, in the shape in which BuildKit's client sends one (fsutil)", pure: true,
 	},
 	"internal/dockerfile": {imports: in(".", "internal/config", "internal/plan", "internal/fault", "internal/pattern"), why: "a plan in, text out", pure: true},
@@ -77,7 +78,7 @@ var lpipeMap = map[string]row{
 		why:     "it asks git about a repository that nobody vouches for; what the answers are for is not its concern",
 	},
 	"internal/since": {
-		imports: in("internal/cargo", "internal/git", "internal/plan", "internal/skeleton", "internal/fault"),
+		imports: in("internal/cargo", "internal/git", "internal/plan", "internal/reach", "internal/skeleton", "internal/fault"),
 		why:     "it compares what a build would be given, and so asks the packages that give it",
 	},
 
@@ -125,7 +126,7 @@ var lpipeMap = map[string]row{
 		why: "it wires the packages together; of BuildKit it has the values that one of them hands to another",
 	},
 	"internal/bench": {
-		imports: in("internal/cargo", "internal/skeleton", "internal/testparts/mirror", "github.com/distribution/distribution/v3", "github.com/sirupsen/logrus",
+		imports: in("internal/cargo", "internal/reach", "internal/skeleton", "internal/testparts/mirror", "github.com/distribution/distribution/v3", "github.com/sirupsen/logrus",
 			"github.com/spf13/pflag"),
 		why: "a program of its own, which measures lpipe from outside and takes from it only how a project is read; it serves a registry",
 	},

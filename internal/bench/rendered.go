@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"lpipe/internal/cargo"
+	"lpipe/internal/reach"
 	"lpipe/internal/skeleton"
 )
 
@@ -60,7 +61,8 @@ func (b *bench) render(ctx context.Context, self *peer, lambda, dir string) (ren
 	if err != nil {
 		return r, err
 	}
-	skel, _, err := skeleton.Make(ws)
+	ws, found := reach.Find(ws)
+	skel, _, err := skeleton.Make(ws, found)
 	if err != nil {
 		return r, err
 	}
@@ -78,7 +80,7 @@ func (b *bench) render(ctx context.Context, self *peer, lambda, dir string) (ren
 		case "tests":
 			layOver = skeleton.Tests
 		}
-		tree, _, err := layOver(ws, pkgs, skeleton.Options{})
+		tree, _, err := layOver(ws, found, pkgs, skeleton.Options{})
 		if err != nil {
 			return r, err
 		}

@@ -2,11 +2,12 @@
 // configuration and the toolchain file.
 //
 // It is pure: an [io/fs.FS] in, values out. It never runs cargo, resolves no dependency and writes nothing; what
-// it cannot know for certain it leaves to cargo's own --locked in the build.
+// it cannot know for certain it leaves to cargo's own --locked in the build. It reads no Rust source: what the code of
+// a package may read is for package reach.
 //
 // A package is local when its source is a folder: the members of the workspace, path dependencies outside it, and
-// folders named by [patch], [replace] or the configuration's paths. The base is the closest folder that holds
-// every file the build may read; all paths of a [Workspace] are slash-separated and relative to it.
+// folders named by [patch], [replace] or the configuration's paths. All paths of a [Workspace] are slash-separated and
+// relative to its base.
 package cargo
 
 import (
@@ -20,7 +21,7 @@ import (
 // Workspace is a cargo project: one package or several that share a lock file.
 type Workspace struct {
 	FS   *disk.View // the disk as given to Load, within what this project may use
-	Base string     // the base, relative to FS
+	Base string     // what all paths are relative to, itself relative to FS: "." as loaded, see RelativeTo
 	Root string     // the folder with the lock file, relative to Base; "." when equal
 	Dir  string     // the folder that Load was asked for, relative to Base
 
@@ -33,7 +34,7 @@ type Workspace struct {
 	// Strays are the folders that a glob of workspace.members matches and that hold no package.
 	Strays []string
 
-	Files *Files // reads the files of the base, each once
+	from string // the folder that paths in messages start at, relative to FS
 }
 
 // Package is a local package.
@@ -43,9 +44,9 @@ type Package struct {
 	Dir      string // relative to Base
 	Member   bool   // of the workspace; false: a path dependency outside it, or patched in
 	Default  bool   // among the workspace's default members
-	Whole    bool   // foreign crates may depend on it, or a stub cannot stand for it: Why says which
-	Why      string // in words for the person who runs lpipe
 	Manifest *Manifest
+	// Replaces is which foreign package it stands in for and what says so, as in `"x" through [patch.crates-io]`; "" for none.
+	Replaces string
 
 	Lib        *Target // nil without a library
 	Bins       []Target
@@ -60,17 +61,8 @@ type Package struct {
 	// Features are those of the manifest and those that optional dependencies imply, as cargo metadata lists them.
 	Features map[string][]string
 	Locals   []*Package // what it depends on directly, of every kind and for every platform, sorted by Dir
-
-	// Outside are existing files and folders beyond the package's folder that its sources name literally and that may be
-	// read while it is compiled, relative to Base. Wide is set when they reach out in a way that cannot be read off them: it
-	// quotes the place. TestOutside and TestWide are the same for what is read when its tests run.
-	Outside, TestOutside []string
-	Wide, TestWide       string
-	// Beyond are the places of its sources that include a file outside of the project, in words.
-	Beyond []string
-	// Entangled is set when its library, tests, build script or macros may read the sources of a package's programs while
-	// they are compiled: it quotes the place.
-	Entangled string
+	// Of Locals, those that its build script uses, and those whose binaries it depends on (artifact = "bin").
+	BuildLocals, ArtifactLocals []*Package
 
 	root *Manifest // of the workspace it inherits from; nil without one
 }
@@ -118,11 +110,6 @@ func (w *Workspace) Closure(pkgs []*Package) []*Package {
 	return all
 }
 
-// TestsReadMore reports that the tests of pkgs, or of what they depend on, read more than is read to compile them.
-func (w *Workspace) TestsReadMore(pkgs []*Package) bool {
-	return slices.ContainsFunc(w.Closure(pkgs), func(p *Package) bool { return p.TestWide != "" || len(p.TestOutside) > 0 })
-}
-
 // Owner returns the local package whose folder holds the file or folder name, the innermost when they nest, or nil.
 func (w *Workspace) Owner(name string) *Package {
 	var owner *Package
@@ -134,6 +121,20 @@ func (w *Workspace) Owner(name string) *Package {
 	return owner
 }
 
+// Linkable reports that Rust code can depend on the library of p, as it can unless its crate types are for other
+// languages alone.
+func (p *Package) Linkable() bool {
+	lib, _ := p.Manifest.Tree["lib"].(table)
+	types := asStrings(lib["crate-type"])
+	return len(types) == 0 || slices.Contains(types, "lib") || slices.Contains(types, "rlib")
+}
+
+// Programs returns the binaries and examples of p that have a source of their own.
+func (p *Package) Programs() []Target {
+	shared := func(t Target) bool { return p.Lib != nil && t.Path == p.Lib.Path }
+	return slices.DeleteFunc(slices.Concat(p.Bins, p.Examples), shared)
+}
+
 // Within reports whether name is dir or lies below it; both are clean slash-separated relative paths.
 func Within(dir, name string) bool {
 	if dir == "." {
@@ -142,8 +143,8 @@ func Within(dir, name string) bool {
 	return strings.HasPrefix(name, dir) && (len(name) == len(dir) || name[len(dir)] == '/')
 }
 
-// rel returns name relative to dir, with leading ".." where it must; both are clean and relative to one root.
-func rel(dir, name string) string {
+// Rel returns name relative to dir, with leading ".." where it must; both are clean and relative to one root.
+func Rel(dir, name string) string {
 	if dir == "." {
 		return name
 	}
@@ -159,12 +160,4 @@ func rel(dir, name string) string {
 		name = name[len(dir)+1:]
 	}
 	return path.Clean(up + name)
-}
-
-// common returns the closest folder that holds both.
-func common(a, b string) string {
-	for !Within(a, b) {
-		a = path.Dir(a)
-	}
-	return a
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"lpipe/internal/disk"
+	"lpipe/internal/fault"
 )
 
 // Config is what lpipe must know of cargo's configuration files: those in .cargo folders from the workspace's
@@ -214,7 +215,7 @@ func (l *loader) word(c *Config, f configFile, w string, key []string) {
 		}
 	}
 	if outside != nil && !found {
-		l.report(f.doc.at(key...)+" names "+quote(w)+", which is outside of the project", outside.Error(), outside.Fix())
+		l.report(f.doc.at(key...)+" names "+fault.Quote(w)+", which is outside of the project", outside.Error(), outside.Fix())
 	}
 }
 

@@ -115,6 +115,7 @@ name = "one"
 	if err != nil {
 		t.Fatal(err)
 	}
+	ws = ws.RelativeTo("repo")
 	text, err := ws.FetchConfig("/src")
 	if err != nil {
 		t.Fatal(err)

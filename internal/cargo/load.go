@@ -1,7 +1,6 @@
 package cargo
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,7 +12,7 @@ import (
 	"lpipe/internal/fault"
 )
 
-// loader reads one project. Its paths are relative to fsys until place moves them to the base.
+// loader reads one project.
 type loader struct {
 	disk      disk.Disk
 	fsys      *disk.View // of this project
@@ -26,9 +25,6 @@ type loader struct {
 	errs      fault.List
 
 	memberDirs []string
-	later      []whole                      // packages found while reading that must stay whole
-	forScripts map[*Package]bool            // packages that build scripts use
-	sums       map[string][sha256.Size]byte // of files that were looked through
 }
 
 // Load reads the workspace that the package or workspace in dir belongs to. fsys is rooted high enough to see
@@ -44,7 +40,7 @@ func LoadFrom(d disk.Disk, dir, from string) (*Workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Workspace{FS: l.fsys, Dir: l.dir, Root: l.root.dir, Manifest: l.root}
+	w := &Workspace{FS: l.fsys, Base: ".", Dir: l.dir, Root: l.root.dir, Manifest: l.root, from: l.from}
 	members := l.members(w)
 	if l.errs.Err() == nil && len(members) == 0 {
 		l.errs.Addf(l.show(l.root.Path)+" names no package", "the workspace has no members", "add the packages' folders to workspace.members")
@@ -60,8 +56,7 @@ func LoadFrom(d disk.Disk, dir, from string) (*Workspace, error) {
 	if err := l.errs.Err(); err != nil {
 		return nil, err
 	}
-	l.place(w)
-	return w, l.errs.Err()
+	return w, nil
 }
 
 // Root returns the folder of the workspace that dir belongs to, dir itself where that is none.
@@ -78,7 +73,7 @@ func Root(d disk.Disk, dir string) string {
 func locate(d disk.Disk, dir, from string) (l *loader, current *Manifest, err error) {
 	l = &loader{
 		disk: d, dir: path.Clean(dir), from: path.Clean(from), manifests: map[string]*Manifest{},
-		packages: map[string]*Package{}, reported: map[string]bool{}, forScripts: map[*Package]bool{}, sums: map[string][sha256.Size]byte{},
+		packages: map[string]*Package{}, reported: map[string]bool{},
 	}
 	if l.fsys, err = search(d, l.dir); err != nil {
 		return nil, nil, err
@@ -175,7 +170,7 @@ func (l *loader) findRoot(m *Manifest) *Manifest {
 			}
 		case asString(c.Package()["workspace"]) != "":
 			to := asString(c.Package()["workspace"])
-			if !l.enter(path.Join(dir, to), c.At("package", "workspace")+": the workspace "+quote(to)) {
+			if !l.enter(path.Join(dir, to), c.At("package", "workspace")+": the workspace "+fault.Quote(to)) {
 				return nil
 			}
 			root := l.manifest(path.Join(dir, to))
@@ -193,7 +188,7 @@ func (l *loader) findRoot(m *Manifest) *Manifest {
 	if l.fsys.Repository() != "" || !m.inherits() {
 		return nil
 	}
-	if above := l.above(m); above != nil && l.enter(above.dir, l.show(m.Path)+": the workspace "+quote(l.show(above.dir))) {
+	if above := l.above(m); above != nil && l.enter(above.dir, l.show(m.Path)+": the workspace "+fault.Quote(l.show(above.dir))) {
 		return l.manifest(above.dir)
 	}
 	return nil
@@ -270,7 +265,7 @@ func (l *loader) read(name string) (data []byte, ok bool) {
 }
 
 func (l *loader) notMember(m *Manifest) {
-	folder := rel(l.root.dir, m.dir)
+	folder := Rel(l.root.dir, m.dir)
 	l.errs.Addf(
 		l.show(m.Path)+" believes it is in a workspace when it is not",
 		"the workspace "+l.show(l.root.Path)+" does not list it",
@@ -278,7 +273,10 @@ func (l *loader) notMember(m *Manifest) {
 }
 
 // show returns a path as people read it.
-func (l *loader) show(name string) string { return rel(l.from, name) }
+func (l *loader) show(name string) string { return Rel(l.from, name) }
+
+// Show returns a path, relative to Base, as messages have it: relative to the folder of the person who runs lpipe.
+func (w *Workspace) Show(name string) string { return Rel(w.from, path.Join(w.Base, name)) }
 
 // report adds a mistake once, however often it is met.
 func (l *loader) report(what, why, fix string) {

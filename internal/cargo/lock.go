@@ -59,6 +59,40 @@ func (k *Lock) sources(want func(*Source) bool) []Source {
 	return all
 }
 
+// Reachable returns the locked packages that the local packages depend on, directly or not, in the order of the
+// lock file; foreign ones and local ones alike.
+func (k *Lock) Reachable(from []*Package) []LockPackage {
+	reached := make([]bool, len(k.Packages))
+	var visit func(want string)
+	visit = func(want string) {
+		words := strings.Fields(want)
+		for i, p := range k.Packages {
+			// Where name and version leave a choice of sources, all are taken.
+			if p.Name != words[0] || len(words) > 1 && p.Version != words[1] || reached[i] {
+				continue
+			}
+			reached[i] = true
+			for _, d := range p.Dependencies {
+				if d != "" {
+					visit(d)
+				}
+			}
+		}
+	}
+	for _, p := range from {
+		if i := slices.IndexFunc(k.Packages, func(l LockPackage) bool { return l.Source == nil && l.Name == p.Name }); i >= 0 {
+			visit(p.Name + " " + k.Packages[i].Version)
+		}
+	}
+	var all []LockPackage
+	for i, p := range k.Packages {
+		if reached[i] {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
 // ParseLock reads a lock file; name is for messages.
 func ParseLock(name string, data []byte) (*Lock, error) {
 	const fix = "cargo writes this file: restore it, or make a new one with `cargo generate-lockfile`"
@@ -89,12 +123,12 @@ func ParseLock(name string, data []byte) (*Lock, error) {
 			continue
 		}
 		if slices.ContainsFunc(p.Dependencies, func(d string) bool { return strings.TrimSpace(d) == "" }) {
-			errs.Addf(fmt.Sprintf("%s: a dependency of %s has no name", at(), quote(p.Name)), "", fix)
+			errs.Addf(fmt.Sprintf("%s: a dependency of %s has no name", at(), fault.Quote(p.Name)), "", fix)
 			continue
 		}
 		if text := asString(t["source"]); text != "" {
 			if p.Source, err = ParseSource(text); err != nil {
-				errs.Addf(fmt.Sprintf("%s: the source of %s is not understood", at(), quote(p.Name)), err.Error(), fix)
+				errs.Addf(fmt.Sprintf("%s: the source of %s is not understood", at(), fault.Quote(p.Name)), err.Error(), fix)
 			}
 		}
 		k.Packages = append(k.Packages, p)
@@ -109,19 +143,19 @@ func ParseLock(name string, data []byte) (*Lock, error) {
 func ParseSource(text string) (*Source, error) {
 	kind, rest, ok := strings.Cut(text, "+")
 	if !ok {
-		return nil, fmt.Errorf("no kind in %s", quote(text))
+		return nil, fmt.Errorf("no kind in %s", fault.Quote(text))
 	}
 	s := &Source{Kind: kind}
 	if kind != "git" {
 		if !slices.Contains([]string{"registry", "sparse", "local-registry", "directory"}, kind) {
-			return nil, fmt.Errorf("unknown kind %s", quote(kind))
+			return nil, fmt.Errorf("unknown kind %s", fault.Quote(kind))
 		}
 		s.URL = rest
 	}
 	rest, s.Commit, _ = strings.Cut(rest, "#")
 	u, err := url.Parse(rest)
 	if err != nil {
-		return nil, fmt.Errorf("no valid URL in %s", quote(text))
+		return nil, fmt.Errorf("no valid URL in %s", fault.Quote(text))
 	}
 	s.Scheme, s.User, s.Host, s.Port, s.Path = u.Scheme, u.User.Username(), u.Hostname(), u.Port(), strings.TrimPrefix(u.Path, "/")
 	if kind != "git" {

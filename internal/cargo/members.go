@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"lpipe/internal/fault"
 )
 
 // members returns the folders of the workspace's packages: the patterns of workspace.members without what
@@ -51,15 +53,15 @@ func (l *loader) expand(key string) (packages, strays []string) {
 		at := path.Join(l.root.dir, pattern)
 		names := l.root.At("workspace", key) + ": the member "
 		if literal, isPattern := literalFolder(at); isPattern {
-			if l.fsys.Repository() != "" && !l.enter(literal, names+quote(pattern)) {
+			if l.fsys.Repository() != "" && !l.enter(literal, names+fault.Quote(pattern)) {
 				continue
 			}
 		} else {
-			if !l.enter(at, names+quote(pattern)) {
+			if !l.enter(at, names+fault.Quote(pattern)) {
 				continue
 			}
 			if l.absent(at) && key == "members" {
-				l.report(l.root.At("workspace", key)+" names "+quote(pattern)+", which is no package", "there is no Cargo.toml in that folder", "correct or remove the entry")
+				l.report(l.root.At("workspace", key)+" names "+fault.Quote(pattern)+", which is no package", "there is no Cargo.toml in that folder", "correct or remove the entry")
 			}
 			packages = append(packages, at)
 			continue
@@ -67,7 +69,7 @@ func (l *loader) expand(key string) (packages, strays []string) {
 		for _, dir := range glob(l.disk.FS, at) {
 			switch {
 			case isManifest(l.disk.FS, dir):
-				if l.enter(dir, names+quote(rel(l.root.dir, dir))) {
+				if l.enter(dir, names+fault.Quote(Rel(l.root.dir, dir))) {
 					packages = append(packages, dir)
 				}
 			case !slices.Contains(strays, dir):
@@ -84,7 +86,7 @@ func (l *loader) defaults(members []string) []string {
 		packages, _ := l.expand("default-members")
 		for _, dir := range packages {
 			if !slices.Contains(members, dir) && !l.root.excludes(dir) {
-				l.report(l.root.At("workspace", "default-members")+" names "+quote(rel(l.root.dir, dir))+", which is no member", "", "correct or remove the entry")
+				l.report(l.root.At("workspace", "default-members")+" names "+fault.Quote(Rel(l.root.dir, dir))+", which is no member", "", "correct or remove the entry")
 			}
 		}
 		return packages

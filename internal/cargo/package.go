@@ -12,16 +12,12 @@ import (
 	"lpipe/internal/fault"
 )
 
-// locals reads the members and every package they reach by path, and marks those that must stay whole.
+// locals reads the members and every package they reach by path.
 func (l *loader) locals(w *Workspace) {
 	for _, dir := range l.memberDirs {
 		l.load(dir, true)
 	}
 	l.overrides(w)
-	l.keepTwins()
-	for _, one := range l.later {
-		one.pkg.keepWhole(one.why)
-	}
 	for _, dir := range l.defaults(l.memberDirs) {
 		if p := l.packages[dir]; p != nil {
 			p.Default = true
@@ -75,10 +71,10 @@ func (l *loader) load(dir string, member bool) *Package {
 			p.Locals = append(p.Locals, dep)
 		}
 		if d.Kind == "build-dependencies" {
-			l.forScripts[dep] = true
+			p.BuildLocals = append(p.BuildLocals, dep)
 		}
 		if _, ok := d.Spec["artifact"]; ok {
-			l.later = append(l.later, whole{dep, "its binaries are dependencies of " + p.Name})
+			p.ArtifactLocals = append(p.ArtifactLocals, dep)
 		}
 	}
 	return p
@@ -130,7 +126,7 @@ func (l *loader) identity(p *Package) {
 	case p.Name == "":
 		l.report(m.At("package")+" has no name", "", "add package.name")
 	case !validName(p.Name, ""):
-		l.report(fmt.Sprintf("%s: %s is no valid package name", m.At("package", "name"), quote(p.Name)), "cargo allows letters, digits, - and _", "rename the package")
+		l.report(fmt.Sprintf("%s: %s is no valid package name", m.At("package", "name"), fault.Quote(p.Name)), "cargo allows letters, digits, - and _", "rename the package")
 	}
 	p.Version = cmp.Or(l.inherited(p, "version"), "0.0.0")
 	p.Edition = cmp.Or(l.inherited(p, "edition"), "2015")
@@ -163,7 +159,7 @@ func (l *loader) features(m *Manifest) map[string][]string {
 	named := map[string]bool{}
 	for name, v := range asTable(m.Tree["features"]) {
 		if !validName(name, "+.") {
-			l.report(fmt.Sprintf("%s: %s is no valid feature name", m.At("features", name), quote(name)), "cargo allows letters, digits, -, _, + and .", "rename the feature")
+			l.report(fmt.Sprintf("%s: %s is no valid feature name", m.At("features", name), fault.Quote(name)), "cargo allows letters, digits, -, _, + and .", "rename the feature")
 		}
 		all[name] = asStrings(v)
 		for _, f := range all[name] {
@@ -192,12 +188,4 @@ func validName(name, extra string) bool {
 		}
 	}
 	return name != ""
-}
-
-// quote returns s in quotes with control characters escaped, cut to a length that fits a message.
-func quote(s string) string {
-	if len(s) > 80 {
-		s = s[:80] + "…"
-	}
-	return fmt.Sprintf("%q", s)
 }

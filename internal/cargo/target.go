@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"lpipe/internal/fault"
 )
 
 // targets finds what the package builds, by cargo's rules for discovery.
@@ -34,13 +36,6 @@ func (l *loader) targets(p *Package) {
 	case string:
 		p.Build = path.Clean(b)
 		l.isFile(path.Join(p.Dir, p.Build)) // reports one outside of the project
-	default:
-		l.later = append(l.later, whole{p, "it has several build scripts"})
-	}
-	for _, key := range []string{"forced-target", "default-target", "metabuild"} {
-		if _, ok := t[key]; ok {
-			l.later = append(l.later, whole{p, "package." + key + " changes how it is built"})
-		}
 	}
 	if p.Lib == nil && len(p.Bins) == 0 && len(p.Examples) == 0 && len(p.Tests) == 0 && len(p.Benches) == 0 {
 		l.report(l.show(m.Path)+" has nothing to build", "there is no src/lib.rs, no src/main.rs and no [lib] or [[bin]]", "add src/main.rs")
@@ -57,7 +52,7 @@ func (l *loader) library(p *Package) {
 	}
 	name := cmp.Or(asString(lib["name"]), strings.ReplaceAll(p.Name, "-", "_"))
 	if asString(lib["name"]) != "" && !validName(name, "") {
-		l.report(fmt.Sprintf("%s: %s is no valid library name", m.At("lib", "name"), quote(name)), "cargo allows letters, digits and _", "rename it")
+		l.report(fmt.Sprintf("%s: %s is no valid library name", m.At("lib", "name"), fault.Quote(name)), "cargo allows letters, digits and _", "rename it")
 	}
 	file := asString(lib["path"])
 	if file == "" {
@@ -68,7 +63,7 @@ func (l *loader) library(p *Package) {
 	}
 	p.Lib = &Target{Name: name, Path: path.Clean(file)}
 	if !l.isFile(path.Join(p.Dir, p.Lib.Path)) {
-		l.report(fmt.Sprintf("%s: the library's source %s does not exist", m.At("lib", "path"), quote(p.Lib.Path)), "", "correct lib.path, or add the file")
+		l.report(fmt.Sprintf("%s: the library's source %s does not exist", m.At("lib", "path"), fault.Quote(p.Lib.Path)), "", "correct lib.path, or add the file")
 	}
 	p.ProcMacro = asBool(lib["proc-macro"]) || asBool(lib["proc_macro"]) || slices.Contains(asStrings(lib["crate-type"]), "proc-macro")
 }
@@ -108,7 +103,7 @@ func (l *loader) declared(p *Package, kind, auto string, discovered []Target) []
 		key := []string{kind, fmt.Sprintf("#%d", i)}
 		name := asString(t["name"])
 		if !validName(name, "") {
-			l.report(fmt.Sprintf("%s: %s is no valid %s name", m.At(append(key, "name")...), quote(name), kind), "lpipe allows letters, digits, - and _", "rename it")
+			l.report(fmt.Sprintf("%s: %s is no valid %s name", m.At(append(key, "name")...), fault.Quote(name), kind), "lpipe allows letters, digits, - and _", "rename it")
 			continue
 		}
 		file := asString(t["path"])
@@ -116,7 +111,7 @@ func (l *loader) declared(p *Package, kind, auto string, discovered []Target) []
 			file = l.implied(p, kind, name, discovered)
 		}
 		if file == "" || !l.isFile(path.Join(p.Dir, file)) {
-			l.report(fmt.Sprintf("%s: there is no source for the %s %s", m.At(append(key, "path")...), kind, quote(name)), "", "set its path, or add the file")
+			l.report(fmt.Sprintf("%s: there is no source for the %s %s", m.At(append(key, "path")...), kind, fault.Quote(name)), "", "set its path, or add the file")
 			continue
 		}
 		all = append(all, Target{Name: name, Path: path.Clean(file), RequiredFeatures: asStrings(t["required-features"]), Declared: true})
@@ -131,7 +126,7 @@ func (l *loader) declared(p *Package, kind, auto string, discovered []Target) []
 			continue
 		}
 		if d.Name != p.Name && !validName(d.Name, "") {
-			l.report(fmt.Sprintf("%s: %s is no valid %s name", l.show(path.Join(p.Dir, d.Path)), quote(d.Name), kind), "lpipe allows letters, digits, - and _", "rename the file")
+			l.report(fmt.Sprintf("%s: %s is no valid %s name", l.show(path.Join(p.Dir, d.Path)), fault.Quote(d.Name), kind), "lpipe allows letters, digits, - and _", "rename the file")
 			continue
 		}
 		all = append(all, d)

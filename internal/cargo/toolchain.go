@@ -3,6 +3,8 @@ package cargo
 import (
 	"path"
 	"strings"
+
+	"lpipe/internal/fault"
 )
 
 // Toolchain is a rust-toolchain or rust-toolchain.toml file, by which rustup picks the compiler.
@@ -52,7 +54,7 @@ func (l *loader) toolchainFile(name string) *Toolchain {
 	}
 	for _, w := range append([]string{t.Channel, t.Profile}, append(t.Components, t.Targets...)...) {
 		if w != "" && !validName(w, ".") {
-			l.report(l.show(name)+": "+quote(w)+" is no valid name", "rustup's names are made of letters, digits, -, _ and .", "correct it")
+			l.report(l.show(name)+": "+fault.Quote(w)+" is no valid name", "rustup's names are made of letters, digits, -, _ and .", "correct it")
 		}
 	}
 	return t

@@ -18,6 +18,7 @@ import (
 	"lpipe/internal/login"
 	"lpipe/internal/plan"
 	"lpipe/internal/progress"
+	"lpipe/internal/reach"
 	"lpipe/internal/report"
 	"lpipe/internal/skeleton"
 	"lpipe/internal/solve"
@@ -290,7 +291,7 @@ func (r *run) layOut(p *project, jobs map[*plan.Lambda]*solve.Job) error {
 	if len(p.plan.Variants) == 0 {
 		return nil
 	}
-	skel, notes, err := skeleton.Make(p.plan.Workspace)
+	skel, notes, err := skeleton.Make(p.plan.Workspace, p.plan.Reach)
 	if err != nil {
 		return err
 	}
@@ -317,7 +318,7 @@ func (r *run) layOut(p *project, jobs map[*plan.Lambda]*solve.Job) error {
 			}
 			l.Add(r.layOver(p, job, trees, dockerfile.Closure, skeleton.Closure, lambda.Package))
 			job.Contexts[dockerfile.Tests] = job.Contexts[dockerfile.Closure]
-			if p.plan.Workspace.TestsReadMore([]*cargo.Package{lambda.Package}) {
+			if p.plan.Reach.TestsReadMore(p.plan.Workspace, []*cargo.Package{lambda.Package}) {
 				l.Add(r.layOver(p, job, trees, dockerfile.Tests, skeleton.Tests, lambda.Package))
 			}
 			for i, set := range v.Libs {
@@ -330,7 +331,7 @@ func (r *run) layOut(p *project, jobs map[*plan.Lambda]*solve.Job) error {
 }
 
 // maker makes a context from packages: [skeleton.Closure] or [skeleton.Libraries].
-type maker func(*cargo.Workspace, []*cargo.Package, skeleton.Options) (*skeleton.Tree, []skeleton.Note, error)
+type maker func(*cargo.Workspace, *reach.Findings, []*cargo.Package, skeleton.Options) (*skeleton.Tree, []skeleton.Note, error)
 
 // layOver gives the job a context with the real folders of pkgs and of what they depend on. trees are those made
 // already, by the packages in them: lambdas of one package share a closure, and groups of lambdas their libraries.
@@ -340,7 +341,7 @@ func (r *run) layOver(p *project, job *solve.Job, trees map[string]*skeleton.Tre
 		key += "\n" + p.Dir
 	}
 	if trees[key] == nil {
-		tree, notes, err := make(p.plan.Workspace, pkgs, skeleton.Options{})
+		tree, notes, err := make(p.plan.Workspace, p.plan.Reach, pkgs, skeleton.Options{})
 		if err != nil {
 			return err
 		}

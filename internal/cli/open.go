@@ -20,6 +20,7 @@ import (
 	"lpipe/internal/foreign"
 	"lpipe/internal/ownership"
 	"lpipe/internal/plan"
+	"lpipe/internal/reach"
 	"lpipe/internal/redact"
 )
 
@@ -167,8 +168,9 @@ func (o *opening) search(dir string) ([]string, error) {
 // workspace is a project while it is read.
 type workspace struct {
 	*cargo.Workspace
-	cfg  *config.Config
-	dirs []string // by which it was found
+	reach *reach.Findings
+	cfg   *config.Config
+	dirs  []string // by which it was found
 }
 
 func (w *workspace) root() string { return path.Join(w.Base, w.Root) }
@@ -197,7 +199,7 @@ func (o *opening) projects(dirs []string, wants []plan.Want, standing bool) ([]*
 	defer o.trace.Begin("plan")()
 	var sources []plan.Project
 	for _, w := range all {
-		sources = append(sources, plan.Project{Config: w.cfg, Workspace: w.Workspace, Others: o.others(w, all)})
+		sources = append(sources, plan.Project{Config: w.cfg, Workspace: w.Workspace, Reach: w.reach, Others: o.others(w, all)})
 	}
 	plans, err := plan.Make(sources, wants)
 	var l fault.List
@@ -283,6 +285,9 @@ func (o *opening) load(dirs []string) ([]*workspace, error) {
 		if i := slices.IndexFunc(all, func(other *workspace) bool { return ws != nil && other.Workspace != nil && other.root() == w.root() }); i >= 0 {
 			all[i].dirs = append(all[i].dirs, dir)
 			continue
+		}
+		if ws != nil {
+			w.Workspace, w.reach = reach.Find(ws)
 		}
 		all = append(all, w)
 	}

@@ -159,7 +159,7 @@ func fingerprints(ctx context.Context, p *project) (map[string]since.Fingerprint
 			return nil, err
 		}
 		for _, l := range v.Lambdas {
-			if all[l.Folder()], err = since.Of(ctx, p.plan.Workspace, l, text); err != nil {
+			if all[l.Folder()], err = since.Of(ctx, p.plan.Workspace, p.plan.Reach, l, text); err != nil {
 				return nil, err
 			}
 		}

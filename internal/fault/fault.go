@@ -170,6 +170,14 @@ func line(w io.Writer, label, text string) {
 	fmt.Fprintf(w, "%s%s%s\n", prefix, label, strings.ReplaceAll(text, "\n", indent))
 }
 
+// Quote returns s in quotes with control characters escaped, cut to a length that fits a message.
+func Quote(s string) string {
+	if len(s) > 80 {
+		s = s[:80] + "…"
+	}
+	return fmt.Sprintf("%q", s)
+}
+
 // Nearest returns the entry of known that is most like word, or "" when none is close.
 func Nearest(word string, known []string) string {
 	best, bestCost := "", len(word)/3+2

@@ -15,6 +15,7 @@ import (
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
+	"lpipe/internal/reach"
 )
 
 // Lambda is one program to build for one architecture.
@@ -55,6 +56,7 @@ func (l *Lambda) Platform() string {
 type Project struct {
 	Config    *config.Config
 	Workspace *cargo.Workspace
+	Reach     *reach.Findings // in Workspace
 	// Others reports whether Config is also for projects that are not planned along with this one: what it names may be
 	// there. nil says that it is not.
 	Others func() bool
@@ -186,7 +188,7 @@ func (f *found) plan(all []*found) (*Plan, error) {
 	}
 	libs := map[*cargo.Package][]Libraries{}
 	if !f.Config.FeaturesPerLambda {
-		libs = shared(ws, f.lambdas)
+		libs = shared(ws, f.Reach, f.lambdas)
 	}
 	variants := map[string]*Variant{}
 	for _, l := range f.chosen {
@@ -200,7 +202,7 @@ func (f *found) plan(all []*found) (*Plan, error) {
 		for _, arch := range l.Build.Arch {
 			one := *l
 			one.Arch = arch
-			v, err := newVariant(ws, &one, features[f.unit(l)], libs[l.Package])
+			v, err := newVariant(ws, f.Reach, &one, features[f.unit(l)], libs[l.Package])
 			if err != nil {
 				mistakes.Add(err)
 				continue

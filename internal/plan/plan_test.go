@@ -13,6 +13,7 @@ import (
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
+	"lpipe/internal/reach"
 	"lpipe/internal/testparts"
 )
 
@@ -30,7 +31,8 @@ func plan(t *testing.T, archive string, wants []Want) (*Plan, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return one(Make([]Project{{Config: cfg, Workspace: ws}}, wants))
+	ws, found := reach.Find(ws)
+	return one(Make([]Project{{Config: cfg, Workspace: ws, Reach: found}}, wants))
 }
 
 // one is the plan of the only project.
@@ -663,7 +665,8 @@ func TestFixturesHaveTheGoldenPlan(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := one(Make([]Project{{Config: cfg, Workspace: ws}}, nil))
+			ws, found := reach.Find(ws)
+			p, err := one(Make([]Project{{Config: cfg, Workspace: ws, Reach: found}}, nil))
 			if err != nil {
 				t.Fatal(err)
 			}

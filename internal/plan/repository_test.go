@@ -13,6 +13,7 @@ import (
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
+	"lpipe/internal/reach"
 )
 
 // fetched plans a package whose lock file has the sources, with lpipe.toml and more files.
@@ -42,7 +43,8 @@ func fetched(t *testing.T, sources []string, toml string, files map[string]strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	return one(Make([]Project{{Config: cfg, Workspace: ws}}, nil))
+	ws, found := reach.Find(ws)
+	return one(Make([]Project{{Config: cfg, Workspace: ws, Reach: found}}, nil))
 }
 
 const commit = "#0123456789abcdef0123456789abcdef01234567"

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"lpipe/internal/cargo"
+	"lpipe/internal/reach"
 )
 
 // Libraries are local packages, closed: what one of them depends on is among them.
@@ -14,7 +15,7 @@ type Libraries = []*cargo.Package
 // shares with others. One that shares none has all libraries it uses for itself, its own one too if that can be compiled
 // apart from the program: so an edit of a program compiles that program alone. Like features, it is decided over all
 // lambdas of the workspace.
-func shared(ws *cargo.Workspace, all []*Lambda) map[*cargo.Package][]Libraries {
+func shared(ws *cargo.Workspace, found *reach.Findings, all []*Lambda) map[*cargo.Package][]Libraries {
 	closures := map[*cargo.Package]Libraries{}
 	users := map[*cargo.Package]int{}
 	for _, l := range all {
@@ -28,25 +29,25 @@ func shared(ws *cargo.Workspace, all []*Lambda) map[*cargo.Package][]Libraries {
 	sets := map[*cargo.Package]Libraries{}
 	for pkg, closure := range closures {
 		set := slices.DeleteFunc(slices.Clone(closure), func(p *cargo.Package) bool {
-			return p == pkg || users[p] < 2 || p.Lib == nil || p.Whole
+			return p == pkg || users[p] < 2 || p.Lib == nil || found.Packages[p].Unstubbable != ""
 		})
 		if len(set) == 0 {
 			set = slices.DeleteFunc(slices.Clone(closure), func(p *cargo.Package) bool {
-				return p.Lib == nil || p.Whole || p == pkg && !ws.Apart(p)
+				return p.Lib == nil || found.Packages[p].Unstubbable != "" || p == pkg && !found.Packages[p].LibIndependent
 			})
 		}
 		if len(set) > 0 {
 			sets[pkg] = set
 		}
 	}
-	return nest(ws, sets, users)
+	return nest(ws, found, sets, users)
 }
 
 // nest cuts each set where another one goes on differently, so that what they have in common is compiled once. All are in
 // one order, the libraries with most users first: then most is in common, and what a library depends on, which has all
 // of its users and more, comes before it. Those that may read anything in the workspace come last, with what depends on
 // them, in a step of their own: every edit compiles them again, and nothing else.
-func nest(ws *cargo.Workspace, sets map[*cargo.Package]Libraries, users map[*cargo.Package]int) map[*cargo.Package][]Libraries {
+func nest(ws *cargo.Workspace, found *reach.Findings, sets map[*cargo.Package]Libraries, users map[*cargo.Package]int) map[*cargo.Package][]Libraries {
 	below, wide := map[*cargo.Package]int{}, map[*cargo.Package]int{}
 	for _, set := range sets {
 		for _, p := range set {
@@ -55,7 +56,7 @@ func nest(ws *cargo.Workspace, sets map[*cargo.Package]Libraries, users map[*car
 			}
 			closure := ws.Closure([]*cargo.Package{p})
 			below[p] = len(closure)
-			if slices.ContainsFunc(closure, func(q *cargo.Package) bool { return q.Wide != "" }) {
+			if slices.ContainsFunc(closure, func(q *cargo.Package) bool { return found.Packages[q].ReadsWorkspace != "" }) {
 				wide[p] = 1
 			}
 		}

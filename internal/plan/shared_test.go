@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"lpipe/internal/cargo"
+	"lpipe/internal/reach"
 )
 
 // TestSharedLibraries writes a workspace as "package: what it depends on", and the wanted libraries likewise. A package whose
@@ -52,13 +53,13 @@ func TestSharedLibraries(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ws := &cargo.Workspace{}
+			ws, found := &cargo.Workspace{}, &reach.Findings{Packages: map[*cargo.Package]reach.Package{}}
 			byName := map[string]*cargo.Package{}
 			for _, line := range strings.Split(c.workspace, ";") {
 				name, _, _ := strings.Cut(strings.TrimSpace(line), ":")
 				byName[name] = &cargo.Package{Name: name, Dir: name, Lib: &cargo.Target{Name: name}}
 				if strings.HasPrefix(name, "~") {
-					byName[name].Wide = "it"
+					found.Packages[byName[name]] = reach.Package{ReadsWorkspace: "it"}
 				}
 				ws.Packages = append(ws.Packages, byName[name])
 			}
@@ -72,7 +73,7 @@ func TestSharedLibraries(t *testing.T) {
 					lambdas = append(lambdas, &Lambda{Package: byName[name]})
 				}
 			}
-			libs := shared(ws, lambdas)
+			libs := shared(ws, found, lambdas)
 			var got []string
 			for _, l := range lambdas {
 				var sets []string

@@ -10,6 +10,7 @@ import (
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
+	"lpipe/internal/reach"
 )
 
 // Source is where the workspace's base is seen inside the build.
@@ -70,7 +71,7 @@ func (v *Variant) System() string {
 	return system
 }
 
-func newVariant(ws *cargo.Workspace, l *Lambda, features []string, libs []Libraries) (*Variant, error) {
+func newVariant(ws *cargo.Workspace, found *reach.Findings, l *Lambda, features []string, libs []Libraries) (*Variant, error) {
 	b := l.Build
 	v := &Variant{
 		Base:              b.Base,
@@ -84,7 +85,7 @@ func newVariant(ws *cargo.Workspace, l *Lambda, features []string, libs []Librar
 		TestEnv:           list(b.TestEnv),
 		Emulate:           b.TestRunner == "qemu",
 		AllowNetwork:      b.Network == "default",
-		Warm:              warm(ws, b),
+		Warm:              warm(ws, found, b),
 		Libs:              libs,
 	}
 	if t := ws.Toolchain; t != nil {

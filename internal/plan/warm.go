@@ -5,6 +5,7 @@ import (
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
+	"lpipe/internal/reach"
 )
 
 // warm reports whether the compiled dependencies of a workspace may be used again when some of them change. They must not
@@ -16,8 +17,8 @@ import (
 //   - what a build script downloads has no version
 //
 // What else may change without a version is the same for all: the step itself looks at it.
-func warm(ws *cargo.Workspace, b config.Build) bool {
+func warm(ws *cargo.Workspace, found *reach.Findings, b config.Build) bool {
 	foreign := slices.ContainsFunc(ws.Lock.Packages, func(p cargo.LockPackage) bool { return p.Source != nil })
-	whole := slices.ContainsFunc(ws.Packages, func(p *cargo.Package) bool { return p.Whole })
+	whole := slices.ContainsFunc(ws.Packages, func(p *cargo.Package) bool { return found.Packages[p].Unstubbable != "" })
 	return foreign && !whole && len(ws.Config.Folders) == 0 && b.Network != "default"
 }

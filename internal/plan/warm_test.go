@@ -5,6 +5,7 @@ import (
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
+	"lpipe/internal/reach"
 )
 
 // TestCompiledDependenciesAreKeptWhereCargoSeesWhatChanges: cargo sees it by versions and revisions alone.
@@ -18,7 +19,7 @@ func TestCompiledDependenciesAreKeptWhereCargoSeesWhatChanges(t *testing.T) {
 	}{
 		"a crate of a registry": {func(*cargo.Workspace) {}, config.Build{}, true},
 		"a git repository":      {func(w *cargo.Workspace) { w.Lock.Packages = append(w.Lock.Packages, git) }, config.Build{}, true},
-		"a patch with a folder": {func(w *cargo.Workspace) { w.Packages[1].Whole = true }, config.Build{}, false},
+		"a patch with a folder": {func(w *cargo.Workspace) { w.Packages[1].Replaces = "it" }, config.Build{}, false},
 		"vendored sources":      {func(w *cargo.Workspace) { w.Config.Folders = []string{"vendor"} }, config.Build{}, false},
 		"sources that the base image brings": {
 			func(w *cargo.Workspace) {
@@ -42,7 +43,8 @@ func TestCompiledDependenciesAreKeptWhereCargoSeesWhatChanges(t *testing.T) {
 			Lock:     &cargo.Lock{Packages: []cargo.LockPackage{foreign, {Name: "api"}, {Name: "shared"}}},
 		}
 		c.change(w)
-		if got := warm(w, c.build); got != c.want {
+		found := &reach.Findings{Packages: map[*cargo.Package]reach.Package{w.Packages[1]: {Unstubbable: w.Packages[1].Replaces}}}
+		if got := warm(w, found, c.build); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}

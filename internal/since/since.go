@@ -18,6 +18,7 @@ import (
 	"lpipe/internal/fault"
 	"lpipe/internal/git"
 	"lpipe/internal/plan"
+	"lpipe/internal/reach"
 	"lpipe/internal/skeleton"
 )
 
@@ -120,9 +121,9 @@ func (o overlay) ReadLink(name string) (string, error) {
 // Fingerprint is what the program of one lambda depends on, each part a digest.
 type Fingerprint struct{ settings, sources, dependencies [sha256.Size]byte }
 
-// Of returns the fingerprint of a lambda of ws. dockerfile is its rendered Dockerfile, which holds all settings.
-func Of(ctx context.Context, ws *cargo.Workspace, l *plan.Lambda, dockerfile []byte) (Fingerprint, error) {
-	tree, _, err := skeleton.Tests(ws, []*cargo.Package{l.Package}, skeleton.Options{})
+// Of returns the fingerprint of a lambda of ws, in which found was found. dockerfile is its rendered Dockerfile, which holds all settings.
+func Of(ctx context.Context, ws *cargo.Workspace, found *reach.Findings, l *plan.Lambda, dockerfile []byte) (Fingerprint, error) {
+	tree, _, err := skeleton.Tests(ws, found, []*cargo.Package{l.Package}, skeleton.Options{})
 	if err != nil {
 		return Fingerprint{}, err
 	}

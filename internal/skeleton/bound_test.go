@@ -11,6 +11,7 @@ import (
 	"lpipe/internal/cargo"
 	"lpipe/internal/disk"
 	"lpipe/internal/fault"
+	"lpipe/internal/reach"
 	"lpipe/internal/testparts"
 )
 
@@ -57,12 +58,13 @@ func contexts(t *testing.T, home string) ([]Note, error) {
 	if err != nil {
 		return nil, err
 	}
+	ws, found := reach.Find(ws)
 	var all []Note
 	var errs []error
 	for _, make := range []func() (*Tree, []Note, error){
-		func() (*Tree, []Note, error) { return Make(ws) },
-		func() (*Tree, []Note, error) { return Closure(ws, ws.Packages, Options{}) },
-		func() (*Tree, []Note, error) { return Libraries(ws, ws.Packages, Options{}) },
+		func() (*Tree, []Note, error) { return Make(ws, found) },
+		func() (*Tree, []Note, error) { return Closure(ws, found, ws.Packages, Options{}) },
+		func() (*Tree, []Note, error) { return Libraries(ws, found, ws.Packages, Options{}) },
 	} {
 		tree, notes, err := make()
 		errs = append(errs, err)
@@ -198,7 +200,8 @@ const A: &str = include_str!("../../.ssh/id");
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, notes, err := Closure(ws, ws.Packages, Options{})
+	ws, found := reach.Find(ws)
+	tree, notes, err := Closure(ws, found, ws.Packages, Options{})
 	if err != nil || len(notes) > 0 {
 		t.Fatal(notes, err)
 	}
@@ -223,7 +226,7 @@ lib/data.txt
 	if _, err := contexts(t, home); err != nil {
 		t.Fatal(err)
 	}
-	ws := load(t, filepath.Join(home, "p"))
+	ws, _ := load(t, filepath.Join(home, "p"))
 	_, paths, _ := of(t, filepath.Join(home, "p"), "app")
 	has(t, paths, "lib/src/lib.rs", "lib/data.txt", "p/src/main.rs")
 	if !ws.FS.Holds(strings.TrimPrefix(home, "/")+"/lib/new") || ws.FS.Holds(strings.TrimPrefix(home, "/")+"/.ssh/id") {

@@ -13,7 +13,7 @@ import (
 
 // config adds a file of cargo's configuration as it is, but without the tokens that may stand in it.
 func (m *maker) config(name string) error {
-	data, err := m.ws.Files.Read(name)
+	data, err := m.found.Files.Read(name)
 	if err != nil {
 		return fmt.Errorf("reading cargo's configuration: %w", err)
 	}

@@ -8,18 +8,19 @@ import (
 	"testing"
 
 	"lpipe/internal/cargo"
+	"lpipe/internal/reach"
 	"lpipe/internal/testparts"
 )
 
 // of returns the paths in the closure of the named packages.
 func of(t *testing.T, dir string, names ...string) (*Tree, []string, []Note) {
 	t.Helper()
-	ws := load(t, dir)
+	ws, found := load(t, dir)
 	var pkgs []*cargo.Package
 	for _, n := range names {
 		pkgs = append(pkgs, ws.Find(n))
 	}
-	tree, notes, err := Closure(ws, pkgs, Options{})
+	tree, notes, err := Closure(ws, found, pkgs, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,95 +172,6 @@ func TestNamingAManifestMakesThePackageReal(t *testing.T) {
 	}
 }
 
-// TestWideReasons lays a source over a package. What is said of it begins with "tests: " where its tests alone are wide.
-func TestWideReasons(t *testing.T) {
-	const build, program, test, macro = "crates/job/build.rs", "crates/job/src/main.rs", "crates/job/tests/t.rs", "crates/mac/src/lib.rs"
-	for _, c := range []struct{ file, src, want string }{
-		{program, `fn f() { std::env::var("CARGO_WORKSPACE_DIR"); }`, "uses CARGO_WORKSPACE_DIR"},
-		{program, `fn f() { env!("CARGO_MANIFEST_DIR"); p.ancestors() }`, "looks in the folders above the package"},
-		{program, `fn f() { let mut p = PathBuf::from(env!("CARGO_MANIFEST_DIR")); p.pop(); }`, "looks in the folders above the package"},
-		{program, `const X: &str = include_str!(concat!("../../", env!("NAME")));`, `names "../../", which cannot be followed`},
-		{program, `static D: Dir = include_dir!("$CARGO_MANIFEST_DIR/../..");`, `names "$CARGO_MANIFEST_DIR/../..", which cannot be followed`},
-		{program, `wit::generate!({ path: "../.." });`, `names "../..", which cannot be followed`},
-		{test, `wit::generate!({ path: "../.." });`, `tests: names "../..", which cannot be followed`},
-		{program, `#![doc = include_str!(concat!("../../", env!("CARGO_PKG_README")))]`, `names "../../", which cannot be followed`},
-		{program, `#[folder = "../.."] struct S;`, `names "../..", which cannot be followed`},
-		{program, `macro_rules! data { ($n:literal) => { include_str!($n) } } fn f() { data!("../..") }`, `names "../..", which cannot be followed`},
-		{program, `fn f() { Command::new("cargo"); }`, "tests: may call cargo"},
-		{program, `fn f() { cargo_metadata::MetadataCommand::new(); }`, "tests: may call cargo"},
-		{program, `#[cfg(test)] mod t { fn f() { env!("CARGO_MANIFEST_DIR"); p.parent() } }`, "tests: looks in the folders above the package"},
-		{program, `#[cfg(not(test))] mod t { fn f() { env!("CARGO_MANIFEST_DIR"); p.parent() } }`, "looks in the folders above the package"},
-		{program, `#[cfg(test)] use a::B; fn f() { env!("CARGO_MANIFEST_DIR"); p.parent() }`, "looks in the folders above the package"},
-		{program, `struct S { #[cfg(test)] x: u8, } fn f() { env!("CARGO_MANIFEST_DIR"); p.parent() }`, "looks in the folders above the package"},
-
-		// What a program does when it runs, it does not do in a build.
-		{program, `fn f() { Path::new("..").join(x); }`, ""},
-		{program, `fn f() { format!("../{name}/x"); }`, ""},
-		{program, `fn f() { help("see ../nowhere and ../.. for more"); }`, ""},
-		{program, `fn f() { assert_eq!(g(), "../.."); m!({ if x == ".." {} }); }`, ""},
-		{program, `#[error("neither .. nor ../x")] struct E; #[doc = "../.."] struct D;`, ""},
-		{program, `macro_rules! is { ($n:literal) => { assert_eq!(f(), $n) } } fn f() { is!("../..") }`, ""},
-		{program, `const CARGO: &str = "cargo"; fn f() { current_dir().parent() }`, ""},
-		{program, `fn f() { env!("CARGO_MANIFEST_DIR"); stack.pop() }`, ""},
-		{program, `fn f() { include_str!("../../lib/src/lib.rs"); /* "../../x" */ a..b; "wait.." }`, ""},
-		{program, `fn f() { File::open("../lib/fixtures"); println!("cargo:rerun-if-changed=../lib") }`, ""},
-		{program, `fn f() { x.parent(); }`, ""},
-		{build, `fn main() { current_dir().parent() }`, "looks in the folders above the package"},
-		{build, `fn main() { git().current_dir(x.parent()) }`, ""},
-
-		{test, `#[test] fn t() { std::fs::read_dir("../.."); }`, `tests: names "../..", which cannot be followed`},
-		{test, `#[test] fn t() { Command::new("cargo").current_dir("x"); }`, "tests: may call cargo"},
-		{test, `#[test] fn t() { assert_eq!(up("../.."), format!("../{x}")); check("cargo", Path::new("..")); }`, ""},
-		{program, `#[test] fn t() { std::fs::read_dir("../.."); }`, `tests: names "../..", which cannot be followed`},
-
-		// Build scripts, macros and what these use run while others are compiled.
-		{build, `fn main() { let up = ".."; read(up) }`, `names "..", which cannot be followed`},
-		{build, `fn main() { read(format!("../{name}/x")); }`, `names "../{name}/x", which cannot be followed`},
-		{build, `fn main() { Command::new(env!("CARGO")); }`, "may call cargo"},
-		{build, `mod helper;`, `names "..", which cannot be followed`},
-		{build, `#[path = "src/gen.rs"] mod gen;`, `names "..", which cannot be followed`},
-		{build, `include!("src/gen.rs");`, `names "..", which cannot be followed`},
-		{build, `fn main() { panic!("no ../nowhere"); println!("cargo:warning=see ../.."); }`, ""},
-		{build, `fn main() { read("../lib/fixtures"); }`, ""},
-		{macro, `fn f() { read(Path::new("..").join(x)) }`, `names "..", which cannot be followed`},
-		{macro, `fn f() { read(var("CARGO_MANIFEST_DIR")); let up = ".."; }`, "looks in the folders above the package"},
-		{macro, `fn f(t: &str) -> bool { t == ".." }`, ""},
-		{macro, `#[cfg(test)] mod t { fn f() { Path::new("..") } }`, ""},
-		{"crates/helper/src/lib.rs", `pub fn f() { read(Path::new("..").join(x)) }`, `names "..", which cannot be followed`},
-	} {
-		owner := strings.Split(c.file, "/")[1]
-		ws := load(t, testparts.Project(t, rooted+`
--- crates/job/src/gen.rs --
-fn g() { Path::new("..").join(x) }
--- crates/job/helper.rs --
-fn g() { Path::new("..").join(x) }
--- crates/mac/Cargo.toml --
-[package]
-name = "mac"
-version = "0.1.0"
-[lib]
-proc-macro = true
-[dependencies]
-helper = { path = "../helper" }
--- crates/mac/src/lib.rs --
--- crates/helper/Cargo.toml --
-[package]
-name = "helper"
-version = "0.1.0"
--- crates/helper/src/lib.rs --
--- `+c.file+" --\n"+c.src+"\n"))
-		p := ws.Find(owner)
-		_, got, _ := strings.Cut(p.Wide, " ")
-		if p.TestWide != "" {
-			_, why, _ := strings.Cut(p.TestWide, " ")
-			got += "tests: " + why
-		}
-		if got != c.want {
-			t.Errorf("%s: %s: %q, want %q", c.file, c.src, got, c.want)
-		}
-	}
-}
-
 // TestWhatTestsRead compares the contexts in which a package is compiled and tested.
 func TestWhatTestsRead(t *testing.T) {
 	const program, test = "crates/job/src/main.rs", "crates/job/tests/t.rs"
@@ -308,39 +220,22 @@ func TestWhatTestsRead(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ws := load(t, testparts.Project(t, rooted+"-- crates/lib/data.txt --\n-- crates/job/src/it.rs --\nfn f() { load(\"../lib/data.txt\") }\n-- "+c.file+" --\n"+c.src+"\n"))
+			ws, found := load(t, testparts.Project(t, rooted+"-- crates/lib/data.txt --\n-- crates/job/src/it.rs --\nfn f() { load(\"../lib/data.txt\") }\n-- "+c.file+" --\n"+c.src+"\n"))
 			job := []*cargo.Package{ws.Find("job")}
-			closure, notes, err := Closure(ws, job, Options{})
+			closure, notes, err := Closure(ws, found, job, Options{})
 			if err != nil || len(notes) > 0 {
 				t.Fatal(notes, err)
 			}
 			has(t, closure.Paths(), c.compile...)
-			tests, _, err := Tests(ws, job, Options{})
+			tests, _, err := Tests(ws, found, job, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			has(t, tests.Paths(), c.tests...)
-			if ws.TestsReadMore(job) != (tests.Digest() != closure.Digest()) {
+			if found.TestsReadMore(ws, job) != (tests.Digest() != closure.Digest()) {
 				t.Error("the contexts differ, or the package says so, but not both")
 			}
 		})
-	}
-}
-
-// TestPackagesInAPackage has one in a folder of another, which reads the folders above it.
-func TestPackagesInAPackage(t *testing.T) {
-	const above = `fn main() { read(Path::new("..").join(x)) }`
-	for src, wide := range map[string]bool{
-		``:                                       false,
-		`#[path = "c/bindings/build.rs"] mod b;`: true,
-		`include!("c/bindings/build.rs");`:       true,
-		`fn main() { compile(Path::new("c").join("bindings")) }`: true,
-	} {
-		ws := load(t, testparts.Project(t, rooted+"-- crates/job/c/bindings/Cargo.toml --\n[package]\nname = \"bindings\"\n-- crates/job/c/bindings/build.rs --\n"+above+
-			"\n-- crates/job/build.rs --\n"+src+"\n"))
-		if got := ws.Find("job").Wide; (got != "") != wide {
-			t.Errorf("%s: %q", src, got)
-		}
 	}
 }
 
@@ -348,19 +243,19 @@ func TestPackagesInAPackage(t *testing.T) {
 func TestWideNotes(t *testing.T) {
 	const above = "fn f() { env!(\"CARGO_MANIFEST_DIR\"); p.parent() }\n"
 	dir := testparts.Project(t, rooted+"-- crates/job/src/main.rs --\n"+above+"-- crates/lib/src/lib.rs --\n"+above)
-	ws := load(t, dir)
-	_, notes, err := Closure(ws, find(ws, "job lib"), Options{})
+	ws, found := load(t, dir)
+	_, notes, err := Closure(ws, found, find(ws, "job lib"), Options{})
 	want := []Note{
-		{"job", "its context is the whole workspace: " + ws.Find("job").Wide},
+		{"job", "its context is the whole workspace: " + found.Packages[ws.Find("job")].ReadsWorkspace},
 		{"the whole workspace as context", "every edit compiles such a package again, or runs its tests again; " +
 			"where its code spells out what it reads, as in \"../schema/api.json\", that alone counts"},
-		{"lib", "its context is the whole workspace: " + ws.Find("lib").Wide},
+		{"lib", "its context is the whole workspace: " + found.Packages[ws.Find("lib")].ReadsWorkspace},
 	}
 	if err != nil || !slices.Equal(notes, want) {
 		t.Errorf("%q %v", notes, err)
 	}
 	want = slices.Delete(want, 1, 2)
-	if _, notes, err = Closure(ws, ws.Packages, Options{}); err != nil || !slices.Equal(notes, want) {
+	if _, notes, err = Closure(ws, found, ws.Packages, Options{}); err != nil || !slices.Equal(notes, want) {
 		t.Errorf("%q, want %q: %v", notes, want, err)
 	}
 }
@@ -379,8 +274,8 @@ fn f() { Path::new("..").parent(); env!("CARGO_MANIFEST_DIR") }
 -- .dockerignore --
 **/tests
 `)
-	ws := load(t, dir)
-	skel, _, err := Make(ws)
+	ws, found := load(t, dir)
+	skel, _, err := Make(ws, found)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -389,8 +284,8 @@ fn f() { Path::new("..").parent(); env!("CARGO_MANIFEST_DIR") }
 	for _, paths := range [][]string{skel.Paths(), top, job} {
 		has(t, paths, "vendor/x/Cargo.toml", "vendor/x/.env", "vendor/x/tests/t.rs")
 	}
-	if ws.Find("top").Wide != "" || len(notes) != 1 {
-		t.Errorf("%q %v", ws.Find("top").Wide, notes)
+	if found.Packages[ws.Find("top")].ReadsWorkspace != "" || len(notes) != 1 {
+		t.Errorf("%q %v", found.Packages[ws.Find("top")].ReadsWorkspace, notes)
 	}
 }
 
@@ -403,8 +298,8 @@ func TestStubLibraries(t *testing.T) {
 		"[lib]\nproc-macro = true":                   "[lib]\ndoctest = false\npath = 'lib.rs'\nproc-macro = true\n",
 		"[lib]\ncrate-type = [\"proc-macro\"]":       "[lib]\ndoctest = false\npath = 'lib.rs'\nproc-macro = true\n",
 	} {
-		ws := load(t, testparts.Project(t, "-- Cargo.toml --\n[package]\nname = \"a\"\n"+lib+"\n-- src/lib.rs --\n-- Cargo.lock --\n"))
-		tree, _, err := Make(ws)
+		ws, found := load(t, testparts.Project(t, "-- Cargo.toml --\n[package]\nname = \"a\"\n"+lib+"\n-- src/lib.rs --\n-- Cargo.lock --\n"))
+		tree, _, err := Make(ws, found)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -416,11 +311,11 @@ func TestStubLibraries(t *testing.T) {
 
 func TestDeterministicOutput(t *testing.T) {
 	dir := testparts.Project(t, rooted)
-	ws := load(t, dir)
-	first, _, _ := Closure(ws, ws.Packages, Options{})
+	ws, found := load(t, dir)
+	first, _, _ := Closure(ws, found, ws.Packages, Options{})
 	for range 20 {
-		again := load(t, dir)
-		tree, _, err := Closure(again, again.Packages, Options{})
+		again, found := load(t, dir)
+		tree, _, err := Closure(again, found, again.Packages, Options{})
 		if err != nil || tree.Digest() != first.Digest() {
 			t.Fatal("two runs differ", err)
 		}
@@ -441,12 +336,13 @@ func FuzzMake(f *testing.F) {
 		if err != nil {
 			return
 		}
+		ws, found := reach.Find(ws)
 		for _, p := range append(ws.Packages, nil) {
 			var tree *Tree
 			if p == nil {
-				tree, _, err = Make(ws)
+				tree, _, err = Make(ws, found)
 			} else {
-				tree, _, err = Closure(ws, []*cargo.Package{p}, Options{})
+				tree, _, err = Closure(ws, found, []*cargo.Package{p}, Options{})
 			}
 			if err != nil {
 				continue

@@ -43,7 +43,7 @@ func (m *maker) leftOut(name string, info fs.FileInfo) {
 	}
 	rust := path.Ext(name) == ".rs"
 	if info.IsDir() {
-		entries, _ := m.ws.Files.List(name)
+		entries, _ := m.found.Files.List(name)
 		rust = slices.ContainsFunc(entries, func(e fs.FileInfo) bool { return path.Ext(e.Name()) == ".rs" })
 	}
 	if p := m.ws.Owner(name); p != nil && rust {
@@ -63,7 +63,7 @@ func (m *maker) exact(dir string) {
 }
 
 func (m *maker) list(dir string, fn func(string, fs.FileInfo)) {
-	entries, err := m.ws.Files.List(dir)
+	entries, err := m.found.Files.List(dir)
 	if err != nil {
 		m.bad = append(m.bad, unreadable(dir, err))
 	}
@@ -98,7 +98,7 @@ func (m *maker) file(name string, info fs.FileInfo) {
 // symlink adds a link as it is, and what it points to.
 func (m *maker) symlink(name string) {
 	const fix = "replace the links by what they point to, exclude them in .lpipeignore, or allow what they lead to on this machine: --allow-outside"
-	to, err := fs.ReadLink(m.ws.Files.FS(), name)
+	to, err := fs.ReadLink(m.found.Files.FS(), name)
 	if err != nil {
 		m.bad = append(m.bad, unreadable(name, err))
 		return
@@ -118,7 +118,7 @@ func (m *maker) outside(name string) {
 		return
 	}
 	m.done[name] = true
-	info, err := fs.Lstat(m.ws.Files.FS(), name)
+	info, err := fs.Lstat(m.found.Files.FS(), name)
 	switch {
 	case err != nil || m.ignore.skip(name, info): // a dangling link is sent as it is
 	case !info.IsDir():

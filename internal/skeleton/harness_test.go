@@ -14,17 +14,18 @@ import (
 	"github.com/tonistiigi/fsutil"
 
 	"lpipe/internal/cargo"
+	"lpipe/internal/reach"
 	"lpipe/internal/testparts/require"
 )
 
 // load reads the project in dir as lpipe does, from the root of the machine's file system.
-func load(t *testing.T, dir string) *cargo.Workspace {
+func load(t *testing.T, dir string) (*cargo.Workspace, *reach.Findings) {
 	t.Helper()
 	ws, err := cargo.Load(os.DirFS("/"), strings.TrimPrefix(dir, "/"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ws
+	return reach.Find(ws)
 }
 
 // materialize writes the tree into an empty folder, as BuildKit would.

@@ -13,6 +13,7 @@ import (
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/fault"
+	"lpipe/internal/reach"
 )
 
 // ignore decides what never enters a context: version control, secrets in .env and cargo's credentials, folders
@@ -20,6 +21,7 @@ import (
 // workspace's root. .gitignore is not read: repositories list Cargo.lock and generated sources there.
 type ignore struct {
 	ws    *cargo.Workspace
+	all   *reach.Files // of the base
 	files []ignoreFile
 }
 
@@ -28,8 +30,8 @@ type ignoreFile struct {
 	patterns  *patternmatcher.PatternMatcher
 }
 
-func readIgnore(ws *cargo.Workspace) (*ignore, error) {
-	g := &ignore{ws: ws}
+func readIgnore(ws *cargo.Workspace, all *reach.Files) (*ignore, error) {
+	g := &ignore{ws: ws, all: all}
 	var errs fault.List
 	dirs := []string{"."}
 	if ws.Root != "." {
@@ -41,7 +43,7 @@ func readIgnore(ws *cargo.Workspace) (*ignore, error) {
 		}
 		for _, name := range []string{".lpipeignore", ".dockerignore"} {
 			name = path.Join(dir, name)
-			data, err := ws.Files.Read(name)
+			data, err := all.Read(name)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
@@ -134,13 +136,13 @@ func (g *ignore) compiled(dir string) bool {
 	if dir == path.Join(g.ws.Root, "target") || dir == g.ws.Config.TargetDir {
 		return true
 	}
-	entries, _ := g.ws.Files.List(dir)
+	entries, _ := g.all.List(dir)
 	for _, e := range entries {
 		switch e.Name() {
 		case ".rustc_info.json":
 			return true
 		case "CACHEDIR.TAG":
-			data, _ := g.ws.Files.Read(path.Join(dir, e.Name()))
+			data, _ := g.all.Read(path.Join(dir, e.Name()))
 			if bytes.Contains(data, []byte("created by cargo")) {
 				return true
 			}

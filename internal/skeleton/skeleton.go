@@ -1,7 +1,7 @@
 // Package skeleton makes the contexts that a build sends: what the dependencies depend on and nothing else, and
 // for each lambda that same skeleton with its own sources laid over it.
 //
-// It works on the host, in memory, from a [cargo.Workspace]; it never compiles, connects or writes. A [Tree] is a
+// It works on the host, in memory, from a [cargo.Workspace] and what [reach.Find] found in it; it never compiles, connects or writes. A [Tree] is a
 // pure function of the project's content: two machines, two checkouts and two umasks give equal trees.
 //
 // A stub stands for a local package: a manifest with the dependencies and features of the real one, an empty
@@ -26,6 +26,7 @@ import (
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/fault"
+	"lpipe/internal/reach"
 )
 
 // StubVersion is the version of every stub. No release can have it: a pre-release of 0.0.0 matches no usual
@@ -47,22 +48,22 @@ type Note struct{ Package, Text string }
 
 // Make returns the skeleton, the context of the stages that fetch and compile the dependencies. Its errors are
 // usage faults, all of them at once.
-func Make(ws *cargo.Workspace) (*Tree, []Note, error) {
-	return newMaker(ws, Options{}).make(nil)
+func Make(ws *cargo.Workspace, found *reach.Findings) (*Tree, []Note, error) {
+	return newMaker(ws, found, Options{}).make(nil)
 }
 
 // Closure returns the context in which pkgs are compiled: the skeleton with their folders and those of the local
 // packages they depend on laid over it. Its errors are usage faults, all of them at once.
-func Closure(ws *cargo.Workspace, pkgs []*cargo.Package, o Options) (*Tree, []Note, error) {
-	m := newMaker(ws, o)
+func Closure(ws *cargo.Workspace, found *reach.Findings, pkgs []*cargo.Package, o Options) (*Tree, []Note, error) {
+	m := newMaker(ws, found, o)
 	m.closure = true
 	return m.make(pkgs)
 }
 
 // Tests returns the context in which the tests of pkgs and of the local packages they depend on run: their closure, and
 // what these tests read besides. Its errors are usage faults, all of them at once.
-func Tests(ws *cargo.Workspace, pkgs []*cargo.Package, o Options) (*Tree, []Note, error) {
-	m := newMaker(ws, o)
+func Tests(ws *cargo.Workspace, found *reach.Findings, pkgs []*cargo.Package, o Options) (*Tree, []Note, error) {
+	m := newMaker(ws, found, o)
 	m.closure, m.tests = true, true
 	return m.make(pkgs)
 }
@@ -70,8 +71,8 @@ func Tests(ws *cargo.Workspace, pkgs []*cargo.Package, o Options) (*Tree, []Note
 // Libraries returns the context in which the libraries of pkgs are compiled for the programs that use them: their
 // closure, but for the sources of the programs of packages whose library can be compiled apart from them.
 // Its errors are usage faults, all of them at once.
-func Libraries(ws *cargo.Workspace, pkgs []*cargo.Package, o Options) (*Tree, []Note, error) {
-	m := newMaker(ws, o)
+func Libraries(ws *cargo.Workspace, found *reach.Findings, pkgs []*cargo.Package, o Options) (*Tree, []Note, error) {
+	m := newMaker(ws, found, o)
 	m.closure, m.libraries = true, true
 	return m.make(pkgs)
 }
@@ -79,6 +80,7 @@ func Libraries(ws *cargo.Workspace, pkgs []*cargo.Package, o Options) (*Tree, []
 // maker makes one context.
 type maker struct {
 	ws        *cargo.Workspace
+	found     *reach.Findings
 	limit     int64
 	closure   bool // not the bare skeleton
 	libraries bool // the closure without programs
@@ -92,9 +94,9 @@ type maker struct {
 	done      map[string]bool // outside files and folders that were added
 }
 
-func newMaker(ws *cargo.Workspace, o Options) *maker {
+func newMaker(ws *cargo.Workspace, found *reach.Findings, o Options) *maker {
 	m := &maker{
-		ws: ws, limit: cmp.Or(o.Limit, DefaultLimit), tree: newTree(ws.Files),
+		ws: ws, found: found, limit: cmp.Or(o.Limit, DefaultLimit), tree: newTree(found.Files),
 		real: map[*cargo.Package]bool{}, owned: map[string]*cargo.Package{}, done: map[string]bool{},
 	}
 	for _, p := range ws.Packages {
@@ -105,7 +107,7 @@ func newMaker(ws *cargo.Workspace, o Options) *maker {
 
 func (m *maker) make(pkgs []*cargo.Package) (*Tree, []Note, error) {
 	var err error
-	if m.ignore, err = readIgnore(m.ws); err != nil {
+	if m.ignore, err = readIgnore(m.ws, m.found.Files); err != nil {
 		return nil, nil, err
 	}
 	m.choose(pkgs)
@@ -120,7 +122,7 @@ func (m *maker) make(pkgs []*cargo.Package) (*Tree, []Note, error) {
 	wide := m.strays()
 	if m.libraries && !wide {
 		for _, p := range m.ws.Packages {
-			if m.real[p] && m.ws.Apart(p) {
+			if m.real[p] && m.found.Packages[p].LibIndependent {
 				m.apart(p)
 			}
 		}
@@ -145,9 +147,9 @@ func (m *maker) make(pkgs []*cargo.Package) (*Tree, []Note, error) {
 // choose decides which packages are copied as they are.
 func (m *maker) choose(pkgs []*cargo.Package) {
 	for _, p := range m.ws.Packages {
-		if p.Whole {
+		if why := m.found.Packages[p].Unstubbable; why != "" {
 			pkgs = append(slices.Clip(pkgs), p)
-			m.note(p, "copied whole: "+p.Why)
+			m.note(p, "copied whole: "+why)
 		}
 	}
 	all := len(m.ws.Closure(pkgs)) == len(m.ws.Packages)
@@ -172,7 +174,7 @@ func (m *maker) choose(pkgs []*cargo.Package) {
 	}
 	for _, p := range pkgs {
 		m.real[p] = true
-		for _, place := range p.Beyond {
+		for _, place := range m.found.Packages[p].Beyond {
 			m.note(p, place)
 		}
 	}
@@ -181,25 +183,25 @@ func (m *maker) choose(pkgs []*cargo.Package) {
 // wide quotes the place for which p may read anything in this context, "" for none.
 func (m *maker) wide(p *cargo.Package) string {
 	if m.tests {
-		return cmp.Or(p.Wide, p.TestWide)
+		return cmp.Or(m.found.Packages[p].ReadsWorkspace, m.found.Packages[p].TestsReadWorkspace)
 	}
-	return p.Wide
+	return m.found.Packages[p].ReadsWorkspace
 }
 
 // reads are the files and folders that p reads in this context beyond its own.
 func (m *maker) reads(p *cargo.Package) []string {
 	if m.tests {
-		return slices.Concat(p.Outside, p.TestOutside)
+		return slices.Concat(m.found.Packages[p].Outside, m.found.Packages[p].TestOutside)
 	}
-	return p.Outside
+	return m.found.Packages[p].Outside
 }
 
 // noteWide says why p has all files, and once what to do about it where that costs anything.
 func (m *maker) noteWide(p *cargo.Package, costs bool) {
-	if p.Wide != "" {
-		m.note(p, "its context is the whole workspace: "+p.Wide)
+	if why := m.found.Packages[p].ReadsWorkspace; why != "" {
+		m.note(p, "its context is the whole workspace: "+why)
 	} else {
-		m.note(p, "the context of its tests is the whole workspace: "+p.TestWide)
+		m.note(p, "the context of its tests is the whole workspace: "+m.found.Packages[p].TestsReadWorkspace)
 	}
 	advice := Note{"the whole workspace as context", "every edit compiles such a package again, or runs its tests again; where its code spells out " +
 		"what it reads, as in \"../schema/api.json\", that alone counts"}

@@ -95,8 +95,8 @@ func TestSkeletonHasNoSources(t *testing.T) {
 }
 
 func TestClosureHasTheRealFoldersOfWhatItNeeds(t *testing.T) {
-	ws := load(t, testparts.Project(t, fleet))
-	tree, _, err := Closure(ws, []*cargo.Package{ws.Find("a")}, Options{})
+	ws, found := load(t, testparts.Project(t, fleet))
+	tree, _, err := Closure(ws, found, []*cargo.Package{ws.Find("a")}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestClosureHasTheRealFoldersOfWhatItNeeds(t *testing.T) {
 			t.Errorf("the lock file lacks %q: %s", entry, lock)
 		}
 	}
-	skel, _, err := Make(ws)
+	skel, _, err := Make(ws, found)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -110,7 +110,7 @@ func (m *maker) pulls(p *cargo.Package) bool {
 		return false
 	}
 	return slices.ContainsFunc(m.ws.Closure([]*cargo.Package{p}), func(q *cargo.Package) bool {
-		return q != p && m.real[q] && !q.Whole && (!q.Member || hasStubScript(p))
+		return q != p && m.real[q] && m.found.Packages[q].Unstubbable == "" && (!q.Member || hasStubScript(p))
 	})
 }
 

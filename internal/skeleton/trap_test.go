@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"lpipe/internal/cargo"
+	"lpipe/internal/reach"
 	"lpipe/internal/testparts"
 )
 
@@ -65,16 +66,16 @@ func trap(t *testing.T, archive string) {
 	src, deps, target := filepath.Join(t.TempDir(), "src"), filepath.Join(t.TempDir(), "deps"), filepath.Join(t.TempDir(), "target")
 	args := append([]string{"--workspace", "--frozen", "--target", host()}, strings.Fields(key["args"])...)
 
-	ws := load(t, filepath.Join(dir, key["root"]))
+	ws, found := load(t, filepath.Join(dir, key["root"]))
 	if err := ws.CheckLock(); err != nil {
 		t.Error("the lock file is fresh:", err)
 	}
 	var whole, apart []string
 	for _, p := range ws.Packages {
-		if p.Whole {
+		if found.Packages[p].Unstubbable != "" {
 			whole = append(whole, p.Name)
 		}
-		if ws.Apart(p) {
+		if found.Packages[p].LibIndependent {
 			apart = append(apart, p.Name)
 		}
 	}
@@ -85,7 +86,7 @@ func trap(t *testing.T, archive string) {
 		t.Errorf("copied whole: %q, want %q", got, key["whole"])
 	}
 	layer := &layers{t: t, src: src, target: target, root: filepath.FromSlash(ws.Root), args: args}
-	skel, _, err := Make(ws)
+	skel, _, err := Make(ws, found)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,12 +94,12 @@ func trap(t *testing.T, archive string) {
 	layer.run(nil, "test", "--no-run")
 	layer.save(deps)
 
-	check := func(ws *cargo.Workspace, want string) {
+	check := func(ws *cargo.Workspace, found *reach.Findings, want string) {
 		t.Helper()
 		layer.restore(deps)
 		var compiled []string
-		if libs := librariesOf(ws, key["libs"], key["build"]); len(libs) > 0 {
-			tree, _, err := Libraries(ws, libs, Options{})
+		if libs := librariesOf(ws, found, key["libs"], key["build"]); len(libs) > 0 {
+			tree, _, err := Libraries(ws, found, libs, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -111,7 +112,7 @@ func trap(t *testing.T, archive string) {
 			}
 			compiled = rlibs(t, target, apart)
 		}
-		tree, said := closureOf(t, ws, key["build"])
+		tree, said := closureOf(t, ws, found, key["build"])
 		if !strings.Contains(said, key["notes"]) || key["notes"] == "" && key["whole"] == "" && said != "" {
 			t.Errorf("notes %q, want %q", said, key["notes"])
 		}
@@ -144,18 +145,18 @@ func trap(t *testing.T, archive string) {
 			}
 		}
 	}
-	check(ws, key["prints"])
+	check(ws, found, key["prints"])
 	if name := key["edit"]; name != "" {
 		if err := os.Rename(filepath.Join(edited, path.Base(name)), filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
 		testparts.Lock(t, filepath.Join(dir, key["root"]))
-		ws := load(t, filepath.Join(dir, key["root"]))
-		again, _, err := Make(ws)
+		ws, found := load(t, filepath.Join(dir, key["root"]))
+		again, _, err := Make(ws, found)
 		if err != nil || again.Digest() != skel.Digest() && key["notes"] == "" && key["whole"] == "" {
 			t.Errorf("the edit changed the skeleton (%v)", err)
 		}
-		check(ws, key["then"])
+		check(ws, found, key["then"])
 	}
 }
 
@@ -181,13 +182,13 @@ func rlibs(t *testing.T, target string, names []string) []string {
 
 // librariesOf returns the named packages, by default the libraries that those of build use and, where they can be compiled
 // apart, their own.
-func librariesOf(ws *cargo.Workspace, names, build string) []*cargo.Package {
+func librariesOf(ws *cargo.Workspace, found *reach.Findings, names, build string) []*cargo.Package {
 	if names != "" {
 		return find(ws, names)
 	}
 	pkgs := find(ws, build)
 	return slices.DeleteFunc(ws.Closure(pkgs), func(p *cargo.Package) bool {
-		return p.Lib == nil || p.Whole || slices.Contains(pkgs, p) && !ws.Apart(p)
+		return p.Lib == nil || found.Packages[p].Unstubbable != "" || slices.Contains(pkgs, p) && !found.Packages[p].LibIndependent
 	})
 }
 
@@ -200,9 +201,9 @@ func find(ws *cargo.Workspace, names string) []*cargo.Package {
 }
 
 // closureOf returns the closure of the named packages and its notes as text.
-func closureOf(t *testing.T, ws *cargo.Workspace, names string) (*Tree, string) {
+func closureOf(t *testing.T, ws *cargo.Workspace, found *reach.Findings, names string) (*Tree, string) {
 	t.Helper()
-	tree, notes, err := Closure(ws, find(ws, names), Options{})
+	tree, notes, err := Closure(ws, found, find(ws, names), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ import (
 	"lpipe/internal/cargo"
 	"lpipe/internal/disk"
 	"lpipe/internal/fault"
+	"lpipe/internal/reach"
 )
 
 // modTime is the time of everything, in nanoseconds: 2001-09-09 01:46:40 UTC. It lies in the past, so that cargo never
@@ -34,7 +35,7 @@ const modTime = 1_000_000_000_000_000_000
 // Tree is a set of files. It is an [fsutil.FS], which BuildKit can be sent from. It does not change once made and is
 // safe for concurrent use.
 type Tree struct {
-	files   *cargo.Files
+	files   *reach.Files
 	entries map[string]*entry
 	order   []*entry // as sent
 	digest  string   // set by hash
@@ -56,7 +57,7 @@ type entry struct {
 	sum  [sha256.Size]byte
 }
 
-func newTree(files *cargo.Files) *Tree { return &Tree{files: files, entries: map[string]*entry{}} }
+func newTree(files *reach.Files) *Tree { return &Tree{files: files, entries: map[string]*entry{}} }
 
 // write adds a file that is made here, or replaces one.
 func (t *Tree) write(name string, data []byte) {

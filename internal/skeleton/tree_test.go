@@ -23,6 +23,7 @@ import (
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/fault"
+	"lpipe/internal/reach"
 	"lpipe/internal/testparts"
 	"lpipe/internal/testparts/require"
 )
@@ -49,8 +50,8 @@ fn main() {}
 // closure returns the context of the only package in dir.
 func closure(t *testing.T, dir string) *Tree {
 	t.Helper()
-	ws := load(t, dir)
-	tree, _, err := Closure(ws, ws.Packages, Options{})
+	ws, found := load(t, dir)
+	tree, _, err := Closure(ws, found, ws.Packages, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -366,8 +367,8 @@ src
 // refused returns the faults of the context of the project in dir, as printed.
 func refused(t *testing.T, dir string, o Options) string {
 	t.Helper()
-	ws := load(t, dir)
-	_, _, err := Closure(ws, ws.Packages, o)
+	ws, found := load(t, dir)
+	_, _, err := Closure(ws, found, ws.Packages, o)
 	if err == nil {
 		t.Fatal("accepted")
 	}
@@ -470,8 +471,8 @@ func TestIgnoredSourceIsReported(t *testing.T) {
 }
 
 func TestIgnoredTestsAreNoted(t *testing.T) {
-	ws := load(t, testparts.Project(t, single+"-- tests/t.rs --\n-- data/x.txt --\n-- .dockerignore --\ntests\ndata\nsrc/b/c.rs\n"))
-	_, notes, err := Closure(ws, ws.Packages, Options{})
+	ws, found := load(t, testparts.Project(t, single+"-- tests/t.rs --\n-- data/x.txt --\n-- .dockerignore --\ntests\ndata\nsrc/b/c.rs\n"))
+	_, notes, err := Closure(ws, found, ws.Packages, Options{})
 	want := []Note{{"a", "src/b/c.rs is left out, as .dockerignore says"}, {"a", "tests is left out, as .dockerignore says"}}
 	if err != nil || !slices.Equal(notes, want) {
 		t.Errorf("%v (%v)", notes, err)
@@ -503,9 +504,10 @@ func TestFilesAreReadOnceForAllContexts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ws, found := reach.Find(ws)
 	for range 3 {
 		for _, p := range ws.Packages {
-			if _, _, err := Closure(ws, []*cargo.Package{p}, Options{}); err != nil {
+			if _, _, err := Closure(ws, found, []*cargo.Package{p}, Options{}); err != nil {
 				t.Fatal(err)
 			}
 		}

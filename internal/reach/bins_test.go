@@ -1,12 +1,14 @@
-package cargo
+package reach
 
 import (
 	"testing"
 	"testing/fstest"
+
+	"lpipe/internal/cargo"
 )
 
-// TestApart changes one file of a package with a library, a program and a test.
-func TestApart(t *testing.T) {
+// TestLibIndependent changes one file of a package with a library, a program and a test.
+func TestLibIndependent(t *testing.T) {
 	const manifest = "[package]\nname = \"a\"\nversion = \"0.1.0\"\nedition = \"2021\"\n"
 	for name, c := range map[string]struct {
 		file, text string
@@ -50,12 +52,13 @@ func TestApart(t *testing.T) {
 				files[name] = &fstest.MapFile{Data: []byte(text)}
 			}
 			files[c.file] = &fstest.MapFile{Data: []byte(c.text)}
-			w, err := Load(files, ".")
+			w, err := cargo.Load(files, ".")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if p := w.Find("a"); w.Apart(p) != c.want {
-				t.Errorf("%v: %q", !c.want, p.Entangled)
+			w, found := Find(w)
+			if p := found.Packages[w.Find("a")]; p.LibIndependent != c.want {
+				t.Errorf("%v: %q", !c.want, p.ReadsBinSources)
 			}
 		})
 	}

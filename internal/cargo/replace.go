@@ -1,29 +1,14 @@
 package cargo
 
 import (
-	"fmt"
+	"cmp"
 	"maps"
 	"path"
 	"slices"
 	"strings"
+
+	"lpipe/internal/fault"
 )
-
-// whole is a package for which no stub can stand, and why.
-type whole struct {
-	pkg *Package
-	why string
-}
-
-// keepWhole marks the package and what it is compiled from.
-func (p *Package) keepWhole(why string) {
-	if p.Whole {
-		return
-	}
-	p.Whole, p.Why = true, why
-	for _, l := range p.Locals {
-		l.keepWhole("a part of " + p.Name + ", which is copied whole")
-	}
-}
 
 // overrides reads the packages that stand in for foreign ones, which foreign crates may be compiled against.
 func (l *loader) overrides(w *Workspace) {
@@ -39,7 +24,7 @@ func (l *loader) overrides(w *Workspace) {
 				l.report(m.At(at...)+" has an absolute path", "the build runs elsewhere, where "+to+" does not exist", "write it relative to the manifest")
 				continue
 			}
-			l.override(path.Join(base, to), m.At(at...), "it replaces "+quote(name)+" through ["+where+"]")
+			l.override(path.Join(base, to), m.At(at...), fault.Quote(name)+" through ["+where+"]")
 		}
 	}
 	root := l.root
@@ -57,13 +42,13 @@ func (l *loader) overrides(w *Workspace) {
 				l.report(f.doc.at("paths")+" has an absolute path", "the build runs elsewhere, where "+to+" does not exist", "write it relative to the folder above .cargo")
 				continue
 			}
-			l.override(path.Join(f.base, to), f.doc.at("paths"), "it replaces a dependency through paths in "+f.doc.name)
+			l.override(path.Join(f.base, to), f.doc.at("paths"), "a dependency through paths in "+f.doc.name)
 		}
 	}
 }
 
-func (l *loader) override(dir, at, why string) {
-	if !l.enter(dir, at+": the package "+quote(rel(l.root.dir, dir))) {
+func (l *loader) override(dir, at, replaces string) {
+	if !l.enter(dir, at+": the package "+fault.Quote(Rel(l.root.dir, dir))) {
 		return
 	}
 	p := l.load(dir, l.isMember(dir))
@@ -73,23 +58,5 @@ func (l *loader) override(dir, at, why string) {
 		}
 		return
 	}
-	l.later = append(l.later, whole{p, why})
-}
-
-// keepTwins keeps packages whole that share a name: stubs of both would be one and the same in the lock file.
-func (l *loader) keepTwins() {
-	byName := map[string][]*Package{}
-	for _, p := range l.packages {
-		if p != nil {
-			byName[p.Name] = append(byName[p.Name], p)
-		}
-	}
-	for name, twins := range byName {
-		if len(twins) < 2 {
-			continue
-		}
-		for _, p := range twins {
-			l.later = append(l.later, whole{p, fmt.Sprintf("several local packages are called %s", name)})
-		}
-	}
+	p.Replaces = cmp.Or(p.Replaces, replaces)
 }

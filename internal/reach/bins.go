@@ -1,41 +1,13 @@
-package cargo
+package reach
 
 import (
 	"bytes"
 	"path"
 	"slices"
 	"strings"
+
+	"lpipe/internal/cargo"
 )
-
-// Apart reports that the library and the tests of p can be compiled without the sources of p's programs, and come out the
-// same: nothing that is compiled with them may read those.
-func (w *Workspace) Apart(p *Package) bool {
-	if p.Lib == nil || p.Whole || len(p.Programs()) == 0 || !p.ProcMacro && !p.Linkable() {
-		return false
-	}
-	for _, q := range w.Packages {
-		if slices.ContainsFunc(q.Outside, func(out string) bool { return Within(p.Dir, out) || Within(out, p.Dir) }) {
-			return false
-		}
-	}
-	return !slices.ContainsFunc(w.Closure([]*Package{p}), func(q *Package) bool {
-		return q.Wide != "" || q.Entangled != "" && (q == p || q.ProcMacro)
-	})
-}
-
-// Linkable reports that Rust code can depend on the library of p, as it can unless its crate types are for other
-// languages alone.
-func (p *Package) Linkable() bool {
-	lib, _ := p.Manifest.Tree["lib"].(table)
-	types := asStrings(lib["crate-type"])
-	return len(types) == 0 || slices.Contains(types, "lib") || slices.Contains(types, "rlib")
-}
-
-// Programs returns the binaries and examples of p that have a source of their own.
-func (p *Package) Programs() []Target {
-	shared := func(t Target) bool { return p.Lib != nil && t.Path == p.Lib.Path }
-	return slices.DeleteFunc(slices.Concat(p.Bins, p.Examples), shared)
-}
 
 // walkers are words by which a build script or a macro reads whole folders.
 var walkers = []string{"read_dir", "WalkDir", "walkdir", "glob", "globwalk"}
@@ -53,7 +25,7 @@ type programs struct {
 	words   []string // to look for before a source is read word by word
 }
 
-func newPrograms(p *Package) *programs {
+func newPrograms(p *cargo.Package) *programs {
 	o := &programs{words: slices.Concat(walkers, embedders)}
 	if p.ProcMacro {
 		o.words = append(o.words, readers...)
@@ -64,7 +36,7 @@ func newPrograms(p *Package) *programs {
 		for dir := path.Dir(t.Path); dir != "."; dir = path.Dir(dir) {
 			o.words = append(o.words, path.Base(dir)+`"`, path.Base(dir)+`/"`)
 		}
-		if inside := p.Lib != nil && Within(path.Dir(p.Lib.Path), t.Path); inside {
+		if inside := p.Lib != nil && cargo.Within(path.Dir(p.Lib.Path), t.Path); inside {
 			stem := strings.TrimSuffix(path.Base(t.Path), ".rs")
 			o.modules = append(o.modules, stem, path.Base(path.Dir(t.Path)))
 			o.words = append(o.words, "mod "+stem, "mod "+path.Base(path.Dir(t.Path)))
@@ -97,14 +69,14 @@ func (o *programs) names(text string) bool {
 		return true
 	}
 	text = path.Clean(text)
-	return slices.ContainsFunc(o.files, func(f string) bool { return Within(text, f) || path.Base(f) == path.Base(text) })
+	return slices.ContainsFunc(o.files, func(f string) bool { return cargo.Within(text, f) || path.Base(f) == path.Base(text) })
 }
 
 // hinted reports that a source may read those of the package's programs while it is compiled, so that each of its words
 // is to be looked at.
 func (s *scanner) hinted(name string, data []byte) bool {
 	own := s.pkg.Lib != nil && len(s.programs.files) > 0 || s.pkg.ProcMacro
-	return own && s.pkg.Entangled == "" && !slices.ContainsFunc(s.programs.files, func(f string) bool { return path.Join(s.pkg.Dir, f) == name }) &&
+	return own && s.found.ReadsBinSources == "" && !slices.ContainsFunc(s.programs.files, func(f string) bool { return path.Join(s.pkg.Dir, f) == name }) &&
 		slices.ContainsFunc(s.programs.words, func(w string) bool { return bytes.Contains(data, []byte(w)) })
 }
 

@@ -1,4 +1,4 @@
-package cargo
+package reach
 
 import (
 	"bytes"
@@ -8,20 +8,52 @@ import (
 	"path"
 	"slices"
 
+	"lpipe/internal/cargo"
 	"lpipe/internal/disk"
+	"lpipe/internal/fault"
 )
 
 // scanLimit is the largest source that is looked through, in bytes. What is larger is data: rustc takes minutes
 // for a megabyte of code.
 const scanLimit = 4 << 20
 
-// outside finds what the packages read beyond their folders. What is read while they are compiled is named in include!,
-// include_str!, include_bytes!, #[path], another attribute or macro, or in a string with a ".." of code that runs then:
-// that of build scripts and macros, and of the packages these use. Other code opens files when it runs, which only tests do
-// here. Links lead out as well. Where such code asks for the folders above it, or for a path that cannot be read off it,
-// the package is wide, or its tests are: they may read anything.
-func (l *loader) outside(w *Workspace, hold func(string)) {
-	s := &scanner{loader: l, roots: map[string]bool{}, relative: map[string]bool{"CARGO_WORKSPACE_DIR": true}}
+func sourcesOf(p *cargo.Package) []string {
+	var all []string
+	if p.Lib != nil {
+		all = append(all, p.Lib.Path)
+	}
+	for _, list := range [][]cargo.Target{p.Bins, p.Examples, p.Tests, p.Benches} {
+		for _, t := range list {
+			all = append(all, t.Path)
+		}
+	}
+	if p.Build != "" {
+		all = append(all, p.Build)
+	}
+	return all
+}
+
+// scanner looks through the sources of one package after the other. Its paths are relative to the disk.
+type scanner struct {
+	ws       *cargo.Workspace
+	roots    map[string]bool              // folders of local packages, and of vendored ones
+	relative map[string]bool              // environment variables that hold a folder of the project
+	sums     map[string][sha256.Size]byte // of files that were looked through
+
+	pkg      *cargo.Package
+	host     bool // the package's code runs while others are compiled
+	found    Package
+	seen     map[source]bool // files that were looked through
+	read     map[string]bool // the same, whatever they are for
+	known    map[string]reached
+	programs *programs
+	nested   []string        // folders of packages that are no part of the build
+	named    map[string]bool // folders and files of which the package's code has the name
+	macros   macros
+}
+
+func newScanner(w *cargo.Workspace) *scanner {
+	s := &scanner{ws: w, roots: map[string]bool{}, relative: map[string]bool{"CARGO_WORKSPACE_DIR": true}, sums: map[string][sha256.Size]byte{}}
 	for name, e := range w.Config.Env {
 		if e.Relative {
 			s.relative[name] = true
@@ -33,76 +65,21 @@ func (l *loader) outside(w *Workspace, hold func(string)) {
 	for _, vendored := range w.Config.Folders {
 		s.roots[vendored] = true
 	}
-	hosts := l.hosts(w)
-	for _, p := range w.Packages {
-		s.scan(p, hosts[p])
-		for _, list := range [][]string{p.Outside, p.TestOutside} {
-			slices.Sort(list)
-			for _, name := range list {
-				hold(path.Dir(name))
-			}
-		}
-	}
+	return s
 }
 
-// hosts are the packages whose code runs while others are compiled: procedural macros, what build scripts use, and the
-// packages that these depend on.
-func (l *loader) hosts(w *Workspace) map[*Package]bool {
-	var first []*Package
-	for _, p := range w.Packages {
-		if p.ProcMacro || l.forScripts[p] {
-			first = append(first, p)
-		}
-	}
-	hosts := map[*Package]bool{}
-	for _, p := range w.Closure(first) {
-		hosts[p] = true
-	}
-	return hosts
-}
-
-func sourcesOf(p *Package) []string {
-	var all []string
-	if p.Lib != nil {
-		all = append(all, p.Lib.Path)
-	}
-	for _, list := range [][]Target{p.Bins, p.Examples, p.Tests, p.Benches} {
-		for _, t := range list {
-			all = append(all, t.Path)
-		}
-	}
-	if p.Build != "" {
-		all = append(all, p.Build)
-	}
-	return all
-}
-
-// scanner looks through the sources of one package after the other.
-type scanner struct {
-	*loader
-	roots    map[string]bool // folders of local packages, and of vendored ones
-	relative map[string]bool // environment variables that hold a folder of the project
-	pkg      *Package
-	host     bool            // the package's code runs while others are compiled
-	seen     map[source]bool // files that were looked through
-	read     map[string]bool // the same, whatever they are for
-	known    map[string]reached
-	programs *programs
-	nested   []string        // folders of packages that are no part of the build
-	named    map[string]bool // folders and files of which the package's code has the name
-	macros   macros
-}
-
-// scan looks through the package, first the sources that cargo compiles and their modules.
-func (s *scanner) scan(p *Package, host bool) {
+// scan looks through the package, first the sources that cargo compiles and their modules. unstubbable says why no stub
+// can stand for it, host that its code runs while others are compiled.
+func (s *scanner) scan(p *cargo.Package, unstubbable string, host bool) Package {
+	s.found = Package{Unstubbable: unstubbable}
 	s.pkg, s.host, s.seen, s.read, s.known, s.programs = p, host, map[source]bool{}, map[string]bool{}, map[string]reached{}, newPrograms(p)
 	s.nested, s.named, s.macros = nil, map[string]bool{}, macros{}
 	for _, t := range sourcesOf(p) {
-		if name := path.Join(p.Dir, t); !Within(p.Dir, name) {
+		if name := path.Join(p.Dir, t); !cargo.Within(p.Dir, name) {
 			s.add(name, s.use(), false)
 		}
 	}
-	roots := func(u use, targets ...Target) {
+	roots := func(u use, targets ...cargo.Target) {
 		for _, t := range targets {
 			s.rust(source{path.Join(p.Dir, t.Path), u}, true)
 		}
@@ -112,7 +89,7 @@ func (s *scanner) scan(p *Package, host bool) {
 	}
 	roots(s.use(), p.Bins...)
 	if p.Build != "" {
-		roots(scripts, Target{Path: p.Build})
+		roots(scripts, cargo.Target{Path: p.Build})
 	}
 	if p.Member {
 		roots(s.use(), p.Examples...)
@@ -130,7 +107,10 @@ func (s *scanner) scan(p *Package, host bool) {
 		s.folder(dir, 0)
 	}
 	s.macros.settle()
-	p.TestOutside = slices.DeleteFunc(p.TestOutside, func(name string) bool { return slices.Contains(p.Outside, name) })
+	slices.Sort(s.found.Outside)
+	slices.Sort(s.found.TestOutside)
+	s.found.TestOutside = slices.DeleteFunc(s.found.TestOutside, func(name string) bool { return slices.Contains(s.found.Outside, name) })
+	return s.found
 }
 
 // use is what the package's own code is for.
@@ -143,7 +123,7 @@ func (s *scanner) use() use {
 
 // folder looks through a folder. What its files are for follows from where they lie, unless u says it.
 func (s *scanner) folder(dir string, u use) {
-	entries, err := s.fsys.ReadDir(dir)
+	entries, err := s.ws.FS.ReadDir(dir)
 	if err != nil {
 		return // reported when the context is made
 	}
@@ -152,7 +132,7 @@ func (s *scanner) folder(dir string, u use) {
 	}) {
 		return
 	}
-	nested := dir != s.pkg.Dir && Within(s.pkg.Dir, dir) && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == "Cargo.toml" })
+	nested := dir != s.pkg.Dir && cargo.Within(s.pkg.Dir, dir) && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == "Cargo.toml" })
 	switch {
 	case nested && !s.named[path.Base(dir)]:
 		s.nested = append(s.nested, dir)
@@ -167,10 +147,10 @@ func (s *scanner) folder(dir string, u use) {
 		}
 		switch {
 		case e.Type()&fs.ModeSymlink != 0:
-			if to, err := s.fsys.ReadLink(name); err == nil && !path.IsAbs(to) {
+			if to, err := s.ws.FS.ReadLink(name); err == nil && !path.IsAbs(to) {
 				s.link(name, path.Join(dir, to))
 			}
-		case e.IsDir() && !s.roots[name] && e.Name() != ".git" && e.Name() != "node_modules" && name != path.Join(s.root.dir, "target"):
+		case e.IsDir() && !s.roots[name] && e.Name() != ".git" && e.Name() != "node_modules" && name != path.Join(s.ws.Root, "target"):
 			s.folder(name, u)
 		case e.Type().IsRegular():
 			s.file(name, u)
@@ -181,9 +161,9 @@ func (s *scanner) folder(dir string, u use) {
 // link adds what the symbolic link name of the package points to.
 func (s *scanner) link(name, to string) {
 	switch {
-	case Within(s.pkg.Dir, to):
-	case Within(to, s.pkg.Dir):
-		s.wide(s.orphan(name), s.show(name)+" is a link to the folders above the package")
+	case cargo.Within(s.pkg.Dir, to):
+	case cargo.Within(to, s.pkg.Dir):
+		s.wide(s.orphan(name), s.ws.Show(name)+" is a link to the folders above the package")
 	default:
 		s.add(to, s.orphan(name), false)
 	}
@@ -211,7 +191,7 @@ func (s *scanner) file(name string, u use) {
 		return
 	}
 	for _, word := range upPaths(string(data)) {
-		if to := path.Join(path.Dir(name), word); !Within(s.pkg.Dir, to) && !Within(to, s.pkg.Dir) {
+		if to := path.Join(path.Dir(name), word); !cargo.Within(s.pkg.Dir, to) && !cargo.Within(to, s.pkg.Dir) {
 			s.add(to, s.orphan(name), false)
 		}
 	}
@@ -220,7 +200,7 @@ func (s *scanner) file(name string, u use) {
 // content reads a file and remembers its digest.
 func (s *scanner) content(name string) ([]byte, error) {
 	s.read[name] = true
-	data, err := disk.Read(s.fsys, name, scanLimit)
+	data, err := disk.Read(s.ws.FS, name, scanLimit)
 	if err == nil {
 		s.sums[name] = sha256.Sum256(data)
 	}
@@ -230,11 +210,11 @@ func (s *scanner) content(name string) ([]byte, error) {
 // orphan is what a file is for that no source declares as its module.
 func (s *scanner) orphan(name string) use {
 	for _, dir := range []string{"tests", "benches"} {
-		if Within(path.Join(s.pkg.Dir, dir), name) {
+		if cargo.Within(path.Join(s.pkg.Dir, dir), name) {
 			return tests
 		}
 	}
-	if dir := path.Dir(s.pkg.Build); s.pkg.Build != "" && dir != "." && dir != "src" && Within(path.Join(s.pkg.Dir, dir), name) {
+	if dir := path.Dir(s.pkg.Build); s.pkg.Build != "" && dir != "." && dir != "src" && cargo.Within(path.Join(s.pkg.Dir, dir), name) {
 		return scripts
 	}
 	return s.use()
@@ -242,10 +222,10 @@ func (s *scanner) orphan(name string) use {
 
 // beyond notes that a source includes a file outside of the project, which the compiler will not find.
 func (s *scanner) beyond(name string, at func() string, text string) {
-	if out := disk.Outside(s.fsys.Check(name)); out != nil {
-		place := fmt.Sprintf("%s names %s, which is not sent: %s; %s", at(), quote(text), out, out.Fix())
-		if !slices.Contains(s.pkg.Beyond, place) {
-			s.pkg.Beyond = append(s.pkg.Beyond, place)
+	if out := disk.Outside(s.ws.FS.Check(name)); out != nil {
+		place := fmt.Sprintf("%s names %s, which is not sent: %s; %s", at(), fault.Quote(text), out, out.Fix())
+		if !slices.Contains(s.found.Beyond, place) {
+			s.found.Beyond = append(s.found.Beyond, place)
 		}
 	}
 }
@@ -266,17 +246,17 @@ func (s *scanner) reach(name string, u use, later bool) reached {
 		r = s.look(name)
 		s.known[name] = r
 	}
-	if r == settled && !Within(s.pkg.Dir, name) {
+	if r == settled && !cargo.Within(s.pkg.Dir, name) {
 		s.add(name, u, later)
 	}
 	return r
 }
 
 func (s *scanner) look(name string) reached {
-	if _, err := s.fsys.Stat(name); err != nil {
+	if _, err := s.ws.FS.Stat(name); err != nil {
 		return missing // or outside of the project, where nothing can be meant
 	}
-	if Within(name, s.pkg.Dir) && name != s.pkg.Dir {
+	if cargo.Within(name, s.pkg.Dir) && name != s.pkg.Dir {
 		return above
 	}
 	return settled
@@ -284,14 +264,14 @@ func (s *scanner) look(name string) reached {
 
 // add takes a file or folder that is there and belongs to the project, and looks through it.
 func (s *scanner) add(name string, u use, later bool) {
-	list := &s.pkg.Outside
+	list := &s.found.Outside
 	if later {
-		list = &s.pkg.TestOutside
+		list = &s.found.TestOutside
 	}
 	if name == "." || slices.Contains(*list, name) {
 		return
 	}
-	info, err := s.fsys.Stat(name)
+	info, err := s.ws.FS.Stat(name)
 	if err != nil {
 		return
 	}
@@ -302,11 +282,11 @@ func (s *scanner) add(name string, u use, later bool) {
 		s.folder(name, u)
 	case path.Ext(name) == ".rs":
 		// Its modules lie beside it.
-		if data, err := disk.Read(s.fsys, name, scanLimit); err == nil && declaresModule(data) {
-			if dir := path.Dir(name); !Within(dir, s.pkg.Dir) {
+		if data, err := disk.Read(s.ws.FS, name, scanLimit); err == nil && declaresModule(data) {
+			if dir := path.Dir(name); !cargo.Within(dir, s.pkg.Dir) {
 				s.add(dir, u, false)
 			} else {
-				s.wide(u, s.show(name)+" has modules beside it")
+				s.wide(u, s.ws.Show(name)+" has modules beside it")
 			}
 		}
 		s.rust(source{name, u}, true)
@@ -326,11 +306,11 @@ func declaresModule(data []byte) bool {
 // wide notes that code which is for u may read anything. A package that stands in for a foreign one comes from a project
 // of its own, which knows nothing of this workspace, so it is never wide.
 func (s *scanner) wide(u use, why string) {
-	reason := &s.pkg.Wide
+	reason := &s.found.ReadsWorkspace
 	if u == tests {
-		reason = &s.pkg.TestWide
+		reason = &s.found.TestsReadWorkspace
 	}
-	if *reason == "" && (s.pkg.Member || !s.pkg.Whole) {
+	if *reason == "" && (s.pkg.Member || s.found.Unstubbable == "") {
 		*reason = why
 	}
 }

@@ -1,4 +1,4 @@
-package cargo
+package reach
 
 import (
 	"crypto/sha256"
@@ -54,6 +54,9 @@ func (f *Files) Sum(name string) ([sha256.Size]byte, error) {
 	})
 	return s.sum, s.err
 }
+
+// maxFile bounds what is read of ignore files and of cargo's configuration, in bytes.
+const maxFile = 16 << 20
 
 // Read returns the content of a small file and remembers its digest.
 func (f *Files) Read(name string) ([]byte, error) {

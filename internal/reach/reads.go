@@ -1,4 +1,4 @@
-package cargo
+package reach
 
 import (
 	"bytes"
@@ -7,6 +7,9 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"lpipe/internal/cargo"
+	"lpipe/internal/fault"
 )
 
 // use is what code is for, which says when it opens files.
@@ -75,10 +78,10 @@ func (s *scanner) rust(f source, root bool) {
 		if c.test() {
 			u = tests
 		}
-		at := func() string { return fmt.Sprintf("%s:%d", s.show(f.name), t.line) }
+		at := func() string { return fmt.Sprintf("%s:%d", s.ws.Show(f.name), t.line) }
 		if inline, name, ok := c.declares(t); ok {
 			for _, file := range moduleFiles(f.name, root, inline, name, c.path) {
-				if Within(s.pkg.Dir, file) && s.exists(file) {
+				if cargo.Within(s.pkg.Dir, file) && s.exists(file) {
 					modules = append(modules, module{source{file, u}, c.path != ""})
 				}
 			}
@@ -105,9 +108,9 @@ func (s *scanner) rust(f source, root bool) {
 		case text == "macro_rules":
 			s.macros.inside = true
 		}
-		if hinted && !t.mark && s.pkg.Entangled == "" && s.entangles(c, t, u) {
+		if hinted && !t.mark && s.found.ReadsBinSources == "" && s.entangles(c, t, u) {
 			place := at()
-			s.macros.ask(c.argument().macro, func() { s.pkg.Entangled = cmp.Or(s.pkg.Entangled, place) })
+			s.macros.ask(c.argument().macro, func() { s.found.ReadsBinSources = cmp.Or(s.found.ReadsBinSources, place) })
 		}
 		s.macros.follow(c, t)
 		if climbs[u].from && climbs[u].up {
@@ -115,7 +118,7 @@ func (s *scanner) rust(f source, root bool) {
 		}
 	})
 	if climbs[f.use].from && climbs[tests].up {
-		s.wide(tests, s.show(f.name)+" looks in the folders above the package")
+		s.wide(tests, s.ws.Show(f.name)+" looks in the folders above the package")
 	}
 	for _, m := range modules {
 		s.rust(m.source, m.root)
@@ -142,7 +145,7 @@ func later(u use) use {
 }
 
 func (s *scanner) exists(name string) bool {
-	info, err := s.fsys.Stat(name)
+	info, err := s.ws.FS.Stat(name)
 	return err == nil && info.Mode().IsRegular()
 }
 
@@ -159,7 +162,7 @@ func (s *scanner) literal(name string, u use, at func() string, text string, arg
 		file := path.Join(dir, text)
 		s.beyond(file, at, text)
 		s.reach(file, u, false)
-		if path.Ext(file) == ".rs" && Within(s.pkg.Dir, file) && s.exists(file) {
+		if path.Ext(file) == ".rs" && cargo.Within(s.pkg.Dir, file) && s.exists(file) {
 			s.rust(source{file, u}, true)
 		}
 		return false
@@ -179,11 +182,11 @@ func (s *scanner) literal(name string, u use, at func() string, text string, arg
 	for _, word := range upPaths(text) {
 		found := missing
 		for _, w := range []string{word, strings.TrimLeft(word, "/"), word[max(strings.Index(word, ".."), 0):]} {
-			for _, base := range []string{dir, s.pkg.Dir, s.root.dir} {
+			for _, base := range []string{dir, s.pkg.Dir, s.ws.Root} {
 				found = max(found, s.reach(path.Join(base, w), u, !compiled && !running))
 			}
 		}
-		why := func() string { return fmt.Sprintf("%s names %s, which cannot be followed", at(), quote(text)) }
+		why := func() string { return fmt.Sprintf("%s names %s, which cannot be followed", at(), fault.Quote(text)) }
 		switch {
 		case found == settled:
 		case arg.include: // composed of this and more
