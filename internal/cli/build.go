@@ -7,22 +7,18 @@ import (
 	"slices"
 	"time"
 
-	"github.com/moby/buildkit/client"
 	"github.com/spf13/cobra"
 
-	"lpipe/internal/cargo"
+	"lpipe/internal/build"
 	"lpipe/internal/config"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/engine"
 	"lpipe/internal/fault"
-	"lpipe/internal/login"
-	"lpipe/internal/plan"
-	"lpipe/internal/progress"
-	"lpipe/internal/reach"
+	"lpipe/internal/foreign"
+	"lpipe/internal/project"
+	"lpipe/internal/publish"
 	"lpipe/internal/report"
-	"lpipe/internal/skeleton"
-	"lpipe/internal/solve"
-	"lpipe/internal/userkey"
+	"lpipe/internal/since"
 )
 
 func (a *app) buildCommand() *cobra.Command {
@@ -61,7 +57,7 @@ func (a *app) testCommand() *cobra.Command {
 // runCommand makes cmd solve one stage for the lambdas it is given.
 func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 	settings := settingFlags(cmd.Flags())
-	pushSettings, pushes := func() []config.Setting { return nil }, func() (*pushing, error) { return nil, nil }
+	pushSettings, pushes := func() []config.Setting { return nil }, func() (pushing, error) { return pushing{}, nil }
 	if stage == dockerfile.StageLambda {
 		pushSettings, pushes = pushFlags(cmd.Flags())
 	}
@@ -87,41 +83,52 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		projects, err := a.open(args, *all, append(settings(), pushSettings()...))
+		here, err := a.here()
 		if err != nil {
 			return err
 		}
-		r, err := a.newRun(projects, stage)
+		projects, err := here.Open(args, *all, append(settings(), pushSettings()...))
 		if err != nil {
 			return err
 		}
-		r.push, r.noCache, r.ssh, r.stall = push, *noCache, *ssh, *stall
-		r.partial = r.partial || len(args) > 0 || *rev != ""
+		cfg, err := here.Common(projects)
+		if err != nil {
+			return err
+		}
+		key, notice := here.Key(projects)
+		notes := planNotes(projects, notice)
 		if *rev != "" {
-			if _, err := a.onlySince(cmd.Context(), projects, *rev, settings()); err != nil {
+			if projects, _, err = since.Changed(cmd.Context(), here, projects, *rev, settings()); err != nil {
 				return err
 			}
-			r.notes = append(r.notes, fmt.Sprintf("%d lambdas differ from %s", len(parts(projects)), *rev))
+			notes = append(notes, fmt.Sprintf("%d lambdas differ from %s", len(project.Targets(projects)), *rev))
 		}
-		err = r.do(cmd.Context())
-		if r.summary == nil {
-			return err
+		summary := &report.Summary{} // when nothing differs, no engine is needed to say so
+		if len(project.Targets(projects)) > 0 {
+			summary, err = a.build(cmd.Context(), here, projects, cfg, push, build.Options{
+				Stage: stage, Partial: len(args) > 0 || *rev != "", NoCache: *noCache, StallTimeout: *stall, SSH: *ssh,
+				Images: stage == dockerfile.StageLambda, Key: key,
+			})
+			if summary == nil {
+				return err
+			}
 		}
-		r.summary.Seconds = time.Since(start).Seconds()
-		if told := r.tell(err); told != nil {
-			err = errors.Join(err, told)
+		summary.Notes = append(notes, summary.Notes...)
+		summary.Seconds = time.Since(start).Seconds()
+		if writeErr := a.writeOutputs(*summary, push, cfg.CI, err); writeErr != nil {
+			err = errors.Join(err, writeErr)
 		}
 		if *asJSON {
-			if jsonErr := report.JSON(a.Out, *r.summary); err == nil {
+			if jsonErr := report.JSON(a.Out, *summary); err == nil {
 				err = jsonErr
 			}
 			return err
 		}
-		if r.cfg.Progress == "quiet" {
-			r.summary.Kept = nil
+		if cfg.Progress == "quiet" {
+			summary.Kept = nil
 		}
-		report.Text(a.Err, *r.summary)
-		for _, l := range r.summary.Lambdas {
+		report.Text(a.Err, *summary)
+		for _, l := range summary.Lambdas {
 			if l.Zip != "" {
 				fmt.Fprintln(a.Out, l.Zip)
 			}
@@ -131,231 +138,80 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 	return cmd
 }
 
+// planNotes are what is to be said of a run before anything is built: the notice first.
+func planNotes(projects []*project.Project, notice string) []string {
+	var notes []string
+	if notice != "" {
+		notes = append(notes, notice)
+	}
+	for _, p := range projects {
+		notes = append(notes, p.Plan.Notes...)
+	}
+	return notes
+}
+
+// build builds the lambdas of the projects. The summary is nil when there is nothing to report but the error.
+func (a *app) build(
+	ctx context.Context, here *project.Here, projects []*project.Project, cfg *config.Config, push pushing, o build.Options,
+) (*report.Summary, error) {
+	joined, joinErr := a.join(cfg)
+	engines, err := a.engineOptions(cfg, joined)
+	if err != nil {
+		return nil, err
+	}
+	engines.StallTimeout = o.StallTimeout
+	o.Network, o.Engines = joined, engine.ChooseEach(engines)
+	request, err := build.Prepare(ctx, here, projects, o)
+	if err := errors.Join(joinErr, err); err != nil {
+		return nil, err
+	}
+	// Most builds of a lambda change nothing. One processor reads what there is while the other asks the engine.
+	go request.ReadOutputs()
+	end := a.trace.Begin("connect to the engine")
+	opened, warnings, err := engine.OpenEach(ctx, engines, o.Engines)
+	end()
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range opened {
+		defer e.Close()
+	}
+	result, err := build.Solve(ctx, opened, request, build.Display{Out: a.Err, Mode: cfg.Progress})
+	if err != nil {
+		return nil, err
+	}
+	summary := &report.Summary{
+		Engine: string(opened[0].Description().Kind), Notes: request.Notes, Warnings: slices.Concat(warnings, request.Warnings, result.Warnings),
+		Steps: result.Steps, Cached: result.Cached, Kept: result.Kept,
+	}
+	if result.CacheErr != nil {
+		summary.CacheExportFailed = true
+		summary.Warnings = append(summary.Warnings, "the cache was not exported: "+result.CacheErr.Error())
+	}
+	var l fault.List
+	l.Add(request.CacheFault(result.CacheErr))
+	pusher := &publish.Pusher{
+		Logins: request.Logins, Registries: build.Registries(cfg), Log: func(line string) { foreign.Fprintf(a.Err, "lpipe: %s\n", line) },
+	}
+	seen := map[error]bool{}
+	for _, built := range result.Built {
+		out, err := build.Deliver(built, a.trace)
+		if err != nil {
+			out.Error = err.Error()
+		} else if len(built.Images) > 0 {
+			out.Image, err = build.Publish(ctx, built.Target, out, push.Statements, pusher)
+		}
+		if err != nil && !seen[err] {
+			seen[err] = true
+			l.Add(err)
+		}
+		out.Bootstrap, out.Zip = here.Show(out.Bootstrap), here.Show(out.Zip)
+		summary.Lambdas = append(summary.Lambdas, out.Lambda)
+		summary.Warnings = append(summary.Warnings, out.Warnings...)
+	}
+	return summary, l.Err()
+}
+
 // stallTimeout is longer than engines and registries are silent while they work: compressing the layers of a cache
 // and unpacking those of a base image take a minute or two.
 const stallTimeout = 5 * time.Minute
-
-// run is one build or test, of one project or of several.
-type run struct {
-	*app
-	cfg      *config.Config // for the engine, the caches and the keys, in which all projects agree
-	projects []*project
-	notes    []string // for the report
-	laid     []part   // what request laid out, in the order of its jobs
-
-	stage   string
-	noCache bool
-	partial bool          // not everything is built
-	stall   time.Duration // of --stall-timeout
-	push    *pushing      // nil for a test
-	ssh     []string      // values of --ssh
-	known   *login.Logins // made when they are first needed
-	lines   sayer         // what the agent does, for the display
-	folders map[*plan.Lambda]*folder
-	secrets map[string][]byte // for the steps that mount them
-	key     userkey.Key
-	summary *report.Summary // set once there is something to report
-}
-
-func (a *app) newRun(projects []*project, stage string) (*run, error) {
-	cfg, err := common(projects)
-	r := &run{app: a, cfg: cfg, projects: projects, stage: stage, folders: map[*plan.Lambda]*folder{}, secrets: map[string][]byte{}}
-	key, notice := a.userKey(projects)
-	r.key = key
-	if notice != "" {
-		r.notes = append(r.notes, notice)
-	}
-	for _, p := range projects {
-		r.notes = append(r.notes, p.plan.Notes...)
-		r.partial = r.partial || p.plan.Partial
-	}
-	return r, err
-}
-
-func (r *run) do(ctx context.Context) error {
-	if len(parts(r.projects)) == 0 { // nothing differs: no engine is needed to say so
-		r.summary = &report.Summary{Notes: r.notes}
-		return nil
-	}
-	request, err := r.request(ctx)
-	if err != nil {
-		return err
-	}
-	if err := r.imageNames(ctx); err != nil {
-		return err
-	}
-	// Most builds of a lambda change nothing. One processor reads what there is while the other asks the engine.
-	go func() {
-		for _, f := range r.folders {
-			f.Read()
-		}
-	}()
-	end := r.trace.Begin("connect to the engine")
-	engines, warnings, err := r.engines(ctx, r.cfg, r.stall)
-	end()
-	if err != nil {
-		return err
-	}
-	var unfit fault.List
-	var choices []engine.Choice
-	for _, eng := range engines {
-		defer eng.Close()
-		choices = append(choices, eng.Description().Choice)
-		unfit.Add(check(ctx, eng, request))
-	}
-	if err := unfit.Err(); err != nil {
-		return err
-	}
-
-	if via := r.joined.Loopback(); via != "" && engines[0].Description().Kind != engine.Embedded {
-		warnings = append(warnings, fmt.Sprintf("the proxy %s is one of this machine alone, and the steps of this engine may not reach it", via))
-	}
-	r.warm(choices, request)
-	display, err := progress.Start(ctx, progress.Options{
-		Out: r.Err, Mode: r.cfg.Progress, Rename: dockerfile.Title, Speaks: dockerfile.Speaks,
-	})
-	if err != nil {
-		return err
-	}
-	r.lines.start(display)
-	end = r.trace.Begin("solve")
-	if eng := engines[0]; eng.Description().Kind == engine.Embedded {
-		request.Renew = func(ctx context.Context) (*client.Client, error) { return r.renew(ctx, eng) }
-	}
-	result, err := r.solveOn(ctx, engines, *request, display)
-	display.Wait()
-	end()
-	r.traceSteps(display)
-	if err != nil {
-		return err
-	}
-
-	r.summary = &report.Summary{Engine: string(engines[0].Description().Kind), Notes: r.notes, Warnings: warnings}
-	r.summary.Steps, r.summary.Cached = display.Count()
-	r.summary.Kept = kept(display.Steps())
-	r.summary.Warnings = append(r.summary.Warnings, result.Warnings...)
-	if result.CacheErr != nil {
-		r.summary.CacheExportFailed = true
-		r.summary.Warnings = append(r.summary.Warnings, "the cache was not exported: "+result.CacheErr.Error())
-	}
-	var l fault.List
-	l.Add(cacheFault(request, result.CacheErr))
-	seen := map[error]bool{}
-	for i, part := range r.laid {
-		p, lambda := part.project, part.lambda
-		out, warnings, err := r.deliver(lambda, result.Outcomes[i])
-		out.Base = resolvedBase(lambda, request.Jobs[i], result.Bases)
-		if err != nil {
-			out.Error = err.Error()
-		} else if r.pushes(lambda) {
-			err = r.pushImage(ctx, p, lambda, &out)
-		}
-		if err != nil {
-			if !seen[err] {
-				seen[err] = true
-				l.Add(err)
-			}
-		}
-		r.summary.Lambdas = append(r.summary.Lambdas, out)
-		r.summary.Warnings = append(r.summary.Warnings, warnings...)
-	}
-	return l.Err()
-}
-
-// request renders and lays out everything that the engine is to solve. Nothing has been contacted yet.
-func (r *run) request(ctx context.Context) (*solve.Request, error) {
-	defer r.trace.Begin("contexts")()
-	request := &solve.Request{NoCache: r.noCache, StallTimeout: r.stall, Trace: r.trace}
-	var l fault.List
-	jobs := map[*plan.Lambda]*solve.Job{}
-	for _, p := range r.projects {
-		l.Add(r.layOut(p, jobs))
-	}
-	r.laid = parts(r.projects)
-	for _, part := range r.laid {
-		request.Jobs = append(request.Jobs, jobs[part.lambda])
-	}
-	granted, notes, err := r.access(r.projects, r.ssh, r.secrets, r.lines.say)
-	l.Add(err)
-	r.notes = append(r.notes, notes...)
-	if err == nil {
-		request.Session, request.Explain, request.Hidden = granted.Session(), granted.Explain, granted.Hidden
-	}
-	request.Session = append(request.Session, r.logins().Session())
-	l.Add(r.caches(ctx, request))
-	return request, l.Err()
-}
-
-// layOut makes the jobs for the lambdas of a project.
-func (r *run) layOut(p *project, jobs map[*plan.Lambda]*solve.Job) error {
-	if len(p.plan.Variants) == 0 {
-		return nil
-	}
-	skel, notes, err := skeleton.Make(p.plan.Workspace, p.plan.Reach)
-	if err != nil {
-		return err
-	}
-	r.note(notes)
-	var l fault.List
-	trees := map[string]*skeleton.Tree{}
-	for _, v := range p.plan.Variants {
-		text, err := dockerfile.Render(v)
-		l.Add(err)
-		base, err := baseLayout(v)
-		l.Add(err)
-		for _, lambda := range v.Lambdas {
-			job := &solve.Job{
-				Label: lambda.Label(), Platform: lambda.Platform(), Dockerfile: text, Base: base, Stage: r.stage, Kind: lambda.Kind, Bin: lambda.Bin,
-				SharedKey: p.sharedKey(r.key), Contexts: map[string]solve.Context{dockerfile.Skeleton: skel},
-			}
-			if r.stage == dockerfile.StageLambda && !lambda.Build.Test {
-				job.Stage = dockerfile.StageBootstrap
-			}
-			job.Files = dockerfile.SmallFiles(job.Stage)
-			if r.stage == dockerfile.StageLambda {
-				job.Then, err = r.taker(p, lambda)
-				l.Add(err)
-			}
-			l.Add(r.layOver(p, job, trees, dockerfile.Closure, skeleton.Closure, lambda.Package))
-			job.Contexts[dockerfile.Tests] = job.Contexts[dockerfile.Closure]
-			if p.plan.Reach.TestsReadMore(p.plan.Workspace, []*cargo.Package{lambda.Package}) {
-				l.Add(r.layOver(p, job, trees, dockerfile.Tests, skeleton.Tests, lambda.Package))
-			}
-			for i, set := range v.Libs {
-				l.Add(r.layOver(p, job, trees, dockerfile.Libraries(i), skeleton.Libraries, set...))
-			}
-			jobs[lambda] = job
-		}
-	}
-	return l.Err()
-}
-
-// maker makes a context from packages: [skeleton.Closure] or [skeleton.Libraries].
-type maker func(*cargo.Workspace, *reach.Findings, []*cargo.Package, skeleton.Options) (*skeleton.Tree, []skeleton.Note, error)
-
-// layOver gives the job a context with the real folders of pkgs and of what they depend on. trees are those made
-// already, by the packages in them: lambdas of one package share a closure, and groups of lambdas their libraries.
-func (r *run) layOver(p *project, job *solve.Job, trees map[string]*skeleton.Tree, name string, make maker, pkgs ...*cargo.Package) error {
-	key := name
-	for _, p := range pkgs {
-		key += "\n" + p.Dir
-	}
-	if trees[key] == nil {
-		tree, notes, err := make(p.plan.Workspace, p.plan.Reach, pkgs, skeleton.Options{})
-		if err != nil {
-			return err
-		}
-		r.note(notes)
-		trees[key] = tree
-	}
-	job.Contexts[name] = trees[key]
-	return nil
-}
-
-func (r *run) note(notes []skeleton.Note) {
-	for _, n := range notes {
-		if text := n.Package + ": " + n.Text; !slices.Contains(r.notes, text) {
-			r.notes = append(r.notes, text)
-		}
-	}
-}

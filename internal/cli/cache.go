@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -150,11 +149,11 @@ const engineTimeout = time.Minute
 
 // cacheEngine connects to the engine of the project here, or of the user where there is none.
 func (a *app) cacheEngine(ctx context.Context, settings []config.Setting) (*engine.Engine, error) {
-	cwd, err := os.Getwd()
+	here, err := a.here()
 	if err != nil {
-		return nil, fmt.Errorf("finding the current folder: %w", err)
+		return nil, err
 	}
-	cfg, err := a.configHere(cwd, settings)
+	cfg, err := here.Config(settings)
 	if err != nil {
 		return nil, err
 	}

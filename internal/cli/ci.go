@@ -13,32 +13,32 @@ import (
 	"lpipe/internal/report"
 )
 
-// tell writes what the run did to where other programs read it: the files of --metadata-file and --dotenv, and the
-// summary and the outputs of a job of GitHub Actions. failed is how the run ended.
-func (r *run) tell(failed error) error {
+// writeOutputs writes what the run did to where other programs read it: the files of --metadata-file and --dotenv, and the
+// summary and the outputs of a job of GitHub Actions. ci is the CI system, and failed how the run ended.
+func (a *app) writeOutputs(summary report.Summary, push pushing, ci string, failed error) error {
 	var l fault.List
-	if r.push != nil && r.push.metadata != "" {
+	if push.metadata != "" {
 		var text bytes.Buffer
-		l.Add(report.Metadata(&text, *r.summary))
-		l.Add(replace(r.push.metadata, text.Bytes()))
+		l.Add(report.Metadata(&text, summary))
+		l.Add(replace(push.metadata, text.Bytes()))
 	}
-	if r.push != nil && r.push.dotenv != "" {
+	if push.dotenv != "" {
 		var text bytes.Buffer
-		report.Dotenv(&text, *r.summary)
-		l.Add(replace(r.push.dotenv, text.Bytes()))
+		report.Dotenv(&text, summary)
+		l.Add(replace(push.dotenv, text.Bytes()))
 	}
-	if r.cfg.CI == "" {
+	if ci == "" {
 		return l.Err()
 	}
-	l.Add(extend(r.env["GITHUB_STEP_SUMMARY"], func(w io.Writer) {
+	l.Add(extend(a.env["GITHUB_STEP_SUMMARY"], func(w io.Writer) {
 		var text strings.Builder
 		if failed != nil {
 			fault.Print(&text, failed)
 		}
-		report.Markdown(w, *r.summary, text.String())
+		report.Markdown(w, summary, text.String())
 	}))
-	l.Add(extend(r.env["GITHUB_OUTPUT"], func(w io.Writer) {
-		for _, p := range report.Outputs(*r.summary) {
+	l.Add(extend(a.env["GITHUB_OUTPUT"], func(w io.Writer) {
+		for _, p := range report.Outputs(summary) {
 			fmt.Fprintf(w, "%s=%s\n", p.Name, p.Value)
 		}
 	}))

@@ -5,9 +5,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lpipe/internal/access"
+	"lpipe/internal/build"
 	"lpipe/internal/config"
 	"lpipe/internal/doctor"
 	"lpipe/internal/engine"
+	"lpipe/internal/network"
+	"lpipe/internal/project"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -28,35 +32,30 @@ built, and no git server is contacted; lpipe hostkeys verify does that.`,
 }
 
 func (a *app) diagnose(ctx context.Context, settings []config.Setting, ssh []string) []doctor.Check {
-	projects, err := a.open(nil, false, settings)
-	var cfg *config.Config
+	here, err := a.here()
+	if err != nil {
+		return []doctor.Check{{Name: "project", Err: err}}
+	}
+	projects, err := here.Open(nil, false, settings)
+	cfg := &config.Config{}
 	if err == nil {
-		cfg, err = common(projects)
+		cfg, err = here.Common(projects)
 	}
 	if err != nil {
-		o, optionsErr := a.engineOptions(&config.Config{})
-		if optionsErr != nil {
-			return []doctor.Check{{Name: "engine", Err: optionsErr}}
-		}
-		return append(doctor.Engine(ctx, o), doctor.Check{Name: "project", Err: err})
+		cfg = &config.Config{}
 	}
-	var checks []doctor.Check
-	o, err := a.engineOptions(cfg)
+	checks := a.diagnoseEngines(ctx, cfg)
 	if err != nil {
-		checks = append(checks, doctor.Check{Name: "engine", Err: err})
-	} else {
-		for _, one := range engine.Each(o) {
-			checks = append(checks, doctor.Engine(ctx, one)...)
-		}
+		return append(checks, doctor.Check{Name: "project", Err: err})
 	}
 	seen := map[string]bool{}
 	for _, p := range projects {
-		for _, v := range p.plan.Variants {
+		for _, v := range p.Plan.Variants {
 			if seen[v.Base] {
 				continue
 			}
 			seen[v.Base] = true
-			layout, err := baseLayout(v)
+			layout, err := build.BaseLayout(v)
 			detail := v.Base + ", which the engine pulls when a build needs it"
 			if layout != nil {
 				detail = v.Base + ", " + layout.Digest.String()
@@ -64,9 +63,40 @@ func (a *app) diagnose(ctx context.Context, settings []config.Setting, ssh []str
 			checks = append(checks, doctor.Check{Name: "base image", Detail: detail, Err: err})
 		}
 	}
-	granted, _, err := a.access(projects, ssh, nil, nil)
+	_, granted, err := a.credentials(here, projects, ssh)
 	if err != nil {
 		return append(checks, doctor.Check{Name: "ssh", Err: err})
 	}
 	return append(checks, doctor.Access(ctx, granted)...)
+}
+
+// diagnoseEngines checks the engines that the configuration names.
+func (a *app) diagnoseEngines(ctx context.Context, cfg *config.Config) []doctor.Check {
+	joined, err := a.join(cfg)
+	if err != nil {
+		return []doctor.Check{{Name: "engine", Err: err}}
+	}
+	o, err := a.engineOptions(cfg, joined)
+	if err != nil {
+		return []doctor.Check{{Name: "engine", Err: err}}
+	}
+	var checks []doctor.Check
+	for _, c := range engine.ChooseEach(o) {
+		checks = append(checks, doctor.Engine(ctx, o, c)...)
+	}
+	return checks
+}
+
+// credentials are what the fetch steps of the projects may fetch, and with what.
+func (a *app) credentials(here *project.Here, projects []*project.Project, ssh []string) (network.Joined, *access.Access, error) {
+	cfg, err := here.Common(projects)
+	if err != nil {
+		return network.Joined{}, nil, err
+	}
+	joined, err := a.join(cfg)
+	if err != nil {
+		return joined, nil, err
+	}
+	granted, _, err := build.Credentials(here, projects, build.CredentialOptions{Network: joined, SSH: ssh})
+	return joined, granted, err
 }

@@ -2,14 +2,11 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
-	"sync"
 	"time"
 
-	"github.com/moby/buildkit/client"
 	"github.com/spf13/cobra"
 
 	"lpipe/internal/config"
@@ -17,11 +14,16 @@ import (
 	"lpipe/internal/engine/daemon"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
+	"lpipe/internal/network"
 )
 
-// engine connects to the engine that the configuration picks.
+// engine connects to the one engine that the configuration picks.
 func (a *app) engine(ctx context.Context, cfg *config.Config) (*engine.Engine, error) {
-	o, err := a.engineOptions(cfg)
+	joined, err := a.join(cfg)
+	if err != nil {
+		return nil, err
+	}
+	o, err := a.engineOptions(cfg, joined)
 	if err != nil {
 		return nil, err
 	}
@@ -33,70 +35,22 @@ func (a *app) engine(ctx context.Context, cfg *config.Config) (*engine.Engine, e
 	return engine.Open(ctx, o)
 }
 
-// engines connects to all engines that the configuration names, and gives up one that does not answer for stall. Of
-// several, those that cannot be reached are left out, with a warning for each, as long as there is one.
-func (a *app) engines(ctx context.Context, cfg *config.Config, stall time.Duration) (all []*engine.Engine, warnings []string, err error) {
-	o, err := a.engineOptions(cfg)
-	if err != nil {
-		return nil, nil, err
-	}
-	o.StallTimeout = stall
-	each := engine.Each(o)
-	opened, errs := make([]*engine.Engine, len(each)), make([]error, len(each))
-	var wait sync.WaitGroup
-	for i := range each {
-		wait.Go(func() { opened[i], errs[i] = engine.Open(ctx, each[i]) })
-	}
-	wait.Wait()
-	var l fault.List
-	for i, e := range opened {
-		switch {
-		case errs[i] == nil:
-			all = append(all, e)
-		case fault.Worst(errs[i]) == fault.Engine:
-			l.Add(errs[i])
-			warnings = append(warnings, "left out: "+errs[i].Error())
-		default: // a mistake, or an interrupt
-			err = errors.Join(err, errs[i])
-		}
-	}
-	if err == nil && len(all) > 0 {
-		return all, warnings, nil
-	}
-	for _, e := range all {
-		e.Close()
-	}
-	return nil, nil, errors.Join(err, l.Err())
-}
-
-// renew replaces the run's embedded engine by one whose cache is empty. It returns the one that there is then.
-func (r *run) renew(ctx context.Context, eng *engine.Engine) (*client.Client, error) {
-	o, err := r.engineOptions(r.cfg)
-	if err != nil {
-		return eng.Client(), err
-	}
-	err = engine.Renew(ctx, o, eng)
-	return eng.Client(), err
-}
-
-func (a *app) engineOptions(cfg *config.Config) (engine.Options, error) {
-	if _, err := a.network(cfg); err != nil {
-		return engine.Options{}, err
-	}
+// engineOptions are those of the configuration, for engines that reach the network as this run does.
+func (a *app) engineOptions(cfg *config.Config, joined network.Joined) (engine.Options, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return engine.Options{}, fmt.Errorf("finding the lpipe program: %w", err)
 	}
 	o := engine.Options{
-		Engine: cfg.Engine, Builder: cfg.Builder, Getenv: a.getenv,
-		Root:          a.env["LPIPE_ENGINE_ROOT"],
+		Engine: cfg.Engine, Builder: cfg.Builder, Getenv: lookup(joined.Env),
+		Root:          joined.Env["LPIPE_ENGINE_ROOT"],
 		StallTimeout:  stallTimeout,
 		Log:           func(line string) { foreign.Fprintf(a.Err, "lpipe: %s\n", line) },
 		Registries:    map[string]engine.Registry{},
 		DaemonCommand: []string{self, "engine", "run"},
 	}
 	// The environment wins over lpipe.toml, also where the variable is BuildKit's own.
-	if cfg.Origin("engine").File != "" && a.env["BUILDKIT_HOST"] != "" {
+	if cfg.Origin("engine").File != "" && joined.Env["BUILDKIT_HOST"] != "" {
 		o.Engine = ""
 	}
 	for host, r := range cfg.Registry {
@@ -144,8 +98,18 @@ it has been idle. "status" tells whether it runs and where its log is, "stop" en
 	return cmd
 }
 
+// ownEngine are the options that find the embedded engine of this user.
+func (a *app) ownEngine() (engine.Options, error) {
+	cfg := &config.Config{}
+	joined, err := a.join(cfg)
+	if err != nil {
+		return engine.Options{}, err
+	}
+	return a.engineOptions(cfg, joined)
+}
+
 func (a *app) engineStatus(ctx context.Context) error {
-	o, err := a.engineOptions(&config.Config{})
+	o, err := a.ownEngine()
 	if err != nil {
 		return err
 	}
@@ -168,7 +132,7 @@ func (a *app) engineStatus(ctx context.Context) error {
 const stopTimeout = time.Minute
 
 func (a *app) engineStop(ctx context.Context) error {
-	o, err := a.engineOptions(&config.Config{})
+	o, err := a.ownEngine()
 	if err != nil {
 		return err
 	}

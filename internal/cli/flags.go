@@ -91,3 +91,11 @@ func flagNames(cmd *cobra.Command) []string {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	return names
 }
+
+// allFlag declares --all.
+func allFlag(f *pflag.FlagSet) *bool {
+	return f.Bool("all", false, "every lambda of the workspace, also from the folder of one of its members, and of members outside of the default ones")
+}
+
+// sshUsage is the help of --ssh.
+const sshUsage = "keys for private repositories, as for docker buildx build: `default`, default=SOCKET or default=KEY,KEY"

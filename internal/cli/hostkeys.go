@@ -15,6 +15,7 @@ import (
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
+	"lpipe/internal/project"
 )
 
 func (a *app) hostkeysCommand() *cobra.Command {
@@ -48,12 +49,8 @@ what differs to the first file of [ssh] known-hosts. The exit status is 1 if the
 }
 
 // pins are the built-in keys with the project's files laid over them.
-func (a *app) pins() (*hostkeys.Pins, *config.Config, error) {
-	cwd, err := os.Getwd()
-	if err != nil {
-		return nil, nil, fmt.Errorf("finding the current folder: %w", err)
-	}
-	cfg, err := a.configHere(cwd, nil)
+func (a *app) pins(here *project.Here) (*hostkeys.Pins, *config.Config, error) {
+	cfg, err := here.Config(nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -62,7 +59,11 @@ func (a *app) pins() (*hostkeys.Pins, *config.Config, error) {
 }
 
 func (a *app) listHostKeys(hosts []string) error {
-	pins, _, err := a.pins()
+	here, err := a.here()
+	if err != nil {
+		return err
+	}
+	pins, _, err := a.pins(here)
 	if err != nil {
 		return err
 	}
@@ -86,25 +87,31 @@ func (a *app) listHostKeys(hosts []string) error {
 		case p.Authority:
 			use = "authority "
 		}
-		foreign.Fprintf(a.Out, "%s %s%s %s %s:%d\n", strings.Join(p.Hosts, ","), use, p.Key.Type(), p.Fingerprint, shown(p.File), p.Line)
+		foreign.Fprintf(a.Out, "%s %s%s %s %s:%d\n", strings.Join(p.Hosts, ","), use, p.Key.Type(), p.Fingerprint, here.Show(p.File), p.Line)
 	}
 	return l.Err()
 }
 
 func (a *app) verifyHostKeys(cmd *cobra.Command, hosts []string) error {
-	pins, _, err := a.pins()
+	here, err := a.here()
 	if err != nil {
 		return err
 	}
+	pins, _, err := a.pins(here)
+	if err != nil {
+		return err
+	}
+	env := a.env
 	if len(hosts) == 0 {
-		projects, err := a.open(nil, false, nil)
+		projects, err := here.Open(nil, false, nil)
 		if err != nil {
 			return err
 		}
-		granted, _, err := a.access(projects, nil, nil, nil)
+		joined, granted, err := a.credentials(here, projects, nil)
 		if err != nil {
 			return err
 		}
+		env = joined.Env
 		if hosts = granted.Hosts(); len(hosts) == 0 {
 			return &fault.Error{
 				Kind: fault.Usage, What: "there is no host to verify", Why: "Cargo.lock names no repository that is fetched over SSH",
@@ -114,7 +121,7 @@ func (a *app) verifyHostKeys(cmd *cobra.Command, hosts []string) error {
 	}
 	var l fault.List
 	for _, host := range hosts {
-		probed, err := pins.Probe(cmd.Context(), host, hostkeys.ProbeOptions{Getenv: a.getenv})
+		probed, err := pins.Probe(cmd.Context(), host, hostkeys.ProbeOptions{Getenv: lookup(env)})
 		if err != nil {
 			l.Add(unverified(host, err))
 			continue
@@ -136,7 +143,11 @@ func unverified(host string, err error) error {
 }
 
 func (a *app) updateHostKeys(cmd *cobra.Command, write bool) error {
-	pins, cfg, err := a.pins()
+	here, err := a.here()
+	if err != nil {
+		return err
+	}
+	pins, cfg, err := a.pins(here)
 	if err != nil {
 		return err
 	}
@@ -173,8 +184,8 @@ func (a *app) updateHostKeys(cmd *cobra.Command, write bool) error {
 		err = errors.Join(err, file.Close())
 	}
 	if err != nil {
-		return &fault.Error{Kind: fault.Usage, What: "cannot write to " + shown(name), Err: err, Fix: "make the file writable, or append the lines above to it by hand"}
+		return &fault.Error{Kind: fault.Usage, What: "cannot write to " + here.Show(name), Err: err, Fix: "make the file writable, or append the lines above to it by hand"}
 	}
-	foreign.Fprintf(a.Err, "lpipe: written to %s\n", shown(name))
+	foreign.Fprintf(a.Err, "lpipe: written to %s\n", here.Show(name))
 	return nil
 }

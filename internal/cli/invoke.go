@@ -20,7 +20,7 @@ import (
 	"lpipe/internal/emulator"
 	"lpipe/internal/fault"
 	"lpipe/internal/ownership"
-	"lpipe/internal/plan"
+	"lpipe/internal/project"
 )
 
 func (a *app) invokeCommand() *cobra.Command {
@@ -41,7 +41,11 @@ An answer goes to standard output and what the program prints to standard error;
 	data := cmd.Flags().StringP("data", "d", "{}", "the event as `JSON`")
 	timeout := cmd.Flags().Duration("timeout", 30*time.Second, "`TIME` after which the invocation fails")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		projects, err := a.open(args, false, settings())
+		here, err := a.here()
+		if err != nil {
+			return err
+		}
+		projects, err := here.Open(args, false, settings())
 		if err != nil {
 			return err
 		}
@@ -49,14 +53,14 @@ An answer goes to standard output and what the program prints to standard error;
 		if err != nil {
 			return err
 		}
-		built := parts(projects)
+		built := project.Targets(projects)
 		if len(built) != 1 {
 			return &fault.Error{
 				Kind: fault.Usage, What: fmt.Sprintf("there are %d lambdas to choose from", len(built)),
-				Why: "one is invoked at a time", Fix: "name it: lpipe invoke " + built[0].lambda.Name,
+				Why: "one is invoked at a time", Fix: "name it: lpipe invoke " + built[0].Lambda.Name,
 			}
 		}
-		program, clean, err := a.program(built[0].project, built[0].lambda)
+		program, clean, err := a.program(here, built[0])
 		if err != nil {
 			return err
 		}
@@ -92,7 +96,8 @@ func (a *app) event(file, data string) ([]byte, error) {
 // program unpacks the lambda's zip as the last build left it, for the emulator to run. Only what the user's own lpipe
 // built is taken: a bootstrap that came with the repository is not run. What is run is a copy that nobody else can change
 // after it was checked; clean removes it.
-func (a *app) program(p *project, l *plan.Lambda) (program emulator.Program, clean func(), err error) {
+func (a *app) program(here *project.Here, t project.Target) (program emulator.Program, clean func(), err error) {
+	l := t.Lambda
 	if native := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]; runtime.GOOS != "linux" || native != l.Arch {
 		return program, nil, &fault.Error{
 			Kind: fault.Usage, What: l.Label() + " cannot run on this machine",
@@ -100,7 +105,7 @@ func (a *app) program(p *project, l *plan.Lambda) (program emulator.Program, cle
 			Fix: "build it for this machine first: lpipe build --arch ARCH; or run it on such a machine",
 		}
 	}
-	zipped, err := a.vouched(p, l)
+	zipped, err := here.Built(t)
 	if err != nil {
 		return program, nil, err
 	}
@@ -124,31 +129,6 @@ func (a *app) program(p *project, l *plan.Lambda) (program emulator.Program, cle
 		Config: emulator.Config{Name: l.Name}, Path: filepath.Join(dir, artifact.ProgramName), Dir: dir, Stdout: a.Err, Stderr: a.Err,
 		Supervisor: []string{"/proc/self/exe", "supervise", dir},
 	}, clean, nil
-}
-
-// vouched returns the zip of a lambda that the user's own lpipe built last.
-func (a *app) vouched(p *project, l *plan.Lambda) (artifact.File, error) {
-	key, notice := a.userKey([]*project{p})
-	folder, err := p.openFolder(l, key)
-	if err != nil {
-		return artifact.File{}, err
-	}
-	zipped, err := folder.Vouched()
-	build := "lpipe build " + l.Name
-	switch {
-	case err == nil:
-		return zipped, nil
-	case errors.Is(err, fs.ErrNotExist):
-		return zipped, &fault.Error{Kind: fault.Usage, What: l.Label() + " has not been built", Err: err, Fix: build}
-	case notice != "":
-		return zipped, &fault.Error{
-			Kind: fault.Usage, What: fmt.Sprintf("cannot tell whether lpipe made what is in %s", shown(filepath.Join(p.dir, p.folder(l)))), Why: notice,
-			Fix: "set HOME or XDG_CACHE_HOME to a folder of yours outside the project, and run " + build,
-		}
-	}
-	return zipped, &fault.Error{
-		Kind: fault.Usage, What: fmt.Sprintf("what is in %s is not what lpipe built", shown(filepath.Join(p.dir, p.folder(l)))), Err: err, Fix: build,
-	}
 }
 
 // superviseCommand is what lpipe invoke starts a program with.

@@ -7,17 +7,21 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"runtime/debug"
 	"strings"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
-	"lpipe/internal/cargo"
+	"lpipe/internal/config"
 	"lpipe/internal/fault"
 	"lpipe/internal/interrupt"
+	"lpipe/internal/login"
 	"lpipe/internal/network"
+	"lpipe/internal/project"
 	"lpipe/internal/trace"
 )
 
@@ -33,12 +37,27 @@ type app struct {
 	Streams
 	env   map[string]string
 	trace *trace.Recorder // nil unless --trace is given
-
-	joined *network.Network // made when it is first needed, with cargo
-	cargo  *cargo.Home
 }
 
-func (a *app) getenv(name string) string { return a.env[name] }
+// here is where the run starts.
+func (a *app) here() (*project.Here, error) { return project.NewHere(a.env, a.trace) }
+
+// join reads how this run reaches the network. This process, the engine that it starts and the credential helpers that it
+// calls reach it in that way from then on.
+func (a *app) join(cfg *config.Config) (network.Joined, error) {
+	joined, err := network.Join(cfg, a.env, login.Dir(lookup(a.env)))
+	for name, value := range joined.Added {
+		if setErr := os.Setenv(name, value); setErr != nil {
+			err = errors.Join(err, fmt.Errorf("setting %s: %w", name, setErr))
+		}
+	}
+	return joined, err
+}
+
+// lookup is os.Getenv for an environment.
+func lookup(env map[string]string) func(name string) string {
+	return func(name string) string { return env[name] }
+}
 
 // Main runs lpipe with the arguments after the program's name and returns the exit status. The first interrupt
 // cancels the run, which ends with status 130 and no partial file; the second ends the process at once.

@@ -1,16 +1,22 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
+	"github.com/moby/buildkit/session"
 	"github.com/spf13/cobra"
 
+	"lpipe/internal/build"
+	"lpipe/internal/config"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
 	"lpipe/internal/plan"
+	"lpipe/internal/project"
 	"lpipe/internal/redact"
 	"lpipe/internal/solve"
 )
@@ -30,41 +36,95 @@ that one, and where it was built before, it builds with the registry down.`,
 	all := allFlag(cmd.Flags())
 	pin := cmd.Flags().Bool("pin", false, "write the digest of the base image into lpipe.toml")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		projects, err := a.open(args, *all, settings())
+		here, err := a.here()
 		if err != nil {
 			return err
 		}
-		r, err := a.newRun(projects, dockerfile.StageLambda)
+		projects, err := here.Open(args, *all, settings())
 		if err != nil {
 			return err
 		}
 		if *pin {
-			return r.pin(cmd.Context())
+			return a.pin(cmd.Context(), here, projects)
 		}
-		request, err := r.request(cmd.Context())
+		request, err := a.renderRequest(cmd.Context(), here, projects)
 		if err != nil {
 			return err
 		}
 		if *contexts {
-			return a.listContexts(request.Jobs)
+			return a.listContexts(request.Targets)
 		}
 		texts := map[string]bool{}
-		for _, j := range request.Jobs {
-			texts[string(j.Dockerfile)] = true
+		for _, t := range request.Targets {
+			texts[string(t.Job.Dockerfile)] = true
 		}
+		first := request.Targets[0]
 		if n := len(texts); n > 1 {
 			return &fault.Error{
 				Kind: fault.Usage, What: fmt.Sprintf("the lambdas need %d different Dockerfiles", n),
-				Why: "they differ in settings that the Dockerfile holds", Fix: "name one lambda: lpipe render " + parts(projects)[0].lambda.Name,
+				Why: "they differ in settings that the Dockerfile holds", Fix: "name one lambda: lpipe render " + first.Lambda.Name,
 			}
 		}
-		for _, name := range unhidden(r.laid[0].lambda) {
+		for _, name := range unhidden(first.Lambda) {
 			foreign.Fprintf(a.Err, "lpipe: the value of %s holds what looks like a password, and is printed as it is: what a build sees stays in its layers and caches\n", name)
 		}
-		_, err = a.Out.Write(request.Jobs[0].Dockerfile)
+		_, err = a.Out.Write(first.Job.Dockerfile)
 		return err
 	}
 	return cmd
+}
+
+// renderRequest is what would be solved, of which nothing is for this user alone.
+func (a *app) renderRequest(ctx context.Context, here *project.Here, projects []*project.Project) (*build.Request, error) {
+	cfg, err := here.Common(projects)
+	if err != nil {
+		return nil, err
+	}
+	joined, joinErr := a.join(cfg)
+	key, _ := here.Key(projects)
+	request, err := build.Prepare(ctx, here, projects, build.Options{Stage: dockerfile.StageLambda, Key: key, Network: joined})
+	return request, errors.Join(joinErr, err)
+}
+
+// pin writes the digests of the base images into lpipe.toml, so that every build has the same ones until somebody
+// pins again.
+func (a *app) pin(ctx context.Context, here *project.Here, projects []*project.Project) error {
+	cfg, err := here.Common(projects)
+	if err != nil {
+		return err
+	}
+	eng, err := a.engine(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer eng.Close()
+	logins := build.Logins(cfg, a.env, nil)
+	done := map[string]bool{}
+	for _, t := range project.Targets(projects) {
+		base := t.Lambda.Build.Base
+		once := t.ConfigFile() + "\n" + base
+		if _, layout := config.ParseLayout(base); layout || done[once] {
+			continue
+		}
+		done[once] = true
+		full, pinned, err := build.FullName(base)
+		if err != nil {
+			return err
+		}
+		if pinned != "" {
+			foreign.Fprintf(a.Err, "lpipe: %s is pinned already; take the digest out of lpipe.toml to pin another\n", base)
+			continue
+		}
+		d, err := solve.Resolve(ctx, eng.Client(), full, []session.Attachable{logins.Session()})
+		if err != nil {
+			return err
+		}
+		if err := t.Pin(full + "@" + d.String()); err != nil {
+			return err
+		}
+		foreign.Fprintf(a.Out, "%s@%s\n", full, d)
+	}
+	return nil
 }
 
 // unhidden are the variables of the build whose values lpipe would not show elsewhere.
@@ -79,8 +139,9 @@ func unhidden(l *plan.Lambda) []string {
 	return names
 }
 
-func (a *app) listContexts(jobs []*solve.Job) error {
-	for _, j := range jobs {
+func (a *app) listContexts(targets []build.Target) error {
+	for _, t := range targets {
+		j := t.Job
 		foreign.Fprintf(a.Out, "lambda %s\n  target %s\n  build-arg %s=%s\n  build-arg %s=%s\n",
 			j.Label, j.Stage, dockerfile.ArgKind, j.Kind, dockerfile.ArgBin, j.Bin)
 		if j.Base != nil {

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"lpipe/internal/fault"
-	"lpipe/internal/progress"
 	"lpipe/internal/trace"
 )
 
@@ -25,12 +24,5 @@ func traceFlag(f *pflag.FlagSet) func(a *app) (finish func() error, err error) {
 		}
 		a.trace = &trace.Recorder{}
 		return func() error { return errors.Join(a.trace.Write(file), file.Close()) }, nil
-	}
-}
-
-// traceSteps records the steps of the build.
-func (r *run) traceSteps(d *progress.Display) {
-	for _, s := range d.Steps() {
-		r.trace.Add(trace.Span{Group: trace.Steps, Name: s.Name, Start: s.Start, End: s.End, Args: map[string]any{"cached": s.Cached}})
 	}
 }

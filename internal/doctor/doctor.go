@@ -24,11 +24,10 @@ type Check struct {
 	Err    error // nil when all is well; what is wrong, perhaps several [fault.Error]s
 }
 
-// Engine tells which engine is used and why, and whether it answers. It starts the embedded one.
-func Engine(ctx context.Context, o engine.Options) []Check {
-	choice, err := engine.Choose(o)
-	if err != nil {
-		return []Check{{"engine", "", err}}
+// Engine tells which engine was chosen with the options and why, and whether it answers. It starts the embedded one.
+func Engine(ctx context.Context, o engine.Options, choice engine.Chosen) []Check {
+	if choice.Err != nil {
+		return []Check{{"engine", "", choice.Err}}
 	}
 	checks := []Check{{"engine", fmt.Sprintf("%s at %s (%s)", choice.Kind, choice.Address, choice.Why), nil}}
 	for _, s := range choice.Skipped {
@@ -37,7 +36,7 @@ func Engine(ctx context.Context, o engine.Options) []Check {
 	if choice.Kind == engine.Embedded {
 		checks = append(checks, runc())
 	}
-	e, err := engine.Open(ctx, o)
+	e, err := engine.Connect(ctx, o, choice.Choice)
 	if err != nil {
 		return append(checks, Check{"BuildKit", "", err})
 	}

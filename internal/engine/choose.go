@@ -24,7 +24,10 @@ var schemes = []string{"unix", "tcp", "docker-container", "podman-container", "n
 // Choice is an engine that was picked; whether it answers is not known yet.
 type Choice struct {
 	Kind    Kind
-	Address string   // of the BuildKit or of Docker Engine; for the embedded engine its state folder
+	Address string // of the BuildKit or of Docker Engine; for the embedded engine its state folder
+	// Local is set by who resolved the address, where the engine is known to run on this machine, in its network, for this
+	// user alone. What must not reach anybody else asks for it, so an engine of which nothing is known gets none of that.
+	Local   bool
 	Why     string   // the setting that decided, such as "BUILDKIT_HOST"
 	Skipped []string // which better engines were passed over, and why
 	tls     tlsFiles
@@ -77,9 +80,9 @@ func choose(o Options, h host) (Choice, error) {
 	if err != nil || explicit {
 		return c, err
 	}
-	embeddedErr := h.embeddable(o)
+	own, embeddedErr := chooseEmbedded(o, h, "nothing else is configured")
 	if embeddedErr == nil {
-		return Choice{Kind: Embedded, Address: stateFolder(o), Why: "nothing else is configured"}, nil
+		return own, nil
 	}
 	skipped := fmt.Sprintf("embedded: %v", embeddedErr)
 	dockerErr := h.accepts(c.Address)
@@ -94,10 +97,7 @@ func choose(o Options, h host) (Choice, error) {
 func named(o Options, h host, name, why string) (Choice, error) {
 	switch name {
 	case string(Embedded):
-		if err := h.embeddable(o); err != nil {
-			return Choice{}, err
-		}
-		return Choice{Kind: Embedded, Address: stateFolder(o), Why: why}, nil
+		return chooseEmbedded(o, h, why)
 	case string(Docker):
 		c, _, err := dockerSettings{o.Getenv, h}.engine()
 		c.Why = why + ", " + c.Why

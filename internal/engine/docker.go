@@ -13,6 +13,7 @@ import (
 	"github.com/docker/cli/cli/connhelper"
 	docker "github.com/docker/docker/client"
 	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/worker/label"
 
 	"lpipe/internal/disk"
 	"lpipe/internal/fault"
@@ -51,6 +52,9 @@ func openDocker(ctx context.Context, c Choice) (*Engine, error) {
 		return nil, dockerFault(c, err)
 	}
 	e.closer = d.Close
+	// It stores layers in a way of its own, unless its image store is containerd's: then the worker names its snapshotter.
+	_, containerd := e.desc.Labels[label.Snapshotter]
+	e.ownStore = !containerd
 	return e, nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"lpipe/internal/disk"
 	"lpipe/internal/engine/daemon"
 	"lpipe/internal/fault"
+	"lpipe/internal/program"
 )
 
 const (
@@ -42,6 +43,14 @@ type embedded struct {
 	command []string
 }
 
+// chooseEmbedded is the embedded engine where it can run. It is of this user alone, and on this machine.
+func chooseEmbedded(o Options, h host, why string) (Choice, error) {
+	if err := h.embeddable(o); err != nil {
+		return Choice{}, err
+	}
+	return Choice{Kind: Embedded, Address: stateFolder(o), Local: true, Why: why}, nil
+}
+
 // openEmbedded connects to the running daemon of exactly this program and configuration, or starts one. One that does
 // not answer is waited for: it may be suspended, or busy with the builds of others.
 func openEmbedded(ctx context.Context, o Options, c Choice) (*Engine, error) {
@@ -59,6 +68,7 @@ func openEmbedded(ctx context.Context, o Options, c Choice) (*Engine, error) {
 		}
 		switch {
 		case err == nil:
+			e.complete, e.renew = true, func(ctx context.Context, e *Engine) error { return renew(ctx, o, e) }
 			return e, nil
 		case errors.Is(err, daemon.ErrStranger):
 			return nil, d.stranger(err)
@@ -151,17 +161,16 @@ func (w *waiting) notify(d *embedded, child *child) {
 	}
 }
 
-// Renew replaces an embedded engine by one whose cache is empty, when the builds of others that run on it are done. It
-// changes e, which its owner closes as before, to the engine that there is then, also when the old one did not leave.
-func Renew(ctx context.Context, o Options, e *Engine) error {
-	if err := daemon.Distrust(stateFolder(o.withDefaults())); err != nil {
+// renew is [Engine.Renew] for an embedded engine.
+func renew(ctx context.Context, o Options, e *Engine) error {
+	if err := daemon.Distrust(stateFolder(o)); err != nil {
 		return err
 	}
 	if err := e.Close(); err != nil {
 		return err
 	}
 	_, stopErr := Stop(ctx, o)
-	fresh, err := Open(ctx, o)
+	fresh, err := Connect(ctx, o, e.desc.Choice)
 	if err != nil {
 		return errors.Join(stopErr, err)
 	}
@@ -200,12 +209,12 @@ func newEmbedded(o Options) (*embedded, error) {
 		}
 	}
 	d.env = append(d.env, proxies...)
-	program, err := ProgramID(d.command[0])
+	id, err := program.ID(d.command[0])
 	if err != nil {
 		return nil, fmt.Errorf("identifying %s: %w", d.command[0], err)
 	}
 	// Whatever changes what the daemon would do is in its name, so nobody talks to one that differs.
-	text, err := json.Marshal([]any{program, d.command, d.config, proxies})
+	text, err := json.Marshal([]any{id, d.command, d.config, proxies})
 	if err != nil {
 		return nil, fmt.Errorf("naming the embedded engine: %w", err)
 	}

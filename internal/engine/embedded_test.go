@@ -33,6 +33,7 @@ import (
 func TestEmbeddedPassesTheSuite(t *testing.T) {
 	e := open(t, embeddedOptions(t))
 	enginetest.Run(t, e.Client(), enginetest.Lacks{})
+	e.complete = false // which says that it need not be asked: it is, and does all
 	must(t, e.Check(t.Context(), Needs{OCILayout: true, SecretEnv: true, ImageFile: true, CacheExports: []string{"registry", "local", "inline"}}))
 }
 

@@ -54,6 +54,10 @@ type Engine struct {
 	client *client.Client
 	closer func() error
 	desc   Description
+
+	complete bool                                 // it does all of [Needs]
+	ownStore bool                                 // it keeps layers in a way of its own, of which it cannot export any
+	renew    func(context.Context, *Engine) error // nil where others use its cache too
 }
 
 // Description tells people and later steps what they are connected to.
@@ -64,13 +68,18 @@ type Description struct {
 	Labels    map[string]string // of the worker, as BuildKit defines them
 }
 
-// Open connects to the engine that [Choose] picks, starting it if it is the embedded one. The engine has
-// answered when Open returns; errors say which engine failed, why, and how to use another.
+// Open connects to the engine that [Choose] picks: see [Connect].
 func Open(ctx context.Context, o Options) (*Engine, error) {
 	c, err := Choose(o)
 	if err != nil {
 		return nil, err
 	}
+	return Connect(ctx, o, c)
+}
+
+// Connect connects to an engine that was chosen with the options, starting it if it is the embedded one. The engine has
+// answered when Connect returns; errors say which engine failed, why, and how to use another.
+func Connect(ctx context.Context, o Options, c Choice) (*Engine, error) {
 	e, err := connect(ctx, o.withDefaults(), c)
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return nil, &fault.Error{Kind: fault.Cancelled, What: "connecting to the engine was interrupted", Err: context.Cause(ctx), Fix: "run the command again"}
@@ -94,6 +103,13 @@ func (e *Engine) Client() *client.Client { return e.client }
 
 // Description says what the engine is.
 func (e *Engine) Description() Description { return e.desc }
+
+// Renewable reports whether [Engine.Renew] works: the cache is that of this user alone.
+func (e *Engine) Renewable() bool { return e.renew != nil }
+
+// Renew replaces the engine by one whose cache is empty, when the builds of others that run on it are done. It changes e,
+// which its owner closes as before, to the engine that there is then, also when the old one did not leave.
+func (e *Engine) Renew(ctx context.Context) error { return e.renew(ctx, e) }
 
 // Close ends the connection. An embedded engine stays for the next run.
 func (e *Engine) Close() error {

@@ -9,7 +9,6 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/moby/buildkit/util/apicaps"
-	"github.com/moby/buildkit/worker/label"
 
 	"lpipe/internal/fault"
 )
@@ -25,6 +24,9 @@ type Needs struct {
 // Check returns nil when the engine can do all of n, and otherwise an error for each thing that it cannot, with
 // the way out. BuildKit would say so only in the middle of the build.
 func (e *Engine) Check(ctx context.Context, n Needs) error {
+	if e.complete {
+		return nil
+	}
 	var wrong fault.List
 	const tooOld, noStore = "its BuildKit is too old", "Docker Engine can do so only with the containerd image store"
 	refuse := func(what, why, fix string) {
@@ -47,9 +49,7 @@ func (e *Engine) Check(ctx context.Context, n Needs) error {
 			refuse("put a secret into an environment variable", tooOld, "update it (Docker Engine: 23.0 or newer)")
 		}
 	}
-	// Docker Engine stores layers in a way of its own, unless its image store is containerd's: then the worker
-	// names its snapshotter.
-	if _, ok := e.desc.Labels[label.Snapshotter]; e.desc.Kind != Docker || ok {
+	if !e.ownStore {
 		return wrong.Err()
 	}
 	if n.ImageFile {

@@ -88,12 +88,18 @@ func (p *Plan) Lambdas() []*Lambda {
 	return all
 }
 
-// Keep drops the lambdas for which want is false.
-func (p *Plan) Keep(want func(*Lambda) bool) {
+// Keep returns the plan with the lambdas alone for which want is true.
+func (p *Plan) Keep(want func(*Lambda) bool) *Plan {
+	kept := *p
+	kept.Variants = nil
 	for _, v := range p.Variants {
-		v.Lambdas = slices.DeleteFunc(v.Lambdas, func(l *Lambda) bool { return !want(l) })
+		some := *v
+		some.Lambdas = slices.DeleteFunc(slices.Clone(v.Lambdas), func(l *Lambda) bool { return !want(l) })
+		if len(some.Lambdas) > 0 {
+			kept.Variants = append(kept.Variants, &some)
+		}
 	}
-	p.Variants = slices.DeleteFunc(p.Variants, func(v *Variant) bool { return len(v.Lambdas) == 0 })
+	return &kept
 }
 
 // Want selects lambdas in the user's words.

@@ -45,8 +45,9 @@ type Job struct {
 	Contexts   map[string]Context // by the names of package dockerfile; one value for all jobs that share it
 	Base       *Layout            // the base image when it is an OCI layout
 	Files      []string           // what to read of the stage, by path: at least one, each at most 8 MiB
-	// Then, if set, is called with what was read, and may read larger files. Its error is the job's.
-	Then func(files map[string][]byte, read ReadFile) error
+	// Then, if set, is called with what was read, and may read larger files. It returns what it makes of them, for the
+	// outcome; its error is the job's.
+	Then func(files map[string][]byte, read ReadFile) (any, error)
 
 	mounts    map[string]string // by the context's name: its name in the session
 	baseStore string
@@ -97,6 +98,7 @@ type Request struct {
 // Outcome is what became of one job.
 type Outcome struct {
 	Files  map[string][]byte // those of the job, by name; nil when Err is set
+	Taken  any               // what the job's Then returned; nil when Err is set
 	Err    error
 	Engine string // where it was solved, "" where there is only one engine
 }
@@ -163,14 +165,14 @@ func solveAll(ctx context.Context, f *frontend, r Request, d *progress.Display, 
 	eg.SetLimit(parallel)
 	for i, j := range r.Jobs {
 		eg.Go(func() error {
-			files, state, err := one(egctx, f, j, d, r.Trace)
+			o, state := one(egctx, f, j, d, r.Trace)
 			states[i] = state
 			for _, c := range j.Contexts {
 				if sendErr := c.Err(); sendErr != nil {
-					files, err = nil, sendErr
+					o = Outcome{Err: sendErr}
 				}
 			}
-			result.Outcomes[i] = Outcome{Files: files, Err: err}
+			result.Outcomes[i] = o
 			return egctx.Err()
 		})
 	}
@@ -187,12 +189,12 @@ func solveAll(ctx context.Context, f *frontend, r Request, d *progress.Display, 
 }
 
 // one solves one job and reads the files of its stage.
-func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *trace.Recorder) (map[string][]byte, llb.State, error) {
+func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *trace.Recorder) (Outcome, llb.State) {
 	end := record.Begin("convert " + j.Label)
 	request, state, err := f.convert(ctx, j, j.Stage)
 	end()
 	if err != nil {
-		return nil, state, err
+		return Outcome{Err: err}, state
 	}
 	d.Own(j.Label, steps(request))
 	for step, n := range f.images.count(request) {
@@ -202,20 +204,24 @@ func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *
 	res, err := f.gateway.Solve(ctx, request)
 	end()
 	if err != nil {
-		return nil, state, err
+		return Outcome{Err: err}, state
 	}
 	ref, err := res.SingleRef()
 	if err != nil {
-		return nil, state, err
+		return Outcome{Err: err}, state
 	}
 	defer record.Begin("read back " + j.Label)()
 	files, err := readFiles(ctx, ref, j.Files)
+	var taken any
 	if err == nil && j.Then != nil {
-		err = j.Then(files, func(name string, accept func(int64) error) ([]byte, error) {
+		taken, err = j.Then(files, func(name string, accept func(int64) error) ([]byte, error) {
 			return readLarge(ctx, ref, name, accept)
 		})
 	}
-	return files, state, err
+	if err != nil {
+		return Outcome{Err: err}, state
+	}
+	return Outcome{Files: files, Taken: taken}, state
 }
 
 // marker solves a result that depends on every step which succeeded, and on nothing that failed: a cache

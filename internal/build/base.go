@@ -1,0 +1,90 @@
+package build
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+
+	"github.com/distribution/reference"
+	digest "github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"lpipe/internal/config"
+	"lpipe/internal/disk"
+	"lpipe/internal/fault"
+	"lpipe/internal/plan"
+	"lpipe/internal/solve"
+)
+
+// BaseLayout finds the image in the OCI layout that the variant is based on; nil when its base is a reference.
+func BaseLayout(v *plan.Variant) (*solve.Layout, error) {
+	l, ok := config.ParseLayout(v.Base)
+	if !ok {
+		return nil, nil
+	}
+	refuse := func(why string) error {
+		return &fault.Error{
+			Kind: fault.Usage, What: fmt.Sprintf("cannot use the base image %s", v.Base), Why: why,
+			Fix: "name the folder of an OCI image layout, with a tag or a digest when it holds several images: oci-layout://DIR:TAG",
+		}
+	}
+	data, err := disk.ReadFile(filepath.Join(l.Dir, ocispecs.ImageIndexFile), disk.MaxSmall)
+	if err != nil {
+		return nil, refuse(err.Error())
+	}
+	image, err := imageIn(data, l)
+	if err != nil {
+		return nil, refuse(err.Error())
+	}
+	return &solve.Layout{Dir: l.Dir, Digest: image}, nil
+}
+
+// imageIn returns the one image of an index that has the tag and the digest of l, where it names them.
+func imageIn(index []byte, l config.Layout) (digest.Digest, error) {
+	var parsed ocispecs.Index
+	if err := json.Unmarshal(index, &parsed); err != nil {
+		return "", fmt.Errorf("reading index.json: %w", err)
+	}
+	var found []digest.Digest
+	for _, m := range parsed.Manifests {
+		if (l.Tag == "" || m.Annotations[ocispecs.AnnotationRefName] == l.Tag) && (l.Digest == "" || m.Digest.String() == l.Digest) {
+			found = append(found, m.Digest)
+		}
+	}
+	if len(found) != 1 {
+		return "", fmt.Errorf("%d images in it fit", len(found))
+	}
+	// Files of the layout are found by it.
+	if err := found[0].Validate(); err != nil {
+		return "", fmt.Errorf("the digest of its image is %q: %w", found[0], err)
+	}
+	return found[0], nil
+}
+
+// FullName is an image reference as BuildKit spells it out, and the digest in it, which may be "".
+func FullName(ref string) (string, digest.Digest, error) {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return "", "", err
+	}
+	if d, ok := named.(reference.Digested); ok {
+		return named.String(), d.Digest(), nil
+	}
+	return reference.TagNameOnly(named).String(), "", nil
+}
+
+// resolvedBase is the base image of a target with the digest that was used, as far as it is known.
+func resolvedBase(t Target, resolved map[string]digest.Digest) string {
+	base := t.Lambda.Build.Base
+	if layout, ok := config.ParseLayout(base); ok {
+		if t.Job.Base != nil {
+			layout.Digest = t.Job.Base.Digest.String()
+		}
+		return layout.String()
+	}
+	full, pinned, err := FullName(base)
+	if err != nil || pinned != "" || resolved[full] == "" {
+		return base
+	}
+	return full + "@" + resolved[full].String()
+}

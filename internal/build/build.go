@@ -1,0 +1,146 @@
+// Package build is one build of lambdas, in phases that take and return values.
+//
+// [Prepare] makes of projects all that an engine is given: Dockerfiles, contexts, caches and credentials. It contacts no
+// engine. [Solve] has engines solve that. [Deliver] checks what came out for a lambda and puts it into the lambda's folder;
+// [Publish] makes an image of it.
+package build
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"lpipe/internal/artifact"
+	"lpipe/internal/config"
+	"lpipe/internal/engine"
+	"lpipe/internal/fault"
+	"lpipe/internal/login"
+	"lpipe/internal/network"
+	"lpipe/internal/project"
+	"lpipe/internal/solve"
+	"lpipe/internal/userkey"
+)
+
+// Options are what a run is to do with its projects.
+type Options struct {
+	Stage        string // what is built of each lambda: dockerfile.StageLambda or dockerfile.StageTest
+	Partial      bool   // lambdas were left out, beside those of which the plans say so
+	NoCache      bool
+	StallTimeout time.Duration // as of [solve.Request]
+	SSH          []string      // values of --ssh
+	Images       bool          // lambdas become images too where the configuration says so
+	Key          userkey.Key
+	Network      network.Joined
+	// Engines are those that will solve. What is for this user alone needs all of them to be local; without any there is
+	// nothing of that.
+	Engines []engine.Chosen
+}
+
+// Request is all that a run asks of engines.
+type Request struct {
+	Targets  []Target
+	Notes    []string // decisions that the user may want to know of
+	Warnings []string // what may go wrong
+	Logins   *login.Logins
+
+	solve solve.Request // its jobs are those of Targets
+	lines *lines
+	// suffixes are those of the caches, by the address of each of several engines; nil where there is one.
+	suffixes map[string]string
+}
+
+// Target is one lambda of a request.
+type Target struct {
+	project.Target
+	Job      *solve.Job
+	Images   []string         // the names of its image, in full; none where it becomes none
+	Checkout project.Checkout // what is built, where it becomes an image
+
+	folder   *artifact.Folder // nil where nothing is delivered
+	included func() ([]artifact.Entry, error)
+	epoch    func() (time.Time, error) // of what is delivered; zero where nobody says
+}
+
+// Prepare renders and lays out everything that engines are to solve for the projects, of which there is at least one. It
+// contacts no engine. All mistakes are reported at once.
+func Prepare(ctx context.Context, here *project.Here, projects []*project.Project, o Options) (*Request, error) {
+	defer here.Trace.Begin("contexts")()
+	cfg, err := here.Common(projects)
+	if err != nil {
+		return nil, err
+	}
+	r := &Request{lines: &lines{}, suffixes: suffixes(o.Engines)}
+	r.Logins = Logins(cfg, o.Network.Env, r.lines.say)
+	r.solve = solve.Request{NoCache: o.NoCache, StallTimeout: o.StallTimeout, Trace: here.Trace}
+
+	var l fault.List
+	partial := o.Partial
+	for _, p := range projects {
+		targets, notes, err := prepare(p, here.Env, o)
+		l.Add(err)
+		r.Targets, r.Notes = append(r.Targets, targets...), append(r.Notes, notes...)
+		partial = partial || p.Plan.Partial
+	}
+	slices.SortStableFunc(r.Targets, func(a, b Target) int { return strings.Compare(a.Lambda.Label(), b.Lambda.Label()) })
+	if o.Images {
+		l.Add(nameImages(ctx, here, r.Targets))
+	}
+
+	scope := func() string { return scope(project.Targets(projects), o.Stage, partial) }
+	checkout := func() project.Checkout { return here.Checkout(ctx, projects[0].Dir) }
+	from, to, cacheNotes, cacheErr := caches(cfg, o.Network.Env, checkout, scope)
+	r.solve.CacheFrom, r.solve.CacheTo = from, to
+
+	secrets, warmNotes := map[string][]byte{}, []string(nil)
+	if cfg.Warm {
+		if why := neverWarm(cfg, o.Key.Lasting(), o.Engines, len(to) > 0); why == "" {
+			secrets = warm(r.Targets, o)
+		} else if at := cfg.Origin("build.warm"); at != (config.Origin{}) {
+			warmNotes = append(warmNotes, "warm ("+at.String()+") has no effect: "+why)
+		}
+	}
+
+	granted, accessNotes, err := Credentials(here, projects, CredentialOptions{
+		Network: o.Network, SSH: o.SSH, Secrets: secrets, Log: r.lines.say,
+	})
+	l.Add(err)
+	l.Add(cacheErr)
+	if err := l.Err(); err != nil {
+		return nil, err
+	}
+	r.Notes = slices.Concat(r.Notes, accessNotes, cacheNotes, warmNotes)
+	r.Warnings = loopback(o)
+	r.solve.Session = append(granted.Session(), r.Logins.Session())
+	r.solve.Explain, r.solve.Hidden = granted.Explain, granted.Hidden
+	for _, t := range r.Targets {
+		if t.folder != nil {
+			t.Job.Then = func(files map[string][]byte, read solve.ReadFile) (any, error) { return t.take(files, read) }
+		}
+		r.solve.Jobs = append(r.solve.Jobs, t.Job)
+	}
+	return r, nil
+}
+
+// loopback warns of a proxy that engines may not reach.
+func loopback(o Options) []string {
+	if via := o.Network.Network.Loopback(); via != "" && !local(o.Engines) {
+		return []string{"the proxy " + via + " is one of this machine alone, and the steps of this engine may not reach it"}
+	}
+	return nil
+}
+
+// local reports that all engines run on this machine for this user alone, and that there is one.
+func local(engines []engine.Chosen) bool {
+	other := func(c engine.Chosen) bool { return !c.Local }
+	return len(engines) > 0 && !slices.ContainsFunc(engines, other)
+}
+
+// ReadOutputs reads what earlier builds delivered, which [Deliver] would do otherwise.
+func (r *Request) ReadOutputs() {
+	for _, t := range r.Targets {
+		if t.folder != nil {
+			t.folder.Read()
+		}
+	}
+}

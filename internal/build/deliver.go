@@ -1,0 +1,169 @@
+package build
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"lpipe/internal/artifact"
+	"lpipe/internal/dockerfile"
+	"lpipe/internal/fault"
+	"lpipe/internal/report"
+	"lpipe/internal/solve"
+	"lpipe/internal/trace"
+)
+
+// Output is what was delivered of a target, as far as it came.
+type Output struct {
+	report.Lambda                  // with absolute paths
+	Warnings      []string         // what may go wrong later
+	Files         []artifact.Entry // of the zip, where an image is made of them
+}
+
+// taken is what a job read of what was built for a target.
+type taken struct {
+	receipt   artifact.Receipt
+	order     artifact.Order
+	delivered *artifact.Delivery // what the target's folder holds of the order already; nil if it has to be delivered
+	program   artifact.File
+	refused   error // why nothing can be delivered of it; what was built is worth keeping in the cache
+}
+
+// take takes what was built for the target, if it is not delivered yet: the program from the folder if it is still the one
+// that the receipt names, else from the engine.
+func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error) {
+	receipt, err := artifact.ReadReceipt(files[dockerfile.FileReceipt], t.Lambda.Package.Name, t.Lambda.Kind, t.Lambda.Bin)
+	if err != nil {
+		return taken{}, err
+	}
+	order, err := t.order(receipt)
+	built := taken{receipt: receipt, order: order, refused: err}
+	if err != nil {
+		return built, nil
+	}
+	if d, ok := t.folder.Delivered(order); ok && len(t.Images) == 0 {
+		built.delivered = &d
+		return built, nil
+	}
+	built.program, err = t.folder.Program(receipt.SHA256, func() ([]byte, error) {
+		return read(dockerfile.FileBootstrap, func(size int64) error {
+			built.refused = artifact.CheckUnpacked(order.Unpacked(size))
+			return built.refused
+		})
+	})
+	if built.refused != nil {
+		return built, nil
+	}
+	return built, err
+}
+
+// order is what the folder of the target is to hold.
+func (t Target) order(receipt artifact.Receipt) (artifact.Order, error) {
+	l := t.Lambda
+	o := artifact.Order{SHA256: receipt.SHA256, Expect: artifact.Expect{Arch: l.Arch, Link: l.Build.Link, Runtime: l.Build.Runtime}}
+	var err error
+	if o.Epoch, err = t.epoch(); err != nil {
+		return o, err
+	}
+	o.Included, err = t.included()
+	return o, err
+}
+
+// Deliver checks what was built for a target and puts its files into its folder. record may be nil.
+func Deliver(b Built, record *trace.Recorder) (Output, error) {
+	l := b.Lambda
+	out := Output{Lambda: report.Lambda{
+		Name: l.Label(), Arch: l.Arch, Target: l.Build.TargetFor(l.Arch), Base: b.Base,
+		Network: l.Build.Network == "default", Engine: b.Engine,
+	}}
+	if b.Err != nil {
+		return out, b.Err
+	}
+	if data, ok := b.Files[dockerfile.FileTests]; ok {
+		var err error
+		if out.Tests, err = readTests(data); err != nil {
+			return out, err
+		}
+	}
+	if b.folder == nil {
+		return out, nil
+	}
+	built := b.Taken.(taken)
+	out.Package, out.PackageVersion = built.receipt.Package, built.receipt.Version
+	d := built.delivered
+	if d == nil {
+		delivered, err := b.put(built, record)
+		if err != nil {
+			return out, err
+		}
+		d = &delivered
+		if len(b.Images) > 0 {
+			out.Files = built.order.Entries(built.program)
+		}
+	}
+	out.Bootstrap, out.Zip = filepath.Join(b.OutputDir(), artifact.ProgramName), filepath.Join(b.OutputDir(), artifact.ZipName)
+	out.Size, out.ZipSize, out.SHA256, out.CodeSHA256 = d.Size, d.ZipSize, d.SHA256, d.CodeSHA256
+	for _, w := range d.Warnings {
+		out.Warnings = append(out.Warnings, l.Label()+": "+w)
+	}
+	return out, nil
+}
+
+// put checks the program, packs it and puts program and zip into the target's folder.
+func (t Target) put(built taken, record *trace.Recorder) (artifact.Delivery, error) {
+	if built.refused != nil {
+		return artifact.Delivery{}, built.refused
+	}
+	info, err := artifact.Inspect(built.program.Data, built.order.Expect)
+	if err != nil {
+		return artifact.Delivery{}, err
+	}
+	end := record.Begin("zip " + t.Lambda.Label())
+	zipped, err := t.folder.Pack(built.order, built.program)
+	end()
+	if err != nil {
+		return artifact.Delivery{}, err
+	}
+	unpacked := built.order.Unpacked(int64(len(built.program.Data)))
+	sizes, err := artifact.CheckSizes(int64(len(zipped.Data)), unpacked, built.order.Expect)
+	if err != nil {
+		return artifact.Delivery{}, err
+	}
+	defer record.Begin("write " + t.Lambda.Label())()
+	return t.folder.Deliver(built.order, built.program, zipped, append(info.Warnings, sizes...))
+}
+
+// readTests reads the count of the tests, which the step that ran them wrote.
+func readTests(data []byte) (*report.Tests, error) {
+	var t report.Tests
+	err := json.Unmarshal(data, &t)
+	if err == nil && min(t.Passed, t.Failed, t.Ignored) < 0 {
+		err = errors.New("a number is negative")
+	}
+	if err != nil {
+		return nil, &fault.Error{
+			Kind: fault.Tests, What: "the count of the tests cannot be read", Err: err,
+			Fix: "build it again with --no-cache; a test may have written into the folder /out",
+		}
+	}
+	return &t, nil
+}
+
+// epoch is SOURCE_DATE_EPOCH, the zero time when it is not set.
+func epoch(env map[string]string) (time.Time, error) {
+	value := env["SOURCE_DATE_EPOCH"]
+	if value == "" {
+		return time.Time{}, nil
+	}
+	seconds, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return time.Time{}, &fault.Error{
+			Kind: fault.Usage, What: fmt.Sprintf("SOURCE_DATE_EPOCH is %q", value),
+			Why: "it is not a whole number of seconds since 1970", Fix: "unset it, or set it to such a number: git log -1 --format=%ct",
+		}
+	}
+	return time.Unix(seconds, 0).UTC(), nil
+}

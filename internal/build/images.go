@@ -1,0 +1,140 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/distribution/reference"
+
+	"lpipe/cache"
+	"lpipe/internal/attest"
+	"lpipe/internal/config"
+	"lpipe/internal/fault"
+	"lpipe/internal/plan"
+	"lpipe/internal/project"
+	"lpipe/internal/publish"
+	"lpipe/internal/report"
+)
+
+// nameImages fills the holes in the names of the targets' images. Nothing was built yet, so a mistake costs nothing.
+func nameImages(ctx context.Context, here *project.Here, targets []Target) error {
+	owners := map[string]*plan.Lambda{}
+	var l fault.List
+	for i := range targets {
+		t := &targets[i]
+		if !t.Config.Push {
+			continue
+		}
+		t.Checkout = here.Checkout(ctx, t.Dir)
+		for _, template := range templates(t.Project) {
+			name, err := fillImage(template, t.Lambda, t.Checkout)
+			if err != nil {
+				l.Add(err)
+				continue
+			}
+			if other := owners[name]; other != nil {
+				l.Addf(fmt.Sprintf("%s and %s would both be pushed as %s", other.Label(), t.Lambda.Label(), name), "", "put {{name}} or {{arch}} into image or tags")
+			}
+			owners[name] = t.Lambda
+			t.Images = append(t.Images, name)
+		}
+	}
+	return l.Err()
+}
+
+// templates are the names with holes. A tag alone belongs to image.
+func templates(p *project.Project) []string {
+	image, repository := p.Config.Image, p.Config.Image
+	if i := strings.LastIndex(image, ":"); i > strings.LastIndex(image, "/") {
+		repository = image[:i]
+	}
+	var all []string
+	bare := false
+	for _, tag := range p.Config.Tags {
+		if !strings.ContainsAny(tag, "/:") {
+			bare, tag = true, repository+":"+tag
+		}
+		all = append(all, tag)
+	}
+	if image != "" && (!bare || repository != image) {
+		all = append(all, image)
+	}
+	return all
+}
+
+// fillImage puts the lambda into the holes of a template that was checked.
+func fillImage(template string, l *plan.Lambda, at project.Checkout) (string, error) {
+	var missing []string
+	values := map[string]string{
+		"name": strings.ToLower(l.Name), "arch": l.Arch, "version": l.Package.Version, "git-sha": at.Commit, "branch": at.Branch,
+	}
+	filled := config.Fill(template, func(hole string) string {
+		v := values[hole]
+		if v == "" {
+			missing = append(missing, hole)
+			return "x"
+		}
+		return cache.Tag(v)
+	})
+	if len(missing) > 0 {
+		f := &fault.Error{
+			Kind: fault.Usage, What: fmt.Sprintf("the image %q cannot be named", template),
+			Why: fmt.Sprintf("{{%s}} is not known here", missing[0]), Fix: "build in a git checkout of a branch, or set LPIPE_BRANCH",
+		}
+		if at.Unread != nil {
+			f.Why += ": " + at.Unread.Error()
+		}
+		return "", f
+	}
+	named, err := reference.ParseNormalizedNamed(filled)
+	if err != nil {
+		return "", &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("the image %q cannot be named", filled), Err: err, Fix: "write it as REGISTRY/NAME:TAG, in lower case"}
+	}
+	return reference.TagNameOnly(named).String(), nil
+}
+
+// Statements are which are put beside an image.
+type Statements struct{ Provenance, SBOM bool }
+
+// Publish makes an image of what was delivered of a target, and pushes it with the target's names. What it returns says
+// why where the image was not pushed; it is nil where there is no image.
+func Publish(ctx context.Context, t Target, out Output, also Statements, pusher *publish.Pusher) (*report.Image, error) {
+	created, err := t.epoch()
+	if err != nil {
+		return nil, err
+	}
+	l := t.Lambda
+	spec := publish.Spec{Files: out.Files, Arch: l.Arch, Created: created, Labels: map[string]string{
+		"org.opencontainers.image.title":   l.Name,
+		"org.opencontainers.image.version": l.Package.Version,
+	}}
+	if commit := t.Checkout.Commit; commit != "" {
+		spec.Labels["org.opencontainers.image.revision"] = commit
+	}
+	if also.Provenance {
+		spec.Statements = append(spec.Statements, attest.Provenance(t.Plan.Workspace, l, out.Base, t.Checkout.Commit, t.Config.CI))
+	}
+	if also.SBOM {
+		spec.Statements = append(spec.Statements, attest.SBOM(t.Plan.Workspace.Lock, l, created))
+	}
+	image, err := publish.New(spec)
+	if err != nil {
+		return nil, err
+	}
+	pushed := &report.Image{Names: t.Images, Digest: image.Digest().String(), ConfigDigest: image.ConfigDigest().String()}
+	if err := pusher.Push(ctx, image, t.Images); err != nil {
+		pushed.Error = err.Error()
+		return pushed, err
+	}
+	return pushed, nil
+}
+
+// Registries are how the configuration says that registries are reached.
+func Registries(cfg *config.Config) map[string]publish.Registry {
+	all := map[string]publish.Registry{}
+	for host, r := range cfg.Registry {
+		all[host] = publish.Registry{CA: r.CA, HTTP: r.HTTP}
+	}
+	return all
+}

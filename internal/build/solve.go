@@ -1,0 +1,180 @@
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/moby/buildkit/client"
+
+	"lpipe/cache"
+	"lpipe/internal/dockerfile"
+	"lpipe/internal/engine"
+	"lpipe/internal/fault"
+	"lpipe/internal/progress"
+	"lpipe/internal/report"
+	"lpipe/internal/solve"
+	"lpipe/internal/trace"
+)
+
+// Display is where and how the steps of a build are shown.
+type Display struct {
+	Out  io.Writer
+	Mode string // one of [progress.Modes]
+}
+
+// Result is what became of a request.
+type Result struct {
+	Built    []Built  // in the order of the targets
+	Warnings []string // what went wrong and did not matter for the lambdas
+	// CacheErr is set when everything was built and the cache could not be exported.
+	CacheErr      error
+	Steps, Cached int          // how many steps there were, and how many of them were cached
+	Kept          *report.Kept // what later builds need not do again; nil if that is nothing
+}
+
+// Built is what became of a target.
+type Built struct {
+	Target
+	solve.Outcome
+	Base string // the base image, with the digest that was used when it is known
+}
+
+// Solve has the engines solve the request. The error is about the run as a whole, as of [solve.Run]; failures of single
+// lambdas are in the result.
+func Solve(ctx context.Context, engines []*engine.Engine, r *Request, d Display) (*Result, error) {
+	if err := check(ctx, engines, r.solve); err != nil {
+		return nil, err
+	}
+	display, err := progress.Start(ctx, progress.Options{Out: d.Out, Mode: d.Mode, Rename: dockerfile.Title, Speaks: dockerfile.Speaks})
+	if err != nil {
+		return nil, err
+	}
+	r.lines.start(display)
+	end := r.solve.Trace.Begin("solve")
+	solved, err := solveOn(ctx, engines, r, display)
+	display.Wait()
+	end()
+	for _, s := range display.Steps() {
+		r.solve.Trace.Add(trace.Span{Group: trace.Steps, Name: s.Name, Start: s.Start, End: s.End, Args: map[string]any{"cached": s.Cached}})
+	}
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{Warnings: solved.Warnings, CacheErr: solved.CacheErr, Kept: kept(display.Steps())}
+	result.Steps, result.Cached = display.Count()
+	for i, t := range r.Targets {
+		result.Built = append(result.Built, Built{t, solved.Outcomes[i], resolvedBase(t, solved.Bases)})
+	}
+	return result, nil
+}
+
+// check refuses what an engine cannot do, before it begins.
+func check(ctx context.Context, engines []*engine.Engine, r solve.Request) error {
+	needs := engine.Needs{OCILayout: slices.ContainsFunc(r.Jobs, func(j *solve.Job) bool { return j.Base != nil })}
+	for _, e := range r.CacheTo {
+		needs.CacheExports = append(needs.CacheExports, e.Type)
+	}
+	var l fault.List
+	for _, e := range engines {
+		l.Add(e.Check(ctx, needs))
+	}
+	return l.Err()
+}
+
+// solveOn solves on the one engine, or spreads the lambdas over several.
+func solveOn(ctx context.Context, engines []*engine.Engine, r *Request, d *progress.Display) (*solve.Result, error) {
+	request := r.solve
+	if e := engines[0]; e.Renewable() {
+		request.Renew = func(ctx context.Context) (*client.Client, error) {
+			err := e.Renew(ctx)
+			return e.Client(), err
+		}
+	}
+	if len(engines) == 1 && r.suffixes == nil {
+		return solve.Run(ctx, engines[0].Client(), request, d)
+	}
+	var all []solve.Engine
+	for _, e := range engines {
+		at, machine := e.Description().Address, ""
+		if platforms := e.Description().Platforms; len(platforms) > 0 {
+			machine = platforms[0]
+		}
+		all = append(all, solve.Engine{
+			Name: at, Platform: machine, Client: e.Client(),
+			CacheFrom: withSuffix(request.CacheFrom, r.suffixes[at]), CacheTo: withSuffix(request.CacheTo, r.suffixes[at]),
+		})
+	}
+	return solve.Spread(ctx, all, request, d)
+}
+
+// suffixes are those of the caches that several engines keep, by their addresses; nil where there is one engine.
+//
+// Each engine writes and reads its own, where its lambdas are again in the next run. One cache would hold what the last
+// engine built, and an engine that read all could take the dependencies that another has compiled, on which none of its
+// own lambdas is based. The suffix of the first engine is "", so that who has one engine finds that cache.
+func suffixes(engines []engine.Chosen) map[string]string {
+	if len(engines) <= 1 {
+		return nil
+	}
+	all := map[string]string{}
+	for i, e := range engines {
+		if e.Err != nil { // it is left out
+			continue
+		}
+		sum := sha256.Sum256([]byte(e.Address))
+		if all[e.Address] = hex.EncodeToString(sum[:4]); i == 0 {
+			all[e.Address] = ""
+		}
+	}
+	return all
+}
+
+// withSuffix are the caches with a suffix of one engine.
+func withSuffix(all []client.CacheOptionsEntry, suffix string) []client.CacheOptionsEntry {
+	if suffix == "" {
+		return all
+	}
+	suffixed := make([]client.CacheOptionsEntry, len(all))
+	for i, e := range all {
+		of := cache.Entry{Type: e.Type, Attrs: e.Attrs}.Part(suffix)
+		suffixed[i] = client.CacheOptionsEntry{Type: of.Type, Attrs: of.Attrs}
+	}
+	return suffixed
+}
+
+// CacheFault is the failure to export the cache for those who asked that it be one; for all others it is a warning.
+func (r *Request) CacheFault(err error) error {
+	for _, e := range r.solve.CacheTo {
+		if e.Attrs["ignore-error"] != "true" && err != nil {
+			return &fault.Error{
+				Kind: fault.Build, What: "the cache was not exported; the zips are complete", Err: err, Fix: "leave out ignore-error=false to go on without",
+			}
+		}
+	}
+	return nil
+}
+
+// lines hands lines to a display that starts later than what writes them.
+type lines struct {
+	mu      sync.Mutex
+	display *progress.Display
+}
+
+func (l *lines) start(d *progress.Display) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.display = d
+}
+
+func (l *lines) say(line string) {
+	l.mu.Lock()
+	d := l.display
+	l.mu.Unlock()
+	if d != nil {
+		d.Say("%s", line)
+	}
+}

@@ -1,0 +1,132 @@
+package build
+
+import (
+	"encoding/hex"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"lpipe/internal/artifact"
+	"lpipe/internal/cargo"
+	"lpipe/internal/dockerfile"
+	"lpipe/internal/fault"
+	"lpipe/internal/plan"
+	"lpipe/internal/project"
+	"lpipe/internal/reach"
+	"lpipe/internal/skeleton"
+	"lpipe/internal/solve"
+	"lpipe/internal/userkey"
+)
+
+// prepare makes the targets of a project, in any order, with the job of each. The notes are for the report.
+func prepare(p *project.Project, env map[string]string, o Options) (targets []Target, notes []string, err error) {
+	if len(p.Plan.Variants) == 0 {
+		return nil, nil, nil
+	}
+	c := &contexts{workspace: p.Plan.Workspace, found: p.Plan.Reach, trees: map[string]*skeleton.Tree{}}
+	skel, said, err := skeleton.Make(p.Plan.Workspace, p.Plan.Reach)
+	if err != nil {
+		return nil, nil, err
+	}
+	c.note(said)
+	shared := sharedKey(p, o.Key)
+	var l fault.List
+	for _, v := range p.Plan.Variants {
+		text, err := dockerfile.Render(v)
+		l.Add(err)
+		base, err := BaseLayout(v)
+		l.Add(err)
+		for _, lambda := range v.Lambdas {
+			job := &solve.Job{
+				Label: lambda.Label(), Platform: lambda.Platform(), Dockerfile: text, Base: base, Stage: o.Stage, Kind: lambda.Kind, Bin: lambda.Bin,
+				SharedKey: shared, Contexts: map[string]solve.Context{dockerfile.Skeleton: skel},
+			}
+			if o.Stage == dockerfile.StageLambda && !lambda.Build.Test {
+				job.Stage = dockerfile.StageBootstrap
+			}
+			job.Files = dockerfile.SmallFiles(job.Stage)
+			t := Target{Target: project.Target{Project: p, Lambda: lambda}, Job: job}
+			if o.Stage == dockerfile.StageLambda {
+				l.Add(t.open(env, o.Key))
+			}
+			l.Add(c.add(job, v, lambda))
+			targets = append(targets, t)
+		}
+	}
+	return targets, c.notes, l.Err()
+}
+
+// open opens the folder that the target is delivered to. In CI it may be that of a pull request, or of a cache that others
+// write, and nothing is taken from it.
+func (t *Target) open(env map[string]string, key userkey.Key) error {
+	folder, err := t.OpenOutput(key)
+	if err != nil {
+		return err
+	}
+	if t.Config.CI != "" {
+		folder.TakeNothing()
+	}
+	t.folder = folder
+	t.included = sync.OnceValues(func() ([]artifact.Entry, error) { return included(t.Target) })
+	t.epoch = func() (time.Time, error) { return epoch(env) }
+	return nil
+}
+
+// sharedKey keeps the contexts of this user and workspace apart from all others on the engine, also from those of another
+// machine with the same home folder: nobody else can guess it.
+func sharedKey(p *project.Project, key userkey.Key) string {
+	host, _ := os.Hostname()
+	return "lpipe-" + hex.EncodeToString(key.Derive("contexts", host, p.Dir))
+}
+
+// contexts are those of the jobs of one workspace.
+type contexts struct {
+	workspace *cargo.Workspace
+	found     *reach.Findings
+	trees     map[string]*skeleton.Tree // by the packages in them: lambdas of one package share a closure, and groups of lambdas their libraries
+	notes     []string
+}
+
+// add gives the job the contexts of its lambda.
+func (c *contexts) add(job *solve.Job, v *plan.Variant, lambda *plan.Lambda) error {
+	var l fault.List
+	l.Add(c.layOver(job, dockerfile.Closure, skeleton.Closure, lambda.Package))
+	job.Contexts[dockerfile.Tests] = job.Contexts[dockerfile.Closure]
+	if c.found.TestsReadMore(c.workspace, []*cargo.Package{lambda.Package}) {
+		l.Add(c.layOver(job, dockerfile.Tests, skeleton.Tests, lambda.Package))
+	}
+	for i, set := range v.Libs {
+		l.Add(c.layOver(job, dockerfile.Libraries(i), skeleton.Libraries, set...))
+	}
+	return l.Err()
+}
+
+// contextFunc makes a context from packages: [skeleton.Closure] or [skeleton.Libraries].
+type contextFunc func(*cargo.Workspace, *reach.Findings, []*cargo.Package, skeleton.Options) (*skeleton.Tree, []skeleton.Note, error)
+
+// layOver gives the job a context with the real folders of pkgs and of what they depend on.
+func (c *contexts) layOver(job *solve.Job, name string, make contextFunc, pkgs ...*cargo.Package) error {
+	key := name
+	for _, p := range pkgs {
+		key += "\n" + p.Dir
+	}
+	if c.trees[key] == nil {
+		tree, notes, err := make(c.workspace, c.found, pkgs, skeleton.Options{})
+		if err != nil {
+			return err
+		}
+		c.note(notes)
+		c.trees[key] = tree
+	}
+	job.Contexts[name] = c.trees[key]
+	return nil
+}
+
+func (c *contexts) note(notes []skeleton.Note) {
+	for _, n := range notes {
+		if text := n.Package + ": " + n.Text; !slices.Contains(c.notes, text) {
+			c.notes = append(c.notes, text)
+		}
+	}
+}

@@ -1,0 +1,83 @@
+// Package project finds the projects that a run is about, reads their configuration, workspace and git checkout, and knows
+// where their results go.
+//
+// A run starts [Here], whose current folder and environment are read once; [Here.Open] returns its projects with what is
+// planned of them.
+package project
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"lpipe/internal/artifact"
+	"lpipe/internal/config"
+	"lpipe/internal/fault"
+	"lpipe/internal/plan"
+	"lpipe/internal/userkey"
+)
+
+// Project is one cargo workspace with the plan for it.
+type Project struct {
+	Config *config.Config
+	Plan   *plan.Plan
+	Dir    string // the workspace root on this machine, absolute
+	From   string // the folder that lpipe.toml was looked for from, slash separated and relative to "/"
+}
+
+// Target is a lambda of one of several projects.
+type Target struct {
+	*Project
+	Lambda *plan.Lambda
+}
+
+// Targets are the lambdas of all projects, in the order of their labels.
+func Targets(projects []*Project) []Target {
+	var all []Target
+	for _, p := range projects {
+		for _, l := range p.Plan.Lambdas() {
+			all = append(all, Target{p, l})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Target) int { return cmp.Compare(a.Lambda.Label(), b.Lambda.Label()) })
+	return all
+}
+
+// Common returns the configuration for what the projects share in one run. The error is a usage fault where they
+// disagree about it.
+func (h *Here) Common(projects []*Project) (*config.Config, error) {
+	first := projects[0]
+	var l fault.List
+	for _, p := range projects[1:] {
+		if differ := config.Differ(first.Config, p.Config); len(differ) > 0 {
+			l.Addf(fmt.Sprintf("the projects %s and %s cannot be built in one run", h.Show(first.Dir), h.Show(p.Dir)),
+				fmt.Sprintf("their settings differ in %s, and a run has one of each", strings.Join(differ, ", ")),
+				"put these settings into one lpipe.toml above both, or build each in a run of its own: lpipe build "+h.Show(p.Dir))
+		}
+	}
+	return first.Config, l.Err()
+}
+
+// ConfigFile is the project's lpipe.toml, also when there is none yet.
+func (p *Project) ConfigFile() string {
+	if p.Config.File == "" {
+		return filepath.Join(p.Dir, "lpipe.toml")
+	}
+	return filepath.Join("/", p.Config.File)
+}
+
+// OutputDir is the folder for the lambda's files, absolute.
+func (t Target) OutputDir() string { return filepath.Join(t.Dir, t.output()) }
+
+// output is OutputDir in the project.
+func (t Target) output() string {
+	return filepath.Join("target", "lambda", filepath.FromSlash(t.Lambda.Folder()))
+}
+
+// OpenOutput opens the folder for the lambda's files, whose zips the key vouches for.
+func (t Target) OpenOutput(key userkey.Key) (*artifact.Folder, error) {
+	return artifact.OpenFolder(t.Dir, t.output(), sync.OnceValue(func() string { return zipKey(key, t.Dir, t.output()) }))
+}
