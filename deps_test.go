@@ -32,7 +32,7 @@ type row struct {
 // lpipeMap is the architecture: every package, what it may know, and why no more.
 var lpipeMap = map[string]row{
 	".":         {why: "the template and the architecture page are data", pure: true},
-	"cmd/lpipe": {imports: in("internal/cli"), why: "the program is package cli; main only ends the process"},
+	"cmd/lpipe": {imports: in("internal/cli", "internal/fault"), why: "the program is package cli; main only ends the process, on Windows with a word on why"},
 
 	"cache":    {why: "a library for other programs too: cache options are text, so the standard library is enough"},
 	"hostkeys": {imports: in("golang.org/x/crypto", "golang.org/x/net"), why: "a library for other programs too: SSH host keys need SSH and a proxy's dialler"},
@@ -176,10 +176,14 @@ type goPackage struct {
 	Deps       []string
 }
 
-// list runs go list over the module for one operating system: every package and everything below it, by import path.
-func list(t *testing.T, goos string) map[string]goPackage {
+// list runs go list for one operating system: the packages, by default all of the module, and everything below them, by
+// import path.
+func list(t *testing.T, goos string, packages ...string) map[string]goPackage {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Standard,GoFiles,Imports,Deps", "./...")
+	if packages == nil {
+		packages = in("./...")
+	}
+	cmd := exec.Command("go", append(in("list", "-deps", "-json=ImportPath,Standard,GoFiles,Imports,Deps"), packages...)...)
 	cmd.Env = append(os.Environ(), "GOOS="+goos, "CGO_ENABLED=0")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
@@ -239,8 +243,8 @@ func TestPackagesImportWhatTheMapAllows(t *testing.T) {
 func TestTheMapAllowsWhatIsUsed(t *testing.T) {
 	packages := map[string]bool{}
 	used := map[[2]string]bool{} // by package and allowance
-	for _, goos := range []string{"linux", "darwin"} {
-		for importPath, p := range list(t, goos) {
+	for _, all := range []map[string]goPackage{list(t, "linux"), list(t, "darwin"), list(t, "windows", "./cmd/lpipe")} {
+		for importPath, p := range all {
 			name, ours := short(importPath)
 			if !ours || len(p.GoFiles) == 0 {
 				continue
@@ -283,6 +287,14 @@ func TestSignaturesAreNotVerified(t *testing.T) {
 				t.Errorf("%s is linked; the module that stands in for github.com/moby/policy-helpers keeps it out", importPath)
 			}
 		}
+	}
+}
+
+// TestWindowsIsRefused: the program for Windows says that there is none, so what it would be made of need not compile.
+func TestWindowsIsRefused(t *testing.T) {
+	all := list(t, "windows", "./cmd/lpipe")
+	if main := all["lpipe/cmd/lpipe"]; !slices.Equal(main.GoFiles, in("main_windows.go")) || slices.Contains(main.Deps, "lpipe/internal/cli") {
+		t.Errorf("it is made of %q and %q", main.GoFiles, main.Deps)
 	}
 }
 
@@ -411,8 +423,9 @@ func TestTheProcessEndsInMain(t *testing.T) {
 		t.Error("cmd/lpipe ends without an exit status")
 	}
 	for program, got := range found {
-		if want := in(program + "/main.go: main: os.Exit"); !slices.Equal(got, want) {
-			t.Errorf("%s ends the process in %q, want %q alone", program, got, want)
+		slices.Sort(got)
+		if want := in(program+"/main.go: main: os.Exit", program+"/main_windows.go: main: os.Exit"); !slices.Equal(got, want[:1]) && !slices.Equal(got, want) {
+			t.Errorf("%s ends the process in %q, want %q", program, got, want)
 		}
 	}
 }

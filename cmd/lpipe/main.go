@@ -1,3 +1,5 @@
+//go:build !windows
+
 // Command lpipe builds AWS Lambda functions written in Rust, in containers. Run "lpipe help".
 package main
 

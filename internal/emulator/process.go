@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"syscall"
 	"time"
 )
 
@@ -46,4 +47,10 @@ func (p Program) unsupervised(ctx context.Context, path string, env []string) (w
 		}
 		return err
 	}, nil
+}
+
+// killWithChildren makes the end of the command's context end its children too: they share a process group.
+func killWithChildren(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }

@@ -186,9 +186,5 @@ func (d dockerSettings) folder() string {
 	if dir := d.getenv("DOCKER_CONFIG"); dir != "" {
 		return dir
 	}
-	home := d.getenv("HOME")
-	if home == "" {
-		home = d.getenv("USERPROFILE") // Windows
-	}
-	return filepath.Join(home, ".docker")
+	return filepath.Join(d.getenv("HOME"), ".docker")
 }

@@ -62,7 +62,7 @@ func refusal(dir string, why error, fix string) *fault.Error {
 
 // kept are the variables that git gets, beside those that begin with GIT_CONFIG_: with them git finds itself and what
 // the person configured. SUDO_UID is whose repositories root may use.
-var kept = []string{"PATH", "HOME", "XDG_CONFIG_HOME", "SUDO_UID", "DEVELOPER_DIR", "SYSTEMROOT", "USERPROFILE"}
+var kept = []string{"PATH", "HOME", "XDG_CONFIG_HOME", "SUDO_UID", "DEVELOPER_DIR"}
 
 // environment is that of git: everything that could lead it elsewhere is left out.
 func environment(env map[string]string) []string {
