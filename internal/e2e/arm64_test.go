@@ -233,3 +233,30 @@ func TestArm64WithLibraries(t *testing.T) {
 		t.Error("the report does not say what the test ran on")
 	}
 }
+
+// TestArm64WithRealCrates builds lambdas of crates.io: one with routes and one with AWS's SDK, whose TLS has code in C and
+// assembler.
+func TestArm64WithRealCrates(t *testing.T) {
+	if !require.Slow(t) {
+		return
+	}
+	for _, c := range []struct{ lambda, event, answer string }{
+		{"api", `{"version": "2.0", "rawPath": "/hello/Ada", "rawQueryString": "", "headers": {}, "requestContext": {"http": {"method": "GET", "path": "/hello/Ada"}}, "isBase64Encoded": false}`, "Hello, Ada!"},
+		{"store", `{}`, `"words":0`},
+	} {
+		t.Run(c.lambda, func(t *testing.T) {
+			p := newArmProject(t)
+			if err := os.CopyFS(p.dir, os.DirFS("../../testdata/lambdas/"+c.lambda)); err != nil {
+				t.Fatal(err)
+			}
+			p.succeeds(nil, "build", "--arch", "arm64")
+			program, libraries := p.program(c.lambda)
+			if len(libraries) > 0 {
+				t.Errorf("the program needs %q", libraries)
+			}
+			if got := emulated(t, program, c.event); !strings.Contains(got, c.answer) {
+				t.Errorf("the lambda answers %s", got)
+			}
+		})
+	}
+}

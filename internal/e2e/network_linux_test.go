@@ -23,6 +23,7 @@ type company struct {
 	island *testparts.Island
 	proxy  *testparts.Proxy
 	engine string // its root
+	one    string // revision of the repository
 }
 
 const (
@@ -39,14 +40,14 @@ func newCompany(t *testing.T) *company {
 	c.proxy = testparts.NewProxy(t, c.island.Listen(t, proxyPort), "me", proxyPassword)
 	c.proxy.Hosts["git.corp.example"] = testparts.GitServer(t, c.repo)
 	c.proxy.Hosts["images.corp.example"] = testparts.ServeLayout(t, testparts.PlainBaseImage(t))
-	one := testparts.Repository(t, c.repo, "org/one.git", map[string]string{
+	c.one = testparts.Repository(t, c.repo, "org/one.git", map[string]string{
 		"Cargo.toml": "[package]\nname = \"one\"\nversion = \"0.3.0\"\nedition = \"2021\"\n", "src/lib.rs": "pub fn name() -> &'static str { \"one\" }\n",
 	})
 	c.files(map[string]string{
 		"Cargo.toml": "[package]\nname = \"greet\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[dependencies]\nitoa = \"1\"\none = { git = \"https://git.corp.example/org/one.git\" }\n",
 		"Cargo.lock": "version = 4\n\n[[package]]\nname = \"greet\"\nversion = \"0.1.0\"\ndependencies = [\n \"itoa\",\n \"one\",\n]\n" +
 			"\n[[package]]\nname = \"itoa\"\nversion = \"1.0.19\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"3bd1574e617a9a6c1f8f8181bd7e841e1f20e4277607ef28945765188d6284d4\"\n" +
-			"\n[[package]]\nname = \"one\"\nversion = \"0.3.0\"\nsource = \"git+https://git.corp.example/org/one.git#" + one + "\"\n",
+			"\n[[package]]\nname = \"one\"\nversion = \"0.3.0\"\nsource = \"git+https://git.corp.example/org/one.git#" + c.one + "\"\n",
 		"src/main.rs": "fn main() { println!(\"{}{}\", one::name(), itoa::Buffer::new().format(1u8)) }\n",
 		"lpipe.toml":  "[build]\npackages = [\"tree\"]\n",
 	})
@@ -61,6 +62,33 @@ func newCompany(t *testing.T) *company {
 		}
 	})
 	return c
+}
+
+// api adds a lambda with a hundred crates, and the same repository among its dependencies.
+func (c *company) api() {
+	c.t.Helper()
+	dir := filepath.Join(c.dir, "api")
+	if err := os.CopyFS(dir, os.DirFS("../../testdata/lambdas/api")); err != nil {
+		c.t.Fatal(err)
+	}
+	add := func(name, after, text string) {
+		c.t.Helper()
+		old, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		changed := strings.Replace(string(old), after, after+text, 1)
+		if changed == string(old) {
+			c.t.Fatalf("%s has no %q", name, after)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(changed), 0o644); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	add("Cargo.toml", "[dependencies]\n", "one = { git = \"https://git.corp.example/org/one.git\" }\n")
+	add("Cargo.lock", " \"lambda_http\",\n", " \"one\",\n")
+	onceCell := "checksum = \"9f7c3e4beb33f85d45ae3e3a1792185706c8e16d043238c593331cc7cd313b50\"\n" // the one before by name
+	add("Cargo.lock", onceCell, "\n[[package]]\nname = \"one\"\nversion = \"0.3.0\"\nsource = \"git+https://git.corp.example/org/one.git#"+c.one+"\"\n")
 }
 
 func proxyAddress(password string) string {
@@ -84,6 +112,10 @@ func TestCompanyNetwork(t *testing.T) {
 	out := c.succeeds(trusting, "build")
 	if got := c.run(); got != "one1\n" {
 		t.Errorf("the program says %q", got)
+	}
+	c.api()
+	if said := c.succeeds(trusting, "build", "api/"); !strings.Contains(said, "4 tests passed") {
+		t.Error("the tests of api did not pass")
 	}
 	leave()
 	for _, host := range []string{"images.corp.example", "git.corp.example", "index.crates.io"} {
