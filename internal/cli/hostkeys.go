@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -97,21 +96,23 @@ func (a *app) verifyHostKeys(cmd *cobra.Command, hosts []string) error {
 	if err != nil {
 		return err
 	}
-	pins, _, err := a.pins(here)
+	pins, cfg, err := a.pins(here)
 	if err != nil {
 		return err
 	}
-	env := a.env
+	joined, err := a.join(cfg)
+	if err != nil {
+		return err
+	}
 	if len(hosts) == 0 {
 		projects, err := here.Open(nil, false, nil)
 		if err != nil {
 			return err
 		}
-		joined, granted, err := a.credentials(here, projects, nil)
-		if err != nil {
+		var granted *access.Access
+		if joined, granted, err = a.credentials(here, projects, nil); err != nil {
 			return err
 		}
-		env = joined.Env
 		if hosts = granted.Hosts(); len(hosts) == 0 {
 			return &fault.Error{
 				Kind: fault.Usage, What: "there is no host to verify", Why: "Cargo.lock names no repository that is fetched over SSH",
@@ -121,7 +122,7 @@ func (a *app) verifyHostKeys(cmd *cobra.Command, hosts []string) error {
 	}
 	var l fault.List
 	for _, host := range hosts {
-		probed, err := pins.Probe(cmd.Context(), host, hostkeys.ProbeOptions{Getenv: lookup(env)})
+		probed, err := pins.Probe(cmd.Context(), host, hostkeys.ProbeOptions{Getenv: lookup(joined.Env)})
 		if err != nil {
 			l.Add(unverified(host, err))
 			continue
@@ -157,8 +158,10 @@ func (a *app) updateHostKeys(cmd *cobra.Command, write bool) error {
 			Fix: "make an empty file known_hosts and name it in lpipe.toml: [ssh] known-hosts = [\"known_hosts\"]",
 		}
 	}
-	// LPIPE_TEST_META_URL stands in for GitHub in tests.
-	diff, err := pins.Update(cmd.Context(), http.DefaultClient, cmp.Or(a.env["LPIPE_TEST_META_URL"], hostkeys.MetaURL))
+	if _, err := a.join(cfg); err != nil {
+		return err
+	}
+	diff, err := pins.Update(cmd.Context(), http.DefaultClient, hostkeys.MetaURL)
 	if err != nil {
 		f := &fault.Error{Kind: fault.Build, What: "cannot learn GitHub's host keys", Err: err, Fix: "check the network and the proxy, and compare with https://docs.github.com/authentication by hand"}
 		if revoked := new(hostkeys.RevokedError); errors.As(err, &revoked) {

@@ -4,9 +4,9 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
+	"fmt"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
+
+	"lpipe/internal/testparts"
 )
 
 func TestDoctor(t *testing.T) {
@@ -65,21 +67,26 @@ func TestHostKeysUpdate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := testparts.NewProxy(t, listener, "me", "secret")
+	proxy.Hosts["api.github.com"] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]any{
 			"ssh_keys":             []string{strings.TrimSpace(string(ssh.MarshalAuthorizedKey(published)))},
 			"ssh_key_fingerprints": map[string]string{"SHA256_ED25519": strings.TrimPrefix(ssh.FingerprintSHA256(published), "SHA256:")},
 		})
-	}))
-	defer server.Close()
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	env := []string{"LPIPE_TEST_META_URL=" + server.URL}
+	})
+	// All that is encrypted goes through a proxy that opens it, and whose authority is first nobody's.
+	env := []string{"HTTPS_PROXY=http://me:secret@" + listener.Addr().String()}
 	p.fails(1, []string{"cannot learn GitHub's host keys", "certificate"}, env, "hostkeys", "update")
 
-	env = append(env, "SSL_CERT_FILE="+ca)
+	config, err := os.ReadFile(filepath.Join(p.dir, "lpipe.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.files(map[string]string{"lpipe.toml": string(config) + fmt.Sprintf("\n[network]\nca = [%q]\n", proxy.CAFile)})
 	out := p.fails(1, []string{"the pins differ", "--write"}, env, "hostkeys", "update")
 	if !strings.Contains(out, "+ github.com,[ssh.github.com]:443 ssh-ed25519 "+ssh.FingerprintSHA256(published)) || strings.Count(out, "\n- ") < 2 {
 		t.Error("the difference is not shown")
