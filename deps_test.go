@@ -118,14 +118,16 @@ var lpipeMap = map[string]row{
 		why:     "it hands out what docker login left; who uses it against a registry is not its concern",
 	},
 	"internal/publish": {
-		imports: in("internal/artifact", "internal/disk", "internal/fault", "github.com/containerd/containerd/v2/core/remotes/docker", "github.com/distribution/reference", "github.com/opencontainers"),
-		why:     "it makes an image of the files of a zip and sends it; what they are and who may push is not its concern",
+		imports: in("internal/artifact", "internal/disk", "internal/fault", "github.com/containerd/containerd/v2/core/remotes/docker", "github.com/distribution/reference",
+			"github.com/in-toto/attestation", "github.com/opencontainers", "google.golang.org/protobuf"),
+		why: "it makes an image of the files of a zip and sends it; what they are and who may push is not its concern",
 	},
 	"internal/report":   {imports: in("internal/foreign", "internal/pattern"), why: "it tells what happened and makes nothing happen"},
 	"internal/emulator": {why: "it serves HTTP as Lambda does; the standard library is enough"},
 	"internal/attest": {
-		imports: in("internal/cargo", "internal/plan", "internal/publish", "internal/redact"),
-		why:     "statements on what was built, as values; where they are put is not its concern",
+		imports: in("internal/artifact", "internal/cargo", "internal/config", "internal/plan", "internal/publish", "internal/redact", "github.com/distribution/reference",
+			"github.com/google/uuid", "github.com/in-toto/attestation", "github.com/package-url/packageurl-go", "github.com/spdx/tools-golang", "google.golang.org/protobuf"),
+		why: "statements on what was built, as values; where they are put is not its concern",
 	},
 	"internal/build": {
 		imports: in("cache", "internal/access", "internal/artifact", "internal/attest", "internal/cargo", "internal/config", "internal/disk", "internal/dockerfile", "internal/engine",

@@ -113,10 +113,18 @@ func Publish(ctx context.Context, t Target, out Output, also Statements, pusher 
 		spec.Labels["org.opencontainers.image.revision"] = commit
 	}
 	if also.Provenance {
-		spec.Statements = append(spec.Statements, attest.Provenance(t.Plan.Workspace, l, out.Base, t.Checkout.Commit, t.Config.CI))
+		s, err := attest.Provenance(t.Plan.Workspace, l, out.Base, t.Checkout.Commit, t.Config.CI)
+		if err != nil {
+			return nil, err
+		}
+		spec.Statements = append(spec.Statements, s)
 	}
 	if also.SBOM {
-		spec.Statements = append(spec.Statements, attest.SBOM(t.Plan.Workspace.Lock, l, created))
+		s, err := attest.SBOM(t.Plan.Workspace.Lock, l, out.SHA256, created)
+		if err != nil {
+			return nil, err
+		}
+		spec.Statements = append(spec.Statements, s)
 	}
 	image, err := publish.New(spec)
 	if err != nil {

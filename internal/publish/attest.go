@@ -1,46 +1,56 @@
 package publish
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	intoto "github.com/in-toto/attestation/go/v1"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"google.golang.org/protobuf/encoding/protojson"
 )
 
 // How BuildKit stores attestations, which is how docker buildx imagetools and Docker Scout find them:
 // https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md
 const (
 	inToto           = "application/vnd.in-toto+json"
-	inTotoStatement  = "https://in-toto.io/Statement/v1"
 	predicateTypeKey = "in-toto.io/predicate-type"
 	referenceTypeKey = "vnd.docker.reference.type"
 	referenceKey     = "vnd.docker.reference.digest"
 	attestationType  = "attestation-manifest"
 )
 
-type statement struct {
-	Type          string    `json:"_type"`
-	Subject       []subject `json:"subject"`
-	PredicateType string    `json:"predicateType"`
-	Predicate     any       `json:"predicate"`
-}
-
-type subject struct {
-	Name   string            `json:"name"`
-	Digest map[string]string `json:"digest"`
+// encode returns the statement about the image, as bytes that do not change from one program to the next: the spaces that
+// protojson writes do.
+func (s Statement) encode(image blob) ([]byte, error) {
+	about := &intoto.Statement{
+		Type:          intoto.StatementTypeUri,
+		Subject:       []*intoto.ResourceDescriptor{{Name: "image", Digest: map[string]string{"sha256": image.Digest.Encoded()}}},
+		PredicateType: s.PredicateType,
+		Predicate:     s.Predicate,
+	}
+	if err := about.Validate(); err != nil {
+		return nil, err
+	}
+	spaced, err := protojson.Marshal(about)
+	if err != nil {
+		return nil, err
+	}
+	var data bytes.Buffer
+	err = json.Compact(&data, spaced)
+	return data.Bytes(), err
 }
 
 // attest adds the statements about the image, and the index that binds them to it.
 func (i *Image) attest(image blob, statements []Statement) error {
 	var layers []blob
 	for _, s := range statements {
-		layer, err := i.json(inToto, statement{
-			Type:          inTotoStatement,
-			Subject:       []subject{{Name: "image", Digest: map[string]string{"sha256": image.Digest.Encoded()}}},
-			PredicateType: s.PredicateType,
-			Predicate:     s.Predicate,
-		})
+		data, err := s.encode(image)
 		if err != nil {
-			return err
+			return fmt.Errorf("writing the statement of type %q: %w", s.PredicateType, err)
 		}
+		layer := newBlob(inToto, data)
 		layer.Annotations = map[string]string{predicateTypeKey: s.PredicateType}
 		layers = append(layers, layer)
 	}

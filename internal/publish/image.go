@@ -22,6 +22,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"lpipe/internal/artifact"
 )
@@ -46,7 +47,7 @@ type Spec struct {
 // Statement is a document about the image, in the shape of in-toto.
 type Statement struct {
 	PredicateType string
-	Predicate     any
+	Predicate     *structpb.Struct
 }
 
 // blob is one piece of an image.

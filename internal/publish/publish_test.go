@@ -17,6 +17,7 @@ import (
 	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"lpipe/internal/artifact"
 	"lpipe/internal/fault"
@@ -159,7 +160,8 @@ func TestImageIsReproducible(t *testing.T) {
 func TestStatementsAreBoundToTheImage(t *testing.T) {
 	r := testparts.NewRegistry(t, testparts.RegistryOptions{})
 	s := spec()
-	s.Statements = []publish.Statement{{PredicateType: "https://slsa.dev/provenance/v1", Predicate: map[string]any{"a": 1}}}
+	predicate, _ := structpb.NewStruct(map[string]any{"a": 1})
+	s.Statements = []publish.Statement{{PredicateType: "https://slsa.dev/provenance/v1", Predicate: predicate}}
 	if _, err := push(t, r, &logins{}, s); err != nil {
 		t.Fatal(err)
 	}
