@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"lpipe/internal/artifact"
-	"lpipe/internal/config"
 	"lpipe/internal/engine"
 	"lpipe/internal/fault"
 	"lpipe/internal/login"
@@ -39,7 +38,7 @@ type Options struct {
 
 // Request is all that a run asks of engines.
 type Request struct {
-	Targets  []Target
+	Targets  []Target // in the order of their labels
 	Notes    []string // decisions that the user may want to know of
 	Warnings []string // what may go wrong
 	Logins   *login.Logins
@@ -59,7 +58,7 @@ type Target struct {
 
 	folder   *artifact.Folder // nil where nothing is delivered
 	included func() ([]artifact.Entry, error)
-	epoch    func() (time.Time, error) // of what is delivered; zero where nobody says
+	epoch    func() (time.Time, error) // the time of what is delivered; zero where nobody says one
 }
 
 // Prepare renders and lays out everything that engines are to solve for the projects, of which there is at least one. It
@@ -70,53 +69,37 @@ func Prepare(ctx context.Context, here *project.Here, projects []*project.Projec
 	if err != nil {
 		return nil, err
 	}
-	r := &Request{lines: &lines{}, suffixes: suffixes(o.Engines)}
-	r.Logins = Logins(cfg, o.Network.Env, r.lines.say)
-	r.solve = solve.Request{NoCache: o.NoCache, StallTimeout: o.StallTimeout, Trace: here.Trace}
+	selected := project.Targets(projects)
+	partial := o.Partial || slices.ContainsFunc(projects, func(p *project.Project) bool { return p.Plan.Partial })
+	from, to, cacheNotes, cacheErr := caches(cfg, o.Network.Env,
+		func() project.Checkout { return here.Checkout(ctx, projects[0].Dir) },
+		func() string { return scope(selected, o.Stage, partial) })
+	warm := chooseWarm(cfg, o, len(to) > 0)
 
+	r := &Request{lines: &lines{}, suffixes: suffixes(o.Engines), Warnings: loopback(o)}
+	r.Logins = Logins(cfg, o.Network.Env, r.lines.say)
 	var l fault.List
-	partial := o.Partial
 	for _, p := range projects {
-		targets, notes, err := prepare(p, here.Env, o)
+		targets, notes, err := prepare(ctx, here, p, o, warm)
 		l.Add(err)
 		r.Targets, r.Notes = append(r.Targets, targets...), append(r.Notes, notes...)
-		partial = partial || p.Plan.Partial
 	}
 	slices.SortStableFunc(r.Targets, func(a, b Target) int { return strings.Compare(a.Lambda.Label(), b.Lambda.Label()) })
-	if o.Images {
-		l.Add(nameImages(ctx, here, r.Targets))
-	}
-
-	scope := func() string { return scope(project.Targets(projects), o.Stage, partial) }
-	checkout := func() project.Checkout { return here.Checkout(ctx, projects[0].Dir) }
-	from, to, cacheNotes, cacheErr := caches(cfg, o.Network.Env, checkout, scope)
-	r.solve.CacheFrom, r.solve.CacheTo = from, to
-
-	secrets, warmNotes := map[string][]byte{}, []string(nil)
-	if cfg.Warm {
-		if why := neverWarm(cfg, o.Key.Lasting(), o.Engines, len(to) > 0); why == "" {
-			secrets = warm(r.Targets, o)
-		} else if at := cfg.Origin("build.warm"); at != (config.Origin{}) {
-			warmNotes = append(warmNotes, "warm ("+at.String()+") has no effect: "+why)
-		}
-	}
-
 	granted, accessNotes, err := Credentials(here, projects, CredentialOptions{
-		Network: o.Network, SSH: o.SSH, Secrets: secrets, Log: r.lines.say,
+		Network: o.Network, SSH: o.SSH, Secrets: warm.secrets(), Log: r.lines.say,
 	})
 	l.Add(err)
 	l.Add(cacheErr)
+	l.Add(distinctImages(r.Targets))
 	if err := l.Err(); err != nil {
 		return nil, err
 	}
-	r.Notes = slices.Concat(r.Notes, accessNotes, cacheNotes, warmNotes)
-	r.Warnings = loopback(o)
-	r.solve.Session = append(granted.Session(), r.Logins.Session())
-	r.solve.Explain, r.solve.Hidden = granted.Explain, granted.Hidden
+	r.Notes = slices.Concat(r.Notes, accessNotes, cacheNotes, warm.notes)
+	r.solve = solve.Request{
+		CacheFrom: from, CacheTo: to, NoCache: o.NoCache, Session: append(granted.Session(), r.Logins.Session()),
+		StallTimeout: o.StallTimeout, Explain: granted.Explain, Hidden: granted.Hidden, Trace: here.Trace,
+	}
 	for _, t := range r.Targets {
-		if t.folder != nil {
-			t.Job.Then = func(files map[string][]byte, read solve.ReadFile) (any, error) { return t.take(files, read) }
-		}
 		r.solve.Jobs = append(r.solve.Jobs, t.Job)
 	}
 	return r, nil

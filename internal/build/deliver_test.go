@@ -83,7 +83,7 @@ func TestCITakesNothing(t *testing.T) {
 		if err := artifact.Write(filepath.Join(dir, "target/lambda/echo"), artifact.File{Name: artifact.ProgramName, Data: []byte(program), Mode: 0o755}); err != nil {
 			t.Fatal(err)
 		}
-		if err := target.open(nil, key); err != nil {
+		if target, err = delivered(target, nil, key); err != nil {
 			t.Fatal(err)
 		}
 		read := false

@@ -17,27 +17,30 @@ import (
 	"lpipe/internal/report"
 )
 
-// nameImages fills the holes in the names of the targets' images. Nothing was built yet, so a mistake costs nothing.
-func nameImages(ctx context.Context, here *project.Here, targets []Target) error {
-	owners := map[string]*plan.Lambda{}
+// imageNames fills the holes in the names of the target's image. Nothing was built yet, so a mistake costs nothing.
+func imageNames(t Target) (names []string, err error) {
 	var l fault.List
-	for i := range targets {
-		t := &targets[i]
-		if !t.Config.Push {
+	for _, template := range templates(t.Project) {
+		name, err := fillImage(template, t.Lambda, t.Checkout)
+		if err != nil {
+			l.Add(err)
 			continue
 		}
-		t.Checkout = here.Checkout(ctx, t.Dir)
-		for _, template := range templates(t.Project) {
-			name, err := fillImage(template, t.Lambda, t.Checkout)
-			if err != nil {
-				l.Add(err)
-				continue
+		names = append(names, name)
+	}
+	return names, l.Err()
+}
+
+// distinctImages refuses names that images of several lambdas have.
+func distinctImages(targets []Target) error {
+	owners := map[string]string{}
+	var l fault.List
+	for _, t := range targets {
+		for _, name := range t.Images {
+			if other := owners[name]; other != "" {
+				l.Addf(fmt.Sprintf("%s and %s would both be pushed as %s", other, t.Lambda.Label(), name), "", "put {{name}} or {{arch}} into image or tags")
 			}
-			if other := owners[name]; other != nil {
-				l.Addf(fmt.Sprintf("%s and %s would both be pushed as %s", other.Label(), t.Lambda.Label(), name), "", "put {{name}} or {{arch}} into image or tags")
-			}
-			owners[name] = t.Lambda
-			t.Images = append(t.Images, name)
+			owners[name] = t.Lambda.Label()
 		}
 	}
 	return l.Err()

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"context"
 	"encoding/hex"
 	"os"
 	"slices"
@@ -20,7 +21,9 @@ import (
 )
 
 // prepare makes the targets of a project, in any order, with the job of each. The notes are for the report.
-func prepare(p *project.Project, env map[string]string, o Options) (targets []Target, notes []string, err error) {
+func prepare(
+	ctx context.Context, here *project.Here, p *project.Project, o Options, w warming,
+) (targets []Target, notes []string, err error) {
 	if len(p.Plan.Variants) == 0 {
 		return nil, nil, nil
 	}
@@ -35,6 +38,7 @@ func prepare(p *project.Project, env map[string]string, o Options) (targets []Ta
 	for _, v := range p.Plan.Variants {
 		text, err := dockerfile.Render(v)
 		l.Add(err)
+		text = w.own(text, p, o.Key)
 		base, err := BaseLayout(v)
 		l.Add(err)
 		for _, lambda := range v.Lambdas {
@@ -47,8 +51,14 @@ func prepare(p *project.Project, env map[string]string, o Options) (targets []Ta
 			}
 			job.Files = dockerfile.SmallFiles(job.Stage)
 			t := Target{Target: project.Target{Project: p, Lambda: lambda}, Job: job}
+			if o.Images && p.Config.Push {
+				t.Checkout = here.Checkout(ctx, p.Dir)
+				t.Images, err = imageNames(t)
+				l.Add(err)
+			}
 			if o.Stage == dockerfile.StageLambda {
-				l.Add(t.open(env, o.Key))
+				t, err = delivered(t, here.Env, o.Key)
+				l.Add(err)
 			}
 			l.Add(c.add(job, v, lambda))
 			targets = append(targets, t)
@@ -57,12 +67,12 @@ func prepare(p *project.Project, env map[string]string, o Options) (targets []Ta
 	return targets, c.notes, l.Err()
 }
 
-// open opens the folder that the target is delivered to. In CI it may be that of a pull request, or of a cache that others
-// write, and nothing is taken from it.
-func (t *Target) open(env map[string]string, key userkey.Key) error {
+// delivered returns the target with the folder that its files go to, and with a job that returns what of them has to be put
+// there. In CI the folder may be that of a pull request, or of a cache that others write, and nothing is taken from it.
+func delivered(t Target, env map[string]string, key userkey.Key) (Target, error) {
 	folder, err := t.OpenOutput(key)
 	if err != nil {
-		return err
+		return t, err
 	}
 	if t.Config.CI != "" {
 		folder.TakeNothing()
@@ -70,7 +80,8 @@ func (t *Target) open(env map[string]string, key userkey.Key) error {
 	t.folder = folder
 	t.included = sync.OnceValues(func() ([]artifact.Entry, error) { return included(t.Target) })
 	t.epoch = func() (time.Time, error) { return epoch(env) }
-	return nil
+	t.Job.Then = func(files map[string][]byte, read solve.ReadFile) (any, error) { return t.take(files, read) }
+	return t, nil
 }
 
 // sharedKey keeps the contexts of this user and workspace apart from all others on the engine, also from those of another

@@ -10,17 +10,43 @@ import (
 	"lpipe/internal/userkey"
 )
 
-// warm lets the jobs of the targets start from the dependencies that an earlier build compiled, and keep their own. It
-// returns the secrets for their steps.
-func warm(targets []Target, o Options) map[string][]byte {
-	mode := dockerfile.WarmKeep
-	if o.NoCache {
-		mode = dockerfile.WarmFresh
+// warming is how builds start from the dependencies that an earlier one compiled, and keep their own.
+type warming struct {
+	mode  string   // dockerfile.WarmKeep or dockerfile.WarmFresh; "" where they do not
+	notes []string // for the report
+}
+
+// chooseWarm decides that for a run.
+func chooseWarm(cfg *config.Config, o Options, writesCache bool) warming {
+	if !cfg.Warm {
+		return warming{}
 	}
-	for _, t := range targets {
-		t.Job.Dockerfile = dockerfile.OwnWarm(t.Job.Dockerfile, warmOwner(t.Project, o.Key))
+	why, at := neverWarm(cfg, o.Key.Lasting(), o.Engines, writesCache), cfg.Origin("build.warm")
+	switch {
+	case why != "" && at != config.Origin{}:
+		return warming{notes: []string{"warm (" + at.String() + ") has no effect: " + why}}
+	case why != "":
+		return warming{}
+	case o.NoCache:
+		return warming{mode: dockerfile.WarmFresh}
 	}
-	return map[string][]byte{dockerfile.SecretWarm: []byte(mode)}
+	return warming{mode: dockerfile.WarmKeep}
+}
+
+// secrets are those of the steps.
+func (w warming) secrets() map[string][]byte {
+	if w.mode == "" {
+		return nil
+	}
+	return map[string][]byte{dockerfile.SecretWarm: []byte(w.mode)}
+}
+
+// own returns the Dockerfile of a project with a place for its dependencies that no other project and no other user has.
+func (w warming) own(text []byte, p *project.Project, key userkey.Key) []byte {
+	if w.mode == "" {
+		return text
+	}
+	return dockerfile.OwnWarm(text, warmOwner(p, key))
 }
 
 // warmOwner keeps the compiled dependencies of this user and workspace apart from all others: nobody else can guess it.

@@ -25,7 +25,36 @@ import (
 	_ "github.com/moby/buildkit/client/connhelper/ssh"
 )
 
-func openAddress(ctx context.Context, c Choice) (*Engine, error) {
+// Address is a buildkitd somewhere, reached through a socket or through another program such as ssh.
+const Address Kind = "address"
+
+// schemes are what an address can begin with.
+var schemes = []string{"unix", "tcp", "docker-container", "podman-container", "nerdctl-container", "kube-pod", "ssh"}
+
+// address checks what can be checked of an address without going there.
+func address(o Options, addr, why string) (Choice, error) {
+	scheme, rest, ok := strings.Cut(addr, "://")
+	known := false
+	for _, s := range schemes {
+		known = known || s == scheme
+	}
+	if !ok || !known || rest == "" {
+		fix := "addresses begin with " + strings.Join(schemes, "://, ") + "://"
+		if near := fault.Nearest(scheme, schemes); near != "" && !known {
+			fix = fmt.Sprintf("did you mean %s://%s?", near, rest)
+		}
+		return Choice{}, &fault.Error{
+			Kind: fault.Usage,
+			What: fmt.Sprintf("%q is not the address of a BuildKit", addr),
+			Why:  "it was given by " + why,
+			Fix:  fix,
+		}
+	}
+	tls, err := tlsFromEnv(o.Getenv)
+	return Choice{Kind: Address, Address: addr, Why: why, tls: tls, open: openAddress}, err
+}
+
+func openAddress(ctx context.Context, _ Options, c Choice) (*Engine, error) {
 	u, err := url.Parse(c.Address)
 	if err != nil {
 		return nil, &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("%q is not an address", c.Address), Err: err, Fix: "write one such as tcp://HOST:PORT, unix:///PATH or docker-container://NAME"}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -8,18 +9,17 @@ import (
 	"lpipe/internal/fault"
 )
 
-// Kind is one way to have a BuildKit.
+// Kind is one way to have a BuildKit: see the package comment. Each has a file of its own, which chooses and opens it.
 type Kind string
 
-// The kinds: see the package comment.
-const (
-	Embedded Kind = "embedded"
-	Docker   Kind = "docker"
-	Address  Kind = "address"
-)
-
-// schemes are what an address can begin with.
-var schemes = []string{"unix", "tcp", "docker-container", "podman-container", "nerdctl-container", "kube-pod", "ssh"}
+// named are the kinds that --engine and LPIPE_ENGINE know by name; all else is an address.
+var named = []struct {
+	Kind
+	choose func(o Options, h host, why string) (Choice, error)
+}{
+	{Embedded, chooseEmbedded},
+	{Docker, chooseDocker},
+}
 
 // Choice is an engine that was picked; whether it answers is not known yet.
 type Choice struct {
@@ -31,6 +31,7 @@ type Choice struct {
 	Why     string   // the setting that decided, such as "BUILDKIT_HOST"
 	Skipped []string // which better engines were passed over, and why
 	tls     tlsFiles
+	open    func(ctx context.Context, o Options, c Choice) (*Engine, error)
 }
 
 // Choose decides which engine a run uses, and starts none. In this order:
@@ -66,11 +67,11 @@ func choose(o Options, h host) (Choice, error) {
 	docker := dockerSettings{o.Getenv, h}
 	switch {
 	case o.Engine != "":
-		return named(o, h, o.Engine, "--engine "+o.Engine)
+		return byName(o, h, o.Engine, "--engine "+o.Engine)
 	case o.Builder != "":
 		return docker.builder(o.Builder, "--builder "+o.Builder)
 	case o.Getenv("LPIPE_ENGINE") != "":
-		return named(o, h, o.Getenv("LPIPE_ENGINE"), "LPIPE_ENGINE")
+		return byName(o, h, o.Getenv("LPIPE_ENGINE"), "LPIPE_ENGINE")
 	case o.Getenv("BUILDKIT_HOST") != "":
 		return address(o, o.Getenv("BUILDKIT_HOST"), "BUILDKIT_HOST")
 	case o.Getenv("BUILDX_BUILDER") != "":
@@ -93,21 +94,20 @@ func choose(o Options, h host) (Choice, error) {
 	return Choice{}, noEngine(embeddedErr, dockerErr)
 }
 
-// named resolves the value of --engine or LPIPE_ENGINE.
-func named(o Options, h host, name, why string) (Choice, error) {
-	switch name {
-	case string(Embedded):
-		return chooseEmbedded(o, h, why)
-	case string(Docker):
-		c, _, err := dockerSettings{o.Getenv, h}.engine()
-		c.Why = why + ", " + c.Why
-		return c, err
+// byName resolves the value of --engine or LPIPE_ENGINE.
+func byName(o Options, h host, name, why string) (Choice, error) {
+	var names []string
+	for _, kind := range named {
+		if string(kind.Kind) == name {
+			return kind.choose(o, h, why)
+		}
+		names = append(names, string(kind.Kind))
 	}
 	if strings.Contains(name, "://") {
 		return address(o, name, why)
 	}
-	fix := "use embedded, docker, or an address such as unix:///run/buildkit/buildkitd.sock; a buildx builder goes to --builder"
-	if near := fault.Nearest(name, []string{string(Embedded), string(Docker)}); near != "" {
+	fix := "use " + strings.Join(names, ", ") + ", or an address such as unix:///run/buildkit/buildkitd.sock; a buildx builder goes to --builder"
+	if near := fault.Nearest(name, names); near != "" {
 		fix = fmt.Sprintf("did you mean %q?", near)
 	}
 	return Choice{}, &fault.Error{
@@ -116,29 +116,6 @@ func named(o Options, h host, name, why string) (Choice, error) {
 		Why:  "it was given by " + why,
 		Fix:  fix,
 	}
-}
-
-// address checks what can be checked of an address without going there.
-func address(o Options, addr, why string) (Choice, error) {
-	scheme, rest, ok := strings.Cut(addr, "://")
-	known := false
-	for _, s := range schemes {
-		known = known || s == scheme
-	}
-	if !ok || !known || rest == "" {
-		fix := "addresses begin with " + strings.Join(schemes, "://, ") + "://"
-		if near := fault.Nearest(scheme, schemes); near != "" && !known {
-			fix = fmt.Sprintf("did you mean %s://%s?", near, rest)
-		}
-		return Choice{}, &fault.Error{
-			Kind: fault.Usage,
-			What: fmt.Sprintf("%q is not the address of a BuildKit", addr),
-			Why:  "it was given by " + why,
-			Fix:  fix,
-		}
-	}
-	tls, err := tlsFromEnv(o.Getenv)
-	return Choice{Kind: Address, Address: addr, Why: why, tls: tls}, err
 }
 
 // noEngine is the error of a machine without any engine, with all the ways out.

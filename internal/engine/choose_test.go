@@ -146,6 +146,8 @@ func TestChoose(t *testing.T) {
 				t.Error(err)
 			case string(got.Kind)+" "+got.Address != c.want || got.Why != c.why:
 				t.Errorf("chose %s %s because of %s", got.Kind, got.Address, got.Why)
+			case got.Local != (got.Kind == Embedded): // the others may be of other people, and a context may be anywhere
+				t.Errorf("%s counts as this user's own: %t", got.Address, got.Local)
 			}
 		})
 	}

@@ -19,8 +19,18 @@ import (
 	"lpipe/internal/fault"
 )
 
+// Docker is the BuildKit inside Docker Engine.
+const Docker Kind = "docker"
+
+// chooseDocker is Docker Engine as the docker command would pick it.
+func chooseDocker(o Options, h host, why string) (Choice, error) {
+	c, _, err := dockerSettings{o.Getenv, h}.engine()
+	c.Why = why + ", " + c.Why
+	return c, err
+}
+
 // openDocker connects to the BuildKit inside Docker Engine, which is reached by upgrading HTTP connections.
-func openDocker(ctx context.Context, c Choice) (*Engine, error) {
+func openDocker(ctx context.Context, _ Options, c Choice) (*Engine, error) {
 	d, err := dockerClient(c)
 	if err != nil {
 		return nil, dockerFault(c, err)

@@ -27,7 +27,7 @@ const defaultContext = "default"
 // not merely the default socket.
 func (d dockerSettings) engine() (c Choice, explicit bool, err error) {
 	if addr := d.getenv("DOCKER_HOST"); addr != "" {
-		c := Choice{Kind: Docker, Address: addr, Why: "DOCKER_HOST"}
+		c := Choice{Kind: Docker, Address: addr, Why: "DOCKER_HOST", open: openDocker}
 		verify, dir := d.getenv("DOCKER_TLS_VERIFY") != "", d.getenv("DOCKER_CERT_PATH")
 		if verify && dir == "" {
 			dir = d.folder()
@@ -56,12 +56,12 @@ func (d dockerSettings) engine() (c Choice, explicit bool, err error) {
 			return c, true, err
 		}
 	}
-	return Choice{Kind: Docker, Address: docker.DefaultDockerHost, Why: "Docker's default socket"}, false, nil
+	return Choice{Kind: Docker, Address: docker.DefaultDockerHost, Why: "Docker's default socket", open: openDocker}, false, nil
 }
 
 // context looks a docker context up in docker's store: a folder named by the hash of the context's name.
 func (d dockerSettings) context(name, why string) (Choice, error) {
-	c := Choice{Kind: Docker, Address: docker.DefaultDockerHost, Why: fmt.Sprintf("%s (%s)", why, name)}
+	c := Choice{Kind: Docker, Address: docker.DefaultDockerHost, Why: fmt.Sprintf("%s (%s)", why, name), open: openDocker}
 	if name == defaultContext {
 		return c, nil
 	}
@@ -176,7 +176,7 @@ func (d dockerSettings) builder(name, why string) (Choice, error) {
 		default:
 			addr += "?context=" + url.QueryEscape(n.Endpoint)
 		}
-		return Choice{Kind: Address, Address: addr, Why: why}, nil
+		return Choice{Kind: Address, Address: addr, Why: why, open: openAddress}, nil
 	}
 	return refuse(fmt.Sprintf("lpipe does not know its driver %q", b.Driver),
 		"give the address of its buildkitd with --engine, such as kube-pod://POD?namespace=NAMESPACE", nil)

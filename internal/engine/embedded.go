@@ -43,12 +43,15 @@ type embedded struct {
 	command []string
 }
 
+// Embedded is lpipe's own BuildKit, a background process that is started on demand.
+const Embedded Kind = "embedded"
+
 // chooseEmbedded is the embedded engine where it can run. It is of this user alone, and on this machine.
 func chooseEmbedded(o Options, h host, why string) (Choice, error) {
 	if err := h.embeddable(o); err != nil {
 		return Choice{}, err
 	}
-	return Choice{Kind: Embedded, Address: stateFolder(o), Local: true, Why: why}, nil
+	return Choice{Kind: Embedded, Address: stateFolder(o), Local: true, Why: why, open: openEmbedded}, nil
 }
 
 // openEmbedded connects to the running daemon of exactly this program and configuration, or starts one. One that does

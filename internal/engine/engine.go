@@ -77,25 +77,14 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	return Connect(ctx, o, c)
 }
 
-// Connect connects to an engine that was chosen with the options, starting it if it is the embedded one. The engine has
+// Connect connects to an engine that [Choose] picked with the options, starting it if it is the embedded one. The engine has
 // answered when Connect returns; errors say which engine failed, why, and how to use another.
 func Connect(ctx context.Context, o Options, c Choice) (*Engine, error) {
-	e, err := connect(ctx, o.withDefaults(), c)
+	e, err := c.open(ctx, o.withDefaults(), c)
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return nil, &fault.Error{Kind: fault.Cancelled, What: "connecting to the engine was interrupted", Err: context.Cause(ctx), Fix: "run the command again"}
 	}
 	return e, err
-}
-
-func connect(ctx context.Context, o Options, c Choice) (*Engine, error) {
-	switch c.Kind {
-	case Embedded:
-		return openEmbedded(ctx, o, c)
-	case Docker:
-		return openDocker(ctx, c)
-	default:
-		return openAddress(ctx, c)
-	}
 }
 
 // Client is BuildKit's own client; it is valid until Close.
