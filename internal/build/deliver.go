@@ -39,11 +39,12 @@ func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error
 	if err != nil {
 		return taken{}, err
 	}
-	order, err := t.order(receipt)
-	built := taken{receipt: receipt, order: order, refused: err}
-	if err != nil {
+	built := taken{receipt: receipt}
+	built.order, built.refused = t.order(receipt)
+	if built.refused != nil {
 		return built, nil
 	}
+	order := built.order
 	if d, ok := t.folder.Delivered(order); ok && len(t.Images) == 0 {
 		built.delivered = &d
 		return built, nil

@@ -1,12 +1,18 @@
 package build
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"lpipe/internal/artifact"
 	"lpipe/internal/cargo"
@@ -94,5 +100,132 @@ func TestCITakesNothing(t *testing.T) {
 		if err != nil || string(built.program.Data) != program || read != (ci != "") {
 			t.Errorf("CI %q: the engine was asked: %t, %v", ci, read, err)
 		}
+	}
+}
+
+// program is the smallest that is one: a static ELF file for x86_64, with more bytes at its end.
+func program(t *testing.T, more string) []byte {
+	t.Helper()
+	const heads = 64 + 56
+	size := uint64(heads + len(more))
+	var file bytes.Buffer
+	for _, head := range []any{
+		elf.Header64{
+			Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
+			Type:  uint16(elf.ET_EXEC), Machine: uint16(elf.EM_X86_64), Entry: heads, Phoff: 64, Ehsize: 64, Phentsize: 56, Phnum: 1,
+		},
+		elf.Prog64{Type: uint32(elf.PT_LOAD), Filesz: size},
+	} {
+		if err := binary.Write(&file, binary.LittleEndian, head); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return append(file.Bytes(), more...)
+}
+
+// solved is the outcome of a job whose stage has that program, as the engine would give it out.
+func solved(t *testing.T, target Target, program []byte) (o solve.Outcome, read bool) {
+	t.Helper()
+	name := target.Lambda.Name
+	o.Files = map[string][]byte{
+		dockerfile.FileTests: []byte(`{"passed":3,"failed":0,"ignored":1}`),
+		dockerfile.FileReceipt: fmt.Appendf(nil, `{"reason":"compiler-artifact","package_id":"path+file:///src#%s@1.0.0","target":{"kind":["bin"],"name":"%s"},"executable":"/x"}
+{"reason":"build-finished","success":true}
+{"reason":"lpipe-program","sha256":"%x"}
+`, name, name, sha256.Sum256(program)),
+	}
+	o.Taken, o.Err = target.Job.Then(o.Files, func(_ string, accept func(int64) error) ([]byte, error) {
+		read = true
+		return program, accept(int64(len(program)))
+	})
+	return o, read
+}
+
+func TestWhatWasBuiltIsDelivered(t *testing.T) {
+	r, err := prepared(t, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, first := r.Targets[0], program(t, "one")
+	o, _ := solved(t, target, first)
+	out, err := Deliver(Built{target, o, "rust:1@sha256:x"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.Name != "orders" || out.Base != "rust:1@sha256:x" || out.PackageVersion != "1.0.0" || out.Tests.Passed != 3 || out.Files != nil {
+		t.Errorf("%+v", out)
+	}
+	written, err := os.ReadFile(out.Bootstrap)
+	zipped, zipErr := os.ReadFile(out.Zip)
+	if err != nil || zipErr != nil || !bytes.Equal(written, first) || fmt.Sprintf("%x", sha256.Sum256(zipped)) != out.SHA256 {
+		t.Errorf("%v, %v: %d bytes of a program of %d", err, zipErr, len(written), len(first))
+	}
+
+	// The same program is in the folder already, where the next request finds it; another one is read from the engine.
+	next := target
+	if next.folder, err = target.OpenOutput(userkey.Key{}); err != nil {
+		t.Fatal(err)
+	}
+	next.Job.Then = func(files map[string][]byte, read solve.ReadFile) (any, error) { return next.take(files, read) }
+	if _, read := solved(t, next, first); read {
+		t.Error("a program that is there was read again")
+	}
+	if _, read := solved(t, next, program(t, "two")); !read {
+		t.Error("another program was not read")
+	}
+}
+
+// TestWhatIsRefusedIsNoFailureOfItsJob: the layers of what was built are worth keeping.
+func TestWhatIsRefusedIsNoFailureOfItsJob(t *testing.T) {
+	for name, c := range map[string]struct {
+		files, env string
+		program    []byte
+		kind       fault.Kind
+	}{
+		"a glob for no file":  {files: "-- lpipe.toml --\n[build]\ninclude = ['nothing/*']\n", program: program(t, ""), kind: fault.Usage},
+		"a time that is none": {env: "yesterday", program: program(t, ""), kind: fault.Usage},
+		"not a program":       {program: []byte("#!/bin/sh"), kind: fault.Artifact},
+		"too large":           {program: make([]byte, 300<<20), kind: fault.Artifact},
+	} {
+		r, err := prepared(t, c.files, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		target := r.Targets[0]
+		target.epoch = func() (time.Time, error) { return epoch(map[string]string{"SOURCE_DATE_EPOCH": c.env}) }
+		target.Job.Then = func(files map[string][]byte, read solve.ReadFile) (any, error) { return target.take(files, read) }
+		o, _ := solved(t, target, c.program)
+		if o.Err != nil {
+			t.Errorf("%s: the job failed: %v", name, o.Err)
+			continue
+		}
+		if out, err := Deliver(Built{target, o, ""}, nil); fault.Worst(err) != c.kind || out.Zip != "" {
+			t.Errorf("%s: %v, %q", name, err, out.Zip)
+		}
+		if _, err := os.Stat(target.OutputDir()); err == nil {
+			t.Errorf("%s: something was written", name)
+		}
+	}
+}
+
+func TestAFailedJobIsReportedAsItCame(t *testing.T) {
+	r, err := prepared(t, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := errors.New("it did not compile")
+	if out, err := Deliver(Built{r.Targets[0], solve.Outcome{Err: failed, Engine: "tcp://a:1"}, "rust:1"}, nil); err != failed || out.Engine != "tcp://a:1" || out.Tests != nil {
+		t.Errorf("%v, %+v", err, out)
+	}
+}
+
+func TestTestsAreReportedWithoutAFolder(t *testing.T) {
+	r, err := prepared(t, "", func(o *Options) { o.Stage = dockerfile.StageTest })
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := solve.Outcome{Files: map[string][]byte{dockerfile.FileTests: []byte(`{"passed":2,"failed":0,"ignored":0}`)}}
+	if out, err := Deliver(Built{r.Targets[0], o, ""}, nil); err != nil || out.Tests.Passed != 2 || out.Zip != "" {
+		t.Errorf("%v, %+v", err, out)
 	}
 }

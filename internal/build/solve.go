@@ -46,7 +46,11 @@ type Built struct {
 // Solve has the engines solve the request. The error is about the run as a whole, as of [solve.Run]; failures of single
 // lambdas are in the result.
 func Solve(ctx context.Context, engines []*engine.Engine, r *Request, d Display) (*Result, error) {
-	if err := check(ctx, engines, r.solve); err != nil {
+	var unfit fault.List
+	for _, e := range engines { // which would say so only in the middle of the build
+		unfit.Add(e.Check(ctx, r.needs()))
+	}
+	if err := unfit.Err(); err != nil {
 		return nil, err
 	}
 	display, err := progress.Start(ctx, progress.Options{Out: d.Out, Mode: d.Mode, Rename: dockerfile.Title, Speaks: dockerfile.Speaks})
@@ -64,25 +68,28 @@ func Solve(ctx context.Context, engines []*engine.Engine, r *Request, d Display)
 	if err != nil {
 		return nil, err
 	}
-	result := &Result{Warnings: solved.Warnings, CacheErr: solved.CacheErr, Kept: kept(display.Steps())}
+	result := r.result(solved)
+	result.Kept = kept(display.Steps())
 	result.Steps, result.Cached = display.Count()
-	for i, t := range r.Targets {
-		result.Built = append(result.Built, Built{t, solved.Outcomes[i], resolvedBase(t, solved.Bases)})
-	}
 	return result, nil
 }
 
-// check refuses what an engine cannot do, before it begins.
-func check(ctx context.Context, engines []*engine.Engine, r solve.Request) error {
-	needs := engine.Needs{OCILayout: slices.ContainsFunc(r.Jobs, func(j *solve.Job) bool { return j.Base != nil })}
-	for _, e := range r.CacheTo {
-		needs.CacheExports = append(needs.CacheExports, e.Type)
+// result is what was solved, by target.
+func (r *Request) result(solved *solve.Result) *Result {
+	result := &Result{Warnings: solved.Warnings, CacheErr: solved.CacheErr}
+	for i, t := range r.Targets {
+		result.Built = append(result.Built, Built{t, solved.Outcomes[i], resolvedBase(t, solved.Bases)})
 	}
-	var l fault.List
-	for _, e := range engines {
-		l.Add(e.Check(ctx, needs))
+	return result
+}
+
+// needs is what the request asks of an engine.
+func (r *Request) needs() engine.Needs {
+	n := engine.Needs{OCILayout: slices.ContainsFunc(r.Targets, func(t Target) bool { return t.Job.Base != nil })}
+	for _, e := range r.solve.CacheTo {
+		n.CacheExports = append(n.CacheExports, e.Type)
 	}
-	return l.Err()
+	return n
 }
 
 // solveOn solves on the one engine, or spreads the lambdas over several.
@@ -99,16 +106,21 @@ func solveOn(ctx context.Context, engines []*engine.Engine, r *Request, d *progr
 	}
 	var all []solve.Engine
 	for _, e := range engines {
-		at, machine := e.Description().Address, ""
-		if platforms := e.Description().Platforms; len(platforms) > 0 {
-			machine = platforms[0]
-		}
-		all = append(all, solve.Engine{
-			Name: at, Platform: machine, Client: e.Client(),
-			CacheFrom: withSuffix(request.CacheFrom, r.suffixes[at]), CacheTo: withSuffix(request.CacheTo, r.suffixes[at]),
-		})
+		all = append(all, r.on(e.Description(), e.Client()))
 	}
 	return solve.Spread(ctx, all, request, d)
+}
+
+// on is one of several engines, with the caches that are its own.
+func (r *Request) on(e engine.Description, c *client.Client) solve.Engine {
+	own := solve.Engine{
+		Name: e.Address, Client: c,
+		CacheFrom: withSuffix(r.solve.CacheFrom, r.suffixes[e.Address]), CacheTo: withSuffix(r.solve.CacheTo, r.suffixes[e.Address]),
+	}
+	if len(e.Platforms) > 0 {
+		own.Platform = e.Platforms[0]
+	}
+	return own
 }
 
 // suffixes are those of the caches that several engines keep, by their addresses; nil where there is one engine.

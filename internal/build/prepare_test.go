@@ -1,0 +1,205 @@
+package build
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"lpipe/internal/config"
+	"lpipe/internal/disk"
+	"lpipe/internal/dockerfile"
+	"lpipe/internal/engine"
+	"lpipe/internal/fault"
+	"lpipe/internal/network"
+	"lpipe/internal/project"
+	"lpipe/internal/testparts"
+	"lpipe/internal/userkey"
+)
+
+// shop has two lambdas, of which one has no tests to run.
+const shop = `
+-- Cargo.toml --
+[workspace]
+members = ["orders", "users"]
+-- Cargo.lock --
+version = 4
+[[package]]
+name = "hex"
+version = "0.4.3"
+source = "registry+https://github.com/rust-lang/crates.io-index"
+checksum = "7f24254aa9a54b5c858eaee2f5bccdb46aaf0e486a595ed5fd8f86ba55232a70"
+[[package]]
+name = "orders"
+version = "1.0.0"
+dependencies = ["hex"]
+[[package]]
+name = "users"
+version = "1.0.0"
+-- orders/Cargo.toml --
+[package]
+name = "orders"
+version = "1.0.0"
+[dependencies]
+hex = "0.4"
+-- orders/src/main.rs --
+fn main() {}
+-- users/Cargo.toml --
+[package]
+name = "users"
+version = "1.0.0"
+-- users/src/main.rs --
+fn main() {}
+-- lpipe.toml --
+[lambda.users]
+test = false
+`
+
+// prepared is the request for a project of these files, laid over the shop. change may set options.
+func prepared(t *testing.T, files string, change func(*Options)) (*Request, error) {
+	t.Helper()
+	dir := t.TempDir()
+	testparts.Unpack(t, dir, shop+files)
+	here := &project.Here{Dir: dir, Env: map[string]string{}, Disk: disk.Disk{FS: os.DirFS("/")}}
+	projects, err := here.Open(nil, false, []config.Setting{{Key: "build.base", Values: []string{"rust:1"}, Flag: "--base"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := userkey.Load(map[string]string{"HOME": t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined, err := network.Join(&config.Config{}, map[string]string{}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Stage: dockerfile.StageLambda, Key: key, Network: joined}
+	if change != nil {
+		change(&o)
+	}
+	return Prepare(t.Context(), here, projects, o)
+}
+
+// own is an engine of this user alone, elsewhere one of which nothing is known.
+var (
+	own       = engine.Chosen{Choice: engine.Choice{Kind: engine.Embedded, Address: "/var/lib/lpipe", Local: true}}
+	elsewhere = engine.Chosen{Choice: engine.Choice{Kind: engine.Address, Address: "docker-container://buildkit?context=far"}}
+)
+
+func TestARequestHasAJobForEachLambda(t *testing.T) {
+	r, err := prepared(t, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for i, target := range r.Targets {
+		got = append(got, target.Lambda.Label()+" "+target.Job.Stage)
+		if r.solve.Jobs[i] != target.Job || target.Job.Label != target.Lambda.Label() {
+			t.Errorf("job %d is of another target", i)
+		}
+		for _, name := range []string{dockerfile.Skeleton, dockerfile.Closure, dockerfile.Tests} {
+			if target.Job.Contexts[name] == nil {
+				t.Errorf("%s lacks the context %s", target.Job.Label, name)
+			}
+		}
+	}
+	if want := []string{"orders lambda", "users bootstrap"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	a, b := r.Targets[0].Job, r.Targets[1].Job
+	if a.Contexts[dockerfile.Skeleton] != b.Contexts[dockerfile.Skeleton] || a.Contexts[dockerfile.Closure] == b.Contexts[dockerfile.Closure] {
+		t.Error("the skeleton is one for all, and a closure is a lambda's own")
+	}
+}
+
+func TestATestDeliversNothing(t *testing.T) {
+	r, err := prepared(t, "", func(o *Options) { o.Stage = dockerfile.StageTest })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range r.Targets {
+		if target.folder != nil || target.Job.Then != nil || target.Job.Stage != dockerfile.StageTest {
+			t.Errorf("%s has a folder: %+v", target.Job.Label, target.Job)
+		}
+	}
+}
+
+// TestWhatIsForTheUserAloneNeedsAnEngineOfTheirs: everything that depends on it is decided when the request is made.
+func TestWhatIsForTheUserAloneNeedsAnEngineOfTheirs(t *testing.T) {
+	render, err := prepared(t, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := render.Targets[0].Job.Dockerfile
+	for name, c := range map[string]struct {
+		engines []engine.Chosen
+		warm    bool
+	}{
+		"of the user alone":      {[]engine.Chosen{own}, true},
+		"of others":              {[]engine.Chosen{elsewhere}, false},
+		"of others too":          {[]engine.Chosen{own, elsewhere}, false},
+		"one that is not usable": {[]engine.Chosen{{Err: os.ErrNotExist}}, false},
+	} {
+		r, err := prepared(t, "", func(o *Options) { o.Engines = c.engines })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, target := range r.Targets {
+			if warm := !bytes.Equal(target.Job.Dockerfile, text); warm != c.warm {
+				t.Errorf("an engine %s: its own place for dependencies: %t", name, warm)
+			}
+		}
+	}
+}
+
+func TestAProxyOfThisMachineIsForItsEngines(t *testing.T) {
+	joined, err := network.Join(&config.Config{}, map[string]string{"HTTPS_PROXY": "http://127.0.0.1:3128"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, engines := range [][]engine.Chosen{{own}, {elsewhere}, {own, elsewhere}} {
+		got := loopback(Options{Network: joined, Engines: engines})
+		if warned := len(got) > 0; warned != slices.ContainsFunc(engines, func(c engine.Chosen) bool { return !c.Local }) {
+			t.Errorf("%+v: %q", engines, got)
+		}
+	}
+}
+
+func TestAllMistakesOfARequestAreReported(t *testing.T) {
+	_, err := prepared(t, `
+-- lpipe.toml --
+push = true
+image = "r.example.com/shop:1"
+[cache]
+from = ["type=gha"]
+[build]
+base = "rust:1"
+`, func(o *Options) { o.Images, o.SSH = true, []string{"="} })
+	if err == nil || fault.Worst(err) != fault.Usage {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"--ssh", "cache", "would both be pushed as r.example.com/shop:1"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not said: %v", want, err)
+		}
+	}
+}
+
+func TestAFolderThatALinkLeadsAwayFromIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	testparts.Unpack(t, dir, shop)
+	if err := os.Symlink(t.TempDir(), filepath.Join(dir, "target")); err != nil {
+		t.Fatal(err)
+	}
+	here := &project.Here{Dir: dir, Env: map[string]string{}, Disk: disk.Disk{FS: os.DirFS("/")}}
+	projects, err := here.Open(nil, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined, _ := network.Join(&config.Config{}, map[string]string{}, "")
+	if _, err := Prepare(t.Context(), here, projects, Options{Stage: dockerfile.StageLambda, Network: joined}); fault.Worst(err) != fault.Usage {
+		t.Errorf("prepared: %v", err)
+	}
+}

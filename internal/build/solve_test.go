@@ -1,0 +1,93 @@
+package build
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/moby/buildkit/client"
+	digest "github.com/opencontainers/go-digest"
+
+	"lpipe/internal/config"
+	"lpipe/internal/engine"
+	"lpipe/internal/plan"
+	"lpipe/internal/project"
+	"lpipe/internal/solve"
+)
+
+// target is one with a base image and no more.
+func target(name, base string) Target {
+	l := &plan.Lambda{Name: name, Build: config.Build{Base: base}}
+	return Target{Target: project.Target{Lambda: l}, Job: &solve.Job{Label: name}}
+}
+
+func TestResultsAreThoseOfTheTargets(t *testing.T) {
+	d := digest.FromString("x")
+	r := &Request{Targets: []Target{target("a", "rust:1"), target("b", "other")}}
+	failed, full := errors.New("failed"), errors.New("full")
+	got := r.result(&solve.Result{
+		Outcomes: []solve.Outcome{{Engine: "tcp://a:1"}, {Err: failed}}, Warnings: []string{"careful"}, CacheErr: full,
+		Bases: map[string]digest.Digest{"docker.io/library/rust:1": d},
+	})
+	if len(got.Built) != 2 || got.CacheErr != full || !slices.Equal(got.Warnings, []string{"careful"}) {
+		t.Fatalf("%+v", got)
+	}
+	a, b := got.Built[0], got.Built[1]
+	if a.Lambda.Name != "a" || a.Engine != "tcp://a:1" || a.Base != "docker.io/library/rust:1@"+d.String() || b.Lambda.Name != "b" || b.Err != failed || b.Base != "other" {
+		t.Errorf("%+v, %+v", a, b)
+	}
+}
+
+func TestAnEngineIsAskedForWhatTheRequestNeeds(t *testing.T) {
+	plain := &Request{Targets: []Target{target("a", "rust:1")}}
+	if n := plain.needs(); n.OCILayout || n.CacheExports != nil {
+		t.Errorf("%+v", n)
+	}
+	more := &Request{Targets: []Target{target("a", "rust:1"), target("b", "oci-layout:///base")}}
+	more.Targets[1].Job.Base = &solve.Layout{Dir: "/base"}
+	more.solve.CacheTo = []client.CacheOptionsEntry{{Type: "registry"}, {Type: "inline"}}
+	if n := more.needs(); !n.OCILayout || !slices.Equal(n.CacheExports, []string{"registry", "inline"}) {
+		t.Errorf("%+v", n)
+	}
+}
+
+// TestSeveralEnginesHaveTheirOwnCaches: what one has written, the other does not replace.
+func TestSeveralEnginesHaveTheirOwnCaches(t *testing.T) {
+	at := func(address string) engine.Chosen { return engine.Chosen{Choice: engine.Choice{Address: address}} }
+	if got := suffixes([]engine.Chosen{at("tcp://a:1")}); got != nil {
+		t.Errorf("one engine has the suffixes %q", got)
+	}
+	chosen := []engine.Chosen{at("tcp://a:1"), at("tcp://b:1"), {Err: errors.New("unknown")}}
+	r := &Request{suffixes: suffixes(chosen)}
+	r.solve.CacheTo = []client.CacheOptionsEntry{{Type: "registry", Attrs: map[string]string{"ref": "r.example.com/c:main"}}}
+	on := func(address string, platforms ...string) solve.Engine {
+		return r.on(engine.Description{Choice: engine.Choice{Address: address}, Platforms: platforms}, nil)
+	}
+	first, second := on("tcp://a:1", "linux/arm64", "linux/amd64"), on("tcp://b:1")
+	if first.Platform != "linux/arm64" || second.Platform != "" || first.Name != "tcp://a:1" {
+		t.Errorf("%+v, %+v", first, second)
+	}
+	mine, others := first.CacheTo[0].Attrs["ref"], second.CacheTo[0].Attrs["ref"]
+	if mine != "r.example.com/c:main" || others == mine {
+		t.Errorf("the caches are %s and %s", mine, others)
+	}
+	// The suffix is that of the address, whichever engines there are beside it and whether they can be used.
+	swapped := suffixes([]engine.Chosen{{Err: errors.New("gone")}, at("tcp://b:1")})
+	if swapped["tcp://b:1"] != r.suffixes["tcp://b:1"] || swapped["tcp://b:1"] == "" {
+		t.Errorf("%q, %q", swapped, r.suffixes)
+	}
+}
+
+func TestAFailedCacheExportIsAFaultWhereItWasAskedToBe(t *testing.T) {
+	failed := errors.New("denied")
+	for ignored, want := range map[string]bool{"true": false, "false": true, "": true} {
+		r := &Request{}
+		r.solve.CacheTo = []client.CacheOptionsEntry{{Type: "registry", Attrs: map[string]string{"ignore-error": ignored}}}
+		if err := r.CacheFault(failed); (err != nil) != want {
+			t.Errorf("ignore-error=%s: %v", ignored, err)
+		}
+		if err := r.CacheFault(nil); err != nil {
+			t.Errorf("nothing failed: %v", err)
+		}
+	}
+}
