@@ -3,12 +3,14 @@
 //
 // A build flows one way, from the user's words to the zip:
 //
-//	lpipe.toml, flags, env ─ config ────────────┐
-//	Cargo.toml, Cargo.lock ─ cargo ─── reach ───┴─ plan ─┬─ skeleton (manifests + stubs, in memory) ─┐
-//	                                   (sources)         └─ Dockerfile.tmpl, rendered ───────────────┤
-//	embedded | docker | address ───────────── engine ────────────────────────────────────────────── solve ── artifact ── report
-//	                                              access (sshfwd, hostkeys), login, cache ───────────┘       (ELF, zip)   │
-//	                                                                                                                   publish
+//	lpipe.toml, flags, env ─ config ┐
+//	Cargo.toml, Cargo.lock ─ cargo ─┤
+//	                                └ project ─ reach ─ plan ─┬─ skeleton (manifests + stubs, in memory) ─┐
+//	                                                          └─ Dockerfile.tmpl, rendered ───────────────┤
+//	                          access (sshfwd, hostkeys), login, network, cache ───────────────────── build.Prepare
+//	                          embedded | docker | address ──────── engine ─────────────────────────── build.Solve (solve)
+//	                                                              ELF, zip ────────────────────────── build.Deliver (artifact) ── report
+//	                                                              image ───────────────────────────── build.Publish (attest, publish)
 //
 // Planning and rendering are pure: values and an [io/fs.FS] in, values out. deps_test.go holds the map: what each
 // package may import, which ones know BuildKit, and a reason for each line.

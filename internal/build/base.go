@@ -1,17 +1,21 @@
 package build
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
 
 	"github.com/distribution/reference"
+	"github.com/moby/buildkit/session"
 	digest "github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"lpipe/internal/config"
 	"lpipe/internal/disk"
+	"lpipe/internal/engine"
 	"lpipe/internal/fault"
+	"lpipe/internal/login"
 	"lpipe/internal/plan"
 	"lpipe/internal/solve"
 )
@@ -61,8 +65,8 @@ func imageIn(index []byte, l config.Layout) (digest.Digest, error) {
 	return found[0], nil
 }
 
-// FullName is an image reference as BuildKit spells it out, and the digest in it, which may be "".
-func FullName(ref string) (string, digest.Digest, error) {
+// fullName is an image reference as BuildKit spells it out, and the digest in it, which may be "".
+func fullName(ref string) (string, digest.Digest, error) {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
 		return "", "", err
@@ -82,9 +86,29 @@ func resolvedBase(t Target, resolved map[string]digest.Digest) string {
 		}
 		return layout.String()
 	}
-	full, pinned, err := FullName(base)
+	full, pinned, err := fullName(base)
 	if err != nil || pinned != "" || resolved[full] == "" {
 		return base
 	}
 	return full + "@" + resolved[full].String()
+}
+
+// PinBase asks the engine for the digest of a base image, and returns the image's full name with it: the base itself where
+// it has a digest, "" where it is a folder, which no name can pin.
+func PinBase(ctx context.Context, e *engine.Engine, logins *login.Logins, base string) (string, error) {
+	if _, ok := config.ParseLayout(base); ok {
+		return "", nil
+	}
+	full, pinned, err := fullName(base)
+	if err != nil {
+		return "", err
+	}
+	if pinned != "" {
+		return base, nil
+	}
+	d, err := solve.Resolve(ctx, e.Client(), full, []session.Attachable{logins.Session()})
+	if err != nil {
+		return "", err
+	}
+	return full + "@" + d.String(), nil
 }

@@ -2,15 +2,12 @@ package build
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"io"
 	"slices"
 	"sync"
 
 	"github.com/moby/buildkit/client"
 
-	"lpipe/cache"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/engine"
 	"lpipe/internal/fault"
@@ -94,68 +91,30 @@ func (r *Request) needs() engine.Needs {
 
 // solveOn solves on the one engine, or spreads the lambdas over several.
 func solveOn(ctx context.Context, engines []*engine.Engine, r *Request, d *progress.Display) (*solve.Result, error) {
-	request := r.solve
-	if e := engines[0]; e.Renewable() {
-		request.Renew = func(ctx context.Context) (*client.Client, error) {
-			err := e.Renew(ctx)
-			return e.Client(), err
-		}
-	}
 	if len(engines) == 1 && r.suffixes == nil {
+		request := r.solve
+		request.Renew = renewal(engines[0])
 		return solve.Run(ctx, engines[0].Client(), request, d)
 	}
 	var all []solve.Engine
 	for _, e := range engines {
-		all = append(all, r.on(e.Description(), e.Client()))
+		one := r.on(e.Description())
+		one.Client, one.Renew = e.Client(), renewal(e)
+		all = append(all, one)
 	}
-	return solve.Spread(ctx, all, request, d)
+	return solve.Spread(ctx, all, r.solve, d)
 }
 
-// on is one of several engines, with the caches that are its own.
-func (r *Request) on(e engine.Description, c *client.Client) solve.Engine {
-	own := solve.Engine{
-		Name: e.Address, Client: c,
-		CacheFrom: withSuffix(r.solve.CacheFrom, r.suffixes[e.Address]), CacheTo: withSuffix(r.solve.CacheTo, r.suffixes[e.Address]),
-	}
-	if len(e.Platforms) > 0 {
-		own.Platform = e.Platforms[0]
-	}
-	return own
-}
-
-// suffixes are those of the caches that several engines keep, by their addresses; nil where there is one engine.
-//
-// Each engine writes and reads its own, where its lambdas are again in the next run. One cache would hold what the last
-// engine built, and an engine that read all could take the dependencies that another has compiled, on which none of its
-// own lambdas is based. The suffix of the first engine is "", so that who has one engine finds that cache.
-func suffixes(engines []engine.Chosen) map[string]string {
-	if len(engines) <= 1 {
+// renewal replaces the engine by one whose cache is empty, and returns the one that there is then; nil where it is not this
+// user's own.
+func renewal(e *engine.Engine) func(context.Context) (*client.Client, error) {
+	if !e.Renewable() {
 		return nil
 	}
-	all := map[string]string{}
-	for i, e := range engines {
-		if e.Err != nil { // it is left out
-			continue
-		}
-		sum := sha256.Sum256([]byte(e.Address))
-		if all[e.Address] = hex.EncodeToString(sum[:4]); i == 0 {
-			all[e.Address] = ""
-		}
+	return func(ctx context.Context) (*client.Client, error) {
+		err := e.Renew(ctx)
+		return e.Client(), err
 	}
-	return all
-}
-
-// withSuffix are the caches with a suffix of one engine.
-func withSuffix(all []client.CacheOptionsEntry, suffix string) []client.CacheOptionsEntry {
-	if suffix == "" {
-		return all
-	}
-	suffixed := make([]client.CacheOptionsEntry, len(all))
-	for i, e := range all {
-		of := cache.Entry{Type: e.Type, Attrs: e.Attrs}.Part(suffix)
-		suffixed[i] = client.CacheOptionsEntry{Type: of.Type, Attrs: of.Attrs}
-	}
-	return suffixed
 }
 
 // CacheFault is the failure to export the cache for those who asked that it be one; for all others it is a warning.

@@ -9,7 +9,6 @@ import (
 	digest "github.com/opencontainers/go-digest"
 
 	"lpipe/internal/config"
-	"lpipe/internal/engine"
 	"lpipe/internal/plan"
 	"lpipe/internal/project"
 	"lpipe/internal/solve"
@@ -48,33 +47,6 @@ func TestAnEngineIsAskedForWhatTheRequestNeeds(t *testing.T) {
 	more.solve.CacheTo = []client.CacheOptionsEntry{{Type: "registry"}, {Type: "inline"}}
 	if n := more.needs(); !n.OCILayout || !slices.Equal(n.CacheExports, []string{"registry", "inline"}) {
 		t.Errorf("%+v", n)
-	}
-}
-
-// TestSeveralEnginesHaveTheirOwnCaches: what one has written, the other does not replace.
-func TestSeveralEnginesHaveTheirOwnCaches(t *testing.T) {
-	at := func(address string) engine.Chosen { return engine.Chosen{Choice: engine.Choice{Address: address}} }
-	if got := suffixes([]engine.Chosen{at("tcp://a:1")}); got != nil {
-		t.Errorf("one engine has the suffixes %q", got)
-	}
-	chosen := []engine.Chosen{at("tcp://a:1"), at("tcp://b:1"), {Err: errors.New("unknown")}}
-	r := &Request{suffixes: suffixes(chosen)}
-	r.solve.CacheTo = []client.CacheOptionsEntry{{Type: "registry", Attrs: map[string]string{"ref": "r.example.com/c:main"}}}
-	on := func(address string, platforms ...string) solve.Engine {
-		return r.on(engine.Description{Choice: engine.Choice{Address: address}, Platforms: platforms}, nil)
-	}
-	first, second := on("tcp://a:1", "linux/arm64", "linux/amd64"), on("tcp://b:1")
-	if first.Platform != "linux/arm64" || second.Platform != "" || first.Name != "tcp://a:1" {
-		t.Errorf("%+v, %+v", first, second)
-	}
-	mine, others := first.CacheTo[0].Attrs["ref"], second.CacheTo[0].Attrs["ref"]
-	if mine != "r.example.com/c:main" || others == mine {
-		t.Errorf("the caches are %s and %s", mine, others)
-	}
-	// The suffix is that of the address, whichever engines there are beside it and whether they can be used.
-	swapped := suffixes([]engine.Chosen{{Err: errors.New("gone")}, at("tcp://b:1")})
-	if swapped["tcp://b:1"] != r.suffixes["tcp://b:1"] || swapped["tcp://b:1"] == "" {
-		t.Errorf("%q, %q", swapped, r.suffixes)
 	}
 }
 

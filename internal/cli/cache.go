@@ -1,19 +1,14 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/moby/buildkit/client"
 	"github.com/spf13/cobra"
 
 	"lpipe/internal/config"
 	"lpipe/internal/engine"
-	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
 	"lpipe/internal/report"
 )
@@ -41,48 +36,19 @@ func (a *app) cacheUsage() *cobra.Command {
 			return err
 		}
 		defer eng.Close()
-		records, err := eng.Client().DiskUsage(cmd.Context())
+		kinds, total, err := eng.Usage(cmd.Context())
 		if err != nil {
-			return &fault.Error{Kind: fault.Engine, What: "the engine does not tell what it keeps", Err: err, Fix: engineAgain}
+			return err
 		}
-		type kind struct {
-			name          string
-			size, removes int64
-			count         int
-		}
-		kinds := map[string]*kind{}
-		total := &kind{name: "total"}
-		for _, r := range records {
-			name := strings.ReplaceAll(cmp.Or(string(r.RecordType), "regular"), ".", " ")
-			if kinds[name] == nil {
-				kinds[name] = &kind{name: name}
-			}
-			for _, k := range []*kind{kinds[name], total} {
-				k.count++
-				k.size += r.Size
-				if !r.InUse {
-					k.removes += r.Size
-				}
-			}
-		}
-		var sorted []*kind
-		for _, k := range kinds {
-			sorted = append(sorted, k)
-		}
-		slices.SortFunc(sorted, func(a, b *kind) int {
-			return cmp.Or(cmp.Compare(b.size, a.size), cmp.Compare(a.name, b.name))
-		})
+		total.Kind = "total"
 		fmt.Fprintf(a.Out, "%-20s %6s %12s %12s\n", "KIND", "COUNT", "SIZE", "REMOVABLE")
-		for _, k := range append(sorted, total) {
-			foreign.Fprintf(a.Out, "%-20s %6d %12s %12s\n", k.name, k.count, report.Size(k.size), report.Size(k.removes))
+		for _, k := range append(kinds, total) {
+			foreign.Fprintf(a.Out, "%-20s %6d %12s %12s\n", k.Kind, k.Count, report.Size(k.Size), report.Size(k.Removable))
 		}
 		return nil
 	}
 	return cmd
 }
-
-// engineAgain is what to do when an engine that was reached does not do as it is asked.
-const engineAgain = "run the command again; if that does not help, look at the engine's log (lpipe engine status)"
 
 func (a *app) cachePrune() *cobra.Command {
 	cmd := &cobra.Command{
@@ -99,28 +65,9 @@ func (a *app) cachePrune() *cobra.Command {
 			return err
 		}
 		defer eng.Close()
-		options := []client.PruneOption{client.WithKeepOpt(*keep, *storage<<20, 0, 0)}
-		if *mounts {
-			options = append(options, client.WithFilter([]string{"type==exec.cachemount"}))
-		} else {
-			options = append(options, client.PruneAll)
-		}
-		removed := make(chan client.UsageInfo)
-		var size int64
-		var count int
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			for r := range removed {
-				size += r.Size
-				count++
-			}
-		}()
-		err = eng.Client().Prune(cmd.Context(), removed, options...)
-		close(removed)
-		<-done
+		count, size, err := eng.Prune(cmd.Context(), engine.Prune{Keep: *keep, KeepBytes: *storage << 20, MountsOnly: *mounts})
 		if err != nil {
-			return &fault.Error{Kind: fault.Engine, What: "the engine did not remove everything", Err: err, Fix: engineAgain}
+			return err
 		}
 		fmt.Fprintf(a.Out, "removed %d records, %s\n", count, report.Size(size))
 		return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lpipe/internal/build"
 	"lpipe/internal/config"
 	"lpipe/internal/engine"
 	"lpipe/internal/engine/daemon"
@@ -41,21 +42,9 @@ func (a *app) engineOptions(cfg *config.Config, joined network.Joined) (engine.O
 	if err != nil {
 		return engine.Options{}, fmt.Errorf("finding the lpipe program: %w", err)
 	}
-	o := engine.Options{
-		Engine: cfg.Engine, Builder: cfg.Builder, Getenv: lookup(joined.Env),
-		Root:          joined.Env["LPIPE_ENGINE_ROOT"],
-		StallTimeout:  stallTimeout,
-		Log:           func(line string) { foreign.Fprintf(a.Err, "lpipe: %s\n", line) },
-		Registries:    map[string]engine.Registry{},
-		DaemonCommand: []string{self, "engine", "run"},
-	}
-	// The environment wins over lpipe.toml, also where the variable is BuildKit's own.
-	if cfg.Origin("engine").File != "" && joined.Env["BUILDKIT_HOST"] != "" {
-		o.Engine = ""
-	}
-	for host, r := range cfg.Registry {
-		o.Registries[host] = engine.Registry{CA: files(r.CA), Mirrors: r.Mirrors, HTTP: r.HTTP}
-	}
+	o := build.EngineOptions(cfg, joined.Env)
+	o.StallTimeout, o.DaemonCommand = stallTimeout, []string{self, "engine", "run"}
+	o.Log = func(line string) { foreign.Fprintf(a.Err, "lpipe: %s\n", line) }
 	return o, nil
 }
 
@@ -148,12 +137,4 @@ func (a *app) engineStop(ctx context.Context) error {
 		fmt.Fprintln(a.Out, "not running")
 	}
 	return nil
-}
-
-// files is a list of the one file, empty when there is none.
-func files(name string) []string {
-	if name == "" {
-		return nil
-	}
-	return []string{name}
 }

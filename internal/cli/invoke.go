@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +18,6 @@ import (
 	"lpipe/internal/disk"
 	"lpipe/internal/emulator"
 	"lpipe/internal/fault"
-	"lpipe/internal/ownership"
 	"lpipe/internal/project"
 )
 
@@ -93,9 +91,7 @@ func (a *app) event(file, data string) ([]byte, error) {
 	return payload, nil
 }
 
-// program unpacks the lambda's zip as the last build left it, for the emulator to run. Only what the user's own lpipe
-// built is taken: a bootstrap that came with the repository is not run. What is run is a copy that nobody else can change
-// after it was checked; clean removes it.
+// program is the lambda as the last build left it, for the emulator to run; clean removes it.
 func (a *app) program(here *project.Here, t project.Target) (program emulator.Program, clean func(), err error) {
 	l := t.Lambda
 	if native := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]; runtime.GOOS != "linux" || native != l.Arch {
@@ -105,30 +101,14 @@ func (a *app) program(here *project.Here, t project.Target) (program emulator.Pr
 			Fix: "build it for this machine first: lpipe build --arch ARCH; or run it on such a machine",
 		}
 	}
-	zipped, err := here.Built(t)
+	dir, err := here.Unpack(t)
 	if err != nil {
 		return program, nil, err
-	}
-	dir, err := "", ownership.Path(os.TempDir())
-	if err == nil {
-		dir, err = os.MkdirTemp("", "lpipe-invoke-")
-	}
-	if err != nil {
-		return program, nil, &fault.Error{Kind: fault.Usage, What: "cannot unpack the zip of " + l.Label(), Err: err, Fix: "set TMPDIR to a folder of yours"}
-	}
-	clean = func() { os.RemoveAll(dir) }
-	if err := artifact.Unpack(zipped.Data, dir); err != nil {
-		clean()
-		failed := &fault.Error{Kind: fault.Usage, What: "cannot unpack the zip of " + l.Label(), Err: err, Fix: "set TMPDIR to a folder of yours"}
-		if errors.Is(err, syscall.ENOSPC) {
-			failed.Kind, failed.Fix = fault.NoSpace, "free some space, or set TMPDIR to a folder on another disk"
-		}
-		return program, nil, failed
 	}
 	return emulator.Program{
 		Config: emulator.Config{Name: l.Name}, Path: filepath.Join(dir, artifact.ProgramName), Dir: dir, Stdout: a.Err, Stderr: a.Err,
 		Supervisor: []string{"/proc/self/exe", "supervise", dir},
-	}, clean, nil
+	}, func() { os.RemoveAll(dir) }, nil
 }
 
 // superviseCommand is what lpipe invoke starts a program with.

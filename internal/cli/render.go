@@ -7,18 +7,15 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/moby/buildkit/session"
 	"github.com/spf13/cobra"
 
 	"lpipe/internal/build"
-	"lpipe/internal/config"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
 	"lpipe/internal/plan"
 	"lpipe/internal/project"
 	"lpipe/internal/redact"
-	"lpipe/internal/solve"
 )
 
 func (a *app) renderCommand() *cobra.Command {
@@ -103,26 +100,24 @@ func (a *app) pin(ctx context.Context, here *project.Here, projects []*project.P
 	for _, t := range project.Targets(projects) {
 		base := t.Lambda.Build.Base
 		once := t.ConfigFile() + "\n" + base
-		if _, layout := config.ParseLayout(base); layout || done[once] {
+		if done[once] {
 			continue
 		}
 		done[once] = true
-		full, pinned, err := build.FullName(base)
-		if err != nil {
+		pinned, err := build.PinBase(ctx, eng, logins, base)
+		switch {
+		case err != nil:
 			return err
-		}
-		if pinned != "" {
+		case pinned == "": // a folder
+			continue
+		case pinned == base:
 			foreign.Fprintf(a.Err, "lpipe: %s is pinned already; take the digest out of lpipe.toml to pin another\n", base)
 			continue
 		}
-		d, err := solve.Resolve(ctx, eng.Client(), full, []session.Attachable{logins.Session()})
-		if err != nil {
+		if err := t.Pin(pinned); err != nil {
 			return err
 		}
-		if err := t.Pin(full + "@" + d.String()); err != nil {
-			return err
-		}
-		foreign.Fprintf(a.Out, "%s@%s\n", full, d)
+		foreign.Fprintf(a.Out, "%s\n", pinned)
 	}
 	return nil
 }

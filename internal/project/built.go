@@ -4,13 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"syscall"
 
 	"lpipe/internal/artifact"
 	"lpipe/internal/fault"
+	"lpipe/internal/ownership"
 )
 
-// Built returns the zip of a lambda that the user's own lpipe built last. Any other is refused, with a usage fault.
-func (h *Here) Built(t Target) (artifact.File, error) {
+// built returns the zip of a lambda that the user's own lpipe built last. Any other is refused, with a usage fault.
+func (h *Here) built(t Target) (artifact.File, error) {
 	key, notice := h.Key([]*Project{t.Project})
 	folder, err := t.OpenOutput(key)
 	if err != nil {
@@ -32,4 +35,35 @@ func (h *Here) Built(t Target) (artifact.File, error) {
 	return zipped, &fault.Error{
 		Kind: fault.Usage, What: fmt.Sprintf("what is in %s is not what lpipe built", h.Show(t.OutputDir())), Err: err, Fix: build,
 	}
+}
+
+// Unpack puts the files of the zip that the user's own lpipe built last of a lambda into a folder of their own, which the
+// caller removes: a copy that nobody else can change after it was checked. The folder's path is absolute.
+func (h *Here) Unpack(t Target) (string, error) {
+	zipped, err := h.built(t)
+	if err != nil {
+		return "", err
+	}
+	failed := func(err error) error {
+		return &fault.Error{Kind: fault.Usage, What: "cannot unpack the zip of " + t.Lambda.Label(), Err: err, Fix: "set TMPDIR to a folder of yours"}
+	}
+	if err := ownership.Path(os.TempDir()); err != nil {
+		return "", failed(err)
+	}
+	dir, err := os.MkdirTemp("", "lpipe-invoke-")
+	if err != nil {
+		return "", failed(err)
+	}
+	err = artifact.Unpack(zipped.Data, dir)
+	if err == nil {
+		return dir, nil
+	}
+	os.RemoveAll(dir)
+	if errors.Is(err, syscall.ENOSPC) {
+		return "", &fault.Error{
+			Kind: fault.NoSpace, What: "cannot unpack the zip of " + t.Lambda.Label(), Err: err,
+			Fix: "free some space, or set TMPDIR to a folder on another disk",
+		}
+	}
+	return "", failed(err)
 }

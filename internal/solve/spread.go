@@ -25,6 +25,7 @@ type Engine struct {
 	// CacheFrom and CacheTo are its own, instead of those of the request: of what engines write to one place, there is
 	// in the end what the last one has built.
 	CacheFrom, CacheTo []client.CacheOptionsEntry
+	Renew              func(ctx context.Context) (*client.Client, error) // as of [Request], likewise its own
 }
 
 // Spread is [Run] over several engines. A job goes to the same engine in every run, where its steps are cached; when
@@ -77,15 +78,7 @@ func (s *spread) run(ctx context.Context, jobs []int, again bool) error {
 // on solves the jobs on one engine, and when that goes away on the others, unless it is the second time. What moved is
 // not kept: it alone would replace what the engine has kept of its own.
 func (s *spread) on(ctx context.Context, at int, jobs []int, again bool) error {
-	engine, r := s.engines[at], s.request
-	r.CacheFrom, r.CacheTo = engine.CacheFrom, engine.CacheTo
-	if again {
-		r.CacheTo = nil
-	}
-	r.Jobs = make([]*Job, len(jobs))
-	for i, job := range jobs {
-		r.Jobs[i] = s.request.Jobs[job]
-	}
+	engine, r := s.engines[at], s.share(at, jobs, again)
 	part, end := s.display.Part(engine.Name)
 	result, err := run(ctx, engine.Client, r, part)
 	end()
@@ -102,6 +95,20 @@ func (s *spread) on(ctx context.Context, at int, jobs []int, again bool) error {
 		return s.run(ctx, moved, true)
 	}
 	return nil
+}
+
+// share is what one engine is asked to solve of the request.
+func (s *spread) share(at int, jobs []int, again bool) Request {
+	engine, r := s.engines[at], s.request
+	r.CacheFrom, r.CacheTo, r.Renew = engine.CacheFrom, engine.CacheTo, engine.Renew
+	if again {
+		r.CacheTo = nil
+	}
+	r.Jobs = make([]*Job, len(jobs))
+	for i, job := range jobs {
+		r.Jobs[i] = s.request.Jobs[job]
+	}
+	return r
 }
 
 // keep puts what one engine did into the result, and returns the jobs that are to be solved elsewhere.

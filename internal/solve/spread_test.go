@@ -1,9 +1,12 @@
 package solve
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/moby/buildkit/client"
 )
 
 func TestOnlyTheJobsOfAnEngineThatIsLostMove(t *testing.T) {
@@ -54,5 +57,27 @@ func TestJobsGoToAMachineOfTheirOwn(t *testing.T) {
 		if n := used[e.Name]; n < 25 || n > 75 {
 			t.Errorf("%s has %d of 100", e.Name, n)
 		}
+	}
+}
+
+// TestAnEngineIsGivenWhatIsItsOwn: damage of one engine's cache must not empty that of another.
+func TestAnEngineIsGivenWhatIsItsOwn(t *testing.T) {
+	renew := func(context.Context) (*client.Client, error) { return nil, nil }
+	to := func(ref string) []client.CacheOptionsEntry {
+		return []client.CacheOptionsEntry{{Type: "registry", Attrs: map[string]string{"ref": ref}}}
+	}
+	s := &spread{
+		engines: []Engine{{Name: "embedded", Renew: renew, CacheTo: to("a")}, {Name: "tcp://b:1", CacheTo: to("b")}},
+		request: Request{Jobs: []*Job{{Label: "one"}, {Label: "two"}}, CacheTo: to("all"), Renew: renew},
+	}
+	mine, others := s.share(0, []int{1}, false), s.share(1, []int{0}, false)
+	if mine.Renew == nil || others.Renew != nil {
+		t.Error("an engine that is others' too would be replaced")
+	}
+	if len(mine.Jobs) != 1 || mine.Jobs[0].Label != "two" || mine.CacheTo[0].Attrs["ref"] != "a" || others.CacheTo[0].Attrs["ref"] != "b" {
+		t.Errorf("%+v, %+v", mine, others)
+	}
+	if moved := s.share(1, []int{0, 1}, true); moved.CacheTo != nil || len(moved.Jobs) != 2 {
+		t.Errorf("what moved replaces what is kept: %+v", moved)
 	}
 }
