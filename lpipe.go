@@ -5,12 +5,10 @@
 //
 //	lpipe.toml, flags, env ─ config ┐
 //	Cargo.toml, Cargo.lock ─ cargo ─┤
-//	                                └ project ─ reach ─ plan ─┬─ skeleton (manifests + stubs, in memory) ─┐
-//	                                                          └─ Dockerfile.tmpl, rendered ───────────────┤
-//	                          access (sshfwd, hostkeys), login, network, cache ───────────────────── build.Prepare
-//	                          embedded | docker | address ──────── engine ─────────────────────────── build.Solve (solve)
-//	                                                              ELF, zip ────────────────────────── build.Deliver (artifact) ── report
-//	                                                              image ───────────────────────────── build.Publish (attest, publish)
+//	                                └ project ─ reach ─ plan ─┬─ skeleton ───┐
+//	                                                          └─ dockerfile ─┴─ build.Prepare ─ build.Solve ─ build.Deliver ─┬─ report
+//	                         access (sshfwd, hostkeys), login, network, cache ─────┘                │                        └─ publish, attest
+//	                         embedded | docker | address ─ engine ─────────────────── solve ────────┘
 //
 // Planning and rendering are pure: values and an [io/fs.FS] in, values out. deps_test.go holds the map: what each
 // package may import, which ones know BuildKit, and a reason for each line.

@@ -15,24 +15,24 @@ import (
 func Changed(
 	ctx context.Context, here *project.Here, projects []*project.Project, rev string, settings []config.Setting,
 ) (changed []*project.Project, why map[*plan.Lambda][]string, err error) {
-	revisions := map[string]*Revision{} // by repository
+	opened := map[string]*revision{} // by repository
 	why = map[*plan.Lambda][]string{}
 	for _, p := range projects {
 		repository, err := here.Repository(ctx, p.Dir)
 		if err != nil {
 			return nil, nil, err
 		}
-		revision := revisions[repository.Top]
-		if revision == nil {
-			if revision, err = At(ctx, os.DirFS("/"), repository, rev); err != nil {
+		at := opened[repository.Top]
+		if at == nil {
+			if at, err = openRevision(ctx, os.DirFS("/"), repository, rev); err != nil {
 				return nil, nil, err
 			}
-			defer revision.Close()
-			revisions[repository.Top] = revision
+			defer at.Close()
+			opened[repository.Top] = at
 		}
-		before := map[string]Fingerprint{}
+		before := map[string]fingerprint{}
 		// A project that was not there, or could not be planned, has no lambda that is still the same.
-		if old, err := here.Before(p, revision, settings); err == nil {
+		if old, err := here.Before(p, at, settings); err == nil {
 			if before, err = fingerprints(ctx, old); err != nil {
 				before = nil
 			}
@@ -40,7 +40,7 @@ func Changed(
 		if ctx.Err() != nil {
 			return nil, nil, context.Cause(ctx)
 		}
-		if err := revision.Err(); err != nil {
+		if err := at.Err(); err != nil {
 			return nil, nil, err
 		}
 		now, err := fingerprints(ctx, p)
@@ -63,15 +63,15 @@ func Changed(
 }
 
 // fingerprints are those of the project's lambdas, by their folders.
-func fingerprints(ctx context.Context, p *project.Project) (map[string]Fingerprint, error) {
-	all := map[string]Fingerprint{}
+func fingerprints(ctx context.Context, p *project.Project) (map[string]fingerprint, error) {
+	all := map[string]fingerprint{}
 	for _, v := range p.Plan.Variants {
 		text, err := dockerfile.Render(v)
 		if err != nil {
 			return nil, err
 		}
 		for _, l := range v.Lambdas {
-			if all[l.Folder()], err = Of(ctx, p.Plan.Workspace, p.Plan.Reach, l, text); err != nil {
+			if all[l.Folder()], err = fingerprintOf(ctx, p.Plan.Workspace, p.Plan.Reach, l, text); err != nil {
 				return nil, err
 			}
 		}

@@ -22,15 +22,15 @@ import (
 	"lpipe/internal/skeleton"
 )
 
-// Revision is the disk as it would be with a revision checked out.
-type Revision struct {
+// revision is the disk as it would be with a revision checked out.
+type revision struct {
 	overlay
 	rev string
 }
 
-// At returns the disk as it would be with rev checked out in the repository: paths in the repository come from rev, all
-// others from disk, which is rooted at "/". The error is a usage fault when rev is unknown. Close ends it.
-func At(ctx context.Context, disk fs.FS, repository *git.Repository, rev string) (*Revision, error) {
+// openRevision returns the disk as it would be with rev checked out in the repository: paths in the repository come from
+// rev, all others from disk, which is rooted at "/". The error is a usage fault when rev is unknown. Close ends it.
+func openRevision(ctx context.Context, disk fs.FS, repository *git.Repository, rev string) (*revision, error) {
 	commit, err := repository.Commit(ctx, rev)
 	var files *git.Tree
 	if err == nil {
@@ -42,14 +42,14 @@ func At(ctx context.Context, disk fs.FS, repository *git.Repository, rev string)
 	case err != nil:
 		return nil, refuse(rev, err)
 	}
-	return &Revision{overlay{disk: disk, root: strings.Trim(filepath.ToSlash(repository.Top), "/"), files: files}, rev}, nil
+	return &revision{overlay{disk: disk, root: strings.Trim(filepath.ToSlash(repository.Top), "/"), files: files}, rev}, nil
 }
 
 // Close ends the reading.
-func (r *Revision) Close() { r.files.Close() }
+func (r *revision) Close() { r.files.Close() }
 
 // Err is a usage fault when files of the revision could not be read, so that what was found without them says nothing.
-func (r *Revision) Err() error {
+func (r *revision) Err() error {
 	if err := r.files.Err(); err != nil {
 		return refuse(r.rev, err)
 	}
@@ -118,17 +118,17 @@ func (o overlay) ReadLink(name string) (string, error) {
 	return fs.ReadLink(side, name)
 }
 
-// Fingerprint is what the program of one lambda depends on, each part a digest.
-type Fingerprint struct{ settings, sources, dependencies [sha256.Size]byte }
+// fingerprint is what the program of one lambda depends on, each part a digest.
+type fingerprint struct{ settings, sources, dependencies [sha256.Size]byte }
 
-// Of returns the fingerprint of a lambda of ws, in which found was found. dockerfile is its rendered Dockerfile, which holds all settings.
-func Of(ctx context.Context, ws *cargo.Workspace, found *reach.Findings, l *plan.Lambda, dockerfile []byte) (Fingerprint, error) {
+// fingerprintOf returns the fingerprint of a lambda of ws, in which found was found. dockerfile is its rendered Dockerfile, which holds all settings.
+func fingerprintOf(ctx context.Context, ws *cargo.Workspace, found *reach.Findings, l *plan.Lambda, dockerfile []byte) (fingerprint, error) {
 	tree, _, err := skeleton.Tests(ws, found, []*cargo.Package{l.Package}, skeleton.Options{})
 	if err != nil {
-		return Fingerprint{}, err
+		return fingerprint{}, err
 	}
 	closure := ws.Closure([]*cargo.Package{l.Package})
-	f := Fingerprint{settings: sha256.Sum256(fmt.Appendf(nil, "%s\x00%s %s %s\x00%+v", dockerfile, l.Kind, l.Bin, l.Arch, l.Build))}
+	f := fingerprint{settings: sha256.Sum256(fmt.Appendf(nil, "%s\x00%s %s %s\x00%+v", dockerfile, l.Kind, l.Bin, l.Arch, l.Build))}
 	sources := sha256.New()
 	err = tree.Walk(ctx, "", func(name string, entry fs.DirEntry, _ error) error {
 		// Stubs of other packages and the lock file change for reasons that do not concern this lambda.
@@ -144,7 +144,7 @@ func Of(ctx context.Context, ws *cargo.Workspace, found *reach.Findings, l *plan
 		return err
 	})
 	if err != nil {
-		return Fingerprint{}, err
+		return fingerprint{}, err
 	}
 	sources.Sum(f.sources[:0])
 	dependencies := sha256.New()
@@ -160,7 +160,7 @@ func Of(ctx context.Context, ws *cargo.Workspace, found *reach.Findings, l *plan
 
 // Changes names the parts in which f differs from the fingerprint before: "settings", "sources",
 // "dependencies".
-func (f Fingerprint) Changes(before Fingerprint) []string {
+func (f fingerprint) Changes(before fingerprint) []string {
 	var changed []string
 	if f.settings != before.settings {
 		changed = append(changed, "settings")
