@@ -137,7 +137,7 @@ var lpipeMap = map[string]row{
 		why: "the phases of a build, each from values to values; it reads no flag and prints nothing but the display",
 	},
 	"internal/doctor": {
-		imports: in("internal/access", "internal/engine", "internal/fault", "internal/foreign"),
+		imports: in("internal/access", "internal/build", "internal/engine", "internal/fault", "internal/foreign", "internal/project"),
 		why:     "it looks at what a build would use, and builds nothing",
 	},
 	"internal/cli": {

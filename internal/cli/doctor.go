@@ -9,7 +9,6 @@ import (
 	"lpipe/internal/build"
 	"lpipe/internal/config"
 	"lpipe/internal/doctor"
-	"lpipe/internal/engine"
 	"lpipe/internal/network"
 	"lpipe/internal/project"
 )
@@ -37,32 +36,15 @@ func (a *app) diagnose(ctx context.Context, settings []config.Setting, ssh []str
 		return []doctor.Check{{Name: "project", Err: err}}
 	}
 	projects, err := here.Open(nil, false, settings)
-	cfg := &config.Config{}
+	var cfg *config.Config
 	if err == nil {
 		cfg, err = here.Common(projects)
 	}
 	if err != nil {
-		cfg = &config.Config{}
+		return append(a.diagnoseEngines(ctx, &config.Config{}), doctor.Check{Name: "project", Err: err})
 	}
 	checks := a.diagnoseEngines(ctx, cfg)
-	if err != nil {
-		return append(checks, doctor.Check{Name: "project", Err: err})
-	}
-	seen := map[string]bool{}
-	for _, p := range projects {
-		for _, v := range p.Plan.Variants {
-			if seen[v.Base] {
-				continue
-			}
-			seen[v.Base] = true
-			layout, err := build.BaseLayout(v)
-			detail := v.Base + ", which the engine pulls when a build needs it"
-			if layout != nil {
-				detail = v.Base + ", " + layout.Digest.String()
-			}
-			checks = append(checks, doctor.Check{Name: "base image", Detail: detail, Err: err})
-		}
-	}
+	checks = append(checks, doctor.BaseImages(projects)...)
 	_, granted, err := a.credentials(here, projects, ssh)
 	if err != nil {
 		return append(checks, doctor.Check{Name: "ssh", Err: err})
@@ -80,11 +62,7 @@ func (a *app) diagnoseEngines(ctx context.Context, cfg *config.Config) []doctor.
 	if err != nil {
 		return []doctor.Check{{Name: "engine", Err: err}}
 	}
-	var checks []doctor.Check
-	for _, c := range engine.ChooseEach(o) {
-		checks = append(checks, doctor.Engine(ctx, o, c)...)
-	}
-	return checks
+	return doctor.Engines(ctx, o)
 }
 
 // credentials are what the fetch steps of the projects may fetch, and with what.

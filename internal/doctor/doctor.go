@@ -12,9 +12,11 @@ import (
 	"strings"
 
 	"lpipe/internal/access"
+	"lpipe/internal/build"
 	"lpipe/internal/engine"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
+	"lpipe/internal/project"
 )
 
 // Check is one row of the report.
@@ -24,8 +26,16 @@ type Check struct {
 	Err    error // nil when all is well; what is wrong, perhaps several [fault.Error]s
 }
 
-// Engine tells which engine was chosen with the options and why, and whether it answers. It starts the embedded one.
-func Engine(ctx context.Context, o engine.Options, choice engine.Chosen) []Check {
+// Engines tells of each engine that the options name why it was chosen, and whether it answers. It starts the embedded one.
+func Engines(ctx context.Context, o engine.Options) []Check {
+	var checks []Check
+	for _, choice := range engine.ChooseEach(o) {
+		checks = append(checks, one(ctx, o, choice)...)
+	}
+	return checks
+}
+
+func one(ctx context.Context, o engine.Options, choice engine.Chosen) []Check {
 	if choice.Err != nil {
 		return []Check{{"engine", "", choice.Err}}
 	}
@@ -55,6 +65,27 @@ func runc() Check {
 		}
 	}
 	return Check{"runc", "at a place of the engine's own", nil}
+}
+
+// BaseImages tells what the lambdas of the projects are built in.
+func BaseImages(projects []*project.Project) []Check {
+	var checks []Check
+	seen := map[string]bool{}
+	for _, p := range projects {
+		for _, v := range p.Plan.Variants {
+			if seen[v.Base] {
+				continue
+			}
+			seen[v.Base] = true
+			layout, err := build.BaseLayout(v)
+			detail := v.Base + ", which the engine pulls when a build needs it"
+			if layout != nil {
+				detail = v.Base + ", " + layout.Digest.String()
+			}
+			checks = append(checks, Check{Name: "base image", Detail: detail, Err: err})
+		}
+	}
+	return checks
 }
 
 // Access tells what private repositories would be fetched with.
