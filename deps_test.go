@@ -37,8 +37,12 @@ var lpipeMap = map[string]row{
 	"cache":    {why: "a library for other programs too: cache options are text, so the standard library is enough"},
 	"hostkeys": {imports: in("golang.org/x/crypto", "golang.org/x/net"), why: "a library for other programs too: SSH host keys need SSH and a proxy's dialler"},
 	"sshfwd": {
-		imports: in("golang.org/x/crypto", "google.golang.org/grpc", buildkit),
-		why:     "a library for other programs too: an agent that is served as BuildKit's session provider over gRPC",
+		imports: in("golang.org/x/crypto"),
+		why:     "a library for other programs too: an agent and its rules need SSH alone; who serves it to what is not their concern",
+	},
+	"sshfwd/session": {
+		imports: in("sshfwd", "google.golang.org/grpc", buildkit),
+		why:     "a library for other programs too: agents as BuildKit's session provider over gRPC",
 	},
 
 	"internal/ownership": {why: "every package that reads what others may write may import it, so it imports nothing of lpipe"},
@@ -72,7 +76,7 @@ var lpipeMap = map[string]row{
 		why:     "proxies and authorities, as steps and this process are given them; it contacts nobody",
 	},
 	"internal/access": {
-		imports: in("hostkeys", "sshfwd", "internal/cargo", "internal/config", "internal/disk", "internal/dockerfile", "internal/network", "internal/pattern", "internal/plan", "internal/fault",
+		imports: in("hostkeys", "sshfwd", "sshfwd/session", "internal/cargo", "internal/config", "internal/disk", "internal/dockerfile", "internal/network", "internal/pattern", "internal/plan", "internal/fault",
 			"golang.org/x/crypto", "google.golang.org/grpc", buildkit+"/session"),
 		why: "keys, tokens and pinned hosts for the repositories of a plan, as the session serves them; it talks to no engine",
 	},
@@ -349,6 +353,8 @@ func TestTheMapIsEnforced(t *testing.T) {
 		{"internal/cli", buildkit + "/solver", "the map does not allow it"},
 		{"internal/solve", buildkit + "/solver", ""},
 		{"sshfwd", "lpipe/internal/fault", "packages that other programs use stand alone"},
+		{"sshfwd", buildkit + "/session", "the map does not allow it"},
+		{"sshfwd/session", buildkit + "/session", ""},
 		{"cache", "golang.org/x/net/proxy", "the map does not allow it"},
 		{"hostkeys", "golang.org/x/net/proxy", ""},
 		{"hostkeys", "golang.org/x/netball", "the map does not allow it"},
@@ -371,7 +377,7 @@ func TestMapSaysWhy(t *testing.T) {
 			}
 		}
 		if direct := slices.ContainsFunc(r.imports, func(i string) bool { return below(i, buildkit) }); direct &&
-			!slices.Contains(in("sshfwd", "internal/access", "internal/build", "internal/engine", "internal/engine/daemon", "internal/engine/enginetest", "internal/login", "internal/progress", "internal/solve"), name) {
+			!slices.Contains(in("sshfwd/session", "internal/access", "internal/build", "internal/engine", "internal/engine/daemon", "internal/engine/enginetest", "internal/login", "internal/progress", "internal/solve"), name) {
 			t.Errorf("%s may import BuildKit: only the engine, its clients and the agent know it", name)
 		}
 	}

@@ -231,7 +231,7 @@ func TestParallelClientsAreServed(t *testing.T) {
 	require.Part(t, err == nil, "ssh-add", "apt-get install openssh-client")
 	a, _, _, _ := simple(t)
 	counted(t, a)
-	socket := mount(t, provide(t, a), "")
+	socket := listen(t, a)
 	var all sync.WaitGroup
 	for range 16 {
 		all.Go(func() {

@@ -72,7 +72,7 @@ type conn struct {
 // logger for the whole process.
 func (a *Agent) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
 	defer rw.Close()
-	if err := a.Policy.validate(); err != nil {
+	if err := a.Policy.Validate(); err != nil {
 		return err
 	}
 	defer a.serving.Add(-1)

@@ -29,7 +29,6 @@ var (
 	ErrNoAgent         = errors.New("no SSH agent can be reached")
 	ErrEmptyAgent      = errors.New("there are no identities")
 	ErrMissingIdentity = errors.New("wanted identities are missing")
-	ErrUnknownID       = errors.New("no SSH agent of that id")
 )
 
 // The problems with keys.

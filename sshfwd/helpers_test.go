@@ -3,6 +3,7 @@ package sshfwd
 import (
 	"context"
 	"encoding/pem"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -103,3 +104,19 @@ func listenSilent(t testing.TB) (reached silent, gone chan struct{}) {
 	})
 	return reached, gone
 }
+
+// pipeEnd is one end of a connection in memory of which, other than with net.Pipe, each direction ends by itself.
+type pipeEnd struct {
+	*io.PipeReader
+	w *io.PipeWriter
+}
+
+func duplex() (pipeEnd, pipeEnd) {
+	r1, w1 := io.Pipe()
+	r2, w2 := io.Pipe()
+	return pipeEnd{r1, w2}, pipeEnd{r2, w1}
+}
+
+func (p pipeEnd) Write(b []byte) (int, error) { return p.w.Write(b) }
+func (p pipeEnd) CloseWrite() error           { return p.w.Close() }
+func (p pipeEnd) Close() error                { return errors.Join(p.PipeReader.Close(), p.w.Close()) }

@@ -241,7 +241,7 @@ func (w *world) ssh(t testing.TB, socket string, s *server, options ...string) (
 func TestOpenSSHLogsInToPinnedHost(t *testing.T) {
 	w := newWorld(t)
 	a := w.agent(t, w.keyFile(t, w.identity))
-	direct, inBuild := listen(t, a), mount(t, provide(t, a), "default")
+	socket := listen(t, a)
 	for _, tt := range []struct{ algorithm, text string }{
 		{"ssh-ed25519", "pinned ED25519 SHA256:"},
 		{"ecdsa-sha2-nistp256", "pinned ECDSA SHA256:"},
@@ -249,19 +249,17 @@ func TestOpenSSHLogsInToPinnedHost(t *testing.T) {
 		{"rsa-sha2-256", "pinned RSA SHA256:"},
 		{"ssh-ed25519-cert-v01@openssh.com", "pinned ED25519-CERT SHA256:"},
 	} {
-		for how, socket := range map[string]string{"unix socket": direct, "BuildKit session": inBuild} {
-			t.Run(tt.algorithm+"/"+how, func(t *testing.T) {
-				w.seen.all = nil
-				out, err := w.ssh(t, socket, w.pinned, "HostKeyAlgorithms="+tt.algorithm)
-				if err != nil || !strings.Contains(out, "logged in") {
-					t.Fatalf("%v\n%s\n%s", err, out, w.seen.text())
-				}
-				want := fmt.Sprintf("ssh: signed login as %s@%s (%s", w.user, w.pinned.name, tt.text)
-				if text := w.seen.text(); !strings.Contains(text, want) || strings.Contains(text, "refused") {
-					t.Errorf("events:\n%s\nwant %q", text, want)
-				}
-			})
-		}
+		t.Run(tt.algorithm, func(t *testing.T) {
+			w.seen.all = nil
+			out, err := w.ssh(t, socket, w.pinned, "HostKeyAlgorithms="+tt.algorithm)
+			if err != nil || !strings.Contains(out, "logged in") {
+				t.Fatalf("%v\n%s\n%s", err, out, w.seen.text())
+			}
+			want := fmt.Sprintf("ssh: signed login as %s@%s (%s", w.user, w.pinned.name, tt.text)
+			if text := w.seen.text(); !strings.Contains(text, want) || strings.Contains(text, "refused") {
+				t.Errorf("events:\n%s\nwant %q", text, want)
+			}
+		})
 	}
 }
 
@@ -277,7 +275,7 @@ func TestOpenSSHLogsInWithRSAIdentity(t *testing.T) {
 
 func TestOpenSSHIsRefusedForUnpinnedHost(t *testing.T) {
 	w := newWorld(t)
-	out, err := w.ssh(t, mount(t, provide(t, w.agent(t, w.keyFile(t, w.identity))), ""), w.unpinned)
+	out, err := w.ssh(t, listen(t, w.agent(t, w.keyFile(t, w.identity))), w.unpinned)
 	if err == nil || !strings.Contains(out, "Permission denied") {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -420,7 +418,7 @@ func TestDestinationConstrainedKeys(t *testing.T) {
 	if err := a.Check(context.Background()); err != nil {
 		t.Error(err)
 	}
-	socket := mount(t, provide(t, a), "")
+	socket := listen(t, a)
 	if out, err := w.ssh(t, socket, w.pinned, "HostKeyAlgorithms=ssh-ed25519"); err != nil {
 		t.Errorf("its destination: %v\n%s\n%s", err, out, w.seen.text())
 	}

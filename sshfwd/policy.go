@@ -41,8 +41,8 @@ type Policy struct {
 
 var fingerprintPattern = regexp.MustCompile(`^SHA256:[A-Za-z0-9+/]{43}$`)
 
-// validate returns all mistakes in the policy that would only show as refusals later.
-func (p Policy) validate() error {
+// Validate returns all mistakes in the policy that would only show as refusals later, joined.
+func (p Policy) Validate() error {
 	var errs []error
 	for _, id := range p.Identities {
 		if !fingerprintPattern.MatchString(id) {

@@ -302,7 +302,7 @@ func TestSigningRule(t *testing.T) {
 			seen := new(events)
 			a := &Agent{Sources: []Source{memory(t, allowedKey, unlistedKey, rsaKey)}, Policy: policy, Log: seen.add}
 			a.Policy.Mode = tt.mode
-			if err := a.Policy.validate(); err != nil {
+			if err := a.Policy.Validate(); err != nil {
 				t.Fatal(err)
 			}
 			try := &attempt{

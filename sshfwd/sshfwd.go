@@ -10,8 +10,8 @@
 // answered. Connections and requests are bounded in number, size and time.
 //
 // An [Agent] joins sources of identities ([Socket], [KeyFile], [EnvKey], [Path]) to a policy. [Agent.Serve]
-// speaks the agent protocol on one connection, [NewProvider] offers agents to BuildKit as a session provider,
-// and each request leaves an [Event].
+// speaks the agent protocol on one connection, and each request leaves an [Event]. Package session, in the folder of that
+// name, offers agents to BuildKit.
 //
 // The terms: a bind is OpenSSH's session-bind@openssh.com message, by which the SSH client shows the agent the
 // server's host key with its signature over the session id of the connection it is about to log in on. A session
@@ -21,6 +21,7 @@
 package sshfwd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,12 +103,8 @@ func (a *Agent) checkIdentities(ctx context.Context) error {
 	return nil
 }
 
-func (a *Agent) id() string {
-	if a.ID == "" {
-		return defaultID
-	}
-	return a.ID
-}
+// id is that of the agent: a build step that names none asks for "default".
+func (a *Agent) id() string { return cmp.Or(a.ID, "default") }
 
 func (a *Agent) log(e Event) {
 	if a.Log != nil {

@@ -25,6 +25,7 @@ import (
 	"lpipe/internal/network"
 	"lpipe/internal/plan"
 	"lpipe/sshfwd"
+	"lpipe/sshfwd/session"
 )
 
 // Options are what [New] needs.
@@ -61,8 +62,8 @@ type grants struct {
 	pins       *hostkeys.Pins
 	knownHosts []byte
 	list       []byte
-	provider   *sshfwd.Provider // nil when nothing is fetched over SSH
-	chosen     map[string][]key // by [plan.Repository.String]
+	provider   *session.Provider // nil when nothing is fetched over SSH
+	chosen     map[string][]key  // by [plan.Repository.String]
 }
 
 // New returns the access that the options ask for. Mistakes in them are [fault.Usage] errors; keys are not read yet.
@@ -164,7 +165,7 @@ func (a *Access) choose(ctx context.Context, g *grants) error {
 			}
 		}
 	}
-	g.provider, err = sshfwd.NewProvider(agent)
+	g.provider, err = session.NewProvider(agent)
 	return err
 }
 

@@ -66,9 +66,6 @@ type Image struct {
 // Digest is what the image is pulled by.
 func (i *Image) Digest() digest.Digest { return i.top().Digest }
 
-// Descriptor describes what the names point at: a manifest, or an index when there are attestations.
-func (i *Image) Descriptor() ocispec.Descriptor { return i.top().Descriptor }
-
 // ConfigDigest is that of the image's configuration.
 func (i *Image) ConfigDigest() digest.Digest { return i.config }
 

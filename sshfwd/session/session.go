@@ -1,6 +1,9 @@
-package sshfwd
+// Package session offers agents of package sshfwd to the builds of a BuildKit session. It is apart from them so that their
+// rules can be used, and served on a connection, without BuildKit.
+package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,40 +11,43 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/moby/buildkit/session"
+	buildkit "github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/sshforward"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	"lpipe/sshfwd"
 )
 
-const defaultID = sshforward.DefaultID
+// ErrUnknownID says that a step asks for an agent that the session does not have.
+var ErrUnknownID = errors.New("no SSH agent of that id")
 
 // Provider offers agents to the builds of a BuildKit session. A session can have one such provider: registering
 // BuildKit's own beside it ends the process.
 type Provider struct {
-	agents map[string]*Agent
+	agents map[string]*sshfwd.Agent
 }
 
 var (
-	_ session.Attachable   = (*Provider)(nil)
+	_ buildkit.Attachable  = (*Provider)(nil)
 	_ sshforward.SSHServer = (*Provider)(nil)
 )
 
 // NewProvider returns a provider of the agents, or all mistakes in their ids, sources and policies.
-func NewProvider(agents ...*Agent) (*Provider, error) {
-	p := &Provider{agents: make(map[string]*Agent, len(agents))}
+func NewProvider(agents ...*sshfwd.Agent) (*Provider, error) {
+	p := &Provider{agents: make(map[string]*sshfwd.Agent, len(agents))}
 	var errs []error
 	for _, a := range agents {
-		id := a.id()
+		id := cmp.Or(a.ID, sshforward.DefaultID)
 		if p.agents[id] != nil {
 			errs = append(errs, fmt.Errorf("SSH agent %q is given twice", id))
 		}
 		if len(a.Sources) == 0 {
 			errs = append(errs, fmt.Errorf("SSH agent %q has no source of identities", id))
 		}
-		if err := a.Policy.validate(); err != nil {
+		if err := a.Policy.Validate(); err != nil {
 			errs = append(errs, fmt.Errorf("policy of SSH agent %q: %w", id, err))
 		}
 		p.agents[id] = a
@@ -57,7 +63,7 @@ func (p *Provider) Register(server *grpc.Server) {
 	sshforward.RegisterSSHServer(server, p)
 }
 
-// CheckAgent runs [Agent.Check]. BuildKit asks for it before a step with an SSH mount, unless that step is cached.
+// CheckAgent runs [sshfwd.Agent.Check]. BuildKit asks for it before a step with an SSH mount, unless that step is cached.
 func (p *Provider) CheckAgent(ctx context.Context, req *sshforward.CheckAgentRequest) (*sshforward.CheckAgentResponse, error) {
 	a, err := p.agent(req.GetID())
 	if err != nil {
@@ -95,10 +101,8 @@ func (p *Provider) ForwardAgent(stream sshforward.SSH_ForwardAgentServer) error 
 	return copied
 }
 
-func (p *Provider) agent(id string) (*Agent, error) {
-	if id == "" {
-		id = defaultID
-	}
+func (p *Provider) agent(id string) (*sshfwd.Agent, error) {
+	id = cmp.Or(id, sshforward.DefaultID)
 	if a := p.agents[id]; a != nil {
 		return a, nil
 	}
@@ -107,7 +111,7 @@ func (p *Provider) agent(id string) (*Agent, error) {
 		known = append(known, name)
 	}
 	slices.Sort(known)
-	return nil, status.Error(codes.NotFound, (&Error{
+	return nil, status.Error(codes.NotFound, (&sshfwd.Error{
 		Err: fmt.Errorf("%w: %q", ErrUnknownID, id),
 		Fix: "known ids: " + strings.Join(known, ", "),
 	}).Error())
