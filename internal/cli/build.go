@@ -181,8 +181,8 @@ func (a *app) build(
 		return nil, err
 	}
 	summary := &report.Summary{
-		Engine: string(opened[0].Description().Kind), Notes: request.Notes, Warnings: slices.Concat(warnings, request.Warnings, result.Warnings),
-		Steps: result.Steps, Cached: result.Cached, Kept: result.Kept,
+		Engine: string(opened[0].Description().Kind), Local: slices.ContainsFunc(opened, func(e *engine.Engine) bool { return e.Description().Local }),
+		Notes: request.Notes, Warnings: slices.Concat(warnings, request.Warnings, result.Warnings), Steps: result.Steps, Cached: result.Cached, Kept: result.Kept,
 	}
 	if result.CacheErr != nil {
 		summary.CacheExportFailed = true

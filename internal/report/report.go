@@ -20,6 +20,7 @@ const Version = 1
 type Summary struct {
 	Version  int      `json:"version"`
 	Engine   string   `json:"engine"`
+	Local    bool     `json:"-"`           // steps ran in the network of this machine
 	Steps    int      `json:"steps"`       // of the build, shared ones once
 	Cached   int      `json:"stepsCached"` // of Steps, those that did not run
 	Seconds  float64  `json:"seconds"`     // wall time of the run
@@ -113,10 +114,9 @@ func JSON(w io.Writer, s Summary) error {
 	return foreign.WriteJSON(w, s, "")
 }
 
-// reach says what a step with a network reaches beside other machines. The embedded engine's steps are in the network
-// namespace of this one; of another engine it is not known.
-func reach(engine string) string {
-	if engine != "embedded" {
+// reach says what a step with a network reaches beside other machines, where it is known to be in the network of this one.
+func reach(local bool) string {
+	if !local {
 		return ""
 	}
 	return ", and what listens on 127.0.0.1 here or on an abstract socket; an engine in a container, such as Docker, keeps them from it"
@@ -131,7 +131,7 @@ func Text(w io.Writer, s Summary) {
 		}
 		foreign.Fprintf(w, "%s  %s  %s\n", l.Name, l.Target, tests(l))
 		if l.Network {
-			fmt.Fprintln(w, "  WARNING: its build scripts and tests could use the network"+reach(s.Engine))
+			fmt.Fprintln(w, "  WARNING: its build scripts and tests could use the network"+reach(s.Local))
 		}
 		if l.Zip == "" {
 			continue
