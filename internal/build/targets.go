@@ -102,13 +102,13 @@ type contexts struct {
 // add gives the job the contexts of its lambda.
 func (c *contexts) add(job *solve.Job, v *plan.Variant, lambda *plan.Lambda) error {
 	var l fault.List
-	l.Add(c.layOver(job, dockerfile.Closure, skeleton.Closure, lambda.Package))
+	l.Add(c.addContext(job, dockerfile.Closure, skeleton.Closure, lambda.Package))
 	job.Contexts[dockerfile.Tests] = job.Contexts[dockerfile.Closure]
 	if c.found.TestsReadMore(c.workspace, []*cargo.Package{lambda.Package}) {
-		l.Add(c.layOver(job, dockerfile.Tests, skeleton.Tests, lambda.Package))
+		l.Add(c.addContext(job, dockerfile.Tests, skeleton.Tests, lambda.Package))
 	}
 	for i, set := range v.Libs {
-		l.Add(c.layOver(job, dockerfile.Libraries(i), skeleton.Libraries, set...))
+		l.Add(c.addContext(job, dockerfile.Libraries(i), skeleton.Libraries, set...))
 	}
 	return l.Err()
 }
@@ -116,8 +116,8 @@ func (c *contexts) add(job *solve.Job, v *plan.Variant, lambda *plan.Lambda) err
 // contextFunc makes a context from packages: [skeleton.Closure] or [skeleton.Libraries].
 type contextFunc func(*cargo.Workspace, *reach.Findings, []*cargo.Package, skeleton.Options) (*skeleton.Tree, []skeleton.Note, error)
 
-// layOver gives the job a context with the real folders of pkgs and of what they depend on.
-func (c *contexts) layOver(job *solve.Job, name string, make contextFunc, pkgs ...*cargo.Package) error {
+// addContext gives the job a context with the real folders of pkgs and of what they depend on.
+func (c *contexts) addContext(job *solve.Job, name string, make contextFunc, pkgs ...*cargo.Package) error {
 	key := name
 	for _, p := range pkgs {
 		key += "\n" + p.Dir
