@@ -18,7 +18,7 @@
 //   - lambda: one binary target of a cargo package, deployed as one function
 //   - bootstrap: the program in the zip, started by Lambda's provided.* runtimes
 //   - skeleton: the manifests of a workspace with empty sources; what the dependencies depend on, and no more
-//   - closure: the skeleton with the real folders of a lambda and of its local path dependencies laid over it
+//   - closure: the real folders of a lambda and of its local path dependencies, which are laid over the stubs of the others
 //   - bound: what of this machine a project may read; a view is the disk within it
 //   - engine: a BuildKit to build with
 //   - stage: a stage of Dockerfile.tmpl: toolchain, fetch, compiler, deps, libs, build, test, bootstrap, lambda

@@ -69,18 +69,26 @@ func (b *bench) render(ctx context.Context, self *peer, lambda, dir string) (ren
 	if err := lay(skel, r.contexts["skeleton"]); err != nil {
 		return r, err
 	}
+	stubs, _, err := skeleton.Stubs(ws, found)
+	if err != nil {
+		return r, err
+	}
+	r.contexts["stubs"] = filepath.Join(dir, "stubs")
+	if err := lay(stubs.Tree, r.contexts["stubs"]); err != nil {
+		return r, err
+	}
 	over := libraries(text)
 	over["closure"], over["tests"] = []string{lambda}, []string{lambda}
 	for name, names := range over {
 		pkgs := slices.DeleteFunc(slices.Clone(ws.Packages), func(p *cargo.Package) bool { return !slices.Contains(names, p.Name) })
-		layOver := skeleton.Libraries
+		layOver, options := skeleton.Libraries, skeleton.Options{}
 		switch name {
 		case "closure":
-			layOver = skeleton.Closure
+			layOver, options.Over = skeleton.Closure, stubs
 		case "tests":
-			layOver = skeleton.Tests
+			layOver, options.Over = skeleton.Tests, stubs
 		}
-		tree, _, err := layOver(ws, found, pkgs, skeleton.Options{})
+		tree, _, err := layOver(ws, found, pkgs, options)
 		if err != nil {
 			return r, err
 		}

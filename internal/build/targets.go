@@ -33,6 +33,10 @@ func prepare(
 		return nil, nil, err
 	}
 	c.note(said)
+	if c.stubs, said, err = skeleton.Stubs(p.Plan.Workspace, p.Plan.Reach); err != nil {
+		return nil, nil, err
+	}
+	c.note(said)
 	shared := sharedKey(p, o.Key)
 	var l fault.List
 	for _, v := range p.Plan.Variants {
@@ -44,7 +48,7 @@ func prepare(
 		for _, lambda := range v.Lambdas {
 			job := &solve.Job{
 				Label: lambda.Label(), Platform: lambda.Platform(), Dockerfile: text, Base: base, Stage: o.Stage, Kind: lambda.Kind, Bin: lambda.Bin,
-				SharedKey: shared, Contexts: map[string]solve.Context{dockerfile.Skeleton: skel},
+				SharedKey: shared, Contexts: map[string]solve.Context{dockerfile.Skeleton: skel, dockerfile.Stubs: c.stubs.Tree},
 			}
 			if o.Stage == dockerfile.StageLambda && !lambda.Build.Test {
 				job.Stage = dockerfile.StageBootstrap
@@ -95,6 +99,7 @@ func sharedKey(p *project.Project, key userkey.Key) string {
 type contexts struct {
 	workspace *cargo.Workspace
 	found     *reach.Findings
+	stubs     *skeleton.Base
 	trees     map[string]*skeleton.Tree // by the packages in them: lambdas of one package share a closure, and groups of lambdas their libraries
 	notes     []string
 }
@@ -102,13 +107,14 @@ type contexts struct {
 // add gives the job the contexts of its lambda.
 func (c *contexts) add(job *solve.Job, v *plan.Variant, lambda *plan.Lambda) error {
 	var l fault.List
-	l.Add(c.addContext(job, dockerfile.Closure, skeleton.Closure, lambda.Package))
+	over := skeleton.Options{Over: c.stubs}
+	l.Add(c.addContext(job, dockerfile.Closure, skeleton.Closure, over, lambda.Package))
 	job.Contexts[dockerfile.Tests] = job.Contexts[dockerfile.Closure]
 	if c.found.TestsReadMore(c.workspace, []*cargo.Package{lambda.Package}) {
-		l.Add(c.addContext(job, dockerfile.Tests, skeleton.Tests, lambda.Package))
+		l.Add(c.addContext(job, dockerfile.Tests, skeleton.Tests, over, lambda.Package))
 	}
 	for i, set := range v.Libs {
-		l.Add(c.addContext(job, dockerfile.Libraries(i), skeleton.Libraries, set...))
+		l.Add(c.addContext(job, dockerfile.Libraries(i), skeleton.Libraries, skeleton.Options{}, set...))
 	}
 	return l.Err()
 }
@@ -117,13 +123,13 @@ func (c *contexts) add(job *solve.Job, v *plan.Variant, lambda *plan.Lambda) err
 type contextFunc func(*cargo.Workspace, *reach.Findings, []*cargo.Package, skeleton.Options) (*skeleton.Tree, []skeleton.Note, error)
 
 // addContext gives the job a context with the real folders of pkgs and of what they depend on.
-func (c *contexts) addContext(job *solve.Job, name string, make contextFunc, pkgs ...*cargo.Package) error {
+func (c *contexts) addContext(job *solve.Job, name string, make contextFunc, o skeleton.Options, pkgs ...*cargo.Package) error {
 	key := name
 	for _, p := range pkgs {
 		key += "\n" + p.Dir
 	}
 	if c.trees[key] == nil {
-		tree, notes, err := make(c.workspace, c.found, pkgs, skeleton.Options{})
+		tree, notes, err := make(c.workspace, c.found, pkgs, o)
 		if err != nil {
 			return err
 		}

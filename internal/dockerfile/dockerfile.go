@@ -25,7 +25,8 @@ import (
 // Contexts are the names of the inputs a rendered Dockerfile reads besides its base image.
 const (
 	Skeleton = "skeleton" // the dependency context, see package skeleton
-	Closure  = "closure"  // the lambda's sources laid over the skeleton
+	Stubs    = "stubs"    // what all lambdas have in common
+	Closure  = "closure"  // the lambda's sources, which are laid over the stubs
 	Tests    = "tests"    // the same with what the tests read besides, often nothing
 )
 
@@ -222,7 +223,7 @@ func (v view) Args() string {
 
 // scripts are what the template takes from files of their own: functions of the shell, which depend on no variant.
 //
-//go:embed toolchain.sh
+//go:embed toolchain.sh lay.sh
 var scripts embed.FS
 
 func include(name string) (string, error) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"path"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -51,11 +50,7 @@ func (m *maker) fetchConfig() error {
 	if err != nil {
 		return fmt.Errorf("writing cargo's configuration for downloading: %w", err)
 	}
-	name := path.Join(m.ws.Root, plan.FetchConfig)
-	if m.tree.entries[name] != nil {
-		m.problem(name, "lpipe has a file of this name for itself", "rename them")
-	}
-	m.tree.write(name, []byte(text))
+	m.ownFile(plan.FetchConfig, []byte(text))
 	return nil
 }
 

@@ -93,13 +93,13 @@ edition = "2021"
 func TestRootPackageLeavesMembersOut(t *testing.T) {
 	_, paths, _ := of(t, testparts.Project(t, rooted), "top")
 	has(t, paths, "src/main.rs", "tests/t.rs", "README.md", "docs/x.txt", "migrations/1.sql", "crates/lib/src/lib.rs",
-		"crates/lib/fixtures/inner/Cargo.toml", "crates/job/lib.rs", "!crates/job/src/main.rs", "!crates/stray/file.txt", "rust-toolchain.toml")
+		"crates/lib/fixtures/inner/Cargo.toml", "crates/job/Cargo.toml", "!crates/job/src/main.rs", "!crates/stray/file.txt", "rust-toolchain.toml")
 }
 
 func TestMemberHasWhatBelongsToNoPackage(t *testing.T) {
 	tree, paths, _ := of(t, testparts.Project(t, rooted), "job")
 	has(t, paths, "migrations/1.sql", ".sqlx/query.json", "askama.toml", "rust-toolchain.toml", "crates/notes.txt", "crates/job/src/bin/other.rs",
-		"lib.rs", "!src/main.rs", "!tests/t.rs", "!README.md", "!docs/x.txt", "!node_modules/x/index.js", "!crates/lib/src/lib.rs")
+		stubLib, "!src/main.rs", "!tests/t.rs", "!README.md", "!docs/x.txt", "!node_modules/x/index.js", "!crates/lib/src/lib.rs")
 	if m := read(t, tree, "Cargo.toml"); !strings.Contains(m, "name = 'top'") || !strings.Contains(m, StubVersion) {
 		t.Errorf("the root is no stub:\n%s", m)
 	}
@@ -291,12 +291,12 @@ fn f() { Path::new("..").parent(); env!("CARGO_MANIFEST_DIR") }
 
 func TestStubLibraries(t *testing.T) {
 	for lib, want := range map[string]string{
-		"": "[lib]\ndoctest = false\npath = 'lib.rs'\n",
-		"[lib]\ncrate-type = [\"cdylib\", \"rlib\"]": "[lib]\ncrate-type = ['cdylib', 'rlib']\ndoctest = false\npath = 'lib.rs'\n",
-		"[lib]\ncrate-type = [\"cdylib\"]":           "[lib]\ndoctest = false\npath = 'lib.rs'\n",
-		"[lib]\nname = \"n\"\nbench = false":         "[lib]\ndoctest = false\nname = 'n'\npath = 'lib.rs'\n",
-		"[lib]\nproc-macro = true":                   "[lib]\ndoctest = false\npath = 'lib.rs'\nproc-macro = true\n",
-		"[lib]\ncrate-type = [\"proc-macro\"]":       "[lib]\ndoctest = false\npath = 'lib.rs'\nproc-macro = true\n",
+		"": "[lib]\ndoctest = false\npath = '.cargo/lpipe-stub/lib.rs'\n",
+		"[lib]\ncrate-type = [\"cdylib\", \"rlib\"]": "[lib]\ncrate-type = ['cdylib', 'rlib']\ndoctest = false\npath = '.cargo/lpipe-stub/lib.rs'\n",
+		"[lib]\ncrate-type = [\"cdylib\"]":           "[lib]\ndoctest = false\npath = '.cargo/lpipe-stub/lib.rs'\n",
+		"[lib]\nname = \"n\"\nbench = false":         "[lib]\ndoctest = false\nname = 'n'\npath = '.cargo/lpipe-stub/lib.rs'\n",
+		"[lib]\nproc-macro = true":                   "[lib]\ndoctest = false\npath = '.cargo/lpipe-stub/lib.rs'\nproc-macro = true\n",
+		"[lib]\ncrate-type = [\"proc-macro\"]":       "[lib]\ndoctest = false\npath = '.cargo/lpipe-stub/lib.rs'\nproc-macro = true\n",
 	} {
 		ws, found := load(t, testparts.Project(t, "-- Cargo.toml --\n[package]\nname = \"a\"\n"+lib+"\n-- src/lib.rs --\n-- Cargo.lock --\n"))
 		tree, _, err := Make(ws, found)

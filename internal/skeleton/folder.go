@@ -130,21 +130,24 @@ func (m *maker) outside(name string) {
 
 // strays adds the files beyond the closure's packages that they may read: those they name, and those below the
 // workspace's root that belong to no package. Of the latter, documents and the folders of other tools are left
-// out, unless a package reaches out in a way that cannot be followed: then it returns true.
-func (m *maker) strays() (wide bool) {
+// out, unless a package reaches out in a way that cannot be followed.
+func (m *maker) strays() {
 	for _, p := range m.ws.Packages {
 		if m.real[p] {
-			wide = wide || m.wide(p) != ""
+			m.wideContext = m.wideContext || m.wide(p) != ""
 			for _, out := range m.reads(p) {
 				m.outside(out)
 			}
 		}
 	}
-	if root := m.owned[m.ws.Root]; !m.closure && !wide || root != nil && m.real[root] {
-		return wide // of no use, or a part of that package
+	root := m.owned[m.ws.Root]
+	switch {
+	case !m.closure && !m.wideContext: // of no use
+	case root != nil && m.real[root]: // a part of that package
+	case m.over != nil && m.wideContext == m.over.wide: // in what this is laid over
+	default:
+		m.stray(m.ws.Root, m.wideContext)
 	}
-	m.stray(m.ws.Root, wide)
-	return wide
 }
 
 func (m *maker) stray(dir string, wide bool) {

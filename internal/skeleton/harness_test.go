@@ -37,6 +37,7 @@ func materialize(t *testing.T, tree *Tree, dir string) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	var folders []string
 	err := tree.Walk(t.Context(), "/", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -48,6 +49,7 @@ func materialize(t *testing.T, tree *Tree, dir string) {
 		to := filepath.Join(dir, name)
 		switch {
 		case d.IsDir():
+			folders = append(folders, to)
 			return os.Mkdir(to, 0o755)
 		case d.Type()&fs.ModeSymlink != 0:
 			link, err := tree.ReadFile(name)
@@ -67,6 +69,21 @@ func materialize(t *testing.T, tree *Tree, dir string) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, folder := range folders {
+		if err := os.Chtimes(folder, time.Time{}, time.Unix(0, modTime)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// lay lays a tree over a folder, with the shell of the Dockerfile.
+func lay(t *testing.T, over *Tree, dir string) {
+	t.Helper()
+	from := filepath.Join(t.TempDir(), "over")
+	materialize(t, over, from)
+	if out, err := exec.Command("sh", "-euc", `. "$1" && lay "$2" "$3"`, "sh", "../dockerfile/lay.sh", from, dir).CombinedOutput(); err != nil {
+		t.Fatalf("laying over: %v\n%s", err, out)
 	}
 }
 

@@ -4,8 +4,8 @@
 // It works on the host, in memory, from a [cargo.Workspace] and what [reach.Find] found in it; it never compiles, connects or writes. A [Tree] is a
 // pure function of the project's content: two machines, two checkouts and two umasks give equal trees.
 //
-// A stub stands for a local package: a manifest with the dependencies and features of the real one, an empty
-// library and, where build-dependencies must be compiled, an empty build script. Its version is [StubVersion],
+// A stub stands for a local package: a manifest with the dependencies and features of the real one, which names the
+// empty library and, where build-dependencies must be compiled, the empty build script that all stubs share. Its version is [StubVersion],
 // which is part of the hash by which cargo names what it compiled; so the real package can never pick up what was
 // compiled from its stub, whatever the times of the files say. A package for which no stub can stand is whole: it
 // is in every context as it is, and a [Note] says why.
@@ -15,6 +15,10 @@
 // files, cargo's credentials, what cargo compiled, and what .lpipeignore or else .dockerignore excludes. With them
 // come the files beyond their folders that their sources name, and those below the workspace's root that belong to
 // no package, but for documents and the folders of other tools.
+//
+// What the closures of a workspace have in common is [Stubs]. A build sends it once, and of each closure what is laid
+// over it ([Options.Over]), or the cost of a build would grow with the square of the workspace. Laying over only adds
+// and replaces files, as cp does, because nothing of a stub but its manifest is in the folder of the package.
 package skeleton
 
 import (
@@ -40,6 +44,7 @@ const DefaultLimit = 512 << 20
 // Options change how a closure is made; the zero value is the default.
 type Options struct {
 	Limit int64 // the largest size of the context in bytes; 0 means DefaultLimit
+	Over  *Base // what the context is laid over, and so does not hold itself; nil is nothing
 }
 
 // Note is something a person should know about a context, for the report. Package is what it is about: a package's
@@ -50,6 +55,22 @@ type Note struct{ Package, Text string }
 // usage faults, all of them at once.
 func Make(ws *cargo.Workspace, found *reach.Findings) (*Tree, []Note, error) {
 	return newMaker(ws, found, Options{}).make(nil)
+}
+
+// Base is what the closures of a workspace have in common.
+type Base struct {
+	*Tree
+	wide bool // it has every file of the workspace that belongs to no package
+	lock *lockFile
+}
+
+// Stubs returns what the closures of ws have in common: its closure of no package. Its errors are usage faults, all of
+// them at once.
+func Stubs(ws *cargo.Workspace, found *reach.Findings) (*Base, []Note, error) {
+	m := newMaker(ws, found, Options{})
+	m.closure = true
+	tree, notes, err := m.make(nil)
+	return &Base{tree, m.wideContext, m.lock}, notes, err
 }
 
 // Closure returns the context in which pkgs are compiled: the skeleton with their folders and those of the local
@@ -92,12 +113,21 @@ type maker struct {
 	ignore    *ignore
 	bad       []problem
 	done      map[string]bool // outside files and folders that were added
+	over      *Base           // what the tree is laid over, nil for one that stands alone
+	lock      *lockFile
+
+	wideContext bool // a real package may read anything
 }
 
 func newMaker(ws *cargo.Workspace, found *reach.Findings, o Options) *maker {
 	m := &maker{
-		ws: ws, found: found, limit: cmp.Or(o.Limit, DefaultLimit), tree: newTree(found.Files),
+		ws: ws, found: found, limit: cmp.Or(o.Limit, DefaultLimit), tree: newTree(found.Files), over: o.Over,
 		real: map[*cargo.Package]bool{}, owned: map[string]*cargo.Package{}, done: map[string]bool{},
+	}
+	if m.over != nil {
+		m.lock = m.over.lock
+	} else {
+		m.lock = newLockFile(ws)
 	}
 	for _, p := range ws.Packages {
 		m.owned[p.Dir] = p
@@ -115,25 +145,33 @@ func (m *maker) make(pkgs []*cargo.Package) (*Tree, []Note, error) {
 		if m.real[p] {
 			m.folder(p.Dir)
 			m.tree.write(p.Manifest.Path, p.Manifest.Data) // whatever is excluded
-		} else if err := m.stub(p); err != nil {
+		}
+	}
+	m.strays()
+	if m.over == nil {
+		if err := m.stubs(); err != nil {
 			return nil, nil, err
 		}
 	}
-	wide := m.strays()
-	if m.libraries && !wide {
+	if m.libraries && !m.wideContext {
 		for _, p := range m.ws.Packages {
 			if m.real[p] && m.found.Packages[p].LibIndependent {
 				m.apart(p)
 			}
 		}
 	}
-	if err := m.shared(); err != nil {
+	if err := m.root(); err != nil {
 		return nil, nil, err
 	}
-	if err := m.fetchConfig(); err != nil {
-		return nil, nil, err
+	if m.over == nil {
+		if err := m.shared(); err != nil {
+			return nil, nil, err
+		}
 	}
 	m.requireSources()
+	if m.over != nil {
+		m.tree.without(m.over.Tree)
+	}
 	if err := m.faults(); err != nil {
 		return nil, nil, err
 	}
@@ -164,7 +202,7 @@ func (m *maker) choose(pkgs []*cargo.Package) {
 			}
 			for _, out := range m.reads(p) {
 				for _, other := range m.ws.Packages {
-					if cargo.Within(out, other.Dir) || slices.Contains(m.stubbed(other), out) {
+					if cargo.Within(out, other.Dir) || out == other.Manifest.Path {
 						pkgs = append(slices.Clip(pkgs), other)
 					}
 				}
@@ -210,11 +248,6 @@ func (m *maker) noteWide(p *cargo.Package, costs bool) {
 	}
 }
 
-// stubbed returns the files that a stub of p would replace.
-func (m *maker) stubbed(p *cargo.Package) []string {
-	return []string{path.Join(p.Dir, "Cargo.toml"), path.Join(p.Dir, "lib.rs"), path.Join(p.Dir, "build.rs")}
-}
-
 func (m *maker) note(p *cargo.Package, text string) {
 	n := Note{p.Name, text}
 	if !slices.Contains(m.notes, n) {
@@ -222,45 +255,68 @@ func (m *maker) note(p *cargo.Package, text string) {
 	}
 }
 
-func (m *maker) stub(p *cargo.Package) error {
-	manifest, err := m.stubManifest(p)
-	if err != nil {
-		return err
+// stubs adds a manifest for each package that is not there, and the sources that these share.
+func (m *maker) stubs() error {
+	if len(m.real) == len(m.ws.Packages) {
+		return nil
 	}
-	m.tree.writeStub(path.Join(p.Dir, "Cargo.toml"), manifest)
-	m.tree.writeStub(path.Join(p.Dir, "lib.rs"), []byte(stubLib))
-	if hasStubScript(p) {
-		m.tree.writeStub(path.Join(p.Dir, "build.rs"), []byte(stubScript))
+	m.ownFile(stubLib, []byte(emptyLib))
+	for _, p := range m.ws.Packages {
+		if m.real[p] {
+			continue
+		}
+		manifest, err := m.stubManifest(p)
+		if err != nil {
+			return err
+		}
+		m.tree.writeStub(p.Manifest.Path, manifest)
+		if hasStubScript(p) {
+			m.ownFile(stubScript, []byte(emptyScript))
+		}
 	}
 	return nil
 }
 
-// shared adds what belongs to no package: the root's manifest, the lock file, and the configuration.
-func (m *maker) shared() error {
-	ws := m.ws
-	manifest, err := m.rootManifest()
+// ownFile adds a file of lpipe, below the workspace's root, where the project must have none.
+func (m *maker) ownFile(name string, data []byte) {
+	name = path.Join(m.ws.Root, name)
+	if e := m.tree.entries[name]; e != nil && !e.stub {
+		m.problem(name, "lpipe has a file of this name for itself", "rename them")
+	}
+	m.tree.writeStub(name, data)
+}
+
+// root adds the root's manifest and the lock file, which say of each package whether it is a stub.
+func (m *maker) root() error {
+	if root := m.owned[m.ws.Root]; root == nil || m.real[root] {
+		manifest, err := m.rootManifest()
+		if err != nil {
+			return err
+		}
+		m.tree.write(m.ws.Manifest.Path, manifest)
+	}
+	lock, err := m.lock.write(m.ws.Packages, m.real)
 	if err != nil {
 		return err
 	}
-	if root := m.owned[ws.Root]; root != nil && !m.real[root] {
-		m.tree.writeStub(ws.Manifest.Path, manifest)
-	} else {
-		m.tree.write(ws.Manifest.Path, manifest)
-	}
+	m.tree.write(m.ws.Lock.Path, lock)
+	return nil
+}
+
+// shared adds what belongs to no package and is the same in all closures: manifests of other workspaces, and the
+// configuration.
+func (m *maker) shared() error {
+	ws := m.ws
 	for _, f := range ws.Foreign {
 		if _, ok := m.tree.entries[f.Path]; ok {
 			continue // a local package as well
 		}
-		if manifest, err = foreignManifest(f); err != nil {
+		manifest, err := foreignManifest(f)
+		if err != nil {
 			return err
 		}
 		m.tree.write(f.Path, manifest)
 	}
-	lock, err := m.lock()
-	if err != nil {
-		return err
-	}
-	m.tree.write(ws.Lock.Path, lock)
 	for _, name := range ws.Config.Paths {
 		if err := m.config(name); err != nil {
 			return err
@@ -275,7 +331,7 @@ func (m *maker) shared() error {
 	if t := ws.Toolchain; t != nil {
 		m.tree.write(t.Path, t.Data)
 	}
-	return nil
+	return m.fetchConfig()
 }
 
 // requireSources reports sources of the chosen packages that an ignore file keeps out of the context.

@@ -81,8 +81,7 @@ func TestSkeletonHasNoSources(t *testing.T) {
 		t.Fatal(notes, err)
 	}
 	want := []string{
-		".cargo/lpipe-fetch.toml", "Cargo.lock", "Cargo.toml", "crates/a/Cargo.toml", "crates/a/lib.rs", "crates/b/Cargo.toml", "crates/b/lib.rs",
-		"crates/util/Cargo.toml", "crates/util/lib.rs",
+		".cargo/lpipe-fetch.toml", stubLib, "Cargo.lock", "Cargo.toml", "crates/a/Cargo.toml", "crates/b/Cargo.toml", "crates/util/Cargo.toml",
 	}
 	if got := tree.Paths(); !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
@@ -101,7 +100,7 @@ func TestClosureHasTheRealFoldersOfWhatItNeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"Cargo.lock", "Cargo.toml", "crates/a/Cargo.toml", "crates/a/src/main.rs", "crates/b/Cargo.toml", "crates/b/lib.rs",
+		stubLib, "Cargo.lock", "Cargo.toml", "crates/a/Cargo.toml", "crates/a/src/main.rs", "crates/b/Cargo.toml",
 		"crates/util/Cargo.toml", "crates/util/src/lib.rs",
 	}
 	if got := tree.Paths(); !slices.Equal(got, want) {

@@ -14,10 +14,16 @@ import (
 
 // The comment is what -Dmissing_docs asks for, the attribute calms flags such as -Dwarnings.
 const (
-	stubLib    = "//! stub\n#![allow(warnings, unused_crate_dependencies)]\n"
-	stubScript = "fn main() {}\n"
+	emptyLib    = "//! stub\n#![allow(warnings, unused_crate_dependencies)]\n"
+	emptyScript = "fn main() {}\n"
 	// Cargo notes that the variable was read, and compiles the real program as soon as it has another value.
 	stubProgram = "//! stub\n#![allow(unused_crate_dependencies)]\n\nfn main() {\n    let _ = option_env!(\"" + StubEnv + "\");\n}\n"
+)
+
+// The sources of all stubs, below the workspace's root. The last part of a build script's name is in that of its crate.
+const (
+	stubLib    = ".cargo/lpipe-stub/lib.rs"
+	stubScript = ".cargo/lpipe-stub/build.rs"
 )
 
 // StubEnv is the environment variable that must be set, to anything, where the programs of [Libraries] are compiled,
@@ -50,9 +56,9 @@ func (m *maker) stubManifest(p *cargo.Package) ([]byte, error) {
 	}
 	keep(pkg, from, "edition", "workspace", "resolver")
 	if hasStubScript(p) {
-		pkg["build"] = "build.rs"
+		pkg["build"] = m.fromStub(p, stubScript)
 	}
-	lib := table{"path": "lib.rs", "doctest": false}
+	lib := table{"path": m.fromStub(p, stubLib), "doctest": false}
 	if p.Lib != nil {
 		from, _ := src.Tree["lib"].(table)
 		keep(lib, from, "name")
@@ -76,11 +82,11 @@ func (m *maker) stubManifest(p *cargo.Package) ([]byte, error) {
 	switch {
 	case m.libraries && m.pulls(p):
 		// cargo build compiles the library and cargo test the example, with all that the programs depend on. Neither is linked.
-		out["example"] = []table{{"name": "example_of_" + strings.ReplaceAll(p.Name, "-", "_"), "path": "lib.rs", "crate-type": []string{"lib"}}}
+		out["example"] = []table{{"name": "example_of_" + strings.ReplaceAll(p.Name, "-", "_"), "path": lib["path"], "crate-type": []string{"lib"}}}
 	case m.libraries && p.Lib == nil:
 		// Nothing depends on it, and benches are compiled when they are asked for: or each set of libraries would cost
 		// a stub for every program of the workspace.
-		out = table{"package": pkg, "bench": []table{{"name": "stub", "path": "lib.rs", "harness": false}}}
+		out = table{"package": pkg, "bench": []table{{"name": "stub", "path": lib["path"], "harness": false}}}
 	}
 	keep(out, src.Tree, "cargo-features", "features")
 	dependencyTables(out, src.Tree)
@@ -102,6 +108,15 @@ func (m *maker) stubManifest(p *cargo.Package) ([]byte, error) {
 	return encode(out)
 }
 
+// fromStub is the path from the folder of p to a source that all stubs share.
+func (m *maker) fromStub(p *cargo.Package, source string) string {
+	up := ""
+	if p.Dir != "." {
+		up = strings.Repeat("../", strings.Count(p.Dir, "/")+1)
+	}
+	return path.Join(up, m.ws.Root, source)
+}
+
 // pulls reports that the stub of p must be compiled for cargo to compile all libraries as p needs them. The members are
 // compiled as they are selected, those that p depends on included; packages outside of the workspace cannot be selected,
 // and build scripts need their libraries for the machine that builds.
@@ -119,15 +134,11 @@ func hasStubScript(p *cargo.Package) bool {
 	return p.Build != "" && slices.ContainsFunc(p.Manifest.Dependencies(), func(d cargo.Dependency) bool { return d.Kind == "build-dependencies" })
 }
 
-// rootManifest returns the manifest at the workspace's root. Where the real one is used, only requirements on
-// packages that are stubs here are relaxed.
+// rootManifest returns the manifest at the workspace's root, where no stub is. Where the real one is used, only requirements
+// on packages that are stubs here are relaxed.
 func (m *maker) rootManifest() ([]byte, error) {
 	src := m.ws.Manifest
-	root := m.owned[m.ws.Root]
-	switch {
-	case root != nil && !m.real[root]:
-		return m.stubManifest(root)
-	case root == nil && !m.full():
+	if m.owned[m.ws.Root] == nil && !m.full() {
 		out := table{}
 		keep(out, src.Tree, "cargo-features")
 		m.rootKeys(out)
@@ -147,7 +158,7 @@ func (m *maker) rootManifest() ([]byte, error) {
 
 // full reports that real packages may inherit from the workspace, so that it cannot be reduced.
 func (m *maker) full() bool {
-	return slices.ContainsFunc(m.ws.Packages, func(p *cargo.Package) bool { return m.real[p] })
+	return m.closure || slices.ContainsFunc(m.ws.Packages, func(p *cargo.Package) bool { return m.real[p] })
 }
 
 // rootKeys adds what only the root's manifest has.

@@ -90,8 +90,9 @@ func trap(t *testing.T, archive string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	layer.run(skel, "build")
-	layer.run(nil, "test", "--no-run")
+	layer.put(skel)
+	layer.run("build")
+	layer.run("test", "--no-run")
 	layer.save(deps)
 
 	check := func(ws *cargo.Workspace, found *reach.Findings, want string) {
@@ -105,18 +106,28 @@ func trap(t *testing.T, archive string) {
 			}
 			stage := *layer
 			stage.env = StubEnv + "=libs"
-			foreign, _ := stage.run(tree, "build")
-			more, _ := stage.run(nil, "test", "--no-run")
+			stage.put(tree)
+			foreign, _ := stage.run("build")
+			more, _ := stage.run("test", "--no-run")
 			if got := strings.Join(append(foreign, more...), " "); got != key["recompiles"] {
 				t.Errorf("the libraries compiled %q again", got)
 			}
 			compiled = rlibs(t, target, apart)
 		}
-		tree, said := closureOf(t, ws, found, key["build"])
+		stubs, notes, err := Stubs(ws, found)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree, more, err := Closure(ws, found, find(ws, key["build"]), Options{Over: stubs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := textOf(append(notes, more...))
 		if !strings.Contains(said, key["notes"]) || key["notes"] == "" && key["whole"] == "" && said != "" {
 			t.Errorf("notes %q, want %q", said, key["notes"])
 		}
-		foreign, local := layer.run(tree, "build", "--bins")
+		layer.put(stubs.Tree, tree)
+		foreign, local := layer.run("build", "--bins")
 		profile := "debug"
 		if strings.Contains(key["args"], "--release") {
 			profile = "release"
@@ -126,12 +137,12 @@ func trap(t *testing.T, archive string) {
 		if got := strings.TrimSpace(string(out)); err != nil || got != want {
 			t.Errorf("the program printed %q (%v), want %q", got, err, want)
 		}
-		more, tests := layer.run(nil, "test", "--no-run")
+		again, tests := layer.run("test", "--no-run")
 		local = append(local, tests...)
-		if again := rlibs(t, target, apart); compiled != nil && !slices.Equal(again, compiled) {
-			t.Errorf("the libraries are %q, and were %q before the programs", again, compiled)
+		if after := rlibs(t, target, apart); compiled != nil && !slices.Equal(after, compiled) {
+			t.Errorf("the libraries are %q, and were %q before the programs", after, compiled)
 		}
-		if got := strings.Join(append(foreign, more...), " "); got != key["recompiles"] {
+		if got := strings.Join(append(foreign, again...), " "); got != key["recompiles"] {
 			t.Errorf("foreign crates compiled again: %q, want %q", got, key["recompiles"])
 		}
 		slices.Sort(local)
@@ -200,18 +211,12 @@ func find(ws *cargo.Workspace, names string) []*cargo.Package {
 	return pkgs
 }
 
-// closureOf returns the closure of the named packages and its notes as text.
-func closureOf(t *testing.T, ws *cargo.Workspace, found *reach.Findings, names string) (*Tree, string) {
-	t.Helper()
-	tree, notes, err := Closure(ws, found, find(ws, names), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+func textOf(notes []Note) string {
 	var said string
 	for _, n := range notes {
 		said += n.Package + " " + n.Text + "\n"
 	}
-	return tree, said
+	return said
 }
 
 // layers runs cargo as the stages of a build do: each with its own sources at one place, over the target folder that
@@ -223,11 +228,17 @@ type layers struct {
 	env               string // one variable more
 }
 
-func (l *layers) run(tree *Tree, command string, more ...string) (foreign, local []string) {
+// put makes the sources: a tree, and what is laid over it.
+func (l *layers) put(tree *Tree, over ...*Tree) {
 	l.t.Helper()
-	if tree != nil {
-		materialize(l.t, tree, l.src)
+	materialize(l.t, tree, l.src)
+	for _, o := range over {
+		lay(l.t, o, l.src)
 	}
+}
+
+func (l *layers) run(command string, more ...string) (foreign, local []string) {
+	l.t.Helper()
 	args := append(append([]string{command}, l.args...), more...)
 	out, foreign, local, err := cargoRunWith(l.env, filepath.Join(l.src, l.root), l.target, args...)
 	if err != nil {

@@ -106,6 +106,22 @@ func (t *Tree) remove(name string) {
 	}
 }
 
+// without takes out what base has too, but for folders above what is left.
+func (t *Tree) without(base *Tree) {
+	left := newTree(t.files)
+	for name, e := range t.entries {
+		if !e.mode.IsDir() && !e.equal(base.entries[name]) {
+			left.add(e)
+		}
+	}
+	t.entries, t.order = left.entries, nil
+}
+
+// equal reports that an entry of another tree of the same files, which may be nil, has the same content.
+func (e *entry) equal(other *entry) bool {
+	return other != nil && e.mode == other.mode && e.made == other.made && e.link == other.link && bytes.Equal(e.data, other.data)
+}
+
 // Paths returns all files and links, sorted.
 func (t *Tree) Paths() []string {
 	var all []string
