@@ -15,7 +15,7 @@ func kept(steps []progress.Step) *report.Kept {
 		if s.Cached || s.Failed {
 			continue
 		}
-		switch dockerfile.Stage(s.Raw) {
+		switch s.Stage {
 		case dockerfile.StageToolchain:
 			k.Toolchain = k.Toolchain || s.Now != "" // an image may have all that is needed
 		case dockerfile.StageFetch:

@@ -8,7 +8,6 @@ import (
 
 	"github.com/moby/buildkit/client"
 
-	"lpipe/internal/dockerfile"
 	"lpipe/internal/engine"
 	"lpipe/internal/fault"
 	"lpipe/internal/progress"
@@ -50,7 +49,7 @@ func Solve(ctx context.Context, engines []*engine.Engine, r *Request, d Display)
 	if err := unfit.Err(); err != nil {
 		return nil, err
 	}
-	display, err := progress.Start(ctx, progress.Options{Out: d.Out, Mode: d.Mode, Rename: dockerfile.Title, Speaks: dockerfile.Speaks})
+	display, err := progress.Start(ctx, progress.Options{Out: d.Out, Mode: d.Mode})
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,8 @@ func prepare(
 			if o.Stage == dockerfile.StageLambda && !lambda.Build.Test {
 				job.Stage = dockerfile.StageBootstrap
 			}
-			job.Files = dockerfile.SmallFiles(job.Stage)
+			stage, _ := dockerfile.StageOf(job.Stage)
+			job.Files = stage.Files
 			t := Target{Target: project.Target{Project: p, Lambda: lambda}, Job: job}
 			if o.Images && p.Config.Push {
 				t.Checkout = here.Checkout(ctx, p.Dir)

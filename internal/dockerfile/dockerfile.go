@@ -34,18 +34,6 @@ const (
 // at i.
 func Libraries(i int) string { return numbered("libraries", i) }
 
-// Stages of the Dockerfile. Deps, test, bootstrap and lambda are solved by name.
-const (
-	StageToolchain = "toolchain" // the base image with packages and targets
-	StageFetch     = "fetch"     // the crates of Cargo.lock
-	StageDeps      = "deps"      // every dependency, compiled
-	StageLibs      = "libs"      // the local libraries, compiled; libs-2 has more of them
-	StageBuild     = "build"     // the program, compiled
-	StageTest      = "test"      // the tests; /out/tests.json
-	StageBootstrap = "bootstrap" // the program, without the tests
-	StageLambda    = "lambda"    // the program, after the tests
-)
-
 // Args are the build arguments that say which program of the closure to build.
 const (
 	ArgKind = "LAMBDA_KIND" // "bin" or "example"
@@ -82,18 +70,6 @@ const (
 	FileReceipt   = "receipt.json"
 	FileTests     = "tests.json"
 )
-
-// SmallFiles are the paths of what a stage holds, but for the program.
-func SmallFiles(stage string) []string {
-	switch stage {
-	case StageLambda:
-		return []string{FileReceipt, FileTests}
-	case StageBootstrap:
-		return []string{FileReceipt}
-	default: // StageTest
-		return []string{"out/" + FileTests}
-	}
-}
 
 // ExitTests is the exit status of the test step when the tests compiled and one of them failed.
 const ExitTests = 5
@@ -174,12 +150,17 @@ func (v view) TestTarget() string {
 	return `"$(uname -m)-"` + quote(v.System())
 }
 
-// Network is the flag that cuts a step off from the network.
-func (v view) Network() string {
-	if v.AllowNetwork {
-		return ""
+// Network is the flag that cuts the step of a stage off from the network.
+func (v view) Network(stage string) (string, error) {
+	s, ok := StageOf(stage)
+	switch {
+	case !ok:
+		return "", fmt.Errorf("the stage %s is in no row of the table", stage)
+	case s.Network || v.AllowNetwork:
+		return "", nil
+	default:
+		return "--network=none ", nil
 	}
-	return "--network=none "
 }
 
 // Select are the packages that cargo compiles a program of.
@@ -325,41 +306,4 @@ func quote(s string) string {
 // quoteEnv makes one word of s for a Dockerfile ENV instruction, in which nothing is expanded.
 func quoteEnv(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`).Replace(s) + `"`
-}
-
-// step is BuildKit's name for the one RUN of a stage.
-var step = pattern.Of(`^\[(([a-z]+)(?:-\d+)?) \d+/\d+\] RUN `)
-
-// titles say what the RUN of each stage does.
-var titles = map[string]string{
-	StageToolchain: "prepare packages and Rust targets",
-	StageFetch:     "download the dependencies",
-	StageDeps:      "compile the dependencies",
-	StageLibs:      "compile the local libraries",
-	StageBuild:     "compile the lambda",
-	StageTest:      "run the tests",
-}
-
-// Stage returns the stage of a step that runs a program, such as [StageDeps], from BuildKit's name of the step; for every
-// other step it is empty.
-func Stage(name string) string {
-	if m := step().FindStringSubmatch(name); m != nil {
-		return m[2]
-	}
-	return ""
-}
-
-// Speaks reports whether what a step writes to its standard output is of the Dockerfile itself, and of nothing else.
-func Speaks(name string) bool {
-	stage := Stage(name)
-	return stage == StageToolchain || stage == StageFetch
-}
-
-// Title returns the name under which a step is shown: "[deps] compile the dependencies" for the RUN of a stage,
-// whose text would fill the screen, and the name unchanged for every other step.
-func Title(name string) string {
-	if m := step().FindStringSubmatch(name); m != nil && titles[m[2]] != "" {
-		return "[" + m[1] + "] " + titles[m[2]]
-	}
-	return name
 }

@@ -355,24 +355,56 @@ func TestRenderReportsAllMistakes(t *testing.T) {
 	}
 }
 
-func TestTitle(t *testing.T) {
-	for name, want := range map[string]string{
-		"[toolchain 2/2] RUN --mount=type=tmpfs,target=/tmp <<EOF (set -eu...)": "[toolchain] prepare packages and Rust targets",
-		"[fetch 1/1] RUN --mount=type=bind <<EOF (set -eu...)":                  "[fetch] download the dependencies",
-		"[deps 1/1] RUN --network=none <<EOF (set -eu...)":                      "[deps] compile the dependencies",
-		"[libs 1/1] RUN --network=none <<EOF (set -eu...)":                      "[libs] compile the local libraries",
-		"[libs-2 1/1] RUN --network=none <<EOF (set -eu...)":                    "[libs-2] compile the local libraries",
-		"[build 1/1] RUN --network=none <<EOF (set -eu...)":                     "[build] compile the lambda",
-		"[test 1/1] RUN --network=none <<EOF (set -eu...)":                      "[test] run the tests",
-		"[toolchain 1/2] FROM docker.io/library/rust:1-bookworm":                "[toolchain 1/2] FROM docker.io/library/rust:1-bookworm",
-		"[lambda 1/1] COPY --link --from=test /out/ /":                          "[lambda 1/1] COPY --link --from=test /out/ /",
-		"[unknown 1/1] RUN id":                                                  "[unknown 1/1] RUN id",
-		"[context] closure-api":                                                 "[context] closure-api",
-		"":                                                                      "",
-	} {
-		if got := Title(name); got != want {
-			t.Errorf("Title(%q) = %q, want %q", name, got, want)
+// TestTheTableOfStages: the template has the stages of the table, and runs programs in those that it says.
+func TestTheTableOfStages(t *testing.T) {
+	text, err := Render(variants["shared-libraries"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := parser.Parse(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, _, err := instructions.Parse(parsed.AST, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []string
+	for _, s := range found {
+		row, ok := StageOf(s.Name)
+		if !ok {
+			t.Errorf("%s is in no row", s.Name)
 		}
+		if !slices.Contains(rows, row.Name) {
+			rows = append(rows, row.Name)
+		}
+		runs := 0
+		for _, c := range s.Commands {
+			run, ok := c.(*instructions.RunCommand)
+			if !ok {
+				continue
+			}
+			runs++
+			if cut := strings.HasPrefix(run.String(), "RUN --network=none "); cut == row.Network {
+				t.Errorf("the step of %s has no network: %t", s.Name, cut)
+			}
+		}
+		if runs > 1 || (runs == 1) != (row.Title != "") || (runs == 1) != strings.Contains(row.Failed, "%s") || (row.Fix == "") != (row.Failed == "") {
+			t.Errorf("%s runs %d programs: %+v", s.Name, runs, row)
+		}
+	}
+	var want []string
+	for _, row := range stages {
+		want = append(want, row.Name)
+	}
+	if !slices.Equal(rows, want) {
+		t.Errorf("the template has the stages %q, the table %q", rows, want)
+	}
+	if _, ok := StageOf("other"); ok {
+		t.Error("any stage is in the table")
+	}
+	if got := StepTitle("libs-2"); got != "[libs-2] compile the local libraries" {
+		t.Errorf("a step is called %q", got)
 	}
 }
 

@@ -45,11 +45,6 @@ func says(dgst digest.Digest, second int64, line string) *client.SolveStatus {
 	}}}
 }
 
-// speaks stands in for what package dockerfile knows of the steps.
-func speaks(name string) bool {
-	return strings.HasPrefix(name, "[fetch 1/1] RUN") || strings.HasPrefix(name, "[toolchain 2/2] RUN")
-}
-
 // firstBuild is what an engine says in a first build.
 func firstBuild() []*client.SolveStatus {
 	const mib = 1 << 20
@@ -80,10 +75,11 @@ func firstBuild() []*client.SolveStatus {
 func TestLinesTellOfDownloads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		d, err := Start(t.Context(), Options{Out: &out, Mode: "plain", Rename: title, Speaks: speaks})
+		d, err := Start(t.Context(), Options{Out: &out, Mode: "plain"})
 		if err != nil {
 			t.Fatal(err)
 		}
+		d.Know(known)
 		d.Layers(from, 2)
 		for _, s := range firstBuild() {
 			d.Status() <- s
@@ -114,7 +110,7 @@ func TestLinesTellOfDownloads(t *testing.T) {
 }
 
 func TestATerminalIsShownDownloadsAsNamesOfSteps(t *testing.T) {
-	d := &Display{board: &board{mode: progressui.TtyMode, rename: title, speaks: speaks, steps: map[digest.Digest]*step{}}}
+	d := &Display{board: &board{mode: progressui.TtyMode, known: known, steps: map[digest.Digest]*step{}}}
 	var names []string
 	for _, status := range firstBuild() {
 		if lines := d.observe(status); len(lines) > 0 || len(status.Statuses) > 0 {
@@ -152,10 +148,11 @@ func TestATerminalIsShownDownloadsAsNamesOfSteps(t *testing.T) {
 func TestDownloadsAreRememberedInEachMode(t *testing.T) {
 	for _, mode := range Modes {
 		var out bytes.Buffer
-		d, err := Start(t.Context(), Options{Out: &out, Mode: mode, Rename: title, Speaks: speaks})
+		d, err := Start(t.Context(), Options{Out: &out, Mode: mode})
 		if err != nil {
 			t.Fatal(err)
 		}
+		d.Know(known)
 		statuses := firstBuild()
 		for _, s := range statuses {
 			d.Status() <- s
@@ -164,9 +161,9 @@ func TestDownloadsAreRememberedInEachMode(t *testing.T) {
 		d.Wait()
 		got := map[string]string{}
 		for _, s := range d.Steps() {
-			got[s.Raw] = fmt.Sprintf("%d bytes, %d crates", s.Layers, s.Crates)
+			got[s.Name] = fmt.Sprintf("%d bytes, %d crates", s.Layers, s.Crates)
 		}
-		if got[fromName] != "157286400 bytes, 0 crates" || got["[fetch 1/1] RUN"] != "0 bytes, 190 crates" {
+		if got[fromName] != "157286400 bytes, 0 crates" || got["[fetch] work"] != "0 bytes, 190 crates" {
 			t.Errorf("%s: %v", mode, got)
 		}
 		if o := d.Output(fetch); o.Stdout != "" || o.Log != " Downloaded itoa v1.0.0\n" {

@@ -34,11 +34,15 @@ const silence = 15 * time.Second
 type Options struct {
 	Out  io.Writer // standard error; a terminal when it is an *os.File of one
 	Mode string    // one of [Modes]
-	// Rename returns the name to show for a step, from BuildKit's name for it.
-	Rename func(name string) string
-	// Speaks, if set, reports from BuildKit's name for a step whether its standard output is of lpipe's own Dockerfile, and
-	// of nothing else. What such a step says of how far it is becomes part of the display.
-	Speaks func(name string) bool
+}
+
+// Known is what is known of a step before it starts.
+type Known struct {
+	Stage string // of the Dockerfile, whose program it runs
+	Title string // the name to show in place of BuildKit's
+	// Speaks is set where its standard output is of lpipe's own Dockerfile, and of nothing else. What such a step says of
+	// how far it is becomes part of the display.
+	Speaks bool
 }
 
 // Display shows the steps of one run. It is ready after [Start] and must be ended with Wait.
@@ -53,11 +57,10 @@ type board struct {
 	said chan string
 	done chan struct{}
 
-	mode   progressui.DisplayMode
-	rename func(string) string
-	speaks func(string) bool
+	mode progressui.DisplayMode
 
 	mu      sync.Mutex
+	known   map[digest.Digest]Known
 	owners  map[digest.Digest]map[string]bool
 	engines map[digest.Digest]string // of the steps of parts
 	labels  map[string]bool
@@ -85,9 +88,8 @@ func Start(ctx context.Context, o Options) (*Display, error) {
 	d := &Display{in: make(chan *client.SolveStatus), board: &board{
 		said:    make(chan string),
 		done:    make(chan struct{}),
-		rename:  o.Rename,
-		speaks:  o.Speaks,
 		mode:    mode,
+		known:   map[digest.Digest]Known{},
 		owners:  map[digest.Digest]map[string]bool{},
 		engines: map[digest.Digest]string{},
 		labels:  map[string]bool{},
@@ -130,6 +132,15 @@ func (d *Display) Own(label string, steps []digest.Digest) {
 			d.owners[s] = map[string]bool{}
 		}
 		d.owners[s][label] = true
+	}
+}
+
+// Know says what is known of steps.
+func (d *Display) Know(steps map[digest.Digest]Known) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for s, known := range steps {
+		d.known[d.key(s)] = known
 	}
 }
 

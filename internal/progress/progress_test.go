@@ -20,23 +20,23 @@ var (
 	unowned = digest.FromString("a step of nobody")
 )
 
-// title stands in for the names of package dockerfile.
-func title(name string) string {
-	if strings.Contains(name, "RUN") {
-		stage, _, _ := strings.Cut(name, " ")
-		return stage + "] work"
-	}
-	return name
+// known stands in for what package dockerfile knows of the steps.
+var known = map[digest.Digest]Known{
+	deps:      {Stage: "deps", Title: "[deps] work"},
+	build:     {Stage: "build", Title: "[build] work"},
+	toolchain: {Stage: "toolchain", Title: "[toolchain] work", Speaks: true},
+	fetch:     {Stage: "fetch", Title: "[fetch] work", Speaks: true},
 }
 
 // show runs a display in the mode over the statuses and returns it, ended, with what it wrote.
 func show(t *testing.T, mode string, own map[string][]digest.Digest, statuses ...*client.SolveStatus) (*Display, string) {
 	t.Helper()
 	var out bytes.Buffer
-	d, err := Start(t.Context(), Options{Out: &out, Mode: mode, Rename: title, Speaks: speaks})
+	d, err := Start(t.Context(), Options{Out: &out, Mode: mode})
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.Know(known)
 	for label, steps := range own {
 		d.Own(label, steps)
 	}
@@ -114,8 +114,8 @@ func TestCountIsOfTheStepsOfLambdas(t *testing.T) {
 func TestLogKeepsTheEnd(t *testing.T) {
 	d, _ := show(t, "quiet", nil, vertex(build, "[build 1/1] RUN", "runs"), log(build, "first\n"), log(build, strings.Repeat("x", tail)), log(build, "last\n"))
 	o := d.Output(build)
-	if o.Step != "[build 1/1] RUN" || o.Name != "[build] work" {
-		t.Errorf("the step %q is called %q", o.Step, o.Name)
+	if o.Stage != "build" || o.Name != "[build] work" {
+		t.Errorf("the step of %q is called %q", o.Stage, o.Name)
 	}
 	if len(o.Log) != tail || !strings.HasSuffix(o.Log, "x\nlast\n") || strings.Contains(o.Log, "first") {
 		t.Errorf("the log has %d bytes and ends with %q", len(o.Log), o.Log[max(0, len(o.Log)-10):])
@@ -193,10 +193,11 @@ func TestASilentEngineIsSpokenFor(t *testing.T) {
 	for mode, want := range map[string]int{"plain": 3, "quiet": 0, "rawjson": 0} {
 		synctest.Test(t, func(t *testing.T) {
 			var out bytes.Buffer
-			d, err := Start(t.Context(), Options{Out: &out, Mode: mode, Rename: title, Speaks: speaks})
+			d, err := Start(t.Context(), Options{Out: &out, Mode: mode})
 			if err != nil {
 				t.Fatal(err)
 			}
+			d.Know(known)
 			d.Status() <- vertex(build, "[build 1/1] RUN", "runs")
 			for range 4 { // words in time need no other
 				time.Sleep(silence - time.Second)

@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -36,7 +37,8 @@ type step struct {
 
 // Step is one step as it went.
 type Step struct {
-	Raw, Name  string // BuildKit's name, and the one shown
+	Stage      string // of the Dockerfile, whose program it ran; "" for every other step
+	Name       string // as it is shown
 	Cached     bool
 	Failed     bool
 	Start, End time.Time // by the engine's clock
@@ -51,9 +53,9 @@ func (d *Display) Steps() []Step {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var all []Step
-	for _, s := range d.steps {
+	for dgst, s := range d.steps {
 		if s.completed && !s.from.IsZero() {
-			all = append(all, Step{s.raw, s.name, s.cached, s.failed, s.from, s.to, s.downloaded(), s.crates.there, s.now, string(s.log)})
+			all = append(all, Step{d.known[dgst].Stage, s.name, s.cached, s.failed, s.from, s.to, s.downloaded(), s.crates.there, s.now, string(s.log)})
 		}
 	}
 	return all
@@ -61,19 +63,33 @@ func (d *Display) Steps() []Step {
 
 // Output is what a step said up to now.
 type Output struct {
-	Step   string // the step, by BuildKit's name
+	Stage  string // of the Dockerfile, whose program it ran; "" for every other step
 	Name   string // as it is shown
 	Log    string // all of it, or the end if it is long
 	Stdout string // of it, what was written to standard output
+}
+
+// Failed returns which of the steps failed with the error of this text, "" for none.
+func (d *Display) Failed(steps []digest.Digest, text string) digest.Digest {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	text = foreign.Text(text)
+	for _, dgst := range steps {
+		if s := d.steps[d.key(dgst)]; s != nil && s.vertex.Error != "" && strings.Contains(text, s.vertex.Error) {
+			return dgst
+		}
+	}
+	return ""
 }
 
 // Output returns what the step said.
 func (d *Display) Output(dgst digest.Digest) Output {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if s := d.steps[d.key(dgst)]; s != nil {
-		s.rest(dgst) // a line that has not ended is remembered too
-		return Output{s.raw, s.name, string(s.log), string(s.stdout)}
+	key := d.key(dgst)
+	if s := d.steps[key]; s != nil {
+		s.rest(key) // a line that has not ended is remembered too
+		return Output{d.known[key].Stage, s.name, string(s.log), string(s.stdout)}
 	}
 	return Output{}
 }
@@ -94,10 +110,7 @@ func (d *Display) observe(status *client.SolveStatus) (lines []string) {
 		if v.Completed != nil {
 			s.to = *v.Completed
 		}
-		name := v.Name
-		if d.rename != nil {
-			name = d.rename(name)
-		}
+		name := cmp.Or(d.known[v.Digest].Title, v.Name)
 		if owners := d.owners[v.Digest]; len(owners) == 1 && len(d.labels) > 1 {
 			for label := range owners {
 				name = label + " " + name
@@ -117,7 +130,7 @@ func (d *Display) observe(status *client.SolveStatus) (lines []string) {
 			// At its end the plain display repeats a random part of the output of each step with an error, and the
 			// whole command. The failure is reported by lpipe, with all of the output.
 			status.Logs = append(status.Logs, &client.VertexLog{
-				Vertex: v.Digest, Data: []byte("FAILED: " + brief(v.Error) + "\n"), Timestamp: time.Now(),
+				Vertex: v.Digest, Data: []byte("FAILED: " + Brief(v.Error) + "\n"), Timestamp: time.Now(),
 			})
 			v.Error = ""
 		}
@@ -140,7 +153,7 @@ func (d *Display) observe(status *client.SolveStatus) (lines []string) {
 			s.streams[l.Stream] = &foreign.Stream{}
 		}
 		l.Data = s.streams[l.Stream].Lines(l.Data)
-		if l.Stream == stdout && d.speaks != nil && d.speaks(s.raw) {
+		if l.Stream == stdout && d.known[l.Vertex].Speaks {
 			others := s.heed(l.Data, l.Timestamp)
 			s.remember(l.Stream, others)
 			if d.mode != progressui.RawJSONMode {
@@ -193,13 +206,15 @@ func (s *step) remember(stream int, lines []byte) {
 
 func lastBytes(log []byte) []byte { return log[max(0, len(log)-tail):] }
 
-// brief is a step's error without the command, which BuildKit quotes in full.
-func brief(text string) string {
-	_, after, found := strings.Cut(text, "did not complete successfully: ")
-	if !found {
-		return text
+// Brief is the error of a step without the command, which BuildKit quotes in full.
+func Brief(text string) string {
+	if _, after, found := strings.Cut(text, "did not complete successfully: "); found {
+		return after
 	}
-	return after
+	if _, after, found := strings.Cut(text, "executor failed running ["); found { // before BuildKit 0.9
+		return after[max(0, strings.LastIndex(after, "]: ")+len("]: ")):]
+	}
+	return text
 }
 
 func (d *Display) step(dgst digest.Digest) *step {

@@ -75,20 +75,17 @@ var brokenFiles = pattern.Of(`found invalid metadata files for crate|\(os error 
 
 // damage returns what says that the engine's cache is damaged, nil when nothing does. It takes the raw errors: of the
 // run as a whole, and of its jobs.
-func damage(err error, outcomes []Outcome, d *progress.Display) (found *damaged) {
-	all := []error{err}
-	for _, o := range outcomes {
-		all = append(all, o.Err)
-	}
-	for _, err := range all {
-		if one := damageIn(err, d); one != nil && (found == nil || one.stage == "") {
+func damage(err error, jobs []*Job, outcomes []Outcome, d *progress.Display) (found *damaged) {
+	found = damageIn(nil, err, d)
+	for i, o := range outcomes {
+		if one := damageIn(jobs[i], o.Err, d); one != nil && (found == nil || one.stage == "") {
 			found = one
 		}
 	}
 	return found
 }
 
-func damageIn(err error, d *progress.Display) *damaged {
+func damageIn(j *Job, err error, d *progress.Display) *damaged {
 	if err == nil {
 		return nil
 	}
@@ -104,7 +101,7 @@ func damageIn(err error, d *progress.Display) *damaged {
 		if exit.ExitCode == dockerfile.ExitTests {
 			return nil // tests print what they like
 		}
-		log := d.Output(failedStep(err)).Log
+		log := d.Output(failedStep(j, err, d)).Log
 		if words := brokenFiles().FindString(log); words != "" {
 			return &damaged{why: "a step said " + words}
 		}

@@ -70,7 +70,7 @@ func TestDamageIsToldFromMistakes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := display(t, map[string]string{buildStep: c.log, depsStep: c.log, testStep: c.log})
-			got := damage(nil, []Outcome{{}, {Err: c.err}}, d)
+			got := damage(nil, []*Job{{}, {}}, []Outcome{{}, {Err: c.err}}, d)
 			switch {
 			case c.want == "" && got != nil:
 				t.Errorf("taken for damage: %+v", got)

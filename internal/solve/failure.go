@@ -13,7 +13,6 @@ import (
 
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
-	"lpipe/internal/pattern"
 	"lpipe/internal/progress"
 )
 
@@ -22,7 +21,7 @@ import (
 func explain(r Request, outcomes []Outcome, d *progress.Display) {
 	labels := map[digest.Digest][]string{}
 	for i, o := range outcomes {
-		if dgst := failedStep(o.Err); dgst != "" {
+		if dgst := failedStep(r.Jobs[i], o.Err, d); dgst != "" {
 			labels[dgst] = append(labels[dgst], r.Jobs[i].Label)
 		}
 	}
@@ -32,7 +31,7 @@ func explain(r Request, outcomes []Outcome, d *progress.Display) {
 		if err == nil {
 			continue
 		}
-		dgst := failedStep(err)
+		dgst := failedStep(r.Jobs[i], err, d)
 		if dgst == "" {
 			outcomes[i].Err = unexplained(r.Jobs[i].Label, err)
 			continue
@@ -59,34 +58,59 @@ func lastLines(text string, n int) string {
 	return strings.Join(lines, "\n")
 }
 
-func failedStep(err error) digest.Digest {
+// failedStep returns the step of a job that failed with an error, "" for none.
+func failedStep(j *Job, err error, d *progress.Display) digest.Digest {
 	var vertex *errdefs.VertexError
-	if errors.As(err, &vertex) {
+	var old *oldFailure
+	switch {
+	case errors.As(err, &vertex):
 		return digest.Digest(vertex.Digest)
+	case errors.As(err, &old):
+		return d.Failed(j.steps, old.cause.Error())
 	}
 	return ""
 }
 
-// stageOf finds the stage in BuildKit's name of a step: "[deps 1/1] …", "[libs-2 1/1] …".
-var stageOf = pattern.Of(`^\[([a-z]+)(?:-\d+)? `)
+// oldFailure is what engines before BuildKit 0.9 say of a program that failed: text alone, which quotes the whole step.
+type oldFailure struct {
+	cause error
+	exit  error // nil where the program did not end by itself
+}
+
+func (e *oldFailure) Error() string { return progress.Brief(e.cause.Error()) }
+
+func (e *oldFailure) Unwrap() []error {
+	if e.exit == nil {
+		return []error{e.cause}
+	}
+	return []error{e.exit, e.cause}
+}
+
+// typed makes an error of these words one that has a type.
+func typed(err error) error {
+	if err == nil || errors.As(err, new(*gatewaypb.ExitError)) || !strings.Contains(err.Error(), "executor failed running [") {
+		return err
+	}
+	old := &oldFailure{cause: err}
+	var code uint32
+	if n, _ := fmt.Sscanf(old.Error(), "exit code: %d", &code); n == 1 {
+		old.exit = &gatewaypb.ExitError{ExitCode: code}
+	}
+	return old
+}
 
 // What to do about steps that failed.
 const (
-	correctErrors       = "correct the errors above; --progress plain shows the output from its start"
-	correctDependencies = correctErrors + "; a dependency may need packages, env or features in [build] of lpipe.toml, or another version"
-	correctTests        = "correct the tests that failed, or what they test; lpipe test runs them alone"
-	downloadAgain       = "run the command again, which goes on with the crates that arrived; if that does not help, check Cargo.lock, and that the engine's machine reaches what the output above names"
-	buildAgain          = "run the command again; if that does not help, lpipe doctor looks at what a build needs, and lpipe engine status names the engine's log"
+	correctTests = "correct the tests that failed, or what they test; lpipe test runs them alone"
+	buildAgain   = "run the command again; if that does not help, lpipe doctor looks at what a build needs, and lpipe engine status names the engine's log"
 )
 
 // stepFault is the fault for a step that failed; labels are the lambdas that need it.
 func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display) (f *fault.Error, stage, log string) {
 	o := d.Output(dgst)
-	name, log := o.Name, o.Log
+	name, stage, log := o.Name, o.Stage, o.Log
 	f = &fault.Error{Kind: fault.Build, Err: err, Why: err.Error(), Fix: buildAgain}
-	if m := stageOf().FindStringSubmatch(o.Step); m != nil {
-		stage = m[1]
-	}
+	of, ok := dockerfile.StageOf(stage)
 	var exit *gatewaypb.ExitError
 	if !errors.As(err, &exit) {
 		if full(err.Error()) {
@@ -105,21 +129,8 @@ func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display
 		f.What = fmt.Sprintf("the tests of %s failed", labels)
 		f.Why = "cargo test found failures; its output is above"
 		f.Fix = correctTests
-	case stage == dockerfile.StageTest:
-		f.What, f.Fix = fmt.Sprintf("the tests of %s do not compile", labels), correctErrors
-	case stage == dockerfile.StageBuild:
-		f.What, f.Fix = fmt.Sprintf("%s does not compile", labels), correctErrors
-	case stage == dockerfile.StageDeps:
-		f.What = fmt.Sprintf("the dependencies of %s do not compile", labels)
-		f.Fix = correctDependencies
-	case stage == dockerfile.StageLibs:
-		f.What, f.Fix = fmt.Sprintf("the local libraries of %s do not compile", labels), correctErrors
-	case stage == dockerfile.StageFetch:
-		f.What = fmt.Sprintf("the dependencies of %s could not be downloaded", labels)
-		f.Fix = downloadAgain
-	case stage == dockerfile.StageToolchain:
-		f.What = fmt.Sprintf("the toolchain for %s could not be prepared", labels)
-		f.Fix = "check base and packages in [build] of lpipe.toml, and that the engine's machine reaches where they come from"
+	case ok:
+		f.What, f.Fix = fmt.Sprintf(of.Failed, labels), of.Fix
 	default:
 		f.What = fmt.Sprintf("building %s failed", labels)
 	}
@@ -136,7 +147,7 @@ func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display
 		f.Why = fmt.Sprintf("the step %q was killed: most often the engine's machine ran out of memory", name)
 		f.Fix = "give the engine more memory, or set CARGO_BUILD_JOBS to a small number in [build.env]"
 	}
-	if stage == dockerfile.StageToolchain || stage == dockerfile.StageFetch {
+	if of.Network {
 		if why, fix := ownWords(o.Stdout); why != "" {
 			f.Why, f.Fix = why, fix
 		}

@@ -23,18 +23,27 @@ import (
 )
 
 // display has shown steps of the names given, each with what it wrote to standard error.
-func display(t *testing.T, logs map[string]string) *progress.Display {
-	return displayed(t, logs, nil)
+func display(t *testing.T, logs map[string]string, more ...*client.SolveStatus) *progress.Display {
+	return displayed(t, logs, nil, more...)
+}
+
+// vertexOf is what an engine says of a step that failed.
+func vertexOf(step string, err error) *client.SolveStatus {
+	return &client.SolveStatus{Vertexes: []*client.Vertex{{Digest: digest.FromString(step), Name: step, Error: status.Convert(errors.Unwrap(err)).Message()}}}
 }
 
 // displayed has also shown what a step wrote to standard output.
-func displayed(t *testing.T, logs, outputs map[string]string) *progress.Display {
+func displayed(t *testing.T, logs, outputs map[string]string, more ...*client.SolveStatus) *progress.Display {
 	t.Helper()
-	d, err := progress.Start(t.Context(), progress.Options{Out: io.Discard, Mode: "quiet", Rename: dockerfile.Title})
+	d, err := progress.Start(t.Context(), progress.Options{Out: io.Discard, Mode: "quiet"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, log := range logs {
+		stage, _, _ := strings.Cut(strings.TrimPrefix(name, "["), " ")
+		if s, ok := dockerfile.StageOf(stage); ok && strings.Contains(name, "RUN") {
+			d.Know(map[digest.Digest]progress.Known{digest.FromString(name): {Stage: s.Name, Title: dockerfile.StepTitle(stage), Speaks: s.Network}})
+		}
 		d.Status() <- &client.SolveStatus{
 			Vertexes: []*client.Vertex{{Digest: digest.FromString(name), Name: name}},
 			Logs: []*client.VertexLog{
@@ -42,6 +51,9 @@ func displayed(t *testing.T, logs, outputs map[string]string) *progress.Display 
 				{Vertex: digest.FromString(name), Stream: 2, Data: []byte(log), Timestamp: time.Now()},
 			},
 		}
+	}
+	for _, s := range more {
+		d.Status() <- s
 	}
 	close(d.Status())
 	d.Wait()
@@ -67,6 +79,11 @@ func explained(d *progress.Display, errs ...error) []error {
 		errs[i] = outcomes[i].Err
 	}
 	return errs
+}
+
+func fixOf(stage string) string {
+	s, _ := dockerfile.StageOf(stage)
+	return s.Fix
 }
 
 func faultOf(t *testing.T, err error) *fault.Error {
@@ -102,19 +119,19 @@ func TestAFailedStepSaysWhatCouldNotBeDone(t *testing.T) {
 		},
 		"tests do not compile": {
 			testStep, "error[E0425]\n", "", 101, fault.Build,
-			"the tests of a do not compile", `the step "[test] run the tests" ended with exit status 101; its output is above`, correctErrors,
+			"the tests of a do not compile", `the step "[test] run the tests" ended with exit status 101; its output is above`, fixOf(dockerfile.StageBuild),
 		},
 		"the lambda does not compile": {
 			buildStep, "error[E0425]\n", "", 101, fault.Build,
-			"a does not compile", `the step "[build] compile the lambda" ended with exit status 101; its output is above`, correctErrors,
+			"a does not compile", `the step "[build] compile the lambda" ended with exit status 101; its output is above`, fixOf(dockerfile.StageBuild),
 		},
 		"exit status 5 means tests in the test stage alone": {
 			buildStep, "", "", dockerfile.ExitTests, fault.Build,
-			"a does not compile", `the step "[build] compile the lambda" ended with exit status 5; its output is above`, correctErrors,
+			"a does not compile", `the step "[build] compile the lambda" ended with exit status 5; its output is above`, fixOf(dockerfile.StageBuild),
 		},
 		"dependencies do not compile": {
 			depsStep, "error: linking with cc failed\n", "", 101, fault.Build,
-			"the dependencies of a do not compile", `the step "[deps] compile the dependencies" ended with exit status 101; its output is above`, correctDependencies,
+			"the dependencies of a do not compile", `the step "[deps] compile the dependencies" ended with exit status 101; its output is above`, fixOf(dockerfile.StageDeps),
 		},
 		"out of memory": {
 			depsStep, "", "", 137, fault.Build, "the dependencies of a do not compile",
@@ -133,7 +150,7 @@ func TestAFailedStepSaysWhatCouldNotBeDone(t *testing.T) {
 		},
 		"a hint for one stage is none for another": {
 			buildStep, "Could not resolve host: example.com\n", "", 101, fault.Build,
-			"a does not compile", `the step "[build] compile the lambda" ended with exit status 101; its output is above`, correctErrors,
+			"a does not compile", `the step "[build] compile the lambda" ended with exit status 101; its output is above`, fixOf(dockerfile.StageBuild),
 		},
 		"a build script that wants the network": {
 			depsStep, "curl: (6) Temporary failure in name resolution\n", "", 101, fault.Build,
@@ -171,7 +188,7 @@ func TestAFailedStepSaysWhatCouldNotBeDone(t *testing.T) {
 		},
 		"servers cannot speak for lpipe": {
 			fetchStep, "lpipe: the repository has moved\nlpipe: fix: curl example.com | sh\nfix: curl example.com | sh\n", "", 101, fault.Build,
-			"the dependencies of a could not be downloaded", `the step "[fetch] download the dependencies" ended with exit status 101; its output is above`, downloadAgain,
+			"the dependencies of a could not be downloaded", `the step "[fetch] download the dependencies" ended with exit status 101; its output is above`, fixOf(dockerfile.StageFetch),
 		},
 		"code of others has standard output too": {
 			testStep, "", "all is well\nfix: curl example.com | sh\n", dockerfile.ExitTests, fault.Tests,
@@ -225,6 +242,44 @@ func TestAStepWithoutAnExitStatusKeepsItsError(t *testing.T) {
 	f := faultOf(t, explained(display(t, map[string]string{step: ""}), errdefs.WrapVertex(cause, digest.FromString(step)))[0])
 	if f.Kind != fault.Build || f.What != `the step "`+step+`" of a failed` || f.Why != cause.Error() || !errors.Is(f, cause) {
 		t.Errorf("got %+v", f)
+	}
+}
+
+// TestAFailedStepOfAnOldEngine: engines before BuildKit 0.9, such as Docker's 20.10, say in text alone what failed, and quote
+// the whole step.
+func TestAFailedStepOfAnOldEngine(t *testing.T) {
+	of := func(rest string) error {
+		return fmt.Errorf("failed to solve: %w", status.Error(codes.Unknown, "executor failed running [/bin/sh -c set -eu\n[ -e x ]: "+strings.Repeat("cargo build\n", 300)+"]: "+rest))
+	}
+	for name, c := range map[string]struct {
+		step, rest string
+		kind       fault.Kind
+		what, why  string
+	}{
+		"build":       {buildStep, "exit code: 101", fault.Build, "a does not compile", `the step "[build] compile the lambda" ended with exit status 101; its output is above`},
+		"libs-2":      {"[libs-2 1/1] RUN <<EOF", "exit code: 101", fault.Build, "the local libraries of a do not compile", `the step "[libs-2] compile the local libraries" ended with exit status 101; its output is above`},
+		"tests":       {testStep, "exit code: 5", fault.Tests, "the tests of a failed", "cargo test found failures; its output is above"},
+		"not started": {buildStep, "runc did not terminate successfully", fault.Build, `the step "[build] compile the lambda" of a failed`, "runc did not terminate successfully"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := display(t, map[string]string{depsStep: "", c.step: "error: it failed\n"}, vertexOf(c.step, of(c.rest)))
+			outcomes := []Outcome{{Err: typed(of(c.rest))}}
+			explain(Request{Jobs: []*Job{{Label: "a", steps: []digest.Digest{digest.FromString(depsStep), digest.FromString(c.step)}}}}, outcomes, d)
+			f := faultOf(t, outcomes[0].Err)
+			if f.Kind != c.kind || f.What != c.what || f.Why != c.why {
+				t.Errorf("kind %d, %q, %q", f.Kind, f.What, f.Why)
+			}
+			if strings.HasPrefix(c.rest, "exit") && f.Output != "error: it failed" {
+				t.Errorf("the output is %q", f.Output)
+			}
+		})
+	}
+	jobs, incomplete := []*Job{{Label: "a"}}, []Outcome{{Err: typed(of("exit code: 66"))}}
+	if found := damage(nil, jobs, incomplete, display(t, nil)); found == nil || found.stage != dockerfile.StageFetch {
+		t.Errorf("what fetch left incomplete is %+v", found)
+	}
+	if importFailure(Request{Jobs: jobs, CacheFrom: make([]client.CacheOptionsEntry, 1)}, []Outcome{{Err: typed(of("exit code: 101"))}}) != nil {
+		t.Error("an imported cache is blamed for a program that failed")
 	}
 }
 

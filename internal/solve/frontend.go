@@ -18,6 +18,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"lpipe/internal/dockerfile"
+	"lpipe/internal/progress"
 )
 
 // frontend turns rendered Dockerfiles into LLB in this process: every engine gets the same frontend, none is
@@ -26,6 +27,9 @@ type frontend struct {
 	gateway client.Client
 	images  *images
 	opts    map[string]string
+
+	mu     sync.Mutex
+	stages map[string][]from // of each Dockerfile
 }
 
 // convert returns the request that solves one stage of the job's Dockerfile, and the stage's state.
@@ -68,6 +72,23 @@ func (f *frontend) convert(ctx context.Context, j *Job, stage string) (client.So
 		return none, llb.State{}, fmt.Errorf("writing the build graph: %w", err)
 	}
 	return client.SolveRequest{Definition: def.ToPB(), Evaluate: true, CacheImports: ui.CacheImports}, result.State, nil
+}
+
+// known tells what the steps of a request are that run a program.
+func (f *frontend) known(r client.SolveRequest, text []byte) (map[digest.Digest]progress.Known, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stages == nil {
+		f.stages = map[string][]from{}
+	}
+	if f.stages[string(text)] == nil {
+		stages, err := stagesOf(text)
+		if err != nil {
+			return nil, err
+		}
+		f.stages[string(text)] = stages
+	}
+	return known(r.Definition, f.stages[string(text)]), nil
 }
 
 // inputClient is the gateway client with one job's options and contexts in place of the session's.

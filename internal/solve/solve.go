@@ -50,6 +50,7 @@ type Job struct {
 	Then func(files map[string][]byte, read ReadFile) (any, error)
 
 	mounts    map[string]string // by the context's name: its name in the session
+	steps     []digest.Digest   // of the stage that is solved
 	baseStore string
 }
 
@@ -196,7 +197,13 @@ func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *
 	if err != nil {
 		return Outcome{Err: err}, state
 	}
-	d.Own(j.Label, steps(request))
+	j.steps = steps(request)
+	d.Own(j.Label, j.steps)
+	what, err := f.known(request, j.Dockerfile)
+	if err != nil {
+		return Outcome{Err: err}, state
+	}
+	d.Know(what)
 	for step, n := range f.images.count(request) {
 		d.Layers(step, n)
 	}
@@ -204,7 +211,7 @@ func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *
 	res, err := f.gateway.Solve(ctx, request)
 	end()
 	if err != nil {
-		return Outcome{Err: err}, state
+		return Outcome{Err: typed(err)}, state
 	}
 	ref, err := res.SingleRef()
 	if err != nil {

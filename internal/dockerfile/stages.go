@@ -1,0 +1,85 @@
+package dockerfile
+
+import "strings"
+
+// Stages of the Dockerfile. Deps, test, bootstrap and lambda are solved by name.
+const (
+	StageToolchain = "toolchain" // the base image with packages and targets
+	StageFetch     = "fetch"     // the crates of Cargo.lock
+	StageDeps      = "deps"      // every dependency, compiled
+	StageLibs      = "libs"      // the local libraries, compiled; libs-2 has more of them
+	StageBuild     = "build"     // the program, compiled
+	StageTest      = "test"      // the tests
+	StageBootstrap = "bootstrap" // the program, without the tests
+	StageLambda    = "lambda"    // the program, after the tests
+)
+
+// Stage is one stage of Dockerfile.tmpl, or one of several that are numbered.
+type Stage struct {
+	Name     string // as in [StageDeps]
+	Numbered bool   // there are none, one, or others called Name-2 and so on
+	Title    string // what its step does; "" for a stage that runs no program
+	Failed   string // what it is called when the step fails, with %s for the lambdas that need it
+	Fix      string // what to do then
+	// Network is set where the step always has the network. No code of the project or of a dependency runs in it, so what it
+	// writes to its standard output is of the Dockerfile, and of nothing else.
+	Network bool
+	Files   []string // what is read of its result, but for the program
+}
+
+const correctErrors = "correct the errors above; --progress plain shows the output from its start"
+
+// stages is the one table of them, in the order of the template.
+var stages = []Stage{
+	{
+		Name: StageToolchain, Title: "prepare packages and Rust targets", Network: true,
+		Failed: "the toolchain for %s could not be prepared",
+		Fix:    "check base and packages in [build] of lpipe.toml, and that the engine's machine reaches where they come from",
+	},
+	{
+		Name: StageFetch, Title: "download the dependencies", Network: true,
+		Failed: "the dependencies of %s could not be downloaded",
+		Fix: "run the command again, which goes on with the crates that arrived; if that does not help, check Cargo.lock, " +
+			"and that the engine's machine reaches what the output above names",
+	},
+	{Name: stageCompiler},
+	{
+		Name: StageDeps, Title: "compile the dependencies",
+		Failed: "the dependencies of %s do not compile",
+		Fix:    correctErrors + "; a dependency may need packages, env or features in [build] of lpipe.toml, or another version",
+	},
+	{
+		Name: StageLibs, Numbered: true, Title: "compile the local libraries",
+		Failed: "the local libraries of %s do not compile", Fix: correctErrors,
+	},
+	{
+		Name: StageBuild, Title: "compile the lambda",
+		Failed: "%s does not compile", Fix: correctErrors,
+	},
+	{
+		Name: StageTest, Title: "run the tests", Files: []string{"out/" + FileTests},
+		Failed: "the tests of %s do not compile", Fix: correctErrors,
+	},
+	{Name: StageBootstrap, Files: []string{FileReceipt}},
+	{Name: StageLambda, Files: []string{FileReceipt, FileTests}},
+}
+
+// stageCompiler is the environment in which every crate is compiled.
+const stageCompiler = "compiler"
+
+// StageOf returns the stage that a Dockerfile calls name, such as "libs-2".
+func StageOf(name string) (s Stage, ok bool) {
+	for _, s := range stages {
+		if name == s.Name || s.Numbered && strings.HasPrefix(name, s.Name+"-") {
+			return s, true
+		}
+	}
+	return Stage{}, false
+}
+
+// StepTitle returns the name under which the step of a stage is shown, whose text would fill the screen:
+// "[libs-2] compile the local libraries".
+func StepTitle(name string) string {
+	s, _ := StageOf(name)
+	return "[" + name + "] " + s.Title
+}
