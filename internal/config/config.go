@@ -167,23 +167,9 @@ func newLoader(in Input) *loader {
 
 // For returns [build] with the lambda's own keys laid over it. A name without a [lambda.NAME] table gets [build].
 func (c *Config) For(lambda string) Build {
-	b := Build{
-		Base:            c.text(lambda, "base"),
-		Arch:            c.list(lambda, "arch"),
-		Target:          c.text(lambda, "target"),
-		Profile:         c.text(lambda, "profile"),
-		Features:        c.list(lambda, "features"),
-		DefaultFeatures: c.on(lambda, "default-features"),
-		Rustflags:       c.list(lambda, "rustflags"),
-		Env:             c.pairs(lambda, "env"),
-		TestEnv:         c.pairs(lambda, "test-env"),
-		Packages:        c.list(lambda, "packages"),
-		Test:            c.on(lambda, "test"),
-		TestRunner:      c.text(lambda, "test-runner"),
-		Network:         c.text(lambda, "network"),
-		Link:            c.text(lambda, "link"),
-		Runtime:         c.text(lambda, "runtime"),
-		Include:         c.list(lambda, "include"),
+	var b Build
+	for _, k := range buildKeys {
+		k.set(&b, c, lambda)
 	}
 	if b.Target == "" && len(b.Arch) == 1 {
 		b.Target = b.TargetFor(b.Arch[0])

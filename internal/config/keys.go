@@ -34,25 +34,71 @@ type key struct {
 	private bool   // the value is not for messages
 	sep     string // between the items of a list in the environment and in a flag; "" where an item may hold any character
 	meaning string
+	// set gives the field of [Build] the value that a lambda has; for the keys of [build] that each lambda may have.
+	set func(b *Build, c *Config, lambda string)
 }
 
+// ofText, ofList, ofBool and ofPairs declare the key of a field of [Build].
+func ofText(k key, field func(*Build) *string) key {
+	k.set = func(b *Build, c *Config, lambda string) { *field(b) = c.text(lambda, k.name) }
+	return k
+}
+
+func ofList(k key, field func(*Build) *[]string) key {
+	if k.kind == text {
+		k.kind = list
+	}
+	k.set = func(b *Build, c *Config, lambda string) { *field(b) = c.list(lambda, k.name) }
+	return k
+}
+
+func ofBool(k key, field func(*Build) *bool) key {
+	k.kind = toggle
+	k.set = func(b *Build, c *Config, lambda string) { *field(b) = c.on(lambda, k.name) }
+	return k
+}
+
+func ofPairs(k key, field func(*Build) *map[string]string) key {
+	name := k.name
+	k.name += ".*"
+	k.set = func(b *Build, c *Config, lambda string) { *field(b) = c.pairs(lambda, name) }
+	return k
+}
+
+// buildKeys are the keys of [build] that each lambda may have. A new one is a row here and a field of [Build].
 var buildKeys = []key{
-	{name: "base", initial: []string{"docker.io/library/rust:1-bookworm"}, check: checkBase, paths: basePath, meaning: "the image that everything is compiled in: a reference, or oci-layout://DIR[:TAG][@DIGEST]"},
-	{name: "arch", kind: oneOrMore, initial: []string{"x86_64"}, choices: arches, check: checkArch, sep: ",", meaning: "the architecture as Lambda names it, or both"},
-	{name: "target", derived: "`ARCH-unknown-linux-musl`, or `-gnu` when link is dynamic", check: checkTarget, meaning: "the Rust target"},
-	{name: "profile", initial: []string{"release"}, check: checkProfile, meaning: "the cargo profile"},
-	{name: "features", kind: list, check: checkFeature, sep: ",", meaning: "cargo features"},
-	{name: "default-features", kind: toggle, initial: []string{"true"}, meaning: "whether the default features are on"},
-	{name: "rustflags", kind: list, check: checkRustflag, sep: " ", meaning: "flags for rustc"},
-	{name: "env.*", check: checkEnv, private: true, meaning: "environment of the build and the tests; no secrets"},
-	{name: "test-env.*", check: checkEnv, private: true, meaning: "environment of the tests alone; no secrets"},
-	{name: "packages", kind: list, check: checkSystemPackage, sep: ",", meaning: "packages of the base's distribution to install, as `NAME` or `NAME=VERSION`; for a lambda of another architecture than the engine's machine, Debian's libraries are installed for both"},
-	{name: "test", kind: toggle, initial: []string{"true"}, meaning: "whether the tests must pass before there is a zip"},
-	{name: "test-runner", initial: []string{"native"}, choices: []string{"native", "qemu"}, meaning: "how tests run where the engine's machine has another architecture than the lambda: compiled for that machine, or for the lambda's and under qemu (on a base of Debian)"},
-	{name: "network", initial: []string{"none"}, choices: []string{"none", "default"}, meaning: "what build scripts and tests can reach; with the embedded engine, default includes what listens on this machine's loopback"},
-	{name: "link", initial: []string{"static"}, choices: []string{"static", "dynamic"}, meaning: "whether libc is linked in"},
-	{name: "runtime", initial: []string{"provided.al2023"}, choices: []string{"provided.al2023", "provided.al2"}, check: checkRuntime, meaning: "the Lambda runtime the program is for"},
-	{name: "include", kind: list, check: checkGlob, sep: ",", meaning: "files to add to the zip, as globs relative to the lambda's package"},
+	ofText(key{name: "base", initial: []string{"docker.io/library/rust:1-bookworm"}, check: checkBase, paths: basePath, meaning: "the image that everything is compiled in: a reference, or oci-layout://DIR[:TAG][@DIGEST]"},
+		func(b *Build) *string { return &b.Base }),
+	ofList(key{name: "arch", kind: oneOrMore, initial: []string{"x86_64"}, choices: arches, check: checkArch, sep: ",", meaning: "the architecture as Lambda names it, or both"},
+		func(b *Build) *[]string { return &b.Arch }),
+	ofText(key{name: "target", derived: "`ARCH-unknown-linux-musl`, or `-gnu` when link is dynamic", check: checkTarget, meaning: "the Rust target"},
+		func(b *Build) *string { return &b.Target }),
+	ofText(key{name: "profile", initial: []string{"release"}, check: checkProfile, meaning: "the cargo profile"},
+		func(b *Build) *string { return &b.Profile }),
+	ofList(key{name: "features", check: checkFeature, sep: ",", meaning: "cargo features"},
+		func(b *Build) *[]string { return &b.Features }),
+	ofBool(key{name: "default-features", initial: []string{"true"}, meaning: "whether the default features are on"},
+		func(b *Build) *bool { return &b.DefaultFeatures }),
+	ofList(key{name: "rustflags", check: checkRustflag, sep: " ", meaning: "flags for rustc"},
+		func(b *Build) *[]string { return &b.Rustflags }),
+	ofPairs(key{name: "env", check: checkEnv, private: true, meaning: "environment of the build and the tests; no secrets"},
+		func(b *Build) *map[string]string { return &b.Env }),
+	ofPairs(key{name: "test-env", check: checkEnv, private: true, meaning: "environment of the tests alone; no secrets"},
+		func(b *Build) *map[string]string { return &b.TestEnv }),
+	ofList(key{name: "packages", check: checkSystemPackage, sep: ",", meaning: "packages of the base's distribution to install, as `NAME` or `NAME=VERSION`; for a lambda of another architecture than the engine's machine, Debian's libraries are installed for both"},
+		func(b *Build) *[]string { return &b.Packages }),
+	ofBool(key{name: "test", initial: []string{"true"}, meaning: "whether the tests must pass before there is a zip"},
+		func(b *Build) *bool { return &b.Test }),
+	ofText(key{name: "test-runner", initial: []string{"native"}, choices: []string{"native", "qemu"}, meaning: "how tests run where the engine's machine has another architecture than the lambda: compiled for that machine, or for the lambda's and under qemu (on a base of Debian)"},
+		func(b *Build) *string { return &b.TestRunner }),
+	ofText(key{name: "network", initial: []string{"none"}, choices: []string{"none", "default"}, meaning: "what build scripts and tests can reach; with the embedded engine, default includes what listens on this machine's loopback"},
+		func(b *Build) *string { return &b.Network }),
+	ofText(key{name: "link", initial: []string{"static"}, choices: []string{"static", "dynamic"}, meaning: "whether libc is linked in"},
+		func(b *Build) *string { return &b.Link }),
+	ofText(key{name: "runtime", initial: []string{"provided.al2023"}, choices: []string{"provided.al2023", "provided.al2"}, check: checkRuntime, meaning: "the Lambda runtime the program is for"},
+		func(b *Build) *string { return &b.Runtime }),
+	ofList(key{name: "include", check: checkGlob, sep: ",", meaning: "files to add to the zip, as globs relative to the lambda's package"},
+		func(b *Build) *[]string { return &b.Include }),
 }
 
 // allowOutside is the key that only the user of the machine can set.

@@ -8,6 +8,7 @@ package dockerfile
 import (
 	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"fmt"
 	"path"
 	"slices"
@@ -52,16 +53,35 @@ const (
 // begin a line.
 const warmMount = "\n    --mount=type=cache,id=lpipe-warm-"
 
+// withWarmID completes the cache mount that keeps compiled dependencies. The id is made of the text of the stages that they
+// are compiled in, so that builds with other settings do not replace each other's. What is downloaded has no part in it.
+func withWarmID(text string) string {
+	before, after, ok := strings.Cut(text, warmMount)
+	if !ok {
+		return text
+	}
+	id := sha256.New()
+	for stage := range strings.SplitSeq(text, "\nFROM ") {
+		stage, _, _ = strings.Cut(stage, "\nEOF\n") // what follows is about the next one
+		from, _, _ := strings.Cut(stage, "\n")
+		switch _, name, _ := strings.Cut(from, " AS "); name {
+		case StageToolchain, stageCompiler, StageDeps:
+			fmt.Fprintf(id, "%q", stage)
+		}
+	}
+	return before + warmMount + hex.EncodeToString(id.Sum(nil)[:8]) + after
+}
+
 // OwnWarm returns the text with a cache mount for the deps stage that only this owner has: who knows the owner knows the
 // mount, so it is secret. BuildKit leaves the id of a cache mount out of the step's cache key, so builds of all owners,
 // and those that keep nothing, find each other's steps.
 func OwnWarm(text []byte, owner string) []byte {
-	pieces := strings.Split(string(text), warmMount)
-	for i, piece := range pieces[1:] {
-		rest := strings.TrimLeft(piece, "0123456789abcdef")
-		pieces[i+1] = strings.TrimSuffix(piece, rest) + "-" + owner + rest
+	before, after, ok := strings.Cut(string(text), warmMount)
+	if !ok {
+		return text
 	}
-	return []byte(strings.Join(pieces, warmMount))
+	rest := strings.TrimLeft(after, "0123456789abcdef")
+	return []byte(before + warmMount + strings.TrimSuffix(after, rest) + "-" + owner + rest)
 }
 
 // FileReceipt, FileBootstrap and FileTests are what the last stage holds.
@@ -129,16 +149,6 @@ func numbered(name string, i int) string {
 		return name
 	}
 	return fmt.Sprintf("%s-%d", name, i+1)
-}
-
-// WarmID is the cache mount that keeps compiled dependencies, "" for none. Builds with other settings have another, so
-// that they do not replace each other's.
-func (v view) WarmID() string {
-	if !v.Warm {
-		return ""
-	}
-	settings := []any{v.Base(), v.Packages, v.Channel, v.Components, v.Dir, v.Target, v.Profile, v.Features, v.Alone, v.NoDefaultFeatures, v.Env, v.Emulate}
-	return fmt.Sprintf("lpipe-warm-%.8x", sha256.Sum256(fmt.Appendf(nil, "%q", settings)))
 }
 
 // TestTarget is the Rust target of the tests as a word of the shell: that of the machine that builds, unless the tests of
@@ -230,7 +240,7 @@ func Render(variant *plan.Variant) ([]byte, error) {
 	if err := parsed.Execute(&b, v); err != nil {
 		return nil, fmt.Errorf("rendering the Dockerfile: %w", err)
 	}
-	return []byte(b.String()), nil
+	return []byte(withWarmID(b.String())), nil
 }
 
 // base is what FROM accepts as one word that nothing expands: a reference or a context's name.

@@ -2,6 +2,7 @@ package dockerfile
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
@@ -463,13 +464,54 @@ func FuzzRender(f *testing.F) {
 	})
 }
 
+// warmID is the cache mount of the deps stage of a variant, "" for none.
+func warmID(t *testing.T, v *plan.Variant) string {
+	t.Helper()
+	_, after, _ := strings.Cut(render(t, v), warmMount)
+	id, _, _ := strings.Cut(after, ",")
+	if _, err := hex.DecodeString(id); err != nil || v.Warm != (len(id) == 16) {
+		t.Fatalf("the id is %q", id)
+	}
+	return "lpipe-warm-" + id
+}
+
+// TestWarmFoldersAreOfWhatCompilesTheDependencies: every setting that the stages up to deps read, and no other.
+func TestWarmFoldersAreOfWhatCompilesTheDependencies(t *testing.T) {
+	lib := []*cargo.Package{{Name: "lib", Dir: "lib"}}
+	usual := warmID(t, variant(func(v *plan.Variant) { v.Warm = true }))
+	for name, c := range map[string]struct {
+		change func(*plan.Variant)
+		other  bool
+	}{
+		"base":        {func(v *plan.Variant) { v.Base = "rust:1" }, true},
+		"packages":    {func(v *plan.Variant) { v.Packages = []string{"libpq-dev"} }, true},
+		"channel":     {func(v *plan.Variant) { v.Channel = "1.85" }, true},
+		"folder":      {func(v *plan.Variant) { v.Dir = "services" }, true},
+		"target":      {func(v *plan.Variant) { v.Target = "aarch64-unknown-linux-musl" }, true},
+		"profile":     {func(v *plan.Variant) { v.Profile = "dev" }, true},
+		"features":    {func(v *plan.Variant) { v.Features = []string{"a/x"} }, true},
+		"alone":       {func(v *plan.Variant) { v.Alone = []string{"a"} }, true},
+		"defaults":    {func(v *plan.Variant) { v.NoDefaultFeatures = true }, true},
+		"environment": {func(v *plan.Variant) { v.Env = []plan.Env{{Name: "A", Value: "b"}} }, true},
+		"emulation":   {func(v *plan.Variant) { v.Emulate = true }, true},
+		"network":     {func(v *plan.Variant) { v.AllowNetwork = true }, true},
+		"tests":       {func(v *plan.Variant) { v.TestEnv = []plan.Env{{Name: "A", Value: "b"}} }, false},
+		"libraries":   {func(v *plan.Variant) { v.Libs = []plan.Libraries{lib} }, false},
+		"git":         {func(v *plan.Variant) { v.Git, v.SSH = true, true }, false},
+	} {
+		if id := warmID(t, variant(func(v *plan.Variant) { v.Warm = true; c.change(v) })); (id != usual) != c.other {
+			t.Errorf("%s: another folder: %t", name, id != usual)
+		}
+	}
+}
+
 func TestAnOwnerChangesNoStep(t *testing.T) {
 	v := variant(func(v *plan.Variant) {
 		v.Warm = true
 		v.Env = []plan.Env{{Name: "A", Value: "    --mount=type=cache,id=lpipe-warm-00"}}
 	})
 	text := render(t, v)
-	id := view{v}.WarmID()
+	id := warmID(t, v)
 	want := strings.Replace(text, "--mount=type=cache,id="+id+",", "--mount=type=cache,id="+id+"-me,", 1)
 	if got := string(OwnWarm([]byte(text), "me")); got != want || got == text {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
