@@ -84,11 +84,13 @@ keep() {
     mkdir -p "$downloads/${from##*/}" 2>/dev/null || continue
     (
       enter "${from##*/}" || exit 0
+      # What a killed step left of a copy. A copy takes seconds.
+      find . -maxdepth 1 -type f -name '.????????-????-????-????-????????????' -mmin +60 -exec rm -f {} +
       set -C # a new file is opened only if there is none, and no link
       while read -r crate; do
         if [ -f "$crate" ] && [ ! -L "$crate" ] && cmp -s "$from/$crate" "$crate"; then continue; fi
         new=.$(cat /proc/sys/kernel/random/uuid)
-        { cat "$from/$crate" >"$new" && mv -fT "$new" "$crate"; } || rm -f "$new"
+        if ! { cat "$from/$crate" >"$new" && mv -fT "$new" "$crate"; }; then rm -f "$new"; fi
       done </tmp/good
     ) 2>/dev/null || :
     cat /tmp/good >>"$kept"

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"lpipe/internal/testparts/require"
 )
@@ -126,6 +127,29 @@ func TestCratesAreKeptAndReused(t *testing.T) {
 		}
 		if got := d.all("downloads"); !slices.Equal(got, want) {
 			t.Errorf("kept are then %q", got)
+		}
+	})
+}
+
+// TestCopiesOfAKilledStepDoNotPileUp: those that are old go, and those of a step that runs stay.
+func TestCopiesOfAKilledStepDoNotPileUp(t *testing.T) {
+	inShells(t, func(t *testing.T, shell ...string) {
+		d := newDownloads(t, shell...)
+		const old, new = "/.0cb2ad59-3b7e-4a4e-9c35-8a1fd9a6d1c0", "/.1cb2ad59-3b7e-4a4e-9c35-8a1fd9a6d1c0"
+		d.write("cargo/registry/cache/"+registry+"/good-1.0.0.crate", "good", 0o644)
+		d.write("downloads/"+registry+old, "go", 0o644)
+		d.write("downloads/"+registry+new, "go", 0o644)
+		d.write("downloads/"+registry+"/other-1.0.0.crate", "other", 0o644)
+		yesterday := time.Now().Add(-24 * time.Hour)
+		for _, name := range []string{old, "/other-1.0.0.crate"} {
+			if err := os.Chtimes(filepath.Join(d.dir, "downloads", registry+name), yesterday, yesterday); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.do("keep Cargo.lock")
+		want := []string{registry + new + " go", registry + "/good-1.0.0.crate good", registry + "/other-1.0.0.crate other"}
+		if got := d.all("downloads"); !slices.Equal(got, want) {
+			t.Errorf("kept are %q, want %q", got, want)
 		}
 	})
 }

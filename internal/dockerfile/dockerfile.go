@@ -214,7 +214,7 @@ func (v view) Args() string {
 
 // scripts are what the template takes from files of their own: functions of the shell, which depend on no variant.
 //
-//go:embed toolchain.sh lay.sh
+//go:embed *.sh
 var scripts embed.FS
 
 func include(name string) (string, error) {

@@ -28,6 +28,16 @@ func lines(t testing.TB, first, last string) string {
 	return strings.TrimPrefix(part+"\n"+last+end+"\n", "\n")
 }
 
+// part is a file that the template includes.
+func part(t testing.TB, name string) string {
+	t.Helper()
+	text, err := include(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text + "\n"
+}
+
 // inFolder runs a part of the template with the folders of a step below dir.
 func inFolder(t testing.TB, shell, dir, script string) error {
 	t.Helper()
@@ -54,7 +64,7 @@ func FuzzTestCounts(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	script := "target=t runner=\n" + lines(f, "awk -v target", "  END {")
+	script := part(f, "test.sh") + "count_tests t ''\n"
 	f.Fuzz(func(t *testing.T, printed string) {
 		if strings.Contains(printed, "\x00") {
 			return // where a line ends for an awk differs
@@ -74,10 +84,10 @@ func FuzzTestCounts(f *testing.F) {
 				want[i] += n
 			}
 		}
-		if err := os.MkdirAll(filepath.Join(dir, "tmp"), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(dir, "out"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, "tmp/tests"), []byte(printed), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "out/printed"), []byte(printed), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		if err := inFolder(t, "sh", dir, script); err != nil {

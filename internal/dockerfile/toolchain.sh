@@ -14,7 +14,10 @@ packages() {
   if command -v apt-get >/dev/null; then
     debian "$@"
   elif command -v apk >/dev/null; then
-    [ $# = 0 ] || { now "installing the packages $*" && apk add --no-cache "$@"; }
+    if [ $# != 0 ]; then
+      now "installing the packages $*"
+      apk add --no-cache "$@"
+    fi
   elif dnf=$(command -v dnf || command -v microdnf); then
     redhat "$@"
   elif [ $# != 0 ]; then
@@ -26,6 +29,22 @@ packages() {
     "fix: set [build] base in lpipe.toml to such an image, or arch to that of the engine's machine"
   [ -z "$qemu" ] || command -v "$qemu" >/dev/null || fail "the base image has no $qemu, which the tests are to run under" \
     "fix: set [build] base in lpipe.toml to an image of Debian, or to one that has it, or take test-runner out"
+}
+
+# need_tools: ends the stage if the image lacks a program that the steps run, and names the packages that have them.
+need_tools() {
+  missing='' from=''
+  for tool in awk:gawk cmp:diffutils find:findutils grep:grep sed:sed \
+    cat:coreutils cp:coreutils env:coreutils mv:coreutils rm:coreutils sha256sum:coreutils sort:coreutils stat:coreutils \
+    tee:coreutils touch:coreutils tr:coreutils uname:coreutils wc:coreutils; do
+    if command -v "${tool%:*}" >/dev/null; then continue; fi
+    missing="$missing, ${tool%:*}"
+    case " $from " in *" ${tool#*:} "*) ;; *) from="$from ${tool#*:}" ;; esac
+  done
+  if [ "$missing" ]; then
+    fail "the base image lacks programs that the build runs: ${missing#, }" \
+      "fix: add what has them to packages in [build] of lpipe.toml, most often$from; or set base to an image that has them"
+  fi
 }
 
 # debian PACKAGE...: the same with apt.
@@ -156,7 +175,8 @@ is_of() {
   esac
   [ "$date" ] || return 0
   # What is published on a date was committed before: a nightly the day before, the others some days.
-  day=$(date -u -d "$date" +%s) && commit=$(date -u -d "$committed" +%s) || return 1
+  day=$(date -u -d "$date" +%s) || return 1
+  commit=$(date -u -d "$committed" +%s) || return 1
   most=7
   [ "$name" != nightly ] || most=1
   [ "$commit" -le "$day" ] && [ $((day - commit)) -le $((most * 86400)) ]

@@ -21,7 +21,7 @@ type image struct {
 }
 
 // tools are real: the script needs them and they reach no further than the files it names.
-var tools = []string{"cat", "cp", "grep", "ls", "mkdir", "mv", "sed", "tr", "date", "awk", "tar"}
+var tools = []string{"cat", "cp", "grep", "ls", "mkdir", "mv", "sed", "tr", "date", "awk", "tar", "cmp", "env", "find", "sha256sum", "sort", "stat", "tee", "touch", "wc"}
 
 // newImage makes an image for a machine, as uname -m calls it, with the programs given.
 func newImage(t *testing.T, machine string, programs ...string) *image {
@@ -34,15 +34,16 @@ func newImage(t *testing.T, machine string, programs ...string) *image {
 		if err != nil {
 			t.Fatal(err)
 		}
-		i.write(t, "bin/.keep", "")
-		if err := os.Symlink(real, filepath.Join(i.dir, "bin", tool)); err != nil {
-			t.Fatal(err)
-		}
+		i.program(t, tool, "exec "+real+` "$@"`) // no link, which a stand-in would be written through
 	}
 	i.program(t, "uname", "echo "+machine)
 	// rm would reach out of the image: it records as well.
 	for _, name := range append(programs, "rm") {
 		switch name {
+		case "dnf", "microdnf": // the image is small, and has these programs once they are installed
+			_ = os.Remove(filepath.Join(i.dir, "bin/cmp"))
+			_ = os.Remove(filepath.Join(i.dir, "bin/find"))
+			i.program(t, name, i.record(name)+"\nfor p in cmp find; do cp '"+i.dir+"/bin/uname' '"+i.dir+"/bin/'$p; done")
 		case "rpm": // likewise
 			i.program(t, name, i.record(name)+"\nexit 1")
 		case "dpkg": // no package is installed
@@ -395,6 +396,21 @@ func TestToolchainWithoutRustupHasWhatTheProjectAsksFor(t *testing.T) {
 }
 
 // TestToolchainStopsAtAFailure: a layer in which an installation failed must not be kept.
+func TestToolchainSaysWhichToolsTheImageLacks(t *testing.T) {
+	i := newImage(t, "x86_64", alpine...)
+	for _, tool := range []string{"awk", "find", "sha256sum", "sort"} {
+		if err := os.Remove(filepath.Join(i.dir, "bin", tool)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, stderr, ok := i.prepare(t, variant(nil))
+	const want = "the base image lacks programs that the build runs: awk, find, sha256sum, sort\n" +
+		"fix: add what has them to packages in [build] of lpipe.toml, most often gawk findutils coreutils; or set base to an image that has them\n"
+	if ok || i.words != want {
+		t.Errorf("succeeded: %t, said\n%s\n%s", ok, i.words, stderr)
+	}
+}
+
 func TestToolchainStopsAtAFailure(t *testing.T) {
 	for _, failing := range []string{"apt-get", "rustup"} {
 		i := newImage(t, "x86_64", debian...)

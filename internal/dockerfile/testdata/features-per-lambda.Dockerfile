@@ -33,7 +33,10 @@ packages() {
   if command -v apt-get >/dev/null; then
     debian "$@"
   elif command -v apk >/dev/null; then
-    [ $# = 0 ] || { now "installing the packages $*" && apk add --no-cache "$@"; }
+    if [ $# != 0 ]; then
+      now "installing the packages $*"
+      apk add --no-cache "$@"
+    fi
   elif dnf=$(command -v dnf || command -v microdnf); then
     redhat "$@"
   elif [ $# != 0 ]; then
@@ -45,6 +48,22 @@ packages() {
     "fix: set [build] base in lpipe.toml to such an image, or arch to that of the engine's machine"
   [ -z "$qemu" ] || command -v "$qemu" >/dev/null || fail "the base image has no $qemu, which the tests are to run under" \
     "fix: set [build] base in lpipe.toml to an image of Debian, or to one that has it, or take test-runner out"
+}
+
+# need_tools: ends the stage if the image lacks a program that the steps run, and names the packages that have them.
+need_tools() {
+  missing='' from=''
+  for tool in awk:gawk cmp:diffutils find:findutils grep:grep sed:sed \
+    cat:coreutils cp:coreutils env:coreutils mv:coreutils rm:coreutils sha256sum:coreutils sort:coreutils stat:coreutils \
+    tee:coreutils touch:coreutils tr:coreutils uname:coreutils wc:coreutils; do
+    if command -v "${tool%:*}" >/dev/null; then continue; fi
+    missing="$missing, ${tool%:*}"
+    case " $from " in *" ${tool#*:} "*) ;; *) from="$from ${tool#*:}" ;; esac
+  done
+  if [ "$missing" ]; then
+    fail "the base image lacks programs that the build runs: ${missing#, }" \
+      "fix: add what has them to packages in [build] of lpipe.toml, most often$from; or set base to an image that has them"
+  fi
 }
 
 # debian PACKAGE...: the same with apt.
@@ -175,7 +194,8 @@ is_of() {
   esac
   [ "$date" ] || return 0
   # What is published on a date was committed before: a nightly the day before, the others some days.
-  day=$(date -u -d "$date" +%s) && commit=$(date -u -d "$committed" +%s) || return 1
+  day=$(date -u -d "$date" +%s) || return 1
+  commit=$(date -u -d "$committed" +%s) || return 1
   most=7
   [ "$name" != nightly ] || most=1
   [ "$commit" -le "$day" ] && [ $((day - commit)) -le $((most * 86400)) ]
@@ -187,6 +207,7 @@ cat "$config" >/tmp/config.toml
 cat /tmp/config.toml >/.cargo/config.toml # cargo prefers it to what is written to CARGO_HOME below
 set --
 packages "$@"
+need_tools
 compilers >/cargo/config.toml
 if command -v rustup >/dev/null; then
   now "installing the Rust target $target"
@@ -196,12 +217,13 @@ else
   nothing_lacks
 fi
 cat /proc/sys/kernel/random/uuid >/toolchain # another one with every other image
-cat >/fetched <<'END' # lists what is locked, and all files of crates, indexes and repositories with their sizes
+cat >/fetched <<'END'
+# Lists what is locked, and all files of crates, indexes and repositories with their sizes.
 set -e
 grep -e '^source = ' -e '^checksum = ' Cargo.lock || [ $? = 1 ]
 cd "$CARGO_HOME"
 for dir in registry/cache registry/index git/db; do
-  [ ! -d $dir ] || find $dir -type f -exec stat -c '%s %n' {} +
+  if [ -d $dir ]; then find $dir -type f -exec stat -c '%s %n' {} +; fi
 done | sort
 END
 EOF
@@ -246,48 +268,77 @@ FROM toolchain AS compiler
 FROM compiler AS deps
 RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
-    --mount=type=cache,id=lpipe-warm-6f38c02f831aaa6d,sharing=private,target=/warm \
+    --mount=type=cache,id=lpipe-warm-c7cc2ba3dae4da05,sharing=private,target=/warm \
     --mount=type=secret,id=lpipe-warm,target=/run/lpipe-warm \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
 cd /src
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
-# /warm keeps what the last build compiled; cargo tells what of it still holds, by versions and revisions. Of these cargo
-# is not told: another image, environment or configuration, and another crate under one version. So each has a sum in
-# /warm/fit, and one that changed makes everything compile again. Whether to use /warm comes as a secret, which is none,
-# since that is no part of any cache key: a laptop and CI have one text, and CI does not use it. Nor is the id of the mount:
-# where /warm is used, lpipe adds to it what nobody can guess, so that no other user and no other project has this one.
-warm=$(cat /run/lpipe-warm 2>/dev/null || :)
-if [ -z "$warm" ]; then
-  find /warm -mindepth 1 -delete # of this one others have the id, and their build scripts may have left something
-else
-  {
-    { cat /toolchain; env; find /src -type f ! -name Cargo.toml ! -name Cargo.lock -exec sha256sum {} +; } | sort -u | sha256sum
-    find "$CARGO_HOME/registry/cache" -name '*.crate' -exec sha256sum {} +
-  } >/tmp/fit
-  if [ "$warm" != fresh ] && [ -e /warm/fit ] && [ -z "$(sort -u /tmp/fit /warm/fit | awk '{ print $2 }' | sort | uniq -d)" ]; then
-    trap 'rm -f /warm/fit' EXIT
-    cp -a /warm/kept /target
+# What the deps stage does with /warm, which keeps what the last build compiled. Cargo tells what of it still holds, by
+# versions and revisions. Of these cargo is not told: another image, environment or configuration, and another crate under
+# one version. So each has a sum in /warm/fingerprint, and everything compiles again where one changed or cannot be told.
+#
+# Whether to use /warm comes as a secret, which is none, since that is no part of any cache key: a laptop and CI have one
+# text, and CI does not use it. Nor is the id of the mount: where /warm is used, lpipe adds to it what nobody can guess, so
+# that no other user and no other project has this one.
+
+# fingerprint FILE: writes a sum of what every crate is compiled with, called -, and one of each crate.
+fingerprint() {
+  { cat /toolchain && env && find /src -type f ! -name Cargo.toml ! -name Cargo.lock -exec sha256sum {} +; } >/tmp/inputs &&
+    sort -u /tmp/inputs >/tmp/sorted && sha256sum </tmp/sorted >"$1" &&
+    find "$CARGO_HOME/registry/cache" -name '*.crate' -exec sha256sum {} + >>"$1"
+}
+
+# holds NOW KEPT: whether nothing that both fingerprints have has another sum.
+holds() {
+  awk 'NR == FNR { sum[$2] = $1; next }
+    ($2 in sum) && sum[$2] != $1 { differs = 1 }
+    $2 == "-" && sum[$2] == $1 { same = 1 }
+    END { exit differs || !same }' "$1" "$2"
+}
+
+# take_warm: begins with what /warm has, where that is wanted and holds.
+take_warm() {
+  warm=$(cat /run/lpipe-warm 2>/dev/null) || warm=''
+  if [ "$warm" ] && ! fingerprint /tmp/fingerprint; then
+    warm=''
   fi
-fi
+  if [ -z "$warm" ]; then
+    find /warm -mindepth 1 -maxdepth 1 -exec rm -rf {} + # of this one others have the id, and their build scripts may have left something
+  elif [ "$warm" != fresh ] && [ -e /warm/fingerprint ] && holds /tmp/fingerprint /warm/fingerprint; then
+    trap 'rm -f /warm/fingerprint' EXIT
+    cp -a /warm/snapshot /target
+  fi
+}
+
+# prune DIR CONDITION...: removes from a folder what the build does not need and all conditions of find are true for.
+prune() {
+  dir=$1
+  shift
+  find "$dir" \( -path '*/.fingerprint/*' -o -path '*/build/*' -o -path '*/deps/*' \) -prune "$@" -print >/tmp/there
+  grep -vFf /tmp/needed /tmp/there >/tmp/old || [ $? = 1 ]
+  while IFS= read -r old; do rm -rf "$old"; done </tmp/old
+}
+
+# give_warm: leaves in /warm, and in /target, what the build needs. What cargo makes of a crate is called NAME-HASH, and its
+# messages name every hash that this build needs.
+give_warm() {
+  if [ -z "$warm" ]; then return; fi
+  grep -o -e '-[0-9a-f]\{16\}' /tmp/messages >/tmp/hashes || [ $? = 1 ]
+  sort -u /tmp/hashes >/tmp/needed
+  prune /target ! -newer /tmp/fingerprint # the rest was made just now
+  rm -rf /warm/fingerprint /warm/snapshot
+  cp -a /target /warm/snapshot
+  prune /warm/snapshot
+  cp /tmp/fingerprint /warm/next
+  mv /warm/next /warm/fingerprint
+  trap - EXIT
+}
+take_warm
 cargo build --frozen --package api --target x86_64-unknown-linux-musl --profile release --no-default-features --features api/with-lambda --message-format=json-render-diagnostics >/tmp/messages
 cargo test --no-run --frozen --package api --target "$(uname -m)-"unknown-linux-musl --profile release --no-default-features --features api/with-lambda --message-format=json-render-diagnostics >>/tmp/messages
 cargo test --no-run --frozen --package fleet-bikes --package shared --target "$(uname -m)-"unknown-linux-musl --profile release --message-format=json-render-diagnostics >>/tmp/messages
-if [ -n "$warm" ]; then
-  # What cargo makes of a crate is called NAME-HASH, and its messages name every hash that this build needs.
-  grep -o -e '-[0-9a-f]\{16\}' /tmp/messages | sort -u >/tmp/needed
-  drop() { # from a folder what no message names and all other conditions of find are true for
-    dir=$1 && shift
-    find "$dir" \( -path '*/.fingerprint/*' -o -path '*/build/*' -o -path '*/deps/*' \) -prune "$@" -print |
-      grep -vFf /tmp/needed | while read -r old; do rm -rf "$old"; done
-  }
-  drop /target ! -newer /tmp/fit # the rest was made just now
-  rm -rf /warm/fit /warm/kept
-  cp -a /target /warm/kept
-  drop /warm/kept
-  cp /tmp/fit /warm/next && mv /warm/next /warm/fit
-  trap - EXIT
-fi
+give_warm
 EOF
 
 # build: one lambda. /out holds the program and the receipt: cargo's own word on what it is, and its digest.
@@ -336,15 +387,31 @@ cd /src
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
 cargo test --no-run --frozen --package api --target "$(uname -m)-"unknown-linux-musl --profile release --no-default-features --features api/with-lambda
 cargo test --no-run --frozen --package fleet-bikes --package shared --target "$(uname -m)-"unknown-linux-musl --profile release
-{ cargo test --no-fail-fast --frozen --package api --target "$(uname -m)-"unknown-linux-musl --profile release --no-default-features --features api/with-lambda 2>&1 || echo $? >/tmp/failed; } | tee /tmp/tests
-{ cargo test --no-fail-fast --frozen --package fleet-bikes --package shared --target "$(uname -m)-"unknown-linux-musl --profile release 2>&1 || echo $? >/tmp/failed; } | tee -a /tmp/tests
-[ ! -e /tmp/failed ] || exit 5
 mkdir /out
-target="$(uname -m)-"unknown-linux-musl runner=''
-awk -v target="$target" -v runner="$runner" '/^test result: [a-zA-Z]+\. [0-9]+ passed; [0-9]+ failed; [0-9]+ ignored; / && length($4 $6 $8) < 28 {
-    passed += $4; failed += $6; ignored += $8
-  }
-  END { printf "{\"passed\":%d,\"failed\":%d,\"ignored\":%d,\"target\":\"%s\",\"runner\":\"%s\"}\n", passed, failed, ignored, target, runner }' /tmp/tests >/out/tests.json
+# What the test stage does around the tests. The project's tests may write to /tmp, and clean it up: what counts is in /out.
+
+lpipe_failed=''
+
+# run_tests FLAGS...: runs tests with cargo, shows what they print, and keeps it. They failed if nothing says that they passed.
+run_tests() {
+  { cargo test --no-fail-fast --frozen "$@" 2>&1 && : >/out/passed; } | tee -a /out/printed
+  if [ -e /out/passed ]; then rm /out/passed; else lpipe_failed=yes; fi
+}
+
+# count_tests TARGET RUNNER: adds up what the tests printed.
+count_tests() {
+  awk -v target="$1" -v runner="$2" '/^test result: [a-zA-Z]+\. [0-9]+ passed; [0-9]+ failed; [0-9]+ ignored; / && length($4 $6 $8) < 28 {
+      passed += $4; failed += $6; ignored += $8
+    }
+    END { printf "{\"passed\":%d,\"failed\":%d,\"ignored\":%d,\"target\":\"%s\",\"runner\":\"%s\"}\n", passed, failed, ignored, target, runner }' \
+    /out/printed >/out/tests.json
+  rm /out/printed
+}
+run_tests --package api --target "$(uname -m)-"unknown-linux-musl --profile release --no-default-features --features api/with-lambda
+run_tests --package fleet-bikes --package shared --target "$(uname -m)-"unknown-linux-musl --profile release
+if [ "$lpipe_failed" ]; then exit 5; fi
+runner=''
+count_tests "$(uname -m)-"unknown-linux-musl "$runner"
 EOF
 
 # bootstrap: what goes into the zip.

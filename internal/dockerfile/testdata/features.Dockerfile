@@ -33,7 +33,10 @@ packages() {
   if command -v apt-get >/dev/null; then
     debian "$@"
   elif command -v apk >/dev/null; then
-    [ $# = 0 ] || { now "installing the packages $*" && apk add --no-cache "$@"; }
+    if [ $# != 0 ]; then
+      now "installing the packages $*"
+      apk add --no-cache "$@"
+    fi
   elif dnf=$(command -v dnf || command -v microdnf); then
     redhat "$@"
   elif [ $# != 0 ]; then
@@ -45,6 +48,22 @@ packages() {
     "fix: set [build] base in lpipe.toml to such an image, or arch to that of the engine's machine"
   [ -z "$qemu" ] || command -v "$qemu" >/dev/null || fail "the base image has no $qemu, which the tests are to run under" \
     "fix: set [build] base in lpipe.toml to an image of Debian, or to one that has it, or take test-runner out"
+}
+
+# need_tools: ends the stage if the image lacks a program that the steps run, and names the packages that have them.
+need_tools() {
+  missing='' from=''
+  for tool in awk:gawk cmp:diffutils find:findutils grep:grep sed:sed \
+    cat:coreutils cp:coreutils env:coreutils mv:coreutils rm:coreutils sha256sum:coreutils sort:coreutils stat:coreutils \
+    tee:coreutils touch:coreutils tr:coreutils uname:coreutils wc:coreutils; do
+    if command -v "${tool%:*}" >/dev/null; then continue; fi
+    missing="$missing, ${tool%:*}"
+    case " $from " in *" ${tool#*:} "*) ;; *) from="$from ${tool#*:}" ;; esac
+  done
+  if [ "$missing" ]; then
+    fail "the base image lacks programs that the build runs: ${missing#, }" \
+      "fix: add what has them to packages in [build] of lpipe.toml, most often$from; or set base to an image that has them"
+  fi
 }
 
 # debian PACKAGE...: the same with apt.
@@ -175,7 +194,8 @@ is_of() {
   esac
   [ "$date" ] || return 0
   # What is published on a date was committed before: a nightly the day before, the others some days.
-  day=$(date -u -d "$date" +%s) && commit=$(date -u -d "$committed" +%s) || return 1
+  day=$(date -u -d "$date" +%s) || return 1
+  commit=$(date -u -d "$committed" +%s) || return 1
   most=7
   [ "$name" != nightly ] || most=1
   [ "$commit" -le "$day" ] && [ $((day - commit)) -le $((most * 86400)) ]
@@ -187,6 +207,7 @@ cat "$config" >/tmp/config.toml
 cat /tmp/config.toml >/.cargo/config.toml # cargo prefers it to what is written to CARGO_HOME below
 set --
 packages "$@"
+need_tools
 compilers >/cargo/config.toml
 if command -v rustup >/dev/null; then
   now "installing the Rust target $target"
@@ -196,12 +217,13 @@ else
   nothing_lacks
 fi
 cat /proc/sys/kernel/random/uuid >/toolchain # another one with every other image
-cat >/fetched <<'END' # lists what is locked, and all files of crates, indexes and repositories with their sizes
+cat >/fetched <<'END'
+# Lists what is locked, and all files of crates, indexes and repositories with their sizes.
 set -e
 grep -e '^source = ' -e '^checksum = ' Cargo.lock || [ $? = 1 ]
 cd "$CARGO_HOME"
 for dir in registry/cache registry/index git/db; do
-  [ ! -d $dir ] || find $dir -type f -exec stat -c '%s %n' {} +
+  if [ -d $dir ]; then find $dir -type f -exec stat -c '%s %n' {} +; fi
 done | sort
 END
 EOF
@@ -299,14 +321,30 @@ lay /closure /src
 cd /src/services/api
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
 cargo test --no-run --frozen --workspace --target "$(uname -m)-"unknown-linux-musl --profile lambda-release --no-default-features --features api/default,api/with-lambda,report/pdf
-{ cargo test --no-fail-fast --frozen --workspace --target "$(uname -m)-"unknown-linux-musl --profile lambda-release --no-default-features --features api/default,api/with-lambda,report/pdf 2>&1 || echo $? >/tmp/failed; } | tee /tmp/tests
-[ ! -e /tmp/failed ] || exit 5
 mkdir /out
-target="$(uname -m)-"unknown-linux-musl runner=''
-awk -v target="$target" -v runner="$runner" '/^test result: [a-zA-Z]+\. [0-9]+ passed; [0-9]+ failed; [0-9]+ ignored; / && length($4 $6 $8) < 28 {
-    passed += $4; failed += $6; ignored += $8
-  }
-  END { printf "{\"passed\":%d,\"failed\":%d,\"ignored\":%d,\"target\":\"%s\",\"runner\":\"%s\"}\n", passed, failed, ignored, target, runner }' /tmp/tests >/out/tests.json
+# What the test stage does around the tests. The project's tests may write to /tmp, and clean it up: what counts is in /out.
+
+lpipe_failed=''
+
+# run_tests FLAGS...: runs tests with cargo, shows what they print, and keeps it. They failed if nothing says that they passed.
+run_tests() {
+  { cargo test --no-fail-fast --frozen "$@" 2>&1 && : >/out/passed; } | tee -a /out/printed
+  if [ -e /out/passed ]; then rm /out/passed; else lpipe_failed=yes; fi
+}
+
+# count_tests TARGET RUNNER: adds up what the tests printed.
+count_tests() {
+  awk -v target="$1" -v runner="$2" '/^test result: [a-zA-Z]+\. [0-9]+ passed; [0-9]+ failed; [0-9]+ ignored; / && length($4 $6 $8) < 28 {
+      passed += $4; failed += $6; ignored += $8
+    }
+    END { printf "{\"passed\":%d,\"failed\":%d,\"ignored\":%d,\"target\":\"%s\",\"runner\":\"%s\"}\n", passed, failed, ignored, target, runner }' \
+    /out/printed >/out/tests.json
+  rm /out/printed
+}
+run_tests --workspace --target "$(uname -m)-"unknown-linux-musl --profile lambda-release --no-default-features --features api/default,api/with-lambda,report/pdf
+if [ "$lpipe_failed" ]; then exit 5; fi
+runner=''
+count_tests "$(uname -m)-"unknown-linux-musl "$runner"
 EOF
 
 # bootstrap: what goes into the zip.

@@ -1,0 +1,274 @@
+package dockerfile
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"lpipe/internal/testparts/require"
+)
+
+// stage is the disk of a step as its shell sees it, on a PATH that has the tools named alone.
+type stage struct {
+	t     *testing.T
+	shell []string
+	dir   string
+}
+
+// inShells runs a test with the shells of Debian and of Alpine, each with its own tools.
+func inShells(t *testing.T, test func(*testing.T, *stage)) {
+	for _, shell := range [][]string{{"dash"}, {"busybox", "ash"}} {
+		t.Run(shell[0], func(t *testing.T) {
+			at, err := exec.LookPath(shell[0])
+			require.Part(t, err == nil, shell[0], "apt-get install dash busybox-static")
+			s := &stage{t, append([]string{at}, shell[1:]...), t.TempDir()}
+			for _, tool := range []string{"awk", "cat", "cp", "env", "find", "grep", "mv", "rm", "sed", "sha256sum", "sort", "tee", "touch"} {
+				real := "exec busybox " + tool
+				if shell[0] == "dash" {
+					if real, err = exec.LookPath(tool); err != nil {
+						t.Fatal(err)
+					}
+					real = "exec " + real
+				}
+				s.program(tool, strings.Replace(real, "busybox", at, 1)+` "$@"`)
+			}
+			for _, folder := range []string{"tmp", "out", "src", "warm", "target", "run", "cargo/registry/cache"} {
+				if err := os.MkdirAll(filepath.Join(s.dir, folder), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.write("toolchain", "one image\n")
+			test(t, s)
+		})
+	}
+}
+
+func (s *stage) program(name, body string) { s.write("bin/"+name, "#!/bin/sh\n"+body+"\n") }
+
+func (s *stage) write(name, text string) {
+	s.t.Helper()
+	file := filepath.Join(s.dir, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// external leaves a test out with busybox, whose shell runs its own programs whatever the PATH has.
+func (s *stage) external() {
+	if len(s.shell) > 1 {
+		s.t.Skip("the tools of this shell are built in")
+	}
+}
+
+// without takes programs out of the image.
+func (s *stage) without(programs ...string) {
+	s.t.Helper()
+	s.external()
+	for _, name := range programs {
+		if err := os.Remove(filepath.Join(s.dir, "bin", name)); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+func (s *stage) has(name string) bool {
+	_, err := os.Lstat(filepath.Join(s.dir, name))
+	return err == nil
+}
+
+// run runs commands after an included file, whose folders are those below s.dir.
+func (s *stage) run(file, commands string) (string, error) {
+	s.t.Helper()
+	text := part(s.t, file) + commands
+	for _, folder := range []string{"/tmp", "/out", "/src", "/warm", "/target", "/run", "/toolchain"} {
+		for _, before := range []string{" ", ">", "<"} {
+			text = strings.ReplaceAll(text, before+folder, before+s.dir+folder)
+		}
+	}
+	cmd := exec.CommandContext(s.t.Context(), s.shell[0], append(slices.Clone(s.shell[1:]), "-euc", text)...)
+	cmd.Dir, cmd.Env = s.dir, []string{"PATH=" + filepath.Join(s.dir, "bin"), "CARGO_HOME=" + filepath.Join(s.dir, "cargo")}
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func (s *stage) must(file, commands string) string {
+	s.t.Helper()
+	out, err := s.run(file, commands)
+	if err != nil {
+		s.t.Fatalf("%v\n%s", err, out)
+	}
+	return out
+}
+
+const (
+	oldHash = "-0123456789abcdef"
+	newHash = "-fedcba9876543210"
+)
+
+// compiled fills /warm as a build leaves it that compiled a crate.
+func (s *stage) compiled(hash string) {
+	s.t.Helper()
+	s.must("warm.sh", "take_warm\nrm -rf /target/*\n")
+	s.write("target/release/deps/libleaf"+hash+".rlib", "leaf")
+	s.write("tmp/messages", "{\"filenames\":[\"/target/release/deps/libleaf"+hash+".rlib\"]}\n")
+	s.must("warm.sh", "warm=keep\ntouch /tmp/fingerprint\nfingerprint /tmp/fingerprint\ngive_warm\n")
+	if !s.has("warm/snapshot/release/deps/libleaf"+hash+".rlib") || !s.has("warm/fingerprint") {
+		s.t.Fatal("nothing is kept")
+	}
+	if err := os.RemoveAll(filepath.Join(s.dir, "target")); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestWhatIsWarmIsReused(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*stage)
+		reused bool
+	}{
+		"nothing changed":         {func(*stage) {}, true},
+		"a crate more":            {func(s *stage) { s.write("cargo/registry/cache/x/more-1.0.0.crate", "more") }, true},
+		"a crate less":            {func(s *stage) { _ = os.Remove(filepath.Join(s.dir, "cargo/registry/cache/x/leaf-1.0.0.crate")) }, true},
+		"another crate":           {func(s *stage) { s.write("cargo/registry/cache/x/leaf-1.0.0.crate", "evil") }, false},
+		"another image":           {func(s *stage) { s.write("toolchain", "two") }, false},
+		"another configuration":   {func(s *stage) { s.write("src/.cargo/config.toml", "x") }, false},
+		"a manifest":              {func(s *stage) { s.write("src/Cargo.toml", "x") }, true},
+		"all is to be made again": {func(s *stage) { s.write("run/lpipe-warm", "fresh") }, false},
+		"no awk":                  {func(s *stage) { s.without("awk") }, false},
+		"no sha256sum":            {func(s *stage) { s.without("sha256sum") }, false},
+		"no sort":                 {func(s *stage) { s.without("sort") }, false},
+		"a failing find": {func(s *stage) {
+			s.external()
+			s.program("find", "case $* in *rm*) exec rm -rf "+s.dir+"/warm/snapshot ;; esac; exit 1")
+		}, false},
+		"half a fingerprint": {func(s *stage) { s.write("warm/fingerprint", "") }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inShells(t, func(t *testing.T, s *stage) {
+				s.write("run/lpipe-warm", "keep")
+				s.write("cargo/registry/cache/x/leaf-1.0.0.crate", "leaf")
+				s.write("src/.cargo/lpipe-stub/lib.rs", "")
+				s.compiled(oldHash)
+				c.change(s)
+				s.must("warm.sh", "take_warm\n")
+				if got := s.has("target/release/deps/libleaf" + oldHash + ".rlib"); got != c.reused {
+					t.Errorf("reused: %t", got)
+				}
+				// What is in use counts as kept only once the step has ended.
+				if c.reused && s.has("warm/fingerprint") {
+					t.Error("a step that fails leaves what it changed for the next one")
+				}
+			})
+		})
+	}
+}
+
+func TestWhoKeepsNothingFindsNothing(t *testing.T) {
+	inShells(t, func(t *testing.T, s *stage) {
+		s.write("warm/snapshot/x", "of somebody")
+		s.write("warm/fingerprint", "x  -\n")
+		s.must("warm.sh", "take_warm\ngive_warm\n")
+		if s.has("warm/snapshot") || s.has("warm/fingerprint") || s.has("target/x") {
+			t.Error("what others left is there")
+		}
+	})
+}
+
+func TestWhatNoBuildNeedsIsPruned(t *testing.T) {
+	inShells(t, func(t *testing.T, s *stage) {
+		s.write("run/lpipe-warm", "keep")
+		for _, name := range []string{"deps/libleaf", "build/leaf", ".fingerprint/leaf"} {
+			s.write("target/release/"+name+oldHash, "")
+			s.write("target/release/"+name+newHash, "")
+		}
+		s.write("target/.rustc_info.json", "")
+		s.write("tmp/messages", "\"/target/release/deps/libleaf"+newHash+"\"\n")
+		s.must("warm.sh", "warm=keep\nfingerprint /tmp/fingerprint\ntouch -d '2099-01-01 00:00' /tmp/fingerprint\ngive_warm\n")
+		for _, at := range []string{"target", "warm/snapshot"} {
+			for _, name := range []string{"deps/libleaf", "build/leaf", ".fingerprint/leaf"} {
+				if s.has(at+"/release/"+name+oldHash) || !s.has(at+"/release/"+name+newHash) {
+					t.Errorf("%s: %s is there: old %t", at, name, s.has(at+"/release/"+name+oldHash))
+				}
+			}
+			if !s.has(at + "/.rustc_info.json") {
+				t.Errorf("%s: what has no hash is gone", at)
+			}
+		}
+	})
+}
+
+func TestNothingIsKeptWhereWhatIsNeededIsUnknown(t *testing.T) {
+	inShells(t, func(t *testing.T, s *stage) {
+		s.write("run/lpipe-warm", "keep")
+		s.compiled(oldHash)
+		s.without("grep")
+		if out, err := s.run("warm.sh", "take_warm\ngive_warm\n"); err == nil || s.has("warm/fingerprint") {
+			t.Errorf("the step went on:\n%s", out)
+		}
+	})
+}
+
+// TestALibraryThatWroteIsCompiledAgain: unless it is certain that it wrote nothing.
+func TestALibraryThatWroteIsCompiledAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*stage)
+		again  bool
+	}{
+		"nothing written": {func(*stage) {}, false},
+		"a file written":  {func(s *stage) { s.write("src/lib/generated.rs", "") }, true},
+		"no find":         {func(s *stage) { s.without("find") }, true},
+		"no start":        {func(s *stage) { _ = os.Remove(filepath.Join(s.dir, "tmp/start")) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inShells(t, func(t *testing.T, s *stage) {
+				s.write("src/lib/src/lib.rs", "")
+				s.must("libs.sh", "touch -d '2001-01-01 00:00' /src/lib/src/lib.rs\ntouch -d '2002-01-01 00:00' /tmp/start\n")
+				c.change(s)
+				out := s.must("libs.sh", "clean() { echo again $1; }\nrebuild /src/lib util\n")
+				if again := strings.HasSuffix(out, "again util\n"); again != c.again {
+					t.Errorf("again: %t\n%s", again, out)
+				}
+			})
+		})
+	}
+}
+
+// TestTestsPassOnlyWhereCargoSaysSo: whatever the tests do to the files of the step.
+func TestTestsPassOnlyWhereCargoSaysSo(t *testing.T) {
+	const ok, bad = `echo 'test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured'`, `echo 'test result: FAILED. 1 passed; 1 failed; 0 ignored; 0'; exit 101`
+	for name, c := range map[string]struct {
+		cargo  string
+		failed bool
+	}{
+		"passed":                         {ok, false},
+		"failed":                         {bad, true},
+		"passed, and cleaned up /tmp":    {`rm -rf "$at"/tmp/*; ` + ok, false},
+		"failed, and cleaned up /tmp":    {`rm -rf "$at"/tmp/*; ` + bad, true},
+		"failed, and cleaned up /out":    {`rm -rf "$at"/out/*; ` + bad, true},
+		"the first of two failed":        {`case $* in *first*) ` + bad + ` ;; esac; ` + ok, true},
+		"the second of two failed":       {`case $* in *second*) ` + bad + ` ;; esac; ` + ok, true},
+		"failed, after /tmp was removed": {`rm -rf "$at"/tmp; ` + bad, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inShells(t, func(t *testing.T, s *stage) {
+				s.program("cargo", "at='"+s.dir+"'\n"+c.cargo)
+				out := s.must("test.sh", "run_tests --package first\nrun_tests --package second\n"+
+					"if [ \"$lpipe_failed\" ]; then echo failed; exit; fi\ncount_tests t r\ncat /out/tests.json\n")
+				if failed := strings.HasSuffix(out, "failed\n"); failed != c.failed {
+					t.Errorf("failed: %t\n%s", failed, out)
+				}
+				if !c.failed && !strings.HasSuffix(out, `{"passed":4,"failed":0,"ignored":2,"target":"t","runner":"r"}`+"\n") {
+					t.Errorf("counted:\n%s", out)
+				}
+				if !c.failed && (s.has("out/printed") || s.has("out/passed")) {
+					t.Error("what the step keeps for itself is in its result")
+				}
+			})
+		})
+	}
+}

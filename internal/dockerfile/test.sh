@@ -1,0 +1,19 @@
+# What the test stage does around the tests. The project's tests may write to /tmp, and clean it up: what counts is in /out.
+
+lpipe_failed=''
+
+# run_tests FLAGS...: runs tests with cargo, shows what they print, and keeps it. They failed if nothing says that they passed.
+run_tests() {
+  { cargo test --no-fail-fast --frozen "$@" 2>&1 && : >/out/passed; } | tee -a /out/printed
+  if [ -e /out/passed ]; then rm /out/passed; else lpipe_failed=yes; fi
+}
+
+# count_tests TARGET RUNNER: adds up what the tests printed.
+count_tests() {
+  awk -v target="$1" -v runner="$2" '/^test result: [a-zA-Z]+\. [0-9]+ passed; [0-9]+ failed; [0-9]+ ignored; / && length($4 $6 $8) < 28 {
+      passed += $4; failed += $6; ignored += $8
+    }
+    END { printf "{\"passed\":%d,\"failed\":%d,\"ignored\":%d,\"target\":\"%s\",\"runner\":\"%s\"}\n", passed, failed, ignored, target, runner }' \
+    /out/printed >/out/tests.json
+  rm /out/printed
+}
