@@ -31,8 +31,8 @@ const (
 	maxStamp   = 1 << 20
 )
 
-// Order is what the folder of a lambda is to hold: a program, alone and in a zip.
-type Order struct {
+// Inputs are what the program and the zip in the folder of a lambda are made of, and checked for.
+type Inputs struct {
 	SHA256   string // of the program, in hex
 	Included []Entry
 	Epoch    time.Time // of the zip's entries; zero for the earliest that a zip can say
@@ -40,23 +40,23 @@ type Order struct {
 }
 
 // digest is that of all that the bytes of the zip depend on, and of all that the program is checked for.
-func (o Order) digest() string {
+func (in Inputs) digest() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s %d %q\n", o.SHA256, o.Epoch.Unix(), fmt.Sprintf("%+v", o.Expect))
-	for _, e := range sorted(o.Included) {
+	fmt.Fprintf(h, "%s %d %q\n", in.SHA256, in.Epoch.Unix(), fmt.Sprintf("%+v", in.Expect))
+	for _, e := range sorted(in.Included) {
 		fmt.Fprintf(h, "%s %t %q\n", sum(e.Data), e.Executable, e.Name)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Entries are those of the zip.
-func (o Order) Entries(program File) []Entry {
-	return append([]Entry{{Name: program.Name, Data: program.Data, Executable: program.Mode&0o100 != 0}}, o.Included...)
+func (in Inputs) Entries(program File) []Entry {
+	return append([]Entry{{Name: program.Name, Data: program.Data, Executable: program.Mode&0o100 != 0}}, in.Included...)
 }
 
 // Unpacked is the size of all files of the zip, with a program of that size.
-func (o Order) Unpacked(program int64) int64 {
-	for _, e := range o.Included {
+func (in Inputs) Unpacked(program int64) int64 {
+	for _, e := range in.Included {
 		program += int64(len(e.Data))
 	}
 	return program
@@ -193,19 +193,19 @@ func (f *Folder) read(name string, limit int64) ([]byte, fs.FileInfo, error) {
 	return data, info, err
 }
 
-// Delivery is what a folder holds of an order.
-type Delivery struct {
+// Output is what a folder holds: the sums of program and zip, and what the checks said.
+type Output struct {
 	Sums
 	Warnings []string `json:"warnings,omitempty"` // of the checks
 }
 
-// Delivered returns what an earlier run delivered of the order, if nobody has touched the files since a run read them.
-func (f *Folder) Delivered(o Order) (Delivery, bool) {
+// Delivered returns what an earlier run made of the inputs, if the files are as a run last read them.
+func (f *Folder) Delivered(in Inputs) (Output, bool) {
 	s := f.stamp()
-	if !f.untouched() || s.Order != o.digest() {
-		return Delivery{}, false
+	if !f.untouched() || s.Inputs != in.digest() {
+		return Output{}, false
 	}
-	return s.Delivery, true
+	return s.Output, true
 }
 
 // untouched reports that the program and the zip are the files that the stamp describes.
@@ -264,25 +264,25 @@ func (f *Folder) Program(sha256 string, read func() ([]byte, error)) (File, erro
 	return program, err
 }
 
-// Pack returns the zip of an order as [Zip] makes it, taken from the folder if it is there already.
-func (f *Folder) Pack(o Order, program File) (File, error) {
-	if s := f.stamp(); s.Order == o.digest() && s.SHA256 == f.zip().digest.String() {
+// Pack returns the zip of the inputs as [Zip] makes it, taken from the folder if it is there already.
+func (f *Folder) Pack(in Inputs, program File) (File, error) {
+	if s := f.stamp(); s.Inputs == in.digest() && s.SHA256 == f.zip().digest.String() {
 		return f.zip(), nil
 	}
-	data, err := Zip(o.Entries(program), o.Epoch)
+	data, err := Zip(in.Entries(program), in.Epoch)
 	if err != nil {
 		return File{}, err
 	}
 	return File{Name: ZipName, Data: data, Mode: 0o644, digest: sum(data)}, nil
 }
 
-// Deliver puts program and zip of an order into the folder, with a stamp for the next run: see [Write]. The zip comes
+// Deliver puts program and zip of the inputs into the folder, with a stamp for the next run: see [Write]. The zip comes
 // first, since it is what is deployed, and the stamp last.
-func (f *Folder) Deliver(o Order, program, zipped File, warnings []string) (Delivery, error) {
-	d := Delivery{sums(program, zipped), warnings}
+func (f *Folder) Deliver(in Inputs, program, zipped File, warnings []string) (Output, error) {
+	d := Output{sums(program, zipped), warnings}
 	files := []File{zipped, program}
 	if key := f.key(); key != "" {
-		s := stamp{Order: o.digest(), Program: program.digest.String(), Delivery: d}
+		s := stamp{Inputs: in.digest(), Program: program.digest.String(), Output: d}
 		if program.settled() && zipped.settled() {
 			s.Seen = []status{statusOf(program.seen), statusOf(zipped.seen)}
 		}

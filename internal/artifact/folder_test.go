@@ -19,14 +19,14 @@ import (
 
 var (
 	program = bytes.Repeat([]byte("program "), 1000)
-	ordered = Order{
+	inputs  = Inputs{
 		SHA256: sum(program).String(), Included: []Entry{{Name: "assets/a", Data: []byte("a")}, {Name: "assets/b", Data: []byte("b")}},
 		Epoch: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), Expect: Expect{Arch: "arm64"},
 	}
 )
 
 // deliver delivers as a run does, and returns what is there then and what it did: nothing, or "read", or that and "packed".
-func deliver(t *testing.T, dir, key string, o Order, program []byte) (Delivery, []string) {
+func deliver(t *testing.T, dir, key string, o Inputs, program []byte) (Output, []string) {
 	t.Helper()
 	f := open(t, dir, key)
 	f.Read()
@@ -63,8 +63,8 @@ func open(t *testing.T, dir, key string) *Folder {
 
 // TestDelivered: what is there and right is left alone, and nothing else.
 func TestDelivered(t *testing.T) {
-	other := func(change func(o *Order)) Order {
-		o := ordered
+	other := func(change func(o *Inputs)) Inputs {
+		o := inputs
 		o.Included = slices.Clone(o.Included)
 		change(&o)
 		return o
@@ -77,40 +77,40 @@ func TestDelivered(t *testing.T) {
 	cases := map[string]struct {
 		change func(t *testing.T, dir string)
 		key    string
-		order  Order
+		order  Inputs
 		want   []string
 	}{
-		"nothing changed":       {nil, "key", ordered, none},
-		"another order of them": {nil, "key", other(func(o *Order) { slices.Reverse(o.Included) }), none},
-		"another key":           {nil, "other", ordered, all},
-		"no key":                {nil, "", ordered, all},
-		"another time":          {nil, "key", other(func(o *Order) { o.Epoch = o.Epoch.Add(time.Minute) }), all},
-		"another name":          {nil, "key", other(func(o *Order) { o.Included[0].Name = "assets/c" }), all},
-		"an executable asset":   {nil, "key", other(func(o *Order) { o.Included[0].Executable = true }), all},
-		"one entry less":        {nil, "key", other(func(o *Order) { o.Included = o.Included[:1] }), all},
-		"another architecture":  {nil, "key", other(func(o *Order) { o.Expect.Arch = "x86_64" }), all},
-		"a touched program":     {func(t *testing.T, dir string) { touch(t, dir, ProgramName) }, "key", ordered, []string{"read"}},
+		"nothing changed":       {nil, "key", inputs, none},
+		"another order of them": {nil, "key", other(func(o *Inputs) { slices.Reverse(o.Included) }), none},
+		"another key":           {nil, "other", inputs, all},
+		"no key":                {nil, "", inputs, all},
+		"another time":          {nil, "key", other(func(o *Inputs) { o.Epoch = o.Epoch.Add(time.Minute) }), all},
+		"another name":          {nil, "key", other(func(o *Inputs) { o.Included[0].Name = "assets/c" }), all},
+		"an executable asset":   {nil, "key", other(func(o *Inputs) { o.Included[0].Executable = true }), all},
+		"one entry less":        {nil, "key", other(func(o *Inputs) { o.Included = o.Included[:1] }), all},
+		"another architecture":  {nil, "key", other(func(o *Inputs) { o.Expect.Arch = "x86_64" }), all},
+		"a touched program":     {func(t *testing.T, dir string) { touch(t, dir, ProgramName) }, "key", inputs, []string{"read"}},
 		"a changed program, of the same size and time": {func(t *testing.T, dir string) {
 			disguise(t, dir, ProgramName, bytes.Repeat([]byte("prigram "), 1000))
-		}, "key", ordered, []string{"read"}},
-		"a touched zip":           {func(t *testing.T, dir string) { touch(t, dir, ZipName) }, "key", ordered, []string{"read"}},
-		"a changed zip":           {func(t *testing.T, dir string) { disguise(t, dir, ZipName, nil) }, "key", ordered, all},
-		"a cut zip":               {func(t *testing.T, dir string) { overwrite(t, dir, ZipName, nil) }, "key", ordered, all},
-		"no zip":                  {func(t *testing.T, dir string) { remove(t, dir, ZipName) }, "key", ordered, all},
-		"no program":              {func(t *testing.T, dir string) { remove(t, dir, ProgramName) }, "key", ordered, []string{"read"}},
-		"no stamp":                {func(t *testing.T, dir string) { remove(t, dir, stampName) }, "key", ordered, all},
-		"a damaged stamp":         {func(t *testing.T, dir string) { overwrite(t, dir, stampName, []byte(`{"mac":`)) }, "key", ordered, all},
-		"a stamp of nothing":      {func(t *testing.T, dir string) { overwrite(t, dir, stampName, []byte(`{}`)) }, "key", ordered, all},
-		"a changed stamp":         {func(t *testing.T, dir string) { forge(t, dir) }, "key", ordered, all},
-		"a pipe in the zip's way": {func(t *testing.T, dir string) { pipe(t, dir, ZipName) }, "key", ordered, all},
-		"a pipe in the stamp's":   {func(t *testing.T, dir string) { pipe(t, dir, stampName) }, "key", ordered, all},
+		}, "key", inputs, []string{"read"}},
+		"a touched zip":           {func(t *testing.T, dir string) { touch(t, dir, ZipName) }, "key", inputs, []string{"read"}},
+		"a changed zip":           {func(t *testing.T, dir string) { disguise(t, dir, ZipName, nil) }, "key", inputs, all},
+		"a cut zip":               {func(t *testing.T, dir string) { overwrite(t, dir, ZipName, nil) }, "key", inputs, all},
+		"no zip":                  {func(t *testing.T, dir string) { remove(t, dir, ZipName) }, "key", inputs, all},
+		"no program":              {func(t *testing.T, dir string) { remove(t, dir, ProgramName) }, "key", inputs, []string{"read"}},
+		"no stamp":                {func(t *testing.T, dir string) { remove(t, dir, stampName) }, "key", inputs, all},
+		"a damaged stamp":         {func(t *testing.T, dir string) { overwrite(t, dir, stampName, []byte(`{"mac":`)) }, "key", inputs, all},
+		"a stamp of nothing":      {func(t *testing.T, dir string) { overwrite(t, dir, stampName, []byte(`{}`)) }, "key", inputs, all},
+		"a changed stamp":         {func(t *testing.T, dir string) { forge(t, dir) }, "key", inputs, all},
+		"a pipe in the zip's way": {func(t *testing.T, dir string) { pipe(t, dir, ZipName) }, "key", inputs, all},
+		"a pipe in the stamp's":   {func(t *testing.T, dir string) { pipe(t, dir, stampName) }, "key", inputs, all},
 	}
 	folders := map[string]string{}
-	var first Delivery
+	var first Output
 	for name := range cases {
 		folders[name] = t.TempDir()
 		var did []string
-		if first, did = deliver(t, folders[name], "key", ordered, program); !slices.Equal(did, all) {
+		if first, did = deliver(t, folders[name], "key", inputs, program); !slices.Equal(did, all) {
 			t.Errorf("at first it %q", did)
 		}
 	}
@@ -119,7 +119,7 @@ func TestDelivered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := folders[name]
 			for _, want := range [][]string{{"read"}, none} { // what was written is read once
-				if d, did := deliver(t, dir, "key", ordered, program); !slices.Equal(did, want) || !reflect.DeepEqual(d, first) {
+				if d, did := deliver(t, dir, "key", inputs, program); !slices.Equal(did, want) || !reflect.DeepEqual(d, first) {
 					t.Errorf("it %q, want %q: %v, want %v", did, want, d, first)
 				}
 			}
@@ -148,7 +148,7 @@ func TestDelivered(t *testing.T) {
 func TestDeliveredTooSoon(t *testing.T) {
 	dir := t.TempDir()
 	for range 3 {
-		if _, did := deliver(t, dir, "key", ordered, program); len(did) == 0 {
+		if _, did := deliver(t, dir, "key", inputs, program); len(did) == 0 {
 			t.Error("the files were not read")
 		}
 	}
@@ -158,7 +158,7 @@ func TestDeliveredTooSoon(t *testing.T) {
 func TestWriteLeavesAlone(t *testing.T) {
 	dir := t.TempDir()
 	status := func() (infos []fs.FileInfo) {
-		deliver(t, dir, "key", ordered, program)
+		deliver(t, dir, "key", inputs, program)
 		for _, name := range []string{ProgramName, ZipName, stampName} {
 			info, err := os.Lstat(filepath.Join(dir, name))
 			if err != nil {
@@ -180,7 +180,7 @@ func TestWriteLeavesAlone(t *testing.T) {
 	if got := status()[0].Mode(); got != 0o755 {
 		t.Errorf("the program's mode stays %v", got)
 	}
-	if _, err := open(t, dir, "key").Pack(Order{}, File{Name: "other"}); err == nil || !strings.Contains(err.Error(), "no bootstrap") {
+	if _, err := open(t, dir, "key").Pack(Inputs{}, File{Name: "other"}); err == nil || !strings.Contains(err.Error(), "no bootstrap") {
 		t.Errorf("a zip without bootstrap: %v", err)
 	}
 }

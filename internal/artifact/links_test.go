@@ -60,7 +60,7 @@ func TestLinksOnTheWay(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := f.Deliver(ordered, File{Name: ProgramName, Data: program, Mode: 0o755}, File{Name: ZipName, Mode: 0o644}, nil); err != nil {
+			if _, err := f.Deliver(inputs, File{Name: ProgramName, Data: program, Mode: 0o755}, File{Name: ZipName, Mode: 0o644}, nil); err != nil {
 				t.Fatal(err)
 			}
 			if got, err := os.ReadFile(filepath.Join(project, "target/lambda/echo/bootstrap")); string(got) != string(program) {
@@ -86,7 +86,7 @@ func TestLinkedDuringTheBuild(t *testing.T) {
 		if err := errors.Join(os.RemoveAll(at), os.Symlink(out, at)); err != nil {
 			t.Fatal(err)
 		}
-		_, err = f.Deliver(ordered, File{Name: ProgramName, Data: program, Mode: 0o755}, File{Name: ZipName, Mode: 0o644}, nil)
+		_, err = f.Deliver(inputs, File{Name: ProgramName, Data: program, Mode: 0o755}, File{Name: ZipName, Mode: 0o644}, nil)
 		checkErrors(t, err, fault.Usage, "escapes")
 		if got := names(t, out); got != "" {
 			t.Errorf("%s: outside there is %s", link, got)
@@ -102,7 +102,7 @@ func TestLinkedFiles(t *testing.T) {
 	if err := errors.Join(os.Mkdir(dir, 0o755), os.Mkdir(out, 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	deliver(t, out, "key", ordered, program)
+	deliver(t, out, "key", inputs, program)
 	for _, name := range []string{ProgramName, ZipName, stampName} {
 		if err := os.Symlink(filepath.Join(out, name), filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
@@ -112,7 +112,7 @@ func TestLinkedFiles(t *testing.T) {
 		t.Error("links are taken for files")
 	}
 	before := stat(t, out, ProgramName)
-	if _, did := deliver(t, dir, "key", ordered, program); len(did) != 2 {
+	if _, did := deliver(t, dir, "key", inputs, program); len(did) != 2 {
 		t.Errorf("it %q", did)
 	}
 	if info := stat(t, dir, ProgramName); !info.Mode().IsRegular() || !os.SameFile(before, stat(t, out, ProgramName)) {

@@ -11,9 +11,9 @@ import (
 // is taken for the user's own that somebody else put there. It is written after both: where a run ended in between, it
 // is that of other files.
 type stamp struct {
-	Order   string `json:"order"`   // the digest of what was ordered
+	Inputs  string `json:"order"`   // their digest
 	Program string `json:"program"` // the SHA-256 of the program, in hex
-	Delivery
+	Output
 	Seen []status `json:"seen,omitempty"` // program and zip, as they were before they were last read and found right
 }
 

@@ -18,7 +18,7 @@ import (
 
 // TestVouched: program and zip are taken only as the same run of the user's lpipe wrote both.
 func TestVouched(t *testing.T) {
-	other := ordered
+	other := inputs
 	other.SHA256 = sum([]byte("other")).String()
 	for name, c := range map[string]struct {
 		change func(t *testing.T, dir, older string) // older has what another run wrote
@@ -52,7 +52,7 @@ func TestVouched(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, older := t.TempDir(), t.TempDir()
-			deliver(t, dir, "key", ordered, program)
+			deliver(t, dir, "key", inputs, program)
 			deliver(t, older, "key", other, []byte("other"))
 			if c.change != nil {
 				c.change(t, dir, older)
@@ -97,23 +97,23 @@ func take(t *testing.T, dir, from, name string) {
 // TestTakeNothing: where the folder is not trusted, all of it is made anew, and is vouched for then.
 func TestTakeNothing(t *testing.T) {
 	dir := t.TempDir()
-	deliver(t, dir, "key", ordered, program)
+	deliver(t, dir, "key", inputs, program)
 	f := open(t, dir, "key")
 	f.TakeNothing()
-	if _, ok := f.Delivered(ordered); ok {
+	if _, ok := f.Delivered(inputs); ok {
 		t.Error("what was there counts as delivered")
 	}
 	read := false
-	p, err := f.Program(ordered.SHA256, func() ([]byte, error) { read = true; return program, nil })
+	p, err := f.Program(inputs.SHA256, func() ([]byte, error) { read = true; return program, nil })
 	if err != nil || !read {
 		t.Errorf("the program was taken from the folder: %v", err)
 	}
 	overwrite(t, dir, ZipName, []byte("planted"))
-	zipped, err := f.Pack(ordered, p)
+	zipped, err := f.Pack(inputs, p)
 	if err != nil || zipped.seen != nil {
 		t.Errorf("the zip was taken from the folder: %v", err)
 	}
-	if _, err := f.Deliver(ordered, p, zipped, nil); err != nil {
+	if _, err := f.Deliver(inputs, p, zipped, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := open(t, dir, "key").Vouched(); err != nil {
@@ -131,7 +131,7 @@ func TestTornPair(t *testing.T) {
 	for _, fault := range []string{"signal=SIGKILL", "error=EIO", "error=ENOSPC"} {
 		for n, name := range []string{ZipName, ProgramName, stampName, "none"} {
 			dir := t.TempDir()
-			deliver(t, dir, "key", ordered, program)
+			deliver(t, dir, "key", inputs, program)
 			cmd := exec.CommandContext(t.Context(), strace, "-f", "-qq", "-o", "/dev/null", "-P", name, "-e", "trace="+calls,
 				"-e", "inject="+calls+":"+fault, os.Args[0])
 			cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), delivererEnv+"="+dir)
@@ -172,11 +172,11 @@ func TestTornPair(t *testing.T) {
 	}
 }
 
-// next is what is delivered after [ordered].
+// next is what is delivered after [inputs].
 var (
 	nextProgram = bytes.Repeat([]byte("program2"), 1000)
-	next        = func() Order {
-		o := ordered
+	next        = func() Inputs {
+		o := inputs
 		o.SHA256 = sum(nextProgram).String()
 		return o
 	}()
@@ -227,7 +227,7 @@ func unzipped(t *testing.T, dir string) []byte {
 
 // FuzzStamp: nothing counts as a stamp that was not written with the key.
 func FuzzStamp(f *testing.F) {
-	good, err := stamp{Order: "o", Program: "p", Delivery: Delivery{Sums: Sums{SHA256: "z"}}}.write("key")
+	good, err := stamp{Inputs: "o", Program: "p", Output: Output{Sums: Sums{SHA256: "z"}}}.write("key")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -236,7 +236,7 @@ func FuzzStamp(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte, key string) {
 		s := readStamp(data, key)
-		if (s.Order != "" || s.Program != "" || s.SHA256 != "" || s.Seen != nil) && (key != "key" || s.Program != "p" || s.Order != "o" || s.SHA256 != "z") {
+		if (s.Inputs != "" || s.Program != "" || s.SHA256 != "" || s.Seen != nil) && (key != "key" || s.Program != "p" || s.Inputs != "o" || s.SHA256 != "z") {
 			t.Errorf("%q is a stamp for the key %q: %+v", data, key, s)
 		}
 	})
@@ -244,7 +244,7 @@ func FuzzStamp(f *testing.F) {
 
 // FuzzUnpack: whatever the zip, nothing is written outside the folder.
 func FuzzUnpack(f *testing.F) {
-	good, err := Zip(ordered.Entries(File{Name: ProgramName, Data: program, Mode: 0o755}), ordered.Epoch)
+	good, err := Zip(inputs.Entries(File{Name: ProgramName, Data: program, Mode: 0o755}), inputs.Epoch)
 	if err != nil {
 		f.Fatal(err)
 	}

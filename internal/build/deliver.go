@@ -26,8 +26,8 @@ type Output struct {
 // taken is what a job read of what was built for a target.
 type taken struct {
 	receipt   artifact.Receipt
-	order     artifact.Order
-	delivered *artifact.Delivery // what the target's folder holds of the order already; nil if it has to be delivered
+	inputs    artifact.Inputs
+	delivered *artifact.Output // what the target's folder holds of them already; nil if it has to be delivered
 	program   artifact.File
 	refused   error // why nothing can be delivered of it; what was built is worth keeping in the cache
 }
@@ -40,18 +40,18 @@ func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error
 		return taken{}, err
 	}
 	built := taken{receipt: receipt}
-	built.order, built.refused = t.order(receipt)
+	built.inputs, built.refused = t.inputs(receipt)
 	if built.refused != nil {
 		return built, nil
 	}
-	order := built.order
-	if d, ok := t.folder.Delivered(order); ok && len(t.Images) == 0 {
+	inputs := built.inputs
+	if d, ok := t.folder.Delivered(inputs); ok && len(t.Images) == 0 {
 		built.delivered = &d
 		return built, nil
 	}
 	built.program, err = t.folder.Program(receipt.SHA256, func() ([]byte, error) {
 		return read(dockerfile.FileBootstrap, func(size int64) error {
-			built.refused = artifact.CheckUnpacked(order.Unpacked(size))
+			built.refused = artifact.CheckUnpacked(inputs.Unpacked(size))
 			return built.refused
 		})
 	})
@@ -61,10 +61,10 @@ func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error
 	return built, err
 }
 
-// order is what the folder of the target is to hold.
-func (t Target) order(receipt artifact.Receipt) (artifact.Order, error) {
+// inputs are what the program and the zip in the folder of the target are made of.
+func (t Target) inputs(receipt artifact.Receipt) (artifact.Inputs, error) {
 	l := t.Lambda
-	o := artifact.Order{SHA256: receipt.SHA256, Expect: artifact.Expect{Arch: l.Arch, Link: l.Build.Link, Runtime: l.Build.Runtime}}
+	o := artifact.Inputs{SHA256: receipt.SHA256, Expect: artifact.Expect{Arch: l.Arch, Link: l.Build.Link, Runtime: l.Build.Runtime}}
 	var err error
 	if o.Epoch, err = t.epoch(); err != nil {
 		return o, err
@@ -102,7 +102,7 @@ func Deliver(b Built, record *trace.Recorder) (Output, error) {
 		}
 		d = &delivered
 		if len(b.Images) > 0 {
-			out.Files = built.order.Entries(built.program)
+			out.Files = built.inputs.Entries(built.program)
 		}
 	}
 	out.Bootstrap, out.Zip = filepath.Join(b.OutputDir(), artifact.ProgramName), filepath.Join(b.OutputDir(), artifact.ZipName)
@@ -114,27 +114,27 @@ func Deliver(b Built, record *trace.Recorder) (Output, error) {
 }
 
 // put checks the program, packs it and puts program and zip into the target's folder.
-func (t Target) put(built taken, record *trace.Recorder) (artifact.Delivery, error) {
+func (t Target) put(built taken, record *trace.Recorder) (artifact.Output, error) {
 	if built.refused != nil {
-		return artifact.Delivery{}, built.refused
+		return artifact.Output{}, built.refused
 	}
-	info, err := artifact.Inspect(built.program.Data, built.order.Expect)
+	info, err := artifact.Inspect(built.program.Data, built.inputs.Expect)
 	if err != nil {
-		return artifact.Delivery{}, err
+		return artifact.Output{}, err
 	}
 	end := record.Begin("zip " + t.Lambda.Label())
-	zipped, err := t.folder.Pack(built.order, built.program)
+	zipped, err := t.folder.Pack(built.inputs, built.program)
 	end()
 	if err != nil {
-		return artifact.Delivery{}, err
+		return artifact.Output{}, err
 	}
-	unpacked := built.order.Unpacked(int64(len(built.program.Data)))
-	sizes, err := artifact.CheckSizes(int64(len(zipped.Data)), unpacked, built.order.Expect)
+	unpacked := built.inputs.Unpacked(int64(len(built.program.Data)))
+	sizes, err := artifact.CheckSizes(int64(len(zipped.Data)), unpacked, built.inputs.Expect)
 	if err != nil {
-		return artifact.Delivery{}, err
+		return artifact.Output{}, err
 	}
 	defer record.Begin("write " + t.Lambda.Label())()
-	return t.folder.Deliver(built.order, built.program, zipped, append(info.Warnings, sizes...))
+	return t.folder.Deliver(built.inputs, built.program, zipped, append(info.Warnings, sizes...))
 }
 
 // readTests reads the count of the tests, which the step that ran them wrote.
