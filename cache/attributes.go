@@ -12,21 +12,21 @@ import (
 	"time"
 )
 
-// way is a set of directions.
-type way int
+// direction is one that a cache is used in, or a set of them.
+type direction int
 
 const (
-	imports way = 1 << iota
+	imports direction = 1 << iota
 	exports
 	both = imports | exports
 )
 
 // attribute describes one attribute of a type.
 type attribute struct {
-	way      way
-	required way                // where an option without it is a mistake
-	check    func(string) error // nil takes any value
-	secret   bool
+	direction direction
+	required  direction          // where an option without it is a mistake
+	check     func(string) error // nil takes any value
+	secret    bool
 }
 
 // table has the attributes of each type, from BuildKit v0.33.1: cache/remotecache/<type>, util/compression/attrs.go,
@@ -34,71 +34,71 @@ type attribute struct {
 // reads the same attributes for both directions, README.md of the same release says which do something.
 var table = map[string]map[string]attribute{
 	"registry": merge(exported, layers, map[string]attribute{
-		"ref":               {way: both, required: both, check: isRef},
-		"registry.insecure": {way: both, check: isBool},
+		"ref":               {direction: both, required: both, check: isRef},
+		"registry.insecure": {direction: both, check: isBool},
 	}),
 	"local": merge(exported, layers, map[string]attribute{
-		"src":    {way: imports, required: imports, check: notEmpty},
-		"dest":   {way: exports, required: exports, check: notEmpty},
-		"tag":    {way: both, check: isTag},
-		"digest": {way: imports, check: isDigest},
-		"reset":  {way: exports, check: isBool},
+		"src":    {direction: imports, required: imports, check: notEmpty},
+		"dest":   {direction: exports, required: exports, check: notEmpty},
+		"tag":    {direction: both, check: isTag},
+		"digest": {direction: imports, check: isDigest},
+		"reset":  {direction: exports, check: isBool},
 	}),
 	"inline": {
-		"mode":         {way: exports, check: oneOf("min")}, // the cache is the result's own layers
-		"ignore-error": {way: exports, check: isBool},
+		"mode":         {direction: exports, check: oneOf("min")}, // the cache is the result's own layers
+		"ignore-error": {direction: exports, check: isBool},
 	},
 	"gha": merge(exported, map[string]attribute{
-		"url":        {way: both, check: isURL},
-		"url_v2":     {way: both, check: isURL},
-		"token":      {way: both, secret: true},
-		"ghtoken":    {way: both, secret: true},
-		"repository": {way: both, check: notEmpty},
-		"scope":      {way: both, check: notEmpty},
-		"timeout":    {way: both, check: isDuration},
-		"version":    {way: both, check: oneOf("1", "2")},
+		"url":        {direction: both, check: isURL},
+		"url_v2":     {direction: both, check: isURL},
+		"token":      {direction: both, secret: true},
+		"ghtoken":    {direction: both, secret: true},
+		"repository": {direction: both, check: notEmpty},
+		"scope":      {direction: both, check: notEmpty},
+		"timeout":    {direction: both, check: isDuration},
+		"version":    {direction: both, check: oneOf("1", "2")},
 	}),
 	"s3": merge(exported, stored, map[string]attribute{
-		"bucket":                  {way: both, check: notEmpty},
-		"region":                  {way: both, check: notEmpty},
-		"endpoint_url":            {way: both, check: isURL},
-		"access_key_id":           {way: both, check: notEmpty},
-		"session_token":           {way: both, secret: true},
-		"use_path_style":          {way: both, check: isBool},
-		"disable_accept_encoding": {way: both, check: isBool},
-		"retry_mode":              {way: both, check: oneOf("standard", "adaptive")},
-		"retry_max_attempts":      {way: both, check: isPositive},
-		"touch_refresh":           {way: exports, check: isDuration},
-		"upload_parallelism":      {way: exports, check: isPositive},
+		"bucket":                  {direction: both, check: notEmpty},
+		"region":                  {direction: both, check: notEmpty},
+		"endpoint_url":            {direction: both, check: isURL},
+		"access_key_id":           {direction: both, check: notEmpty},
+		"session_token":           {direction: both, secret: true},
+		"use_path_style":          {direction: both, check: isBool},
+		"disable_accept_encoding": {direction: both, check: isBool},
+		"retry_mode":              {direction: both, check: oneOf("standard", "adaptive")},
+		"retry_max_attempts":      {direction: both, check: isPositive},
+		"touch_refresh":           {direction: exports, check: isDuration},
+		"upload_parallelism":      {direction: exports, check: isPositive},
 	}),
 	"azblob": merge(exported, stored, map[string]attribute{
-		"account_url":  {way: both, check: isURL},
-		"account_name": {way: both, check: notEmpty},
-		"container":    {way: both, check: notEmpty},
+		"account_url":  {direction: both, check: isURL},
+		"account_name": {direction: both, check: notEmpty},
+		"container":    {direction: both, check: notEmpty},
 	}),
 }
 
 var (
 	// exported are the attributes of every export that is a place of its own.
 	exported = map[string]attribute{
-		"mode":         {way: exports, check: oneOf("min", "max")},
-		"ignore-error": {way: exports, check: isBool},
+		"mode":         {direction: exports, check: oneOf("min", "max")},
+		"ignore-error": {direction: exports, check: isBool},
 	}
 	// layers are those of exports that are image layers.
 	layers = map[string]attribute{
-		"image-manifest":    {way: exports, check: isBool},
-		"oci-mediatypes":    {way: exports, check: isBool},
-		"compression":       {way: exports, check: oneOf("uncompressed", "gzip", "estargz", "zstd")},
-		"compression-level": {way: exports, check: isLevel},
-		"force-compression": {way: exports, check: isBoolOrEmpty},
+		"image-manifest":    {direction: exports, check: isBool},
+		"oci-mediatypes":    {direction: exports, check: isBool},
+		"compression":       {direction: exports, check: oneOf("uncompressed", "gzip", "estargz", "zstd")},
+		"compression-level": {direction: exports, check: isLevel},
+		"force-compression": {direction: exports, check: isBoolOrEmpty},
 	}
 	// stored are those of object stores.
 	stored = map[string]attribute{
-		"name":              {way: both, check: notEmpty},
-		"prefix":            {way: both},
-		"manifests_prefix":  {way: both},
-		"blobs_prefix":      {way: both},
-		"secret_access_key": {way: both, secret: true},
+		"name":              {direction: both, check: notEmpty},
+		"prefix":            {direction: both},
+		"manifests_prefix":  {direction: both},
+		"blobs_prefix":      {direction: both},
+		"secret_access_key": {direction: both, secret: true},
 	}
 )
 

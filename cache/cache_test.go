@@ -20,8 +20,8 @@ func attrs(pairs ...string) map[string]string {
 
 func TestParse(t *testing.T) {
 	for option, c := range map[string]struct {
-		way  way
-		want Entry
+		direction direction
+		want      Entry
 	}{
 		ref:                           {both, Entry{"registry", attrs("ref", ref)}},
 		"localhost:5000/a_b/c--d:1.2": {both, Entry{"registry", attrs("ref", "localhost:5000/a_b/c--d:1.2")}},
@@ -46,8 +46,8 @@ func TestParse(t *testing.T) {
 			exports, Entry{"azblob", attrs("account_url", "https://a.blob.core.windows.net", "container", "c", "mode", "min")},
 		},
 	} {
-		for _, w := range []way{imports, exports} {
-			if c.way&w == 0 {
+		for _, w := range []direction{imports, exports} {
+			if c.direction&w == 0 {
 				continue
 			}
 			got, err := parse(option, w)
@@ -64,8 +64,8 @@ func TestParse(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for option, c := range map[string]struct {
-		way  way
-		want []string
+		direction direction
+		want      []string
 	}{
 		"":                           {both, []string{"it is empty"}},
 		`type=local,dest="x"`:        {exports, []string{"its quotes do not match"}},
@@ -108,8 +108,8 @@ func TestParseRefuses(t *testing.T) {
 		"type=registry,ref=" + ref + ",image-manifest=true,oci-mediatypes=false": {exports, []string{"image-manifest=true needs oci-mediatypes=true"}},
 		"type=registry,rfe=" + ref + ",moed=max,x":                               {exports, []string{"field 4 is not of the form", `"moed" (did you mean "mode"?)`, `"rfe" (did you mean "ref"?)`, `"ref" is missing`}},
 	} {
-		for _, w := range []way{imports, exports} {
-			if c.way&w == 0 {
+		for _, w := range []direction{imports, exports} {
+			if c.direction&w == 0 {
 				continue
 			}
 			got, err := parse(option, w)
@@ -299,7 +299,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("type=s3,secret_access_key=x,bucket= b ,name=a;b")
 	f.Add("type=gha,url=https://u:p@h/?q,token=t")
 	f.Fuzz(func(t *testing.T, option string) {
-		for _, w := range []way{imports, exports} {
+		for _, w := range []direction{imports, exports} {
 			e, err := parse(option, w)
 			if err != nil {
 				var typed *Error
@@ -338,7 +338,7 @@ func FuzzFamily(f *testing.F) {
 	})
 }
 
-func TestPartsOfACacheAreApart(t *testing.T) {
+func TestScopesKeepWritersApart(t *testing.T) {
 	digest := "@sha256:" + strings.Repeat("a", 64)
 	long := "type=registry,ref=r.example.com/c:" + strings.Repeat("x", 128)
 	for _, c := range []struct{ from, want string }{
@@ -357,7 +357,7 @@ func TestPartsOfACacheAreApart(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := e.CSV()
-		got := e.Part("p1")
+		got := e.Scope("p1")
 		if got.CSV() != c.want || e.CSV() != before {
 			t.Errorf("%s: %s, want %s", before, got.CSV(), c.want)
 		}
@@ -366,7 +366,7 @@ func TestPartsOfACacheAreApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, two := e.Part("p1"), e.Part("p2")
+	one, two := e.Scope("p1"), e.Scope("p2")
 	if _, err := ParseImport(one.CSV()); err != nil || one.CSV() == two.CSV() {
 		t.Errorf("%s and %s: %v", one, two, err)
 	}

@@ -20,7 +20,7 @@ func ParseImport(option string) (Entry, error) { return parse(option, imports) }
 // min; [Defaults] has better ones.
 func ParseExport(option string) (Entry, error) { return parse(option, exports) }
 
-func parse(option string, direction way) (Entry, error) {
+func parse(option string, d direction) (Entry, error) {
 	fields, err := split(option)
 	if err != nil {
 		return Entry{}, err
@@ -35,7 +35,7 @@ func parse(option string, direction way) (Entry, error) {
 		err = e.fill(fields)
 	}
 	if table[e.Type] != nil {
-		err = errors.Join(err, e.check(direction))
+		err = errors.Join(err, e.check(d))
 	}
 	if err != nil {
 		return Entry{}, err
@@ -99,25 +99,25 @@ func split(option string) ([]string, error) {
 }
 
 // check returns the mistakes in an entry of a known type.
-func (e Entry) check(direction way) error {
+func (e Entry) check(d direction) error {
 	var problems []error
 	problem := func(what, fix string) {
 		problems = append(problems, &Error{"type=" + e.Type, what, fix})
 	}
 	attributes := table[e.Type]
-	if e.Type == "inline" && direction == imports {
+	if e.Type == "inline" && d == imports {
 		problem("inline cache can only be exported", "import it with type=registry,ref=IMAGE")
 		return errors.Join(problems...)
 	}
 	valid := maps.Clone(attributes)
-	maps.DeleteFunc(valid, func(_ string, a attribute) bool { return a.way&direction == 0 })
+	maps.DeleteFunc(valid, func(_ string, a attribute) bool { return a.direction&d == 0 })
 	for _, key := range slices.Sorted(maps.Keys(e.Attrs)) {
 		a, ok := attributes[key]
 		switch {
 		case !ok:
 			problem(fmt.Sprintf("unknown attribute %q", cut(key)), suggest(key, valid))
-		case a.way&direction == 0:
-			problem(fmt.Sprintf("%q is an attribute for %s only", key, map[way]string{imports: "import (--cache-from)", exports: "export (--cache-to)"}[a.way]), suggest(key, valid))
+		case a.direction&d == 0:
+			problem(fmt.Sprintf("%q is an attribute for %s only", key, map[direction]string{imports: "import (--cache-from)", exports: "export (--cache-to)"}[a.direction]), suggest(key, valid))
 		case a.check != nil:
 			if err := a.check(e.Attrs[key]); err != nil {
 				problem(key+" "+err.Error(), "")
@@ -125,19 +125,19 @@ func (e Entry) check(direction way) error {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(attributes)) {
-		if _, ok := e.Attrs[key]; !ok && attributes[key].required&direction != 0 {
+		if _, ok := e.Attrs[key]; !ok && attributes[key].required&d != 0 {
 			problem(fmt.Sprintf("%q is missing", key), "")
 		}
 	}
-	for _, what := range e.checkTogether(direction) {
+	for _, what := range e.checkTogether(d) {
 		problem(what, "")
 	}
 	return errors.Join(problems...)
 }
 
 // checkTogether returns the mistakes that no attribute makes alone.
-func (e Entry) checkTogether(direction way) (problems []string) {
-	if _, _, digest, ok := splitRef(e.Attrs["ref"]); ok && digest != "" && direction == exports {
+func (e Entry) checkTogether(d direction) (problems []string) {
+	if _, _, digest, ok := splitRef(e.Attrs["ref"]); ok && digest != "" && d == exports {
 		problems = append(problems, "a ref with a digest cannot be written to")
 	}
 	if level, err := strconv.Atoi(e.Attrs["compression-level"]); err == nil && level > 9 && e.Attrs["compression"] != "zstd" {

@@ -37,11 +37,11 @@ func (c *counter) List() ([]*agent.Key, error) {
 // counted puts the first source of the agent behind a socket and a counter.
 func counted(t *testing.T, a *Agent) *counter {
 	t.Helper()
-	ring, _, err := a.Sources[0].open(t.Context())
+	keyring, _, err := a.Sources[0].open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &counter{ExtendedAgent: ring}
+	c := &counter{ExtendedAgent: keyring}
 	a.Sources = []Source{Socket(listenConn(t, func(conn net.Conn) {
 		c.opened.Add(1)
 		agent.ServeAgent(c, conn)
@@ -194,13 +194,13 @@ func TestSlowConnectionsEnd(t *testing.T) {
 func TestAWaitingSignatureIsNotSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, _, _, _ := simple(t)
-		ring, closer, err := a.Sources[0].open(t.Context())
+		keyring, closer, err := a.Sources[0].open(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		a.Sources = []Source{{"slow", func(context.Context) (agent.ExtendedAgent, io.Closer, error) {
 			time.Sleep(10 * maxIdle)
-			return ring, closer, nil
+			return keyring, closer, nil
 		}}}
 		client, _ := serve(t, a)
 		client.Write(message(msgList))

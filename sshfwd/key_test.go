@@ -274,11 +274,11 @@ func TestPathTakesKeyFilesAndSockets(t *testing.T) {
 	if got := fingerprints(t, src); len(got) != 1 || got[0] != key.fingerprint {
 		t.Errorf("file: %v", got)
 	}
-	ring, _, err := src.open(context.Background())
+	keyring, _, err := src.open(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket := listenConn(t, func(c net.Conn) { agent.ServeAgent(ring, c) })
+	socket := listenConn(t, func(c net.Conn) { agent.ServeAgent(keyring, c) })
 	src, err = Path(socket, "")
 	if err != nil {
 		t.Fatal(err)

@@ -127,14 +127,14 @@ func keys(name, text, passphrase string) (Source, error) {
 	if err != nil {
 		return Source{}, err
 	}
-	ring := agent.NewKeyring().(agent.ExtendedAgent)
+	keyring := agent.NewKeyring().(agent.ExtendedAgent)
 	for _, k := range parsed {
-		if err := ring.Add(agent.AddedKey{PrivateKey: k, Comment: name}); err != nil {
+		if err := keyring.Add(agent.AddedKey{PrivateKey: k, Comment: name}); err != nil {
 			return Source{}, unreadable(name)
 		}
 	}
 	return Source{name, func(context.Context) (agent.ExtendedAgent, io.Closer, error) {
-		return ring, io.NopCloser(nil), nil
+		return keyring, io.NopCloser(nil), nil
 	}}, nil
 }
 

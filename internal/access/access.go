@@ -46,10 +46,10 @@ type Options struct {
 
 // Access serves one run.
 type Access struct {
-	o     Options
-	given []string // paths of --ssh; nil without the flag
-	// prepare makes the grants when a step first asks for them.
-	prepare func() (*grants, error)
+	o         Options
+	flagPaths []string // of --ssh; nil without the flag
+	// prepare reads the credentials when a step first asks for them.
+	prepare func() (*credentials, error)
 
 	mu       sync.Mutex
 	failed   error    // of prepare
@@ -57,8 +57,8 @@ type Access struct {
 	hidden   []string // what no output may show
 }
 
-// grants are what a fetch step gets.
-type grants struct {
+// credentials are what a fetch step gets.
+type credentials struct {
 	pins       *hostkeys.Pins
 	knownHosts []byte
 	list       []byte
@@ -68,7 +68,7 @@ type grants struct {
 
 // New returns the access that the options ask for. Mistakes in them are [fault.Usage] errors; keys are not read yet.
 func New(o Options) (*Access, error) {
-	given, err := parseSSH(o)
+	flagPaths, err := parseSSH(o)
 	if err != nil {
 		return nil, err
 	}
@@ -78,10 +78,10 @@ func New(o Options) (*Access, error) {
 	if o.Log == nil {
 		o.Log = func(string) {}
 	}
-	a := &Access{o: o, given: given}
-	a.prepare = sync.OnceValues(func() (*grants, error) {
+	a := &Access{o: o, flagPaths: flagPaths}
+	a.prepare = sync.OnceValues(func() (*credentials, error) {
 		// Not the context of the caller: all steps of a run share what is prepared once.
-		g, err := a.grant(context.Background()) //nolint:forbidigo // see above
+		g, err := a.read(context.Background()) //nolint:forbidigo // see above
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.failed = err
@@ -106,9 +106,9 @@ func (a *Access) Hosts() []string {
 	return all
 }
 
-// grant reads the keys and decides which is for what. The error joins every problem, as faults.
-func (a *Access) grant(ctx context.Context) (*grants, error) {
-	g := &grants{chosen: map[string][]key{}}
+// read reads the keys and decides which is for what. The error joins every problem, as faults.
+func (a *Access) read(ctx context.Context) (*credentials, error) {
+	g := &credentials{chosen: map[string][]key{}}
 	var errs []error
 	if len(a.overSSH()) > 0 {
 		errs = append(errs, a.pin(g), a.choose(ctx, g))
@@ -122,7 +122,7 @@ func (a *Access) grant(ctx context.Context) (*grants, error) {
 }
 
 // pin loads the host keys and picks those of the hosts.
-func (a *Access) pin(g *grants) error {
+func (a *Access) pin(g *credentials) error {
 	pins, err := hostkeys.Load(a.o.Config.SSH.KnownHosts...)
 	if err != nil {
 		return Explained(err)
@@ -136,30 +136,30 @@ func (a *Access) pin(g *grants) error {
 }
 
 // choose picks the keys of each repository and makes the agent.
-func (a *Access) choose(ctx context.Context, g *grants) error {
+func (a *Access) choose(ctx context.Context, g *credentials) error {
 	sources, err := a.sources()
 	if err != nil {
 		return err
 	}
 	agent := &sshfwd.Agent{Policy: a.policy(g), Log: a.record}
 	var errs []error
-	var ring []key
+	var keyring []key
 	for _, s := range sources {
 		agent.Sources = append(agent.Sources, s.Source)
 		keys, err := s.keys(ctx, a.o.Config.SSH.Keys)
 		errs = append(errs, Explained(err))
-		ring = append(ring, keys...)
+		keyring = append(keyring, keys...)
 	}
 	if err := errors.Join(errs...); err != nil || g.pins == nil {
 		return err
 	}
 	if len(a.o.Config.SSH.Keys) > 0 {
-		for _, k := range ring {
+		for _, k := range keyring {
 			agent.Policy.Identities = append(agent.Policy.Identities, k.Fingerprint)
 		}
 	}
 	for _, r := range a.overSSH() {
-		for _, k := range ring {
+		for _, k := range keyring {
 			if k.from == r.Key {
 				g.chosen[r.String()] = append(g.chosen[r.String()], k)
 			}
@@ -170,7 +170,7 @@ func (a *Access) choose(ctx context.Context, g *grants) error {
 }
 
 // policy is the rule of the agent: the logins that the repositories need, to pinned hosts.
-func (a *Access) policy(g *grants) sshfwd.Policy {
+func (a *Access) policy(g *credentials) sshfwd.Policy {
 	p := sshfwd.Policy{}
 	if a.o.Config.SSH.Mode == "userauth" {
 		p.Mode = sshfwd.Userauth

@@ -21,7 +21,7 @@ type Finding struct {
 // fetched with. It reads keys and asks agents, but contacts no server.
 func (a *Access) Inspect(ctx context.Context) []Finding {
 	var all []Finding
-	var ring []key
+	var keyring []key
 	complete := true // every source was read
 	if len(a.overSSH()) > 0 {
 		sources, err := a.sources()
@@ -42,7 +42,7 @@ func (a *Access) Inspect(ctx context.Context) []Finding {
 				f.Detail += ": " + strings.Join(names, ", ")
 			}
 			complete = complete && err == nil
-			ring = append(ring, keys...)
+			keyring = append(keyring, keys...)
 			all = append(all, f)
 		}
 		all = append(all, a.inspectHosts()...)
@@ -54,7 +54,7 @@ func (a *Access) Inspect(ctx context.Context) []Finding {
 	for _, r := range a.o.Repositories {
 		f := Finding{Subject: "repository", Detail: r.String()}
 		var with []string
-		for _, k := range ring {
+		for _, k := range keyring {
 			if r.Scheme == "ssh" && k.from == r.Key {
 				with = append(with, k.Fingerprint)
 			}

@@ -57,8 +57,8 @@ func (a *Access) sources() ([]source, error) {
 	}
 	agent := source{Source: sshfwd.Socket(a.o.Env["SSH_AUTH_SOCK"]), agent: true}
 	switch own := a.o.Config.SSH.Key; {
-	case a.given != nil:
-		for _, path := range a.given {
+	case a.flagPaths != nil:
+		for _, path := range a.flagPaths {
 			if path == "" {
 				all = append(all, agent)
 				continue

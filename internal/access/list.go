@@ -14,7 +14,7 @@ import (
 )
 
 // list is the file that git.sh reads.
-func (a *Access) list(g *grants, tokens map[string]login) []byte {
+func (a *Access) list(g *credentials, tokens map[string]login) []byte {
 	var text strings.Builder
 	fmt.Fprintf(&text, "mode %s\n", a.o.Config.SSH.Mode)
 	deploy := slices.ContainsFunc(a.o.Repositories, func(r plan.Repository) bool { return r.Key != "" })

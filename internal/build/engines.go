@@ -72,7 +72,7 @@ func withSuffix(all []client.CacheOptionsEntry, suffix string) []client.CacheOpt
 	}
 	suffixed := make([]client.CacheOptionsEntry, len(all))
 	for i, e := range all {
-		of := cache.Entry{Type: e.Type, Attrs: e.Attrs}.Part(suffix)
+		of := cache.Entry{Type: e.Type, Attrs: e.Attrs}.Scope(suffix)
 		suffixed[i] = client.CacheOptionsEntry{Type: of.Type, Attrs: of.Attrs}
 	}
 	return suffixed

@@ -39,7 +39,7 @@ func unwritable(what, folder, fix string, err error) *fault.Error {
 	f := &fault.Error{Kind: fault.Engine, What: "the embedded engine cannot write to its " + what + " " + folder, Err: err, Fix: fix}
 	if daemon.NoSpace(err) {
 		f.Kind = fault.NoSpace
-		if why := full(folder); errors.Is(why, errNoInode) {
+		if why := noSpace(folder); errors.Is(why, errNoInode) {
 			f.Err = fmt.Errorf("%w: %w", err, why)
 		}
 	}
@@ -58,9 +58,9 @@ func noRoom(d *embedded, ended error, log string) *fault.Error {
 	switch {
 	case strings.Contains(log, syscall.EDQUOT.Error()):
 		return stateFault(root, syscall.EDQUOT)
-	case full(runtime) != nil || said && strings.Contains(log, runtime):
+	case noSpace(runtime) != nil || said && strings.Contains(log, runtime):
 		return runtimeFault(runtime, syscall.ENOSPC)
-	case full(root) != nil || said:
+	case noSpace(root) != nil || said:
 		return stateFault(root, syscall.ENOSPC)
 	}
 	return nil

@@ -42,7 +42,7 @@ type Options struct {
 	Root         string              // state folder; default /var/lib/lpipe for root, else below XDG_DATA_HOME
 	Runtime      string              // folder of the socket; default /run/lpipe for root, else below XDG_RUNTIME_DIR
 	Idle         time.Duration       // when the engine leaves; default [daemon.DefaultIdle]
-	Silence      time.Duration       // when a registry is given up; default [daemon.DefaultSilence]
+	ReadTimeout  time.Duration       // when a registry is given up; default [daemon.DefaultReadTimeout]
 	StallTimeout time.Duration       // when an engine that does not answer is given up; zero waits for ever
 	// DaemonCommand runs [daemon.Run] with the configuration in the file that is appended as last argument,
 	// until SIGTERM: {"/usr/bin/lpipe", "engine", "run"}.

@@ -39,8 +39,8 @@ func mayMount() bool {
 // leastRoom is less than a daemon writes before it serves anybody.
 const leastRoom = 64 << 10
 
-// full returns why nothing more can be written to the disk of a folder, nil where that is not known.
-func full(folder string) error {
+// noSpace returns why nothing more can be written to the disk of a folder, nil where that is not known.
+func noSpace(folder string) error {
 	var s unix.Statfs_t
 	if unix.Statfs(folder, &s) != nil {
 		return nil //nolint:nilerr // nobody can tell

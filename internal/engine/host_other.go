@@ -17,4 +17,4 @@ func (thisHost) embeddable(Options) error {
 	}
 }
 
-func full(string) error { return nil }
+func noSpace(string) error { return nil }

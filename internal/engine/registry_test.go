@@ -99,7 +99,7 @@ func TestARegistryThatHangsIsGivenUp(t *testing.T) {
 	t.Cleanup(func() { close(done) })
 
 	o := embeddedOptions(t)
-	o.Silence = 500 * time.Millisecond
+	o.ReadTimeout = 500 * time.Millisecond
 	e := open(t, o)
 	def, err := llb.Scratch().File(llb.Mkfile("/a", 0o644, nil)).Marshal(t.Context())
 	must(t, err)

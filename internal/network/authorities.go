@@ -92,7 +92,7 @@ func (n *Network) Environment(env map[string]string) (map[string]string, error) 
 	if err != nil {
 		return nil, err
 	}
-	name, err := keep(text, env)
+	name, err := writeAuthorities(text, env)
 	if err != nil {
 		return nil, &fault.Error{
 			Kind: fault.Usage, What: "the certificates of network.ca cannot be brought together with those of the system", Err: err,
@@ -126,9 +126,9 @@ func (n *Network) withSystem(own string) ([]byte, error) {
 	return text, nil
 }
 
-// keep returns a file with the text in the user's folder, which its name follows from, so that an engine which knows it by
+// writeAuthorities returns a file with the text in the user's folder, which its name follows from, so that an engine which knows it by
 // name has the same.
-func keep(text []byte, env map[string]string) (string, error) {
+func writeAuthorities(text []byte, env map[string]string) (string, error) {
 	dir, err := userkey.Folder(env)
 	if err != nil {
 		return "", err

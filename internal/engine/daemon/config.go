@@ -22,10 +22,10 @@ import (
 // DefaultIdle is how long a daemon without clients stays when [Config.Idle] is zero.
 const DefaultIdle = 15 * time.Minute
 
-// DefaultSilence is how long a registry that was asked for something may say nothing when [Config.Silence] is zero. It
+// DefaultReadTimeout is how long a registry that was asked for something may say nothing when [Config.ReadTimeout] is zero. It
 // is twice what a load balancer in front of one allows it: 60 seconds by default, both in nginx (proxy_read_timeout)
 // and on AWS (idle timeout of an application load balancer).
-const DefaultSilence = 2 * time.Minute
+const DefaultReadTimeout = 2 * time.Minute
 
 // NoticePrefix opens each line of the log that the user who started the daemon should see.
 const NoticePrefix = "lpipe: notice: "
@@ -40,12 +40,12 @@ const (
 
 // Config is all a daemon needs to know. Paths are absolute.
 type Config struct {
-	Root       string              // state folder; the daemon makes it, with mode 0700
-	Socket     string              // the unix socket to serve, in a folder only the user can enter
-	Runc       string              // the runc program; empty looks for buildkit-runc, then runc, on PATH
-	Idle       time.Duration       // without clients for so long, the daemon leaves; zero means DefaultIdle
-	Silence    time.Duration       // a registry that says nothing for so long is given up; zero means DefaultSilence
-	Registries map[string]Registry // by host, as in an image name
+	Root        string              // state folder; the daemon makes it, with mode 0700
+	Socket      string              // the unix socket to serve, in a folder only the user can enter
+	Runc        string              // the runc program; empty looks for buildkit-runc, then runc, on PATH
+	Idle        time.Duration       // without clients for so long, the daemon leaves; zero means DefaultIdle
+	ReadTimeout time.Duration       // a registry that says nothing for so long is given up; zero means DefaultReadTimeout
+	Registries  map[string]Registry // by host, as in an image name
 }
 
 // Registry says how to reach one registry, like a [registry."host"] table of buildkitd.toml.

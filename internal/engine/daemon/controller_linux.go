@@ -55,7 +55,7 @@ func newController(ctx context.Context, c Config, was end) (*control.Controller,
 	if err != nil {
 		return nil, nil, err
 	}
-	hosts := begun.note(impatient(registryHosts(c.Registries), c.Silence))
+	hosts := begun.note(withReadTimeout(registryHosts(c.Registries), c.ReadTimeout))
 	w, dbs, err := newWorker(ctx, c, was, hosts, begun)
 	if err != nil {
 		return nil, nil, fmt.Errorf("starting the worker: %w", err)

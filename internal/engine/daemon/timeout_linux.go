@@ -10,14 +10,14 @@ import (
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 )
 
-// impatient returns hosts whose clients give up a registry that says nothing for so long, before its answer or in the
+// withReadTimeout returns hosts whose clients give up a registry that says nothing for so long, before its answer or in the
 // middle of it.
 //
 // BuildKit has no such limit, and reads what an imported cache consists of in the one thread that moves all builds: a
 // registry that hangs would end them all. What is sent to a registry has no limit, as storing a large layer takes time.
-func impatient(hosts docker.RegistryHosts, limit time.Duration) docker.RegistryHosts {
+func withReadTimeout(hosts docker.RegistryHosts, limit time.Duration) docker.RegistryHosts {
 	if limit <= 0 {
-		limit = DefaultSilence
+		limit = DefaultReadTimeout
 	}
 	return through(hosts, func(t http.RoundTripper) http.RoundTripper { return listener{t, limit} })
 }

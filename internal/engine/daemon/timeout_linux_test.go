@@ -42,7 +42,7 @@ func TestWhoSaysNothingIsGivenUp(t *testing.T) {
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { close(done) })
 
-	hosts, err := impatient(func(string) ([]docker.RegistryHost, error) {
+	hosts, err := withReadTimeout(func(string) ([]docker.RegistryHost, error) {
 		return []docker.RegistryHost{{Client: &http.Client{Transport: http.DefaultTransport}}}, nil
 	}, limit)("registry.example.com")
 	if err != nil {

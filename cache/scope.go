@@ -13,10 +13,10 @@ var nameOf = map[string][2]string{
 	"azblob": {"name", "buildkit"},
 }
 
-// Part returns an entry beside e for one of several writers, which would overwrite each other's cache: the ref, folder or
-// name of e with a part added. The same part gives the same entry. What has no place to write to, as an inline cache, and
+// Scope returns an entry beside e for one of several writers, which would overwrite each other's cache: the ref, folder or
+// name of e with the scope added. The same scope gives the same entry. What has no place to write to, as an inline cache, and
 // what is fixed by a digest, comes back as it is.
-func (e Entry) Part(part string) Entry {
+func (e Entry) Scope(scope string) Entry {
 	switch e.Type {
 	case "registry":
 		name, tag, digest, ok := splitRef(e.Attrs["ref"])
@@ -26,11 +26,11 @@ func (e Entry) Part(part string) Entry {
 		if tag == "" {
 			tag = "latest"
 		}
-		return e.With("ref", name+":"+Tag(tag+"-"+part))
+		return e.With("ref", name+":"+Tag(tag+"-"+scope))
 	case "local":
 		for _, key := range []string{"src", "dest"} {
 			if dir := e.Attrs[key]; dir != "" {
-				e = e.With(key, filepath.Join(dir, Tag(part)))
+				e = e.With(key, filepath.Join(dir, Tag(scope)))
 			}
 		}
 		return e
@@ -41,7 +41,7 @@ func (e Entry) Part(part string) Entry {
 			name = key[1]
 		}
 		// Object stores take several names.
-		return e.With(key[0], strings.ReplaceAll(name, ";", "-"+part+";")+"-"+part)
+		return e.With(key[0], strings.ReplaceAll(name, ";", "-"+scope+";")+"-"+scope)
 	}
 	return e
 }
