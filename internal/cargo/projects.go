@@ -64,6 +64,5 @@ func Foreign(name string) bool {
 }
 
 func isManifest(fsys fs.FS, dir string) bool {
-	info, err := fs.Stat(fsys, path.Join(dir, "Cargo.toml"))
-	return err == nil && !info.IsDir()
+	return isFile(fsys, path.Join(dir, "Cargo.toml"))
 }

@@ -61,7 +61,8 @@ func (a *app) listPlan(here *project.Here, projects []*project.Project, why map[
 	list := struct {
 		Version int       `json:"version"`
 		Lambdas []planned `json:"lambdas"`
-	}{1, []planned{}}
+		Notes   []string  `json:"notes,omitempty"` // what has no effect, and other decisions that the user may want to know of
+	}{1, []planned{}, planNotes(projects, "")}
 	for _, t := range project.Targets(projects) {
 		l := t.Lambda
 		one := planned{
@@ -77,6 +78,9 @@ func (a *app) listPlan(here *project.Here, projects []*project.Project, why map[
 	}
 	for _, l := range list.Lambdas {
 		foreign.Fprintf(a.Out, "%s  %s  %s\n", l.Name, l.Target, strings.Join(l.Changed, ", "))
+	}
+	for _, note := range list.Notes {
+		foreign.Fprintf(a.Err, "note: %s\n", note)
 	}
 	return nil
 }

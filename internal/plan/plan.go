@@ -56,7 +56,8 @@ func (l *Lambda) Platform() string {
 type Project struct {
 	Config    *config.Config
 	Workspace *cargo.Workspace
-	Reach     *reach.Findings // in Workspace
+	Reach     *reach.Findings   // in Workspace
+	Env       map[string]string // of this machine, of which a build sees nothing
 	// Others reports whether Config is also for projects that are not planned along with this one: what it names may be
 	// there. nil says that it is not.
 	Others func() bool
@@ -140,6 +141,7 @@ func Make(projects []Project, wants []Want) ([]*Plan, error) {
 		return nil, err
 	}
 	noteUnused(all, plans)
+	noteOnce(plans)
 	return plans, labels(plans)
 }
 
@@ -156,6 +158,18 @@ func noteUnused(all []*found, plans []*Plan) {
 				p.Notes = append(p.Notes, note)
 			}
 		}
+	}
+}
+
+// noteOnce drops what is noted of a project before.
+func noteOnce(plans []*Plan) {
+	said := map[string]bool{}
+	for _, p := range plans {
+		p.Notes = slices.DeleteFunc(p.Notes, func(note string) bool {
+			known := said[note]
+			said[note] = true
+			return known
+		})
 	}
 }
 
@@ -183,6 +197,8 @@ func (f *found) plan(all []*found) (*Plan, error) {
 	for _, key := range ws.FetchIgnores() {
 		p.Notes = append(p.Notes, key+" has no effect: lpipe decides how the build logs in, and downloads with keys and tokens")
 	}
+	p.Notes = append(p.Notes, f.unheeded()...)
+	mistakes.Add(f.native())
 	features, err := f.unite(all)
 	mistakes.Add(err)
 	p.Repositories, p.unused, err = repositories(f.Config, ws)

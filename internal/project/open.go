@@ -185,7 +185,7 @@ func (o *opening) projects(dirs []string, wants []plan.Want, standing bool) ([]*
 	defer o.Trace.Begin("plan")()
 	var sources []plan.Project
 	for _, w := range all {
-		sources = append(sources, plan.Project{Config: w.cfg, Workspace: w.Workspace, Reach: w.reach, Others: o.others(w, all)})
+		sources = append(sources, plan.Project{Config: w.cfg, Workspace: w.Workspace, Reach: w.reach, Env: o.Env, Others: o.others(w, all)})
 	}
 	plans, err := plan.Make(sources, wants)
 	var l fault.List

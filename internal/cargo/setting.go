@@ -1,0 +1,158 @@
+package cargo
+
+import (
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Setting is a string that a file of the project gives to cargo or to a tool beside it.
+type Setting struct {
+	At   string   // file:line:column of its key, or of the closest one that is written down
+	Key  []string // such as {"build", "rustflags"}; strings of an array share theirs
+	Text string
+}
+
+// Settings are the strings of cargo's configuration and of the profiles of the workspace's manifest, each file's in the
+// order of their keys.
+func (w *Workspace) Settings() []Setting {
+	var all []Setting
+	for _, f := range w.Config.files {
+		all = settings(all, f.doc, f.doc.tree, nil)
+	}
+	return settings(all, w.Manifest.doc, w.Manifest.Tree["profile"], []string{"profile"})
+}
+
+func settings(all []Setting, d *document, v any, key []string) []Setting {
+	switch v := v.(type) {
+	case table:
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			all = settings(all, d, v[k], append(slices.Clip(key), k))
+		}
+	case []any:
+		for i, e := range v {
+			at := key
+			if _, isTable := e.(table); isTable {
+				at = append(slices.Clip(key), "#"+strconv.Itoa(i))
+			}
+			all = settings(all, d, e, at)
+		}
+	case string:
+		all = append(all, Setting{d.at(key...), key, v})
+	}
+	return all
+}
+
+// Applies reports whether cargo may read a [target.NAME] table of its configuration when it compiles for a target: the
+// name is the target, or a condition that can hold for it.
+func Applies(name, target string) bool {
+	text, ok := strings.CutPrefix(name, "cfg(")
+	if !ok {
+		return name == target
+	}
+	if strings.Count(text, "(") > maxNesting {
+		return true
+	}
+	may, _ := condition(text, target)
+	return may.hold
+}
+
+// maxNesting bounds how deep a condition is read; people write three levels at most.
+const maxNesting = 100
+
+// truth is what a condition can be, as far as it is known.
+type truth struct{ hold, fail bool }
+
+// condition reads the condition that text begins with, and returns what follows it: a comma, or a closing parenthesis.
+// https://doc.rust-lang.org/reference/conditional-compilation.html
+func condition(text, target string) (may truth, rest string) {
+	i := strings.IndexAny(text, "(,)")
+	if i < 0 {
+		return fact(text, target), ""
+	}
+	if text[i] != '(' {
+		return fact(text[:i], target), text[i:]
+	}
+	all, some := truth{hold: true}, truth{fail: true}
+	for rest = text[i+1:]; rest != "" && rest[0] != ')'; rest = strings.TrimPrefix(rest, ",") {
+		if strings.TrimSpace(rest) == "" || strings.TrimSpace(rest)[0] == ')' { // after a last comma
+			rest = strings.TrimSpace(rest)
+			break
+		}
+		may, rest = condition(rest, target)
+		all = truth{all.hold && may.hold, all.fail || may.fail}
+		some = truth{some.hold || may.hold, some.fail && may.fail}
+	}
+	rest = strings.TrimSpace(strings.TrimPrefix(rest, ")"))
+	switch strings.TrimSpace(text[:i]) {
+	case "all":
+		return all, rest
+	case "any":
+		return some, rest
+	case "not":
+		return truth{all.fail, all.hold}, rest
+	}
+	return truth{true, true}, rest
+}
+
+// fact is what a condition without an operator is for a target of Lambda.
+func fact(text, target string) truth {
+	machine, system, _ := strings.Cut(target, "-")
+	known := map[string]string{
+		"target_os": "linux", "target_family": "unix", "target_arch": machine, "target_env": system[strings.LastIndex(system, "-")+1:],
+		"target_vendor": "unknown", "target_pointer_width": "64", "target_endian": "little", "unix": "", "windows": "no",
+	}
+	name, value, _ := strings.Cut(text, "=")
+	is, ok := known[strings.TrimSpace(name)]
+	if !ok {
+		return truth{true, true}
+	}
+	same := is == strings.Trim(strings.TrimSpace(value), `"`)
+	return truth{same, !same}
+}
+
+// MemberConfig returns the configuration files between the folder that was asked for and the workspace's root: cargo
+// reads them for who calls it there, and a build, which starts at the root, does not.
+func (w *Workspace) MemberConfig() []string {
+	var names []string
+	for dir := w.Dir; dir != w.Root && Within(w.Root, dir); dir = path.Dir(dir) {
+		for _, name := range []string{"config", "config.toml"} {
+			if name = path.Join(dir, ".cargo", name); w.HasFile(name) {
+				names = append(names, name)
+				break
+			}
+		}
+		if dir == "." {
+			break
+		}
+	}
+	return names
+}
+
+// HasFile reports whether the project has a file, relative to Base.
+func (w *Workspace) HasFile(name string) bool { return isFile(w.FS, path.Join(w.Base, name)) }
+
+func isFile(fsys fs.FS, name string) bool {
+	info, err := fs.Stat(fsys, name)
+	return err == nil && !info.IsDir()
+}
+
+// LambdaMetadata is what a manifest has for cargo-lambda, such as {"build", "include"}, with where each key stands.
+func LambdaMetadata(m *Manifest) (found []Setting) {
+	for _, owner := range []string{"package", "workspace"} {
+		tables := asTable(get(asTable(m.Tree[owner]), "metadata", "lambda"))
+		for _, table := range slices.Sorted(maps.Keys(tables)) {
+			for _, key := range slices.Sorted(maps.Keys(asTable(tables[table]))) {
+				at := []string{owner, "metadata", "lambda", table, key}
+				found = append(found, Setting{At: m.At(at...), Key: []string{table, key}})
+			}
+			if asTable(tables[table]) == nil {
+				found = append(found, Setting{At: m.At(owner, "metadata", "lambda", table), Key: []string{table}})
+			}
+		}
+	}
+	return found
+}

@@ -1,0 +1,184 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"lpipe/internal/cargo"
+	"lpipe/internal/config"
+	"lpipe/internal/fault"
+)
+
+// unheeded notes what plain cargo, or cargo-lambda, would obey here and a build in containers does not, with the key of
+// lpipe.toml that has the effect.
+func (f *found) unheeded() []string {
+	var notes []string
+	note := func(what, instead string) { notes = append(notes, what+" has no effect: "+instead) }
+	targets := f.targets()
+	ws := f.Workspace
+	for _, s := range ws.Settings() {
+		if slices.Equal(s.Key, []string{"build", "target"}) && !slices.Contains(targets, s.Text) {
+			note(s.At+": build.target = "+fault.Quote(s.Text), fmt.Sprintf("the build is for %s; %s", strings.Join(targets, ", "), targetKey(s.Text)))
+		}
+	}
+	for _, name := range ws.MemberConfig() {
+		note(ws.Show(name), "a build starts in the workspace's root; move its settings to "+ws.Show(cargoConfig(ws)))
+	}
+	for _, m := range f.manifests() {
+		for _, s := range cargo.LambdaMetadata(m) {
+			note(s.At+": "+strings.Join(s.Key, ".")+" of cargo-lambda", metadataKey(s.Key))
+		}
+	}
+	if file := path.Join(ws.Root, "CargoLambda.toml"); ws.HasFile(file) {
+		note(ws.Show(file), "the settings of lpipe are in lpipe.toml")
+	}
+	return append(notes, f.unheededVariables()...)
+}
+
+// cargoConfig is where cargo's configuration of the project is, or could be.
+func cargoConfig(ws *cargo.Workspace) string { return path.Join(ws.Root, ".cargo/config.toml") }
+
+// targets are the Rust targets of the lambdas that were chosen.
+func (f *found) targets() []string {
+	var all []string
+	for _, l := range f.chosen {
+		for _, arch := range l.Build.Arch {
+			all = append(all, l.Build.TargetFor(arch))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// manifests are those of the packages of the lambdas that were chosen, and the workspace's.
+func (f *found) manifests() []*cargo.Manifest {
+	all := []*cargo.Manifest{f.Workspace.Manifest}
+	for _, l := range f.chosen {
+		if m := l.Package.Manifest; !slices.Contains(all, m) {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// targetKey says how lpipe.toml asks for a target.
+func targetKey(target string) string {
+	for arch, machine := range map[string]string{"arm64": "aarch64-unknown-linux-", "x86_64": "x86_64-unknown-linux-"} {
+		if strings.HasPrefix(target, machine) {
+			return fmt.Sprintf("in [build] of lpipe.toml, target = %q or arch = %q says otherwise", target, arch)
+		}
+	}
+	return "Lambda runs x86_64 and arm64 Linux alone"
+}
+
+// metadataKey is the key of lpipe.toml for one of cargo-lambda's:
+// https://www.cargo-lambda.info/guide/configuration.html
+func metadataKey(key []string) string {
+	const inBuild = " in [build] or [lambda.NAME] of lpipe.toml does it"
+	switch strings.Join(key, ".") {
+	case "build.include", "deploy.include":
+		return "include" + inBuild
+	case "build.target", "build.arm64", "build.x86_64":
+		return "arch or target" + inBuild
+	case "build.features":
+		return "features" + inBuild
+	case "build.profile":
+		return "profile" + inBuild
+	}
+	switch key[0] {
+	case "env":
+		return "lpipe does not deploy; set it where the function is configured"
+	case "deploy":
+		return "lpipe does not deploy; set it where the function is configured"
+	case "watch":
+		return "lpipe has no watch"
+	}
+	return "lpipe.toml has the settings of lpipe"
+}
+
+// obeyed are the variables by which cargo's settings and flags can be given in an environment, that a build in containers
+// does not see: https://doc.rust-lang.org/cargo/reference/environment-variables.html
+func obeyed(name string) bool {
+	switch name {
+	case "RUSTFLAGS", "RUSTDOCFLAGS", "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_ENCODED_RUSTFLAGS", "CARGO_ENCODED_RUSTDOCFLAGS",
+		"CARGO_TARGET_DIR", "RUSTUP_TOOLCHAIN":
+		return true
+	}
+	for _, prefix := range []string{"CARGO_BUILD_", "CARGO_PROFILE_", "CARGO_TARGET_"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// unheededVariables notes those of this machine's environment. A lambda whose env has one takes it from there.
+func (f *found) unheededVariables() []string {
+	var notes []string
+	for _, name := range slices.Sorted(maps.Keys(f.Env)) {
+		set := !slices.ContainsFunc(f.chosen, func(l *Lambda) bool { _, ok := l.Build.Env[name]; return !ok })
+		// Who is run by cargo has variables that cargo and rustup set for themselves.
+		if !obeyed(name) || f.Env[name] == "" || set || name == "RUSTUP_TOOLCHAIN" && f.Env["CARGO"] != "" {
+			continue
+		}
+		instead := "variables of this machine do not reach the build; for all who build, env = { " + name + " = \"…\" } in [build] of lpipe.toml does it"
+		switch {
+		case name == "CARGO_TARGET_DIR" || name == "CARGO_BUILD_TARGET_DIR":
+			instead = "the results are below target/lambda of the project"
+		case name == "CARGO_BUILD_TARGET":
+			instead = targetKey(f.Env[name])
+		case name == "RUSTUP_TOOLCHAIN":
+			instead = "the compiler is that of the base image or of rust-toolchain.toml"
+		case name == "RUSTFLAGS" || name == "CARGO_ENCODED_RUSTFLAGS" || name == "CARGO_BUILD_RUSTFLAGS":
+			instead = "variables of this machine do not reach the build; for all who build, rustflags = [\"…\"] in [build] of lpipe.toml does it"
+		}
+		notes = append(notes, name+" of the environment has no effect: "+instead)
+	}
+	return notes
+}
+
+// native refuses what makes a program for the machine that compiles it: Lambda's hosts may lack its instructions.
+func (f *found) native() error {
+	var l fault.List
+	refuse := func(at, what string) {
+		l.Addf(at+" compiles for the machine that builds", what+" takes instructions that the hosts of Lambda may not have, and the program would die there",
+			"remove it, or name a processor that they all have: x86-64-v2, or neoverse-n1 for arm64")
+	}
+	targets := f.targets()
+	for _, s := range f.Workspace.Settings() {
+		other := len(s.Key) > 1 && s.Key[0] == "target" && !slices.ContainsFunc(targets, func(t string) bool { return cargo.Applies(s.Key[1], t) })
+		if what := nativeFlag(s.Text); what != "" && s.Key[0] != "alias" && !other {
+			refuse(s.At+": "+strings.Join(s.Key, "."), what)
+		}
+	}
+	said := map[string]bool{}
+	for _, lambda := range f.chosen {
+		check := func(text string, key ...string) {
+			at := f.Config.Origin(config.Key(append([]string{"lambda", lambda.Name}, key...)...)).String() + ": " + strings.Join(key, ".")
+			if what := nativeFlag(text); what != "" && !said[at] {
+				said[at] = true
+				refuse(at, what)
+			}
+		}
+		for _, flag := range lambda.Build.Rustflags {
+			check(flag, "rustflags")
+		}
+		for _, name := range slices.Sorted(maps.Keys(lambda.Build.Env)) {
+			check(lambda.Build.Env[name], "env", name)
+		}
+	}
+	return l.Err()
+}
+
+// nativeFlag is the flag in a text that makes rustc or a C compiler take the instructions of the machine it runs on.
+func nativeFlag(text string) string {
+	for _, flag := range []string{"target-cpu=native", "-march=native", "-mcpu=native"} {
+		if strings.Contains(text, flag) {
+			return flag
+		}
+	}
+	return ""
+}
