@@ -2,12 +2,18 @@ package build
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/moby/buildkit/client"
 
+	"lpipe/internal/config"
+	"lpipe/internal/disk"
 	"lpipe/internal/engine"
+	"lpipe/internal/project"
 	"lpipe/internal/solve"
+	"lpipe/internal/testparts"
 )
 
 // TestSeveralEnginesHaveTheirOwnCaches: what one has written, the other does not replace.
@@ -34,5 +40,30 @@ func TestSeveralEnginesHaveTheirOwnCaches(t *testing.T) {
 	swapped := suffixes([]engine.Chosen{{Err: errors.New("gone")}, at("tcp://b:1")})
 	if swapped["tcp://b:1"] != r.suffixes["tcp://b:1"] || swapped["tcp://b:1"] == "" {
 		t.Errorf("%q, %q", swapped, r.suffixes)
+	}
+}
+
+// TestTheEnvironmentWinsOverTheFile: also where the variable is BuildKit's own.
+func TestTheEnvironmentWinsOverTheFile(t *testing.T) {
+	dir := t.TempDir()
+	testparts.Unpack(t, dir, "-- lpipe.toml --\nengine = 'tcp://file:1'\n[registry.'r.example.com']\nca = 'ca.pem'\nhttp = true\n-- ca.pem --\n")
+	here := &project.Here{Dir: dir, Disk: disk.Disk{FS: os.DirFS("/")}}
+	cfg, err := here.Config(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := EngineOptions(cfg, map[string]string{"LPIPE_ENGINE_ROOT": "/state"})
+	if r := o.Registries["r.example.com"]; o.Engine != "tcp://file:1" || o.Root != "/state" || !r.HTTP || len(r.CA) != 1 || r.CA[0] != filepath.Join(dir, "ca.pem") {
+		t.Errorf("%+v", o)
+	}
+	if o := EngineOptions(cfg, map[string]string{"BUILDKIT_HOST": "tcp://env:1"}); o.Engine != "" || o.Getenv("BUILDKIT_HOST") != "tcp://env:1" {
+		t.Errorf("%+v", o)
+	}
+	cfg, err = here.Config([]config.Setting{{Key: "engine", Values: []string{"tcp://flag:1"}, Flag: "--engine"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := EngineOptions(cfg, map[string]string{"BUILDKIT_HOST": "tcp://env:1"}); o.Engine != "tcp://flag:1" {
+		t.Errorf("a flag has lost: %q", o.Engine)
 	}
 }
