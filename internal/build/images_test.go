@@ -1,6 +1,9 @@
 package build
 
 import (
+	"context"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +13,8 @@ import (
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
 	"lpipe/internal/project"
+	"lpipe/internal/publish"
+	"lpipe/internal/testparts"
 )
 
 func TestTemplates(t *testing.T) {
@@ -49,5 +54,44 @@ func TestFillImage(t *testing.T) {
 	}
 	if _, err := fillImage("r/a:{{branch}}", l, project.Checkout{}); fault.Worst(err) != fault.Usage {
 		t.Errorf("a hole with nothing in it: %v", err)
+	}
+}
+
+// TestWhatWasDeliveredIsPushed with the names that were filled before anything was built.
+func TestWhatWasDeliveredIsPushed(t *testing.T) {
+	registry := testparts.NewRegistry(t, testparts.RegistryOptions{})
+	r, err := prepared(t, "-- lpipe.toml --\npush = true\nimage = '"+registry.Host+"/shop/{{name}}:{{version}}'\n", func(o *Options) { o.Images = true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := r.Targets[0]
+	if want := []string{registry.Host + "/shop/orders:1.0.0"}; !slices.Equal(target.Images, want) {
+		t.Fatalf("the image is called %q, want %q", target.Images, want)
+	}
+	o, _ := solved(t, target, program(t, ""))
+	out, err := Deliver(Built{target, o, "rust:1"}, nil)
+	if err != nil || len(out.Files) != 1 {
+		t.Fatalf("%v, %d files", err, len(out.Files))
+	}
+	pusher := &publish.Pusher{Logins: r.Logins, Registries: Registries(target.Config), Log: func(string) {}}
+	image, err := Publish(t.Context(), target, out, Statements{Provenance: true, SBOM: true}, pusher)
+	if err != nil || image.Error != "" || !slices.Equal(image.Names, target.Images) {
+		t.Fatalf("%v, %+v", err, image)
+	}
+	response, err := http.Get("http://" + registry.Host + "/v2/shop/orders/tags/list")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if tags, err := io.ReadAll(response.Body); err != nil || !strings.Contains(string(tags), `"1.0.0"`) {
+		t.Errorf("%s, %v", tags, err)
+	}
+
+	gone := target
+	gone.Images = []string{"127.0.0.1:1/shop/orders:1.0.0"}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if image, err := Publish(ctx, gone, out, Statements{}, pusher); err == nil || image == nil || image.Error == "" {
+		t.Errorf("a registry that is not there: %v, %+v", err, image)
 	}
 }
