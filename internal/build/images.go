@@ -17,7 +17,7 @@ import (
 	"lpipe/internal/report"
 )
 
-// imageNames fills the holes in the names of the target's image. Nothing was built yet, so a mistake costs nothing.
+// imageNames fills the placeholders in the names of the target's image. Nothing was built yet, so a mistake costs nothing.
 func imageNames(t Target) (names []string, err error) {
 	var l fault.List
 	for _, template := range templates(t.Project) {
@@ -46,7 +46,7 @@ func distinctImages(targets []Target) error {
 	return l.Err()
 }
 
-// templates are the names with holes. A tag alone belongs to image.
+// templates are the names with placeholders. A tag alone belongs to image.
 func templates(p *project.Project) []string {
 	image, repository := p.Config.Image, p.Config.Image
 	if i := strings.LastIndex(image, ":"); i > strings.LastIndex(image, "/") {
@@ -66,7 +66,7 @@ func templates(p *project.Project) []string {
 	return all
 }
 
-// fillImage puts the lambda into the holes of a template that was checked.
+// fillImage puts the lambda into the placeholders of a template that was checked.
 func fillImage(template string, l *plan.Lambda, at project.Checkout) (string, error) {
 	var missing []string
 	values := map[string]string{
