@@ -37,7 +37,7 @@ type Config struct {
 	Cache    Cache
 
 	Push       bool
-	Image      string   // the image to push, a template with [Holes]; "" when nothing was said
+	Image      string   // the image to push, a template with [Placeholders]; "" when nothing was said
 	Tags       []string // more tags of Image, templates; with a "/" or ":" an image of its own
 	CacheWrite string   // the branch that may write the cache from CI; "" for every branch
 
@@ -340,8 +340,8 @@ func (l *loader) put(key string, v value) {
 
 func (l *loader) defaults() {
 	for _, k := range table {
-		if k.initial != nil {
-			l.put(k.name, value{texts: k.initial})
+		if k.defaults != nil {
+			l.put(k.name, value{texts: k.defaults})
 		}
 	}
 	if l.ci != "" {

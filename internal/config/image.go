@@ -10,30 +10,30 @@ import (
 	"lpipe/internal/pattern"
 )
 
-// Holes are the names that stand in {{…}} in image and tags.
-var Holes = []string{"name", "arch", "version", "git-sha", "branch"}
+// Placeholders are the names that stand in {{…}} in image and tags.
+var Placeholders = []string{"name", "arch", "version", "git-sha", "branch"}
 
-var holePattern = pattern.Of(`\{\{\s*(.*?)\s*\}\}`)
+var placeholderPattern = pattern.Of(`\{\{\s*(.*?)\s*\}\}`)
 
-func holeList() string { return "`{{" + strings.Join(Holes, "}}`, `{{") + "}}`" }
+func placeholderList() string { return "`{{" + strings.Join(Placeholders, "}}`, `{{") + "}}`" }
 
-// Fill returns the template with value's answers in its holes. The template was checked when it was read.
-func Fill(template string, value func(hole string) string) string {
-	return holePattern().ReplaceAllStringFunc(template, func(hole string) string {
-		return value(holePattern().FindStringSubmatch(hole)[1])
+// Fill returns the template with value's answers in its placeholders. The template was checked when it was read.
+func Fill(template string, value func(placeholder string) string) string {
+	return placeholderPattern().ReplaceAllStringFunc(template, func(placeholder string) string {
+		return value(placeholderPattern().FindStringSubmatch(placeholder)[1])
 	})
 }
 
-// fill puts a harmless word into the holes of a template.
+// fill puts a harmless word into the placeholders of a template.
 func fill(v string) (filled, why, fix string) {
-	for _, m := range holePattern().FindAllStringSubmatch(v, -1) {
-		if !slices.Contains(Holes, m[1]) {
-			return "", "the holes are " + strings.Join(Holes, ", "), meant(fault.Nearest(m[1], Holes))
+	for _, m := range placeholderPattern().FindAllStringSubmatch(v, -1) {
+		if !slices.Contains(Placeholders, m[1]) {
+			return "", "the placeholders are " + strings.Join(Placeholders, ", "), meant(fault.Nearest(m[1], Placeholders))
 		}
 	}
-	filled = holePattern().ReplaceAllString(v, "x")
+	filled = placeholderPattern().ReplaceAllString(v, "x")
 	if strings.ContainsAny(filled, "{}") {
-		return "", "a brace is missing", "write holes as {{name}}"
+		return "", "a brace is missing", "write placeholders as {{name}}"
 	}
 	return filled, "", ""
 }

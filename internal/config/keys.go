@@ -15,7 +15,7 @@ const (
 	text kind = iota
 	list
 	oneOrMore // a list that may be written as a single string
-	toggle
+	boolean
 )
 
 func (k kind) String() string {
@@ -24,16 +24,16 @@ func (k kind) String() string {
 
 // key is one row of the table that lookups, errors and [Reference] share.
 type key struct {
-	name    string // as in lpipe.toml; * stands for a name that the person chooses
-	kind    kind
-	initial []string // the default
-	derived string   // in words, a default that depends on others
-	choices []string // all valid values, where they can be counted
-	check   check
-	paths   paths
-	private bool   // the value is not for messages
-	sep     string // between the items of a list in the environment and in a flag; "" where an item may hold any character
-	meaning string
+	name     string // as in lpipe.toml; * stands for a name that the person chooses
+	kind     kind
+	defaults []string
+	derived  string   // in words, a default that depends on others
+	choices  []string // all valid values, where they can be counted
+	check    check
+	paths    paths
+	private  bool   // the value is not for messages
+	sep      string // between the items of a list in the environment and in a flag; "" where an item may hold any character
+	doc      string
 	// set gives the field of [Build] the value that a lambda has; for the keys of [build] that each lambda may have.
 	set func(b *Build, c *Config, lambda string)
 }
@@ -53,7 +53,7 @@ func ofList(k key, field func(*Build) *[]string) key {
 }
 
 func ofBool(k key, field func(*Build) *bool) key {
-	k.kind = toggle
+	k.kind = boolean
 	k.set = func(b *Build, c *Config, lambda string) { *field(b) = c.on(lambda, k.name) }
 	return k
 }
@@ -67,37 +67,37 @@ func ofPairs(k key, field func(*Build) *map[string]string) key {
 
 // buildKeys are the keys of [build] that each lambda may have. A new one is a row here and a field of [Build].
 var buildKeys = []key{
-	ofText(key{name: "base", initial: []string{"docker.io/library/rust:1-bookworm"}, check: checkBase, paths: basePath, meaning: "the image that everything is compiled in: a reference, or oci-layout://DIR[:TAG][@DIGEST]"},
+	ofText(key{name: "base", defaults: []string{"docker.io/library/rust:1-bookworm"}, check: checkBase, paths: basePath, doc: "the image that everything is compiled in: a reference, or oci-layout://DIR[:TAG][@DIGEST]"},
 		func(b *Build) *string { return &b.Base }),
-	ofList(key{name: "arch", kind: oneOrMore, initial: []string{"x86_64"}, choices: arches, check: checkArch, sep: ",", meaning: "the architecture as Lambda names it, or both"},
+	ofList(key{name: "arch", kind: oneOrMore, defaults: []string{"x86_64"}, choices: arches, check: checkArch, sep: ",", doc: "the architecture as Lambda names it, or both"},
 		func(b *Build) *[]string { return &b.Arch }),
-	ofText(key{name: "target", derived: "`ARCH-unknown-linux-musl`, or `-gnu` when link is dynamic", check: checkTarget, meaning: "the Rust target"},
+	ofText(key{name: "target", derived: "`ARCH-unknown-linux-musl`, or `-gnu` when link is dynamic", check: checkTarget, doc: "the Rust target"},
 		func(b *Build) *string { return &b.Target }),
-	ofText(key{name: "profile", initial: []string{"release"}, check: checkProfile, meaning: "the cargo profile"},
+	ofText(key{name: "profile", defaults: []string{"release"}, check: checkProfile, doc: "the cargo profile"},
 		func(b *Build) *string { return &b.Profile }),
-	ofList(key{name: "features", check: checkFeature, sep: ",", meaning: "cargo features"},
+	ofList(key{name: "features", check: checkFeature, sep: ",", doc: "cargo features"},
 		func(b *Build) *[]string { return &b.Features }),
-	ofBool(key{name: "default-features", initial: []string{"true"}, meaning: "whether the default features are on"},
+	ofBool(key{name: "default-features", defaults: []string{"true"}, doc: "whether the default features are on"},
 		func(b *Build) *bool { return &b.DefaultFeatures }),
-	ofList(key{name: "rustflags", check: checkRustflag, sep: " ", meaning: "flags for rustc"},
+	ofList(key{name: "rustflags", check: checkRustflag, sep: " ", doc: "flags for rustc"},
 		func(b *Build) *[]string { return &b.Rustflags }),
-	ofPairs(key{name: "env", check: checkEnv, private: true, meaning: "environment of the build and the tests; no secrets"},
+	ofPairs(key{name: "env", check: checkEnv, private: true, doc: "environment of the build and the tests; no secrets"},
 		func(b *Build) *map[string]string { return &b.Env }),
-	ofPairs(key{name: "test-env", check: checkEnv, private: true, meaning: "environment of the tests alone; no secrets"},
+	ofPairs(key{name: "test-env", check: checkEnv, private: true, doc: "environment of the tests alone; no secrets"},
 		func(b *Build) *map[string]string { return &b.TestEnv }),
-	ofList(key{name: "packages", check: checkSystemPackage, sep: ",", meaning: "packages of the base's distribution to install, as `NAME` or `NAME=VERSION`; for a lambda of another architecture than the engine's machine, Debian's libraries are installed for both"},
+	ofList(key{name: "packages", check: checkSystemPackage, sep: ",", doc: "packages of the base's distribution to install, as `NAME` or `NAME=VERSION`; for a lambda of another architecture than the engine's machine, Debian's libraries are installed for both"},
 		func(b *Build) *[]string { return &b.Packages }),
-	ofBool(key{name: "test", initial: []string{"true"}, meaning: "whether the tests must pass before there is a zip"},
+	ofBool(key{name: "test", defaults: []string{"true"}, doc: "whether the tests must pass before there is a zip"},
 		func(b *Build) *bool { return &b.Test }),
-	ofText(key{name: "test-runner", initial: []string{"native"}, choices: []string{"native", "qemu"}, meaning: "how tests run where the engine's machine has another architecture than the lambda: compiled for that machine, or for the lambda's and under qemu (on a base of Debian)"},
+	ofText(key{name: "test-runner", defaults: []string{"native"}, choices: []string{"native", "qemu"}, doc: "how tests run where the engine's machine has another architecture than the lambda: compiled for that machine, or for the lambda's and under qemu (on a base of Debian)"},
 		func(b *Build) *string { return &b.TestRunner }),
-	ofText(key{name: "network", initial: []string{"none"}, choices: []string{"none", "default"}, meaning: "what build scripts and tests can reach; with the embedded engine, default includes what listens on this machine's loopback"},
+	ofText(key{name: "network", defaults: []string{"none"}, choices: []string{"none", "default"}, doc: "what build scripts and tests can reach; with the embedded engine, default includes what listens on this machine's loopback"},
 		func(b *Build) *string { return &b.Network }),
-	ofText(key{name: "link", initial: []string{"static"}, choices: []string{"static", "dynamic"}, meaning: "whether libc is linked in"},
+	ofText(key{name: "link", defaults: []string{"static"}, choices: []string{"static", "dynamic"}, doc: "whether libc is linked in"},
 		func(b *Build) *string { return &b.Link }),
-	ofText(key{name: "runtime", initial: []string{"provided.al2023"}, choices: []string{"provided.al2023", "provided.al2"}, check: checkRuntime, meaning: "the Lambda runtime the program is for"},
+	ofText(key{name: "runtime", defaults: []string{"provided.al2023"}, choices: []string{"provided.al2023", "provided.al2"}, check: checkRuntime, doc: "the Lambda runtime the program is for"},
 		func(b *Build) *string { return &b.Runtime }),
-	ofList(key{name: "include", check: checkGlob, sep: ",", meaning: "files to add to the zip, as globs relative to the lambda's package"},
+	ofList(key{name: "include", check: checkGlob, sep: ",", doc: "files to add to the zip, as globs relative to the lambda's package"},
 		func(b *Build) *[]string { return &b.Include }),
 }
 
@@ -107,45 +107,45 @@ const allowOutside = "build.allow-outside"
 // table is every key there is.
 var table = slices.Concat(
 	[]key{
-		{name: "lambdas", kind: list, derived: "the binary targets of the workspace's default members", check: checkPattern, meaning: "the binary targets to build, as names or patterns"},
-		{name: "engine", derived: "what the machine has", check: checkPlain, meaning: "embedded, docker or an address; several with commas between them share the lambdas of a build"},
-		{name: "builder", check: checkName, meaning: "a buildx builder to use"},
-		{name: "progress", derived: "`auto`; `plain` in CI", choices: []string{"auto", "plain", "tty", "quiet", "rawjson"}, initial: []string{"auto"}, meaning: "the display"},
-		{name: "push", kind: toggle, initial: []string{"false"}, meaning: "whether to push each lambda as an image"},
-		{name: "image", check: checkImage, meaning: "the image to push; holes: " + holeList()},
-		{name: "tags", kind: list, check: checkTag, meaning: "more tags for it, with the same holes"},
+		{name: "lambdas", kind: list, derived: "the binary targets of the workspace's default members", check: checkPattern, doc: "the binary targets to build, as names or patterns"},
+		{name: "engine", derived: "what the machine has", check: checkPlain, doc: "embedded, docker or an address; several with commas between them share the lambdas of a build"},
+		{name: "builder", check: checkName, doc: "a buildx builder to use"},
+		{name: "progress", derived: "`auto`; `plain` in CI", choices: []string{"auto", "plain", "tty", "quiet", "rawjson"}, defaults: []string{"auto"}, doc: "the display"},
+		{name: "push", kind: boolean, defaults: []string{"false"}, doc: "whether to push each lambda as an image"},
+		{name: "image", check: checkImage, doc: "the image to push; placeholders: " + placeholderList()},
+		{name: "tags", kind: list, check: checkTag, doc: "more tags for it, with the same placeholders"},
 	},
 	under("build.", buildKeys),
 	[]key{
-		{name: "build.features-per-lambda", kind: toggle, initial: []string{"false"}, meaning: "whether each package is compiled with the features that it alone asks for, and not with those of all lambdas of the workspace; its dependencies are then compiled for it alone"},
-		{name: allowOutside, kind: list, check: checkPlain, paths: filePath, sep: ",", meaning: "files and folders that builds may read beyond the project's git repository or, without one, its workspace and path dependencies; only in a file outside of the project, named with --config"},
-		{name: "build.warm", kind: toggle, initial: []string{"true"}, meaning: "whether the engine keeps compiled dependencies, so that a new version of one compiles that one again and not all; for this user and project alone; never in CI, with a cache to write, or on any engine but the embedded one, which others may use"},
+		{name: "build.features-per-lambda", kind: boolean, defaults: []string{"false"}, doc: "whether each package is compiled with the features that it alone asks for, and not with those of all lambdas of the workspace; its dependencies are then compiled for it alone"},
+		{name: allowOutside, kind: list, check: checkPlain, paths: filePath, sep: ",", doc: "files and folders that builds may read beyond the project's git repository or, without one, its workspace and path dependencies; only in a file outside of the project, named with --config"},
+		{name: "build.warm", kind: boolean, defaults: []string{"true"}, doc: "whether the engine keeps compiled dependencies, so that a new version of one compiles that one again and not all; for this user and project alone; never in CI, with a cache to write, or on any engine but the embedded one, which others may use"},
 	},
 	under("lambda.*.", []key{
-		{name: "package", check: checkName, meaning: "the cargo package, where several have a binary of one name"},
-		{name: "bin", derived: "NAME", check: checkName, meaning: "the binary target, where the lambda is to have another name"},
+		{name: "package", check: checkName, doc: "the cargo package, where several have a binary of one name"},
+		{name: "bin", derived: "NAME", check: checkName, doc: "the binary target, where the lambda is to have another name"},
 	}),
 	under("lambda.*.", overrides(buildKeys)),
 	[]key{
-		{name: "registry.*.ca", check: checkPlain, paths: filePath, meaning: "certificate of the registry's authority, a PEM file"},
-		{name: "registry.*.mirrors", kind: list, check: checkMirror, meaning: "hosts to ask first"},
-		{name: "registry.*.http", kind: toggle, derived: "`false`", meaning: "whether the registry speaks plain HTTP"},
-		{name: "ssh.hosts", kind: list, derived: "the pinned hosts that Cargo.lock names", check: checkHost, meaning: "pinned hosts the build may log in to"},
-		{name: "ssh.repositories", kind: list, check: checkRepository, meaning: "repositories allowed beside those that Cargo.lock names"},
-		{name: "ssh.keys", kind: list, derived: "all that the agent has", check: checkFingerprint, meaning: "fingerprints of the identities to use"},
-		{name: "ssh.deploy-keys.*", check: checkKeySource, paths: keyPath, meaning: "the key of one repository: `env:NAME` or a file"},
-		{name: "ssh.key", derived: "the agent", check: checkKeySource, paths: keyPath, meaning: "the key: `env:NAME` or a file"},
-		{name: "ssh.passphrase", check: checkKeySource, paths: keyPath, meaning: "what opens encrypted keys: `env:NAME` or a file"},
-		{name: "ssh.mode", initial: []string{"strict"}, choices: []string{"strict", "userauth"}, meaning: "userauth signs logins that are not bound to a host key"},
-		{name: "ssh.known-hosts", kind: list, check: checkPlain, paths: filePath, meaning: "files of host keys beside the built-in ones"},
-		{name: "git.tokens.*", check: checkKeySource, paths: keyPath, meaning: "the token, or USER:TOKEN, for git over https to HOST, or to one repository, HOST/ORG/REPO: `env:NAME` or a file"},
-		{name: "network.http-proxy", derived: "`HTTP_PROXY`, which wins over this; else that of docker's `config.json`", check: checkProxy, meaning: "the proxy through which http URLs are downloaded"},
-		{name: "network.https-proxy", derived: "`HTTPS_PROXY`, likewise", check: checkProxy, meaning: "the proxy through which https URLs are downloaded"},
-		{name: "network.no-proxy", kind: list, derived: "`NO_PROXY`, likewise", check: checkNoProxy, meaning: "hosts, `.domains` and networks that are reached without a proxy"},
-		{name: "network.ca", kind: list, check: checkPlain, paths: filePath, meaning: "PEM files of certificate authorities that downloads and pushes trust, beside those of the system and those of `SSL_CERT_FILE` and `CARGO_HTTP_CAINFO`"},
-		{name: "cache.from", kind: list, check: checkCache(cache.ParseImport), private: true, paths: cachePath(cache.ParseImport, "src"), meaning: "caches to read, as for `docker buildx build --cache-from`"},
-		{name: "cache.to", kind: list, check: checkCache(cache.ParseExport), private: true, paths: cachePath(cache.ParseExport, "dest"), meaning: "caches to write, as for `docker buildx build --cache-to`"},
-		{name: "ci.cache-write", derived: "every branch", check: checkPlain, meaning: "the branch whose builds may write the cache"},
+		{name: "registry.*.ca", check: checkPlain, paths: filePath, doc: "certificate of the registry's authority, a PEM file"},
+		{name: "registry.*.mirrors", kind: list, check: checkMirror, doc: "hosts to ask first"},
+		{name: "registry.*.http", kind: boolean, derived: "`false`", doc: "whether the registry speaks plain HTTP"},
+		{name: "ssh.hosts", kind: list, derived: "the pinned hosts that Cargo.lock names", check: checkHost, doc: "pinned hosts the build may log in to"},
+		{name: "ssh.repositories", kind: list, check: checkRepository, doc: "repositories allowed beside those that Cargo.lock names"},
+		{name: "ssh.keys", kind: list, derived: "all that the agent has", check: checkFingerprint, doc: "fingerprints of the identities to use"},
+		{name: "ssh.deploy-keys.*", check: checkKeySource, paths: keyPath, doc: "the key of one repository: `env:NAME` or a file"},
+		{name: "ssh.key", derived: "the agent", check: checkKeySource, paths: keyPath, doc: "the key: `env:NAME` or a file"},
+		{name: "ssh.passphrase", check: checkKeySource, paths: keyPath, doc: "what opens encrypted keys: `env:NAME` or a file"},
+		{name: "ssh.mode", defaults: []string{"strict"}, choices: []string{"strict", "userauth"}, doc: "userauth signs logins that are not bound to a host key"},
+		{name: "ssh.known-hosts", kind: list, check: checkPlain, paths: filePath, doc: "files of host keys beside the built-in ones"},
+		{name: "git.tokens.*", check: checkKeySource, paths: keyPath, doc: "the token, or USER:TOKEN, for git over https to HOST, or to one repository, HOST/ORG/REPO: `env:NAME` or a file"},
+		{name: "network.http-proxy", derived: "`HTTP_PROXY`, which wins over this; else that of docker's `config.json`", check: checkProxy, doc: "the proxy through which http URLs are downloaded"},
+		{name: "network.https-proxy", derived: "`HTTPS_PROXY`, likewise", check: checkProxy, doc: "the proxy through which https URLs are downloaded"},
+		{name: "network.no-proxy", kind: list, derived: "`NO_PROXY`, likewise", check: checkNoProxy, doc: "hosts, `.domains` and networks that are reached without a proxy"},
+		{name: "network.ca", kind: list, check: checkPlain, paths: filePath, doc: "PEM files of certificate authorities that downloads and pushes trust, beside those of the system and those of `SSL_CERT_FILE` and `CARGO_HTTP_CAINFO`"},
+		{name: "cache.from", kind: list, check: checkCache(cache.ParseImport), private: true, paths: cachePath(cache.ParseImport, "src"), doc: "caches to read, as for `docker buildx build --cache-from`"},
+		{name: "cache.to", kind: list, check: checkCache(cache.ParseExport), private: true, paths: cachePath(cache.ParseExport, "dest"), doc: "caches to write, as for `docker buildx build --cache-to`"},
+		{name: "ci.cache-write", derived: "every branch", check: checkPlain, doc: "the branch whose builds may write the cache"},
 	},
 )
 
@@ -161,7 +161,7 @@ func under(prefix string, keys []key) []key {
 func overrides(keys []key) []key {
 	all := slices.Clone(keys)
 	for i := range all {
-		all[i].initial, all[i].derived = nil, "as in `[build]`"
+		all[i].defaults, all[i].derived = nil, "as in `[build]`"
 	}
 	return all
 }
@@ -228,7 +228,7 @@ func Reference() string {
 			fmt.Fprintf(&b, "\n### %s\n\n| key | type | default | variable | meaning |\n|---|---|---|---|---|\n", title)
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n",
-			strings.ReplaceAll(name, "*", "NAME"), k.kindWords(), k.defaultWords(), code(k.env()), k.meaning)
+			strings.ReplaceAll(name, "*", "NAME"), k.kindWords(), k.defaultWords(), code(k.env()), k.doc)
 	}
 	return strings.TrimPrefix(b.String(), "\n")
 }
@@ -244,8 +244,8 @@ func (k *key) defaultWords() string {
 	switch {
 	case k.derived != "":
 		return k.derived
-	case k.initial != nil:
-		return code(k.initial[0])
+	case k.defaults != nil:
+		return code(k.defaults[0])
 	default:
 		return ""
 	}

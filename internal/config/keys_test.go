@@ -25,11 +25,11 @@ func TestReferenceHasEveryKey(t *testing.T) {
 
 func TestEveryDefaultIsValid(t *testing.T) {
 	for _, k := range table {
-		if k.meaning == "" {
-			t.Errorf("%s has no meaning", k.name)
+		if k.doc == "" {
+			t.Errorf("%s has no doc", k.name)
 		}
-		for _, v := range k.initial {
-			if k.kind == toggle {
+		for _, v := range k.defaults {
+			if k.kind == boolean {
 				continue
 			}
 			if why, _ := k.refuse("", v); why != "" {

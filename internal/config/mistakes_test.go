@@ -170,7 +170,7 @@ lpipe: fix:   leave target out: it follows from arch and link`,
 				{Key: "build.arch", Values: []string{"x86_64"}, Flag: "--platform"},
 			},
 			want: `
-lpipe: error: --arch and --platform cannot stand together
+lpipe: error: --arch and --platform cannot be combined
 lpipe: why:   both set build.arch
 lpipe: fix:   give one of them`,
 		},

@@ -140,7 +140,7 @@ func (l *loader) settings() {
 	by := map[string]string{}
 	for _, s := range l.in.Settings {
 		if other, ok := by[s.Key]; ok && other != s.Flag {
-			l.mistakes.Addf(fmt.Sprintf("%s and %s cannot stand together", other, s.Flag), "both set "+s.Key, "give one of them")
+			l.mistakes.Addf(fmt.Sprintf("%s and %s cannot be combined", other, s.Flag), "both set "+s.Key, "give one of them")
 		}
 		by[s.Key] = s.Flag
 		if s.Key == "config" {
@@ -175,7 +175,7 @@ func (l *loader) given(row *key, key string, texts []string, v value) {
 	full := split(key)
 	var items []item
 	switch row.kind {
-	case toggle:
+	case boolean:
 		on := true
 		if len(texts) > 0 {
 			last := texts[len(texts)-1]

@@ -175,10 +175,10 @@ func (v view) Network(stage string) (string, error) {
 
 // Select are the packages that cargo compiles a program of.
 func (v view) Select() string {
-	if len(v.Alone) == 0 {
+	if len(v.SeparatePackages) == 0 {
 		return "--workspace"
 	}
-	return "--package " + quote(v.Alone[0])
+	return "--package " + quote(v.SeparatePackages[0])
 }
 
 // command is what cargo test is told: packages, and the flags of Args.
@@ -188,9 +188,9 @@ type command struct{ Select, Args string }
 // is tested apart from it.
 func (v view) Tests() []command {
 	all := []command{{v.Select(), v.Args()}}
-	if len(v.Alone) > 1 {
+	if len(v.SeparatePackages) > 1 {
 		others := command{Args: " --profile " + quote(v.Profile)}
-		for _, name := range v.Alone[1:] {
+		for _, name := range v.SeparatePackages[1:] {
 			others.Select += " --package " + quote(name)
 		}
 		others.Select = others.Select[1:]
@@ -277,7 +277,7 @@ func check(v view) error {
 			words("the library", lib.Name, lib.Dir)
 		}
 	}
-	words("the package", v.Alone...)
+	words("the package", v.SeparatePackages...)
 	words("the profile", v.Profile)
 	words("the feature", v.Features...)
 	for _, e := range slices.Concat(v.Env, v.TestEnv) {

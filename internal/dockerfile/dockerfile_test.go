@@ -83,7 +83,7 @@ var variants = map[string]*plan.Variant{
 		}
 	}),
 	"features-per-lambda": variant(func(v *plan.Variant) {
-		v.Alone = []string{"api", "fleet-bikes", "shared"}
+		v.SeparatePackages = []string{"api", "fleet-bikes", "shared"}
 		v.Features = []string{"api/with-lambda"}
 		v.NoDefaultFeatures = true
 		v.Warm = true
@@ -490,7 +490,7 @@ func TestWarmFoldersAreOfWhatCompilesTheDependencies(t *testing.T) {
 		"target":      {func(v *plan.Variant) { v.Target = "aarch64-unknown-linux-musl" }, true},
 		"profile":     {func(v *plan.Variant) { v.Profile = "dev" }, true},
 		"features":    {func(v *plan.Variant) { v.Features = []string{"a/x"} }, true},
-		"alone":       {func(v *plan.Variant) { v.Alone = []string{"a"} }, true},
+		"alone":       {func(v *plan.Variant) { v.SeparatePackages = []string{"a"} }, true},
 		"defaults":    {func(v *plan.Variant) { v.NoDefaultFeatures = true }, true},
 		"environment": {func(v *plan.Variant) { v.Env = []plan.Env{{Name: "A", Value: "b"}} }, true},
 		"emulation":   {func(v *plan.Variant) { v.Emulate = true }, true},

@@ -214,9 +214,9 @@ func (f *found) plan(all []*found) (*Plan, error) {
 	}
 	variants := map[string]*Variant{}
 	for _, l := range f.chosen {
-		var apart []string
+		var separate []string
 		if f.Config.FeaturesPerLambda {
-			apart, err = alone(ws, l)
+			separate, err = separatePackages(ws, l)
 			mistakes.Add(err)
 		} else {
 			mistakes.Add(collision(ws, l))
@@ -229,7 +229,7 @@ func (f *found) plan(all []*found) (*Plan, error) {
 				mistakes.Add(err)
 				continue
 			}
-			v.Alone = apart
+			v.SeparatePackages = separate
 			v.Git = len(p.Repositories) > 0
 			v.SSH = slices.ContainsFunc(p.Repositories, func(r Repository) bool { return r.Scheme == "ssh" })
 			key := fmt.Sprintf("%#v", *v)

@@ -535,7 +535,7 @@ func TestFeaturesPerLambda(t *testing.T) {
 			for _, l := range v.Lambdas {
 				names = append(names, l.Name)
 			}
-			all = append(all, fmt.Sprintf("%v alone %v features %v defaults %v libs %d", names, v.Alone, v.Features, !v.NoDefaultFeatures, len(v.Libs)))
+			all = append(all, fmt.Sprintf("%v alone %v features %v defaults %v libs %d", names, v.SeparatePackages, v.Features, !v.NoDefaultFeatures, len(v.Libs)))
 		}
 		return all
 	}

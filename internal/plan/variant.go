@@ -37,9 +37,9 @@ type Variant struct {
 	Target         string   // Rust target triple of the programs
 	Profile        string   // cargo profile
 	Features       []string // "package/feature"
-	// Alone is set when one package is compiled with the features that it alone asks for: the package, and the members of
+	// SeparatePackages are set when one package is compiled with the features that it alone asks for: the package, and the members of
 	// the workspace that it depends on. Empty means the whole workspace, with one set of features.
-	Alone             []string
+	SeparatePackages  []string
 	NoDefaultFeatures bool
 	Env               []Env // while compiling and testing
 	TestEnv           []Env // while the tests run
@@ -136,9 +136,9 @@ func list(m map[string]string) []Env {
 	return env
 }
 
-// alone lists the lambda's package and the members that it depends on. The error is a usage fault where cargo could not
+// separatePackages lists the lambda's package and the members that it depends on. The error is a usage fault where cargo could not
 // tell one of them by its name.
-func alone(ws *cargo.Workspace, l *Lambda) ([]string, error) {
+func separatePackages(ws *cargo.Workspace, l *Lambda) ([]string, error) {
 	names := []string{l.Package.Name}
 	for _, p := range ws.Closure([]*cargo.Package{l.Package}) {
 		if p != l.Package && p.Member {

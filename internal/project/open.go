@@ -25,7 +25,7 @@ import (
 // are reported at once.
 func (h *Here) Open(args []string, all bool, settings []config.Setting) ([]*Project, error) {
 	if all && len(args) > 0 {
-		return nil, &fault.Error{Kind: fault.Usage, What: "--all and " + args[0] + " cannot stand together", Fix: "leave one of them out"}
+		return nil, &fault.Error{Kind: fault.Usage, What: "--all and " + args[0] + " cannot be combined", Fix: "leave one of them out"}
 	}
 	o := &opening{Here: h, disk: h.allowed(settings), cwd: h.cwd(), settings: settings}
 	wants, dirs, err := o.read(args)

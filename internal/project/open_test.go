@@ -195,7 +195,7 @@ func TestMistakesOfSelection(t *testing.T) {
 		"a path that is not there":       {"", "", "./nowhere", []string{"cannot read the project's folder"}},
 		"a pattern of paths for nothing": {"", "", "jobs/x*", []string{`there is no lambda "jobs/x*"`}},
 		"a folder without projects":      {"", "docs", "", []string{"no Cargo.toml here or in any folder above"}},
-		"everything and a name":          {"", "", "--all sweep", []string{"--all and sweep cannot stand together"}},
+		"everything and a name":          {"", "", "--all sweep", []string{"--all and sweep cannot be combined"}},
 		"all mistakes of several projects": {
 			"-- orders/Cargo.toml --\n[package]\nnam = 'x'\n-- users/Cargo.lock --\nversion = 4\n-- users/lpipe.toml --\n[build]\nprofil = 'x'\n-- jobs/night/lpipe.toml --\n[build]\nprofil = 'x'\n", "", "",
 			[]string{"orders/Cargo.toml", "users/lpipe.toml:2", "jobs/night/lpipe.toml:2"},
