@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/ssh/agent"
 )
@@ -127,14 +126,5 @@ func TestCheckEndsWithItsContext(t *testing.T) {
 	}()
 	if err := a.Check(ctx); !errors.Is(err, context.Canceled) {
 		t.Error(err)
-	}
-}
-
-func wait(t testing.TB, what string, ch <-chan struct{}) {
-	t.Helper()
-	select {
-	case <-ch:
-	case <-time.After(10 * time.Second):
-		t.Fatalf("waited for %s", what)
 	}
 }
