@@ -18,20 +18,21 @@ import (
 // bench is one run: an engine of its own, and the projects that were built on it.
 type bench struct {
 	options
-	log      io.Writer
-	work     string
-	env      []string // of every command
-	meter    meter
-	socket   string
-	digest   string // of the base image
-	target   string
-	projects map[string]project
-	known    map[string]*peer // by project and name
-	warm     map[*peer]bool   // those that have built since the cache was last thrown away
-	rootTree string
-	registry *registry // of the scenarios that have one
-	crates   *mirror.Mirror
-	edits    int
+	log       io.Writer
+	work      string
+	env       []string // of every command
+	meter     meter
+	socket    string
+	digest    string // of the base image
+	target    string
+	projects  map[string]project
+	known     map[string]*peer // by project and name
+	warm      map[*peer]bool   // those that have built since the cache was last thrown away
+	rootTree  string
+	registry  *registry  // of the scenarios that have one
+	downloads *downloads // of the scenarios on a new machine
+	crates    *mirror.Mirror
+	edits     int
 }
 
 func newBench(o options, log io.Writer) (*bench, error) {
@@ -167,18 +168,30 @@ func (b *bench) compare(ctx context.Context, s scenario) ([]Series, error) {
 	if err != nil {
 		return nil, err
 	}
-	var peers []*peer
+	var earlier project
+	if s.after != "" {
+		first := s
+		first.project = s.after
+		if earlier, err = b.project(ctx, first); err != nil {
+			return nil, err
+		}
+	}
+	var peers, before []*peer
 	var all []Series
 	for _, name := range b.peersOf(s) {
-		peer := b.known[p.name+name]
-		if peer == nil {
-			if peer, err = b.peer(ctx, name, p); err != nil {
+		peer, err := b.peerFor(ctx, name, p)
+		if err != nil {
+			return nil, err
+		}
+		if s.after != "" {
+			once, err := b.peerFor(ctx, name, earlier)
+			if err != nil {
 				return nil, err
 			}
-			b.known[p.name+name] = peer
+			before = append(before, once)
 		}
 		peers, all = append(peers, peer), append(all, Series{Peer: name})
-		if !s.cold || s.cache {
+		if !s.arrives && (!s.cold || s.cache) {
 			if err := b.prepare(ctx, peer, p, s); err != nil {
 				return nil, err
 			}
@@ -191,6 +204,16 @@ func (b *bench) compare(ctx context.Context, s scenario) ([]Series, error) {
 	for round := range rounds {
 		if s.cold && !s.cache {
 			if err := b.unlearn(ctx, peers); err != nil {
+				return nil, err
+			}
+		}
+		if s.arrives {
+			if err := b.arrive(ctx, slices.Concat(peers, before)); err != nil {
+				return nil, err
+			}
+		}
+		for _, peer := range before {
+			if err := b.prepare(ctx, peer, earlier, s); err != nil {
 				return nil, err
 			}
 		}
@@ -207,13 +230,26 @@ func (b *bench) compare(ctx context.Context, s scenario) ([]Series, error) {
 			if s.cooked {
 				fmt.Fprintf(b.log, " cooked in %.2f CPU s", sample.Cooked)
 			}
-			if s.cache {
+			if s.cache || s.arrives {
 				fmt.Fprintf(b.log, " %.1f MB pulled", float64(sample.Pulled)/1e6)
 			}
 			fmt.Fprintln(b.log)
 		}
 	}
 	return all, nil
+}
+
+// peerFor is the one peer of a project with this name.
+func (b *bench) peerFor(ctx context.Context, name string, p project) (*peer, error) {
+	if known := b.known[p.name+name]; known != nil {
+		return known, nil
+	}
+	peer, err := b.peer(ctx, name, p)
+	if err != nil {
+		return nil, err
+	}
+	b.known[p.name+name] = peer
+	return peer, nil
 }
 
 func (b *bench) peersOf(s scenario) []string {

@@ -37,6 +37,8 @@ type options struct {
 	cgroup    string // where the engine's containers are counted
 	base      string // folder of the base image's OCI layout
 	render    bool
+	channel   string // folder of a release channel of Rust
+	wheels    string // folder with the wheels of cargo-lambda
 }
 
 func main() {
@@ -60,7 +62,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 		to    *string
 		name  string
 		usage string
-	}{{&o.bin, "bin", "lpipe and buildctl"}, {&o.cgroup, "cgroup", "the control group"}, {&o.base, "base", "the base image"}} {
+	}{{&o.bin, "bin", "lpipe and buildctl"}, {&o.cgroup, "cgroup", "the control group"}, {&o.base, "base", "the base image"}, {&o.channel, "channel", "a release channel of Rust"}, {&o.wheels, "wheels", "the wheels of cargo-lambda"}} {
 		flags.StringVar(p.to, p.name, "", p.usage+", set by scripts/bench")
 		if err := flags.MarkHidden(p.name); err != nil {
 			return err
@@ -165,7 +167,7 @@ func command(args []string) string {
 	words := []string{"scripts/bench"}
 	for i, a := range args {
 		name, _, _ := strings.Cut(a, "=")
-		if !slices.Contains([]string{"--bin", "--cgroup", "--base", "--out"}, name) && (i == 0 || args[i-1] != "--out") {
+		if !slices.Contains([]string{"--bin", "--cgroup", "--base", "--channel", "--wheels", "--out"}, name) && (i == 0 || args[i-1] != "--out") {
 			words = append(words, a)
 		}
 	}

@@ -16,15 +16,16 @@ import (
 // The peers. Rendered and buildx are of no-ops alone: they solve what lpipe solves, with BuildKit's and Docker's clients.
 // Inline and max are stub-main with its cache in a registry.
 const (
-	peerLpipe    = "lpipe"
-	peerStub     = "stub-main"
-	peerPlanner  = "planner"
-	peerMounts   = "unsafe-cache-mounts"
-	peerHost     = "host-cargo"
-	peerRendered = "buildctl"
-	peerBuildx   = "buildx"
-	peerInline   = "stub-main-inline"
-	peerMax      = "stub-main-max"
+	peerLpipe       = "lpipe"
+	peerStub        = "stub-main"
+	peerPlanner     = "planner"
+	peerMounts      = "unsafe-cache-mounts"
+	peerHost        = "host-cargo"
+	peerRendered    = "buildctl"
+	peerBuildx      = "buildx"
+	peerInline      = "stub-main-inline"
+	peerMax         = "stub-main-max"
+	peerCargoLambda = "cargo-lambda"
 )
 
 // sources are the peers that build the sources with a pattern of their own; containers are those that do it in containers,
@@ -36,7 +37,7 @@ var (
 )
 
 func peerNames() []string {
-	return slices.Concat([]string{peerLpipe}, sources, []string{peerRendered, peerBuildx}, caching)
+	return slices.Concat([]string{peerLpipe}, sources, []string{peerRendered, peerBuildx}, caching, []string{peerCargoLambda})
 }
 
 // peer is one way to build one project, with a copy of the project to itself.
@@ -113,6 +114,9 @@ func (b *bench) peer(ctx context.Context, name string, p project) (*peer, error)
 		self.build = func(ctx context.Context) *exec.Cmd {
 			cmd := exec.CommandContext(ctx, filepath.Join(b.bin, "lpipe"), args...)
 			cmd.Dir = self.dir
+			if p.base != "" {
+				cmd.Env = append(slices.Clone(b.env), "LPIPE_BASE="+p.base)
+			}
 			return cmd
 		}
 		self.cooks = "[deps] "
@@ -120,6 +124,8 @@ func (b *bench) peer(ctx context.Context, name string, p project) (*peer, error)
 		return self, nil
 	case peerHost:
 		return self, b.host(ctx, self, p)
+	case peerCargoLambda:
+		return self, b.cargoLambda(self, p)
 	case peerRendered:
 		return self, b.rendered(ctx, self, p, dir, out)
 	case peerBuildx:
@@ -142,7 +148,7 @@ func (b *bench) peer(ctx context.Context, name string, p project) (*peer, error)
 		return nil, err
 	}
 	self.build = func(ctx context.Context) *exec.Cmd {
-		return b.buildctl(ctx, dir, out, args...)
+		return b.buildctl(ctx, dir, append([]string{"--output", "type=local,dest=" + out}, args...)...)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -151,11 +157,10 @@ func (b *bench) peer(ctx context.Context, name string, p project) (*peer, error)
 }
 
 // buildctl builds the Dockerfile in dir with BuildKit's own client, on the base image that lpipe uses.
-func (b *bench) buildctl(ctx context.Context, dir, out string, args ...string) *exec.Cmd {
+func (b *bench) buildctl(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, filepath.Join(b.bin, "buildctl"), append([]string{
 		"--addr", "unix://" + b.socket, "build", "--progress=plain", "--frontend=dockerfile.v0",
 		"--local", "dockerfile=" + dir, "--oci-layout", "base=" + b.base, "--opt", "context:base=oci-layout://base@" + b.digest,
-		"--output", "type=local,dest=" + out,
 	}, args...)...)
 }
 

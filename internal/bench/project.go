@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"path/filepath"
 	"strings"
 )
 
@@ -14,6 +13,7 @@ type project struct {
 	files   files
 	lambdas []string
 	cache   string // the registry that its peers keep their cache in
+	base    string // the base image, where it is not the one of the whole run
 }
 
 // lambdaFile is where the sources of one lambda's program are.
@@ -60,11 +60,16 @@ func (b *bench) project(ctx context.Context, s scenario) (project, error) {
 		}
 		b.projects[s.project] = p
 	}
+	if s.arrives {
+		if err := b.serveDownloads(ctx); err != nil {
+			return p, err
+		}
+		p.name += "-new"
+		p.base = b.downloads.base
+	}
 	if s.cache {
-		if b.registry == nil {
-			if b.registry, err = newRegistry(context.WithoutCancel(ctx), filepath.Join(b.work, "registry")); err != nil {
-				return p, err
-			}
+		if err := b.startRegistry(ctx); err != nil {
+			return p, err
 		}
 		p.name += "-registry"
 		p.cache = b.registry.host

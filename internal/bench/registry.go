@@ -43,6 +43,14 @@ func newRegistry(ctx context.Context, dir string) (*registry, error) {
 	return r, err
 }
 
+// startRegistry makes the one of this run.
+func (b *bench) startRegistry(ctx context.Context) (err error) {
+	if b.registry == nil {
+		b.registry, err = newRegistry(context.WithoutCancel(ctx), filepath.Join(b.work, "registry"))
+	}
+	return err
+}
+
 // counted adds up the bytes of a response's body.
 type counted struct {
 	http.ResponseWriter

@@ -140,7 +140,9 @@ func (b *bench) rendered(ctx context.Context, self *peer, p project, dir, out st
 	for name, folder := range r.contexts {
 		args = append(args, "--local", name+"="+folder, "--opt", "context:"+name+"=local:"+name)
 	}
-	self.build = func(ctx context.Context) *exec.Cmd { return b.buildctl(ctx, filepath.Dir(r.dockerfile), out, args...) }
+	self.build = func(ctx context.Context) *exec.Cmd {
+		return b.buildctl(ctx, filepath.Dir(r.dockerfile), append([]string{"--output", "type=local,dest=" + out}, args...)...)
+	}
 	self.program = func(string) string { return filepath.Join(out, "bootstrap") }
 	return nil
 }

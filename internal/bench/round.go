@@ -38,7 +38,7 @@ func (b *bench) unlearn(ctx context.Context, peers []*peer) error {
 	if err := (files{"Dockerfile": "FROM base\nRUN true\nFROM scratch\nCOPY --from=0 /etc/hostname /\n"}).sync(dir); err != nil {
 		return err
 	}
-	_, err := b.output(b.buildctl(ctx, dir, filepath.Join(dir, "out")))
+	_, err := b.output(b.buildctl(ctx, dir, "--output", "type=local,dest="+filepath.Join(dir, "out")))
 	return err
 }
 
@@ -75,10 +75,16 @@ func (b *bench) once(ctx context.Context, peer *peer, p project, s scenario, mar
 		cooked = &stepEnd{step: peer.cooks, meter: b.meter}
 		seen = cooked
 	}
-	var sent int64
-	if b.registry != nil {
-		sent = b.registry.sent.Load()
+	pulled := func() int64 {
+		switch {
+		case s.arrives:
+			return b.downloaded()
+		case s.cache:
+			return b.registry.sent.Load()
+		}
+		return 0
 	}
+	before := pulled()
 	begin := time.Now()
 	out, err := b.watch(peer.build(ctx), seen)
 	sample.Wall = time.Since(begin).Seconds()
@@ -91,9 +97,7 @@ func (b *bench) once(ctx context.Context, peer *peer, p project, s scenario, mar
 	}
 	sample.CPU = (now - used).Seconds()
 	sample.Crates = dependencies(out)
-	if s.cache {
-		sample.Pulled = b.registry.sent.Load() - sent
-	}
+	sample.Pulled = pulled() - before
 	if cooked != nil {
 		if cooked.err != nil {
 			return sample, cooked.err

@@ -17,6 +17,8 @@ type scenario struct {
 	marks   bool
 	cold    bool     // before each round, with cache before each build, all that the engine has cached is thrown away
 	cache   bool     // a registry holds the cache, filled before the first round; each build writes it again
+	arrives bool     // before each round the machine is one that was never used: nothing is there, and what comes is counted
+	after   string   // the project that was built before, by each peer
 	cooked  bool     // the time until the dependencies are compiled is of interest
 	lambdas int      // how many are built; 0 is all
 	many    bool     // fast enough for four times the rounds
@@ -78,6 +80,8 @@ var scenarios = []scenario{
 	{name: "no-op-50", title: "nothing changed, fifty lambdas", project: "tiny", lambdas: 50, many: true, only: []string{}, extra: []string{peerBuildx}},
 	{name: "registry", title: "nothing changed, on an empty engine, with the cache in a registry", project: "hyper-echo", cold: true, cache: true, only: caching},
 	{name: "registry-edit", title: "the same, with a line of src/main.rs changed", project: "hyper-echo", cold: true, cache: true, marks: true, only: caching, edit: editEcho},
+	{name: "first", title: "first build on a new machine: image or toolchain, crates, build, tests", project: "api", arrives: true, only: []string{}, extra: []string{peerCargoLambda}},
+	{name: "second", title: "first build of another project on that machine", project: "events", after: "api", arrives: true, only: []string{}, extra: []string{peerCargoLambda}},
 	{name: "engine", title: "the embedded engine itself", project: "hyper-echo", facts: true},
 }
 

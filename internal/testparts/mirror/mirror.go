@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,6 +31,7 @@ type Mirror struct {
 	pause         time.Duration
 	server        *http.Server
 	known         sync.Map // index files that this run has asked for
+	sent          atomic.Int64
 }
 
 // Folder is where the crates are kept for all runs of this user.
@@ -57,6 +59,9 @@ func serve(dir, index, crates string, pause time.Duration) (*Mirror, error) {
 	go func() { _ = m.server.Serve(listener) }() // until Close
 	return m, nil
 }
+
+// Sent is how many bytes of crates and of their index it has handed out.
+func (m *Mirror) Sent() int64 { return m.sent.Load() }
 
 // Close ends the server.
 func (m *Mirror) Close() error { return m.server.Close() }
@@ -95,7 +100,8 @@ func (m *Mirror) answer(w http.ResponseWriter, r *http.Request, file string, err
 	switch {
 	case missing == nil:
 		defer f.Close()
-		_, _ = io.Copy(w, f) // fails only when cargo has gone
+		n, _ := io.Copy(w, f) // fails only when cargo has gone
+		m.sent.Add(n)
 	case err == errNotFound:
 		http.NotFound(w, r)
 	default:
