@@ -10,6 +10,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // historyFile is the database of past builds. The cache does not need it.
@@ -36,7 +37,10 @@ func healDatabases(root string, was end) error {
 		}
 	}
 	for _, path := range databases(root) {
-		damage := readAll(path)
+		damage := readAll(path, lastHold)
+		if errors.Is(damage, bolterrors.ErrTimeout) {
+			return fmt.Errorf("opening %s: another process has it open", path)
+		}
 		if damage == nil || errors.Is(damage, fs.ErrNotExist) { // gone with an earlier one
 			continue
 		}
@@ -80,8 +84,12 @@ func dropCache(root string) error {
 	return nil
 }
 
-// readAll visits every key of a database. A damaged page shows as an error, a panic of bbolt, or a memory fault.
-func readAll(path string) (err error) {
+// lastHold is how long a process that no longer owns the state folder may keep a database open: one that is ending does
+// until its last moment, which takes long on a busy machine.
+const lastHold = 30 * time.Second
+
+// readAll visits every key of a database. It waits for a while for another process that has it open. A damaged page shows as an error, a panic of bbolt, or a memory fault.
+func readAll(path string, wait time.Duration) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
@@ -91,7 +99,7 @@ func readAll(path string) (err error) {
 	if _, err := os.Stat(path); err != nil {
 		return err // which bbolt would make
 	}
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: time.Second})
+	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: wait})
 	if err != nil {
 		return err
 	}
