@@ -250,7 +250,7 @@ func TestOpenSSHLogsInToPinnedHost(t *testing.T) {
 		{"ssh-ed25519-cert-v01@openssh.com", "pinned ED25519-CERT SHA256:"},
 	} {
 		t.Run(tt.algorithm, func(t *testing.T) {
-			w.seen.all = nil
+			w.seen.forget()
 			out, err := w.ssh(t, socket, w.pinned, "HostKeyAlgorithms="+tt.algorithm)
 			if err != nil || !strings.Contains(out, "logged in") {
 				t.Fatalf("%v\n%s\n%s", err, out, w.seen.text())
@@ -285,7 +285,7 @@ func TestOpenSSHIsRefusedForUnpinnedHost(t *testing.T) {
 		t.Errorf("events:\n%s\nwant %q", text, want)
 	}
 	var keyErr *knownhosts.KeyError
-	if !errors.As(w.seen.all[0].(Refused).Err, &keyErr) {
+	if !errors.As(w.seen.first().(Refused).Err, &keyErr) {
 		t.Error("the event does not hold the error of the caller's check")
 	}
 }
@@ -333,7 +333,7 @@ func TestOpenSSHToolsCanOnlyList(t *testing.T) {
 		{[]string{"ssh-add", "-t", "60", w.rsaIdentity}, "ssh: refused adding an identity", ErrRequest},
 		{[]string{"ssh-add", "-T", alone}, "ssh: refused a signature with", ErrMalformed},
 	} {
-		w.seen.all = nil
+		w.seen.forget()
 		if out, err := run(t, socket, tt.argv...); err == nil {
 			t.Errorf("%v is allowed: %s", tt.argv, out)
 		}

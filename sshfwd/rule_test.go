@@ -31,6 +31,12 @@ func (e *events) add(ev Event) {
 	e.all = append(e.all, ev)
 }
 
+func (e *events) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.all = nil
+}
+
 func (e *events) text() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -39,6 +45,13 @@ func (e *events) text() string {
 		lines[i] = ev.String()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// first is the first of them; there is one.
+func (e *events) first() Event {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.all[0]
 }
 
 // refusal returns the reason of the last refusal.

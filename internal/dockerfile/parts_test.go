@@ -18,9 +18,16 @@ type stage struct {
 	dir   string
 }
 
+var dash, ash = []string{"dash"}, []string{"busybox", "ash"}
+
 // inShells runs a test with the shells of Debian and of Alpine, each with its own tools.
-func inShells(t *testing.T, test func(*testing.T, *stage)) {
-	for _, shell := range [][]string{{"dash"}, {"busybox", "ash"}} {
+func inShells(t *testing.T, test func(*testing.T, *stage)) { in(t, test, dash, ash) }
+
+// inDash runs a test in which a tool is missing or is another: busybox's shell runs its own, whatever the PATH has.
+func inDash(t *testing.T, test func(*testing.T, *stage)) { in(t, test, dash) }
+
+func in(t *testing.T, test func(*testing.T, *stage), shells ...[]string) {
+	for _, shell := range shells {
 		t.Run(shell[0], func(t *testing.T) {
 			at, err := exec.LookPath(shell[0])
 			require.Part(t, err == nil, shell[0], "apt-get install dash busybox-static")
@@ -59,17 +66,9 @@ func (s *stage) write(name, text string) {
 	}
 }
 
-// external leaves a test out with busybox, whose shell runs its own programs whatever the PATH has.
-func (s *stage) external() {
-	if len(s.shell) > 1 {
-		s.t.Skip("the tools of this shell are built in")
-	}
-}
-
 // without takes programs out of the image.
 func (s *stage) without(programs ...string) {
 	s.t.Helper()
-	s.external()
 	for _, name := range programs {
 		if err := os.Remove(filepath.Join(s.dir, "bin", name)); err != nil {
 			s.t.Fatal(err)
@@ -127,10 +126,11 @@ func (s *stage) compiled(hash string) {
 }
 
 func TestWhatIsWarmIsReused(t *testing.T) {
-	for name, c := range map[string]struct {
+	type change struct {
 		change func(*stage)
 		reused bool
-	}{
+	}
+	for name, c := range map[string]change{
 		"nothing changed":         {func(*stage) {}, true},
 		"a crate more":            {func(s *stage) { s.write("cargo/registry/cache/x/more-1.0.0.crate", "more") }, true},
 		"a crate less":            {func(s *stage) { _ = os.Remove(filepath.Join(s.dir, "cargo/registry/cache/x/leaf-1.0.0.crate")) }, true},
@@ -139,32 +139,37 @@ func TestWhatIsWarmIsReused(t *testing.T) {
 		"another configuration":   {func(s *stage) { s.write("src/.cargo/config.toml", "x") }, false},
 		"a manifest":              {func(s *stage) { s.write("src/Cargo.toml", "x") }, true},
 		"all is to be made again": {func(s *stage) { s.write("run/lpipe-warm", "fresh") }, false},
-		"no awk":                  {func(s *stage) { s.without("awk") }, false},
-		"no sha256sum":            {func(s *stage) { s.without("sha256sum") }, false},
-		"no sort":                 {func(s *stage) { s.without("sort") }, false},
+		"half a fingerprint":      {func(s *stage) { s.write("warm/fingerprint", "") }, false},
+	} {
+		t.Run(name, func(t *testing.T) { inShells(t, func(t *testing.T, s *stage) { s.warm(c.change, c.reused) }) })
+	}
+	for name, c := range map[string]change{
+		"no awk":       {func(s *stage) { s.without("awk") }, false},
+		"no sha256sum": {func(s *stage) { s.without("sha256sum") }, false},
+		"no sort":      {func(s *stage) { s.without("sort") }, false},
 		"a failing find": {func(s *stage) {
-			s.external()
 			s.program("find", "case $* in *rm*) exec rm -rf "+s.dir+"/warm/snapshot ;; esac; exit 1")
 		}, false},
-		"half a fingerprint": {func(s *stage) { s.write("warm/fingerprint", "") }, false},
 	} {
-		t.Run(name, func(t *testing.T) {
-			inShells(t, func(t *testing.T, s *stage) {
-				s.write("run/lpipe-warm", "keep")
-				s.write("cargo/registry/cache/x/leaf-1.0.0.crate", "leaf")
-				s.write("src/.cargo/lpipe-stub/lib.rs", "")
-				s.compiled(oldHash)
-				c.change(s)
-				s.must("warm.sh", "take_warm\n")
-				if got := s.has("target/release/deps/libleaf" + oldHash + ".rlib"); got != c.reused {
-					t.Errorf("reused: %t", got)
-				}
-				// What is in use counts as kept only once the step has ended.
-				if c.reused && s.has("warm/fingerprint") {
-					t.Error("a step that fails leaves what it changed for the next one")
-				}
-			})
-		})
+		t.Run(name, func(t *testing.T) { inDash(t, func(t *testing.T, s *stage) { s.warm(c.change, c.reused) }) })
+	}
+}
+
+// warm builds twice, with a change between, and says whether the second build reuses what the first compiled.
+func (s *stage) warm(change func(*stage), reused bool) {
+	s.t.Helper()
+	s.write("run/lpipe-warm", "keep")
+	s.write("cargo/registry/cache/x/leaf-1.0.0.crate", "leaf")
+	s.write("src/.cargo/lpipe-stub/lib.rs", "")
+	s.compiled(oldHash)
+	change(s)
+	s.must("warm.sh", "take_warm\n")
+	if got := s.has("target/release/deps/libleaf" + oldHash + ".rlib"); got != reused {
+		s.t.Errorf("reused: %t", got)
+	}
+	// What is in use counts as kept only once the step has ended.
+	if reused && s.has("warm/fingerprint") {
+		s.t.Error("a step that fails leaves what it changed for the next one")
 	}
 }
 
@@ -203,7 +208,7 @@ func TestWhatNoBuildNeedsIsPruned(t *testing.T) {
 }
 
 func TestNothingIsKeptWhereWhatIsNeededIsUnknown(t *testing.T) {
-	inShells(t, func(t *testing.T, s *stage) {
+	inDash(t, func(t *testing.T, s *stage) {
 		s.write("run/lpipe-warm", "keep")
 		s.compiled(oldHash)
 		s.without("grep")
@@ -218,14 +223,15 @@ func TestALibraryThatWroteIsCompiledAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*stage)
 		again  bool
+		run    func(*testing.T, func(*testing.T, *stage))
 	}{
-		"nothing written": {func(*stage) {}, false},
-		"a file written":  {func(s *stage) { s.write("src/lib/generated.rs", "") }, true},
-		"no find":         {func(s *stage) { s.without("find") }, true},
-		"no start":        {func(s *stage) { _ = os.Remove(filepath.Join(s.dir, "tmp/start")) }, true},
+		"nothing written": {func(*stage) {}, false, inShells},
+		"a file written":  {func(s *stage) { s.write("src/lib/generated.rs", "") }, true, inShells},
+		"no find":         {func(s *stage) { s.without("find") }, true, inDash},
+		"no start":        {func(s *stage) { _ = os.Remove(filepath.Join(s.dir, "tmp/start")) }, true, inShells},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inShells(t, func(t *testing.T, s *stage) {
+			c.run(t, func(t *testing.T, s *stage) {
 				s.write("src/lib/src/lib.rs", "")
 				s.must("libs.sh", "touch -d '2001-01-01 00:00' /src/lib/src/lib.rs\ntouch -d '2002-01-01 00:00' /tmp/start\n")
 				c.change(s)
