@@ -147,7 +147,7 @@ var lpipeMap = map[string]row{
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/build", "internal/config", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
 			"internal/engine", "internal/engine/daemon", "internal/fault", "internal/foreign", "internal/interrupt", "internal/login", "internal/network", "internal/plan",
-			"internal/project", "internal/publish", "internal/redact", "internal/report", "internal/since", "internal/trace", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
+			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/since", "internal/trace", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag"),
 		why: "flags, help, printing and exit codes",
 	},

@@ -57,8 +57,10 @@ func (a *app) testCommand() *cobra.Command {
 // runCommand makes cmd solve one stage for the lambdas it is given.
 func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 	settings := settingFlags(cmd.Flags())
-	pushSettings, pushes := func() []config.Setting { return nil }, func() (pushing, error) { return pushing{}, nil }
+	none := func() []config.Setting { return nil }
+	noTest, pushSettings, pushes := none, none, func() (pushing, error) { return pushing{}, nil }
 	if stage == dockerfile.StageLambda {
+		noTest = noTestFlag(cmd.Flags())
 		pushSettings, pushes = pushFlags(cmd.Flags())
 	}
 	all := allFlag(cmd.Flags())
@@ -87,7 +89,8 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		projects, err := here.Open(args, *all, append(settings(), pushSettings()...))
+		given := slices.Concat(settings(), noTest())
+		projects, err := here.Open(args, *all, slices.Concat(given, pushSettings()))
 		if err != nil {
 			return err
 		}
@@ -95,10 +98,13 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := push.useless(cfg); err != nil {
+			return err
+		}
 		key, notice := here.Key(projects)
 		notes := planNotes(projects, notice)
 		if *rev != "" {
-			if projects, _, err = since.Changed(cmd.Context(), here, projects, *rev, settings()); err != nil {
+			if projects, _, err = since.Changed(cmd.Context(), here, projects, *rev, given); err != nil {
 				return err
 			}
 			notes = append(notes, fmt.Sprintf("%d lambdas differ from %s", len(project.Targets(projects)), *rev))

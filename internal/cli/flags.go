@@ -20,7 +20,6 @@ var buildFlags = []struct{ name, key, usage string }{
 	{"network", "build.network", "`none`, or default to let build scripts and tests use the network"},
 	{"builder", "builder", "`NAME` of a buildx builder"},
 	{"engine", "engine", "`ENGINE`: embedded, docker or an address such as tcp://host:1234; several with commas share the lambdas"},
-	{"progress", "progress", "`MODE` of the display: auto, plain, tty, quiet or rawjson"},
 	{"allow-outside", "build.allow-outside", "`PATH` of a file or folder beyond the project that builds may read; several with commas"},
 	{"config", "config", "`FILE` to read in place of lpipe.toml"},
 }
@@ -31,9 +30,11 @@ func settingFlags(f *pflag.FlagSet) func() []config.Setting {
 	for _, b := range buildFlags {
 		values[b.name] = listFlag(f, b.name, b.usage)
 	}
+	progress := listFlag(f, "progress", "`MODE` of the display: auto, plain, tty, quiet or rawjson")
+	quiet := f.BoolP("quiet", "q", false, "short for --progress quiet")
+	verbose := f.BoolP("verbose", "v", false, "short for --progress plain")
 	env := listFlag(f, "build-arg", "`NAME=VALUE` in the environment of the build and the tests; no secrets")
 	noDefault := f.Bool("no-default-features", false, "turn the default features off")
-	noTest := f.Bool("no-test", false, "make the zip without running the tests; the report says so")
 	from := listFlag(f, "cache-from", "cache to read, as for docker buildx build: `type=registry,ref=...`")
 	to := listFlag(f, "cache-to", "cache to write, as for docker buildx build: `type=registry,ref=...,mode=max`")
 	platform := listFlag(f, "platform", "`OS/ARCH`, as for docker buildx build: linux/amd64, linux/arm64")
@@ -49,6 +50,17 @@ func settingFlags(f *pflag.FlagSet) func() []config.Setting {
 				all = append(all, config.Setting{Key: key, Values: v, Flag: flag})
 			}
 		}
+		modes, flag := *progress, "--progress"
+		if *quiet {
+			modes, flag = append(modes, "quiet"), "--quiet"
+		}
+		if *verbose {
+			modes, flag = append(modes, "plain"), "--verbose"
+		}
+		if len(modes) > 1 {
+			flag = "the display of --progress, --quiet and --verbose"
+		}
+		add("progress", flag, modes...)
 		add("build.env", "--build-arg", *env...)
 		add("cache.from", "--cache-from", *from...)
 		add("cache.to", "--cache-to", *to...)
@@ -65,10 +77,18 @@ func settingFlags(f *pflag.FlagSet) func() []config.Setting {
 		if *noDefault {
 			add("build.default-features", "--no-default-features", "false")
 		}
-		if *noTest {
-			add("build.test", "--no-test", "false")
-		}
 		return all
+	}
+}
+
+// noTestFlag declares --no-test; the function returns the setting if it was given.
+func noTestFlag(f *pflag.FlagSet) func() []config.Setting {
+	noTest := f.Bool("no-test", false, "make the zip without running the tests; the report says so")
+	return func() []config.Setting {
+		if !*noTest {
+			return nil
+		}
+		return []config.Setting{{Key: "build.test", Values: []string{"false"}, Flag: "--no-test"}}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/sirupsen/logrus"
@@ -21,6 +22,7 @@ import (
 	"lpipe/internal/interrupt"
 	"lpipe/internal/login"
 	"lpipe/internal/network"
+	"lpipe/internal/progress"
 	"lpipe/internal/project"
 	"lpipe/internal/trace"
 )
@@ -69,10 +71,15 @@ func Main(args []string, s Streams, environ []string) int {
 	logrus.SetOutput(io.Discard)
 	// A run is short and holds little: collecting garbage took a seventh of the work of a build that had nothing to do.
 	debug.SetGCPercent(400)
+	out := &checkedWriter{Writer: s.Out}
+	s.Out = out
 	a := &app{Streams: s, env: map[string]string{}}
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
 		a.env[name] = value
+	}
+	if _, set := a.env["LPIPE_PROGRESS"]; !set && slices.Contains(progress.Modes, a.env["BUILDKIT_PROGRESS"]) {
+		a.env["LPIPE_PROGRESS"] = a.env["BUILDKIT_PROGRESS"]
 	}
 	root := a.root()
 	root.SetArgs(args)
@@ -81,7 +88,7 @@ func Main(args []string, s Streams, environ []string) int {
 	root.SetErr(s.Err)
 	err := context.Cause(ctx) // of an interrupt that came before anything was done
 	if err == nil {
-		err = root.ExecuteContext(ctx)
+		err = errors.Join(root.ExecuteContext(ctx), out.fault())
 	}
 	if err == nil {
 		return 0
@@ -101,8 +108,14 @@ func (a *app) root() *cobra.Command {
 		Long:          help,
 		SilenceErrors: true, // printed by Main, as what, why and fix
 		SilenceUsage:  true, // a failed build is no reason to explain the flags
-		Args:          a.unknownVerb,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:          knownVerb,
+	}
+	version := root.Flags().BoolP("version", "V", false, "print the versions of lpipe and of the BuildKit in it")
+	root.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *version {
+			return a.printVersions()
+		}
+		return cmd.Help()
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.DisableDescriptions = true
@@ -120,6 +133,8 @@ func (a *app) root() *cobra.Command {
 		a.versionCommand(),
 		a.superviseCommand(),
 	)
+	root.SetHelpCommand(helpCommand(root))
+	root.InitDefaultCompletionCmd()
 	explainArgs(root)
 	for _, cmd := range root.Commands() {
 		if cmd.Long == "" {
@@ -150,7 +165,7 @@ standard output, one a line, so this deploys:
 
   aws lambda update-function-code --function-name echo --zip-file fileb://$(lpipe build echo)
 
-Flags win over the environment (LPIPE_ARCH, LPIPE_PROFILE, ...), the environment over lpipe.toml.
+Flags win over the environment (LPIPE_ARCH, LPIPE_PROFILE, ..., BUILDKIT_PROGRESS), the environment over lpipe.toml.
 
 Exit status:
   0    done
@@ -165,44 +180,3 @@ Exit status:
 
 "lpipe help VERB" lists the flags of a verb.
 `
-
-func (a *app) unknownVerb(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	var known []string
-	for _, c := range cmd.Commands() {
-		known = append(known, c.Name())
-	}
-	f := &fault.Error{Kind: fault.Usage, What: "there is no verb \"" + args[0] + "\"", Fix: "lpipe help lists the verbs"}
-	if near := fault.Nearest(args[0], known); near != "" {
-		f.Fix = "did you mean \"lpipe " + near + "\"?"
-	}
-	return f
-}
-
-// explainArgs makes faults of what cmd and its verbs say about arguments.
-func explainArgs(cmd *cobra.Command) {
-	if check := cmd.Args; check != nil {
-		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			err := check(cmd, args)
-			if err == nil || errors.As(err, new(*fault.Error)) {
-				return err
-			}
-			return &fault.Error{Kind: fault.Usage, What: err.Error(), Fix: "write it as: " + cmd.UseLine()}
-		}
-	}
-	for _, verb := range cmd.Commands() {
-		explainArgs(verb)
-	}
-}
-
-func flagError(cmd *cobra.Command, err error) error {
-	f := &fault.Error{Kind: fault.Usage, What: err.Error(), Fix: cmd.CommandPath() + " --help lists the flags"}
-	if _, name, ok := strings.Cut(err.Error(), "unknown flag: --"); ok {
-		if near := fault.Nearest(name, flagNames(cmd)); near != "" {
-			f.Fix = "did you mean --" + near + "?"
-		}
-	}
-	return f
-}

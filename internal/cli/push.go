@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -13,7 +14,19 @@ import (
 // pushing is what lpipe build does beyond zips.
 type pushing struct {
 	build.Statements
-	metadata, dotenv string // files to write; "" for none
+	metadata, dotenv string   // files to write; "" for none
+	ofImage          []string // flags that were given and concern an image alone
+}
+
+// useless refuses flags for an image where none is made.
+func (p pushing) useless(cfg *config.Config) error {
+	if cfg.Push || len(p.ofImage) == 0 {
+		return nil
+	}
+	return &fault.Error{
+		Kind: fault.Usage, What: strings.Join(p.ofImage, " and ") + " without --push", Why: "it is about the image that is pushed, and none is",
+		Fix: "add --push, or push = true in lpipe.toml",
+	}
 }
 
 // pushFlags declares the flags for images and files about the build. The first function returns the settings that
@@ -39,6 +52,11 @@ func pushFlags(f *pflag.FlagSet) (func() []config.Setting, func() (pushing, erro
 	return settings, func() (pushing, error) {
 		p := pushing{metadata: *metadata, dotenv: *dotenv}
 		var l fault.List
+		for _, flag := range []string{"tag", "provenance", "sbom"} {
+			if f.Changed(flag) && f.Lookup(flag).Value.String() != "false" {
+				p.ofImage = append(p.ofImage, "--"+flag)
+			}
+		}
 		for _, flag := range []struct {
 			name, value string
 			on          *bool

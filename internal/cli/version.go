@@ -12,12 +12,14 @@ func (a *app) versionCommand() *cobra.Command {
 		Use:   "version",
 		Short: "Print the versions of lpipe and of the BuildKit in it",
 		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			lpipe, buildkit := versions()
-			_, err := fmt.Fprintf(a.Out, "lpipe %s, BuildKit %s\n", lpipe, buildkit)
-			return err
-		},
+		RunE:  func(*cobra.Command, []string) error { return a.printVersions() },
 	}
+}
+
+func (a *app) printVersions() error {
+	lpipe, buildkit := versions()
+	fmt.Fprintf(a.Out, "lpipe %s, BuildKit %s\n", lpipe, buildkit)
+	return nil
 }
 
 // versions reads what the Go toolchain recorded in the program.

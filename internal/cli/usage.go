@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"lpipe/internal/fault"
+)
+
+// knownVerb refuses an argument where a verb is expected.
+func knownVerb(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var known []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			known = append(known, c.Name())
+		}
+	}
+	f := &fault.Error{Kind: fault.Usage, What: "there is no verb " + fault.Quote(args[0]), Fix: "lpipe help lists the verbs"}
+	if cmd.HasParent() {
+		f.What, f.Fix = fault.Quote(args[0])+" is no verb of "+cmd.CommandPath(), "write one of: "+strings.Join(known, ", ")
+	}
+	near := fault.Nearest(args[0], known)
+	if longer := slices.DeleteFunc(known, func(name string) bool { return !strings.HasPrefix(name, args[0]) }); len(longer) == 1 {
+		near = longer[0]
+	}
+	if near != "" {
+		f.Fix = "did you mean \"" + cmd.CommandPath() + " " + near + "\"?"
+	}
+	return f
+}
+
+// helpCommand is cobra's, which knows no mistakes.
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [VERB]", Short: "Print the help of a verb",
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+			verb, _, err := root.Find(args)
+			if err == nil {
+				for _, c := range verb.Commands() {
+					if !c.IsAvailableCommand() {
+						continue
+					}
+					names = append(names, c.Name())
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			verb, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				if verb == nil {
+					verb, rest = root, args
+				}
+				return knownVerb(verb, rest)
+			}
+			return verb.Help()
+		},
+	}
+}
+
+// explainArgs makes faults of what cmd and its verbs say about arguments.
+func explainArgs(cmd *cobra.Command) {
+	check := cmd.Args
+	if cmd.HasSubCommands() {
+		check = knownVerb
+		if !cmd.Runnable() {
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if slices.Contains(args, "") {
+			return &fault.Error{
+				Kind: fault.Usage, What: "an argument is empty", Why: "a variable of the shell that is not set gives one, and without arguments more would be done than you may want",
+				Fix: "leave it out, or give it a value",
+			}
+		}
+		if check == nil {
+			return nil
+		}
+		err := check(cmd, args)
+		if err == nil || errors.As(err, new(*fault.Error)) {
+			return err
+		}
+		if what, _, ok := strings.Cut(err.Error(), " for \"lpipe"); ok { // of a verb that takes no arguments
+			err = errors.New(strings.Replace(what, "unknown command", "there is no argument", 1))
+		}
+		return &fault.Error{Kind: fault.Usage, What: err.Error(), Fix: "write it as: " + cmd.UseLine()}
+	}
+	for _, verb := range cmd.Commands() {
+		explainArgs(verb)
+	}
+}
+
+// foreignFlags are flags of cargo, cargo-lambda and buildx, by name and by letter, with what does the same here.
+var foreignFlags = map[string]string{
+	"release":       "the profile is release unless --profile names another",
+	"debug":         "--profile dev compiles without optimizations",
+	"package":       "name lambdas or packages without a flag: lpipe build NAME",
+	"p":             "name lambdas or packages without a flag: lpipe build NAME",
+	"bin":           "name lambdas without a flag: lpipe build NAME",
+	"workspace":     "--all is every lambda of the workspace",
+	"manifest-path": "give the project's folder without a flag: lpipe build FOLDER/",
+	"locked":        "a build always takes Cargo.lock as it is",
+	"frozen":        "a build always takes Cargo.lock as it is",
+	"offline":       "what was downloaded before is not downloaded again",
+	"F":             "write it as: --features",
+	"all-features":  "name them: --features A,B",
+	"j":             "cargo takes all processors of the engine's machine",
+	"jobs":          "cargo takes all processors of the engine's machine",
+	"target-dir":    "the results are in target/lambda of the project",
+	"arm64":         "write it as: --arch arm64",
+	"x86-64":        "write it as: --arch x86_64",
+	"x86_64":        "write it as: --arch x86_64",
+	"output-format": "both are made: bootstrap and bootstrap.zip",
+	"lambda-dir":    "the results are in target/lambda of the project",
+	"l":             "the results are in target/lambda of the project",
+	"flatten":       "each lambda has a folder of its own in target/lambda",
+	"include":       "write it in lpipe.toml: include = [\"assets/**\"] in [build] or [lambda.NAME]",
+	"tag":           "lpipe build --push --tag TAG pushes an image",
+	"t":             "write it as: --tag, with --push",
+	"file":          "the Dockerfile is lpipe's own; lpipe render prints it",
+	"f":             "the Dockerfile is lpipe's own; lpipe render prints it",
+	"output":        "the results are in target/lambda of the project; --push makes images",
+	"o":             "the results are in target/lambda of the project; --push makes images",
+	"load":          "--push pushes an image to a registry, from which docker pulls it",
+	"secret":        "keys and tokens are in [ssh] and [git] of lpipe.toml, and in CARGO_REGISTRIES_NAME_TOKEN",
+	"dry-run":       "lpipe plan says what would be built",
+	"check":         "lpipe plan says what would be built",
+	"print":         "lpipe render prints the Dockerfile",
+}
+
+// flagError is the fault for a flag that a verb does not have, or that has a bad value.
+func flagError(cmd *cobra.Command, err error) error {
+	f := &fault.Error{Kind: fault.Usage, What: err.Error(), Fix: cmd.CommandPath() + " --help lists the flags"}
+	name, ok := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if letter, _, short := strings.Cut(strings.TrimPrefix(err.Error(), "unknown shorthand flag: '"), "' in "); short && !ok {
+		name, ok = letter, true
+		f.What = "unknown flag: -" + letter
+	}
+	if !ok {
+		return f
+	}
+	if instead := foreignFlags[name]; instead != "" {
+		f.Fix = instead
+	} else if near := fault.Nearest(name, flagNames(cmd)); near != "" {
+		f.Fix = "did you mean --" + near + "?"
+	}
+	return f
+}
+
+// checkedWriter is standard output, which remembers what could not be written: a script would take an empty answer for one.
+type checkedWriter struct {
+	io.Writer
+	err error
+}
+
+func (w *checkedWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	w.err = errors.Join(w.err, err)
+	return n, err
+}
+
+// fault is nil where all was written.
+func (w *checkedWriter) fault() error {
+	if w.err == nil {
+		return nil
+	}
+	first, _, _ := strings.Cut(w.err.Error(), "\n")
+	return &fault.Error{Kind: fault.Build, What: "standard output could not be written", Why: first, Fix: "write it to a place with room for it"}
+}
