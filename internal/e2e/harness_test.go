@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"encoding/pem"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -230,7 +231,8 @@ func agent(t testing.TB, keys ...keyPair) string {
 		_ = cmd.Wait()
 	})
 	for range 500 {
-		if _, err := os.Stat(socket); err == nil {
+		if conn, err := net.Dial("unix", socket); err == nil { // a socket is there before anybody listens
+			conn.Close()
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
