@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,7 +38,7 @@ An answer goes to standard output and what the program prints to standard error;
 	}
 	settings := settingFlags(cmd.Flags())
 	file := cmd.Flags().StringP("event", "e", "", "`FILE` with the event, - for standard input")
-	data := cmd.Flags().StringP("data", "d", "{}", "the event as `JSON`")
+	data := cmd.Flags().StringP("data", "d", "{}", "the event as `JSON`, or @FILE")
 	timeout := cmd.Flags().Duration("timeout", 30*time.Second, "`TIME` after which the invocation fails")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		here, err := a.here()
@@ -46,6 +48,9 @@ An answer goes to standard output and what the program prints to standard error;
 		projects, err := here.Open(args, false, settings())
 		if err != nil {
 			return err
+		}
+		if cmd.Flags().Changed("event") && cmd.Flags().Changed("data") {
+			return &fault.Error{Kind: fault.Usage, What: "--event and --data both give the event", Fix: "leave one of them out"}
 		}
 		payload, err := a.event(*file, *data)
 		if err != nil {
@@ -72,8 +77,25 @@ An answer goes to standard output and what the program prints to standard error;
 // maxEvent is the largest event that Lambda takes in an invocation that waits for the answer, in bytes.
 const maxEvent = 6 << 20
 
-// event reads what the flags name.
+// event reads the event that the flags give, which is JSON as Lambda's Invoke wants it.
 func (a *app) event(file, data string) ([]byte, error) {
+	payload, err := a.payload(file, data)
+	if err != nil {
+		return nil, err
+	}
+	var any json.RawMessage
+	if err := json.Unmarshal(payload, &any); err != nil {
+		return nil, &fault.Error{
+			Kind: fault.Usage, What: "the event is not JSON", Why: err.Error(), Fix: "correct it; on a command line JSON needs quotes: -d '{\"id\": 1}', and a text is -d '\"text\"'",
+		}
+	}
+	return payload, nil
+}
+
+func (a *app) payload(file, data string) ([]byte, error) {
+	if named, ok := strings.CutPrefix(data, "@"); ok && file == "" {
+		file = named
+	}
 	switch file {
 	case "":
 		return []byte(data), nil
