@@ -13,14 +13,22 @@ import (
 // hold it. It is safe for concurrent use.
 type Files struct {
 	fsys  fs.FS    // rooted at the base
-	sums  sync.Map // path -> *sum
+	sums  sync.Map // path -> *known
 	lists sync.Map // folder -> *list
 }
 
-type sum struct {
-	once sync.Once
+// content is what a file held when it was read.
+type content struct {
 	sum  [sha256.Size]byte
-	err  error
+	size int64
+}
+
+func contentOf(data []byte) content { return content{sha256.Sum256(data), int64(len(data))} }
+
+type known struct {
+	once sync.Once
+	content
+	err error
 }
 
 type list struct {
@@ -32,10 +40,11 @@ type list struct {
 // NewFiles returns the files of fsys.
 func NewFiles(fsys fs.FS) *Files { return &Files{fsys: fsys} }
 
-// Sum returns the SHA-256 of the named file's content.
-func (f *Files) Sum(name string) ([sha256.Size]byte, error) {
-	v, _ := f.sums.LoadOrStore(name, new(sum))
-	s := v.(*sum)
+// Sum returns the SHA-256 and the size of the named file's content, as it was when the file was first read. Of one that
+// grows meanwhile it is what was there at the beginning.
+func (f *Files) Sum(name string) (sum [sha256.Size]byte, size int64, err error) {
+	v, _ := f.sums.LoadOrStore(name, new(known))
+	s := v.(*known)
 	s.once.Do(func() {
 		r, err := f.fsys.Open(name)
 		if err != nil {
@@ -46,13 +55,13 @@ func (f *Files) Sum(name string) ([sha256.Size]byte, error) {
 		h := sha256.New()
 		info, err := r.Stat()
 		if err == nil {
-			_, err = io.Copy(h, io.LimitReader(r, info.Size()+1)) // one that grows may have no end
+			s.size, err = io.Copy(h, io.LimitReader(r, info.Size()))
 		}
 		if s.err = err; err == nil {
 			h.Sum(s.sum[:0])
 		}
 	})
-	return s.sum, s.err
+	return s.sum, s.size, s.err
 }
 
 // maxFile bounds what is read of ignore files and of cargo's configuration, in bytes.
@@ -62,16 +71,16 @@ const maxFile = 16 << 20
 func (f *Files) Read(name string) ([]byte, error) {
 	data, err := disk.Read(f.fsys, name, maxFile)
 	if err == nil {
-		f.know(name, sha256.Sum256(data))
+		f.know(name, contentOf(data))
 	}
 	return data, err
 }
 
-// know remembers the digest of a file that was read by other means.
-func (f *Files) know(name string, is [sha256.Size]byte) {
-	v, _ := f.sums.LoadOrStore(name, new(sum))
-	s := v.(*sum)
-	s.once.Do(func() { s.sum = is })
+// know remembers the content of a file that was read by other means.
+func (f *Files) know(name string, is content) {
+	v, _ := f.sums.LoadOrStore(name, new(known))
+	s := v.(*known)
+	s.once.Do(func() { s.content = is })
 }
 
 // List returns what is in a folder, sorted by name, links not followed. It is read once.

@@ -64,9 +64,9 @@ func Find(w *cargo.Workspace) (*cargo.Workspace, *Findings) {
 	}
 	fsys, _ := fs.Sub(w.FS, base) // folders that hold others of the disk are valid paths
 	found := &Findings{Packages: map[*cargo.Package]Package{}, Files: NewFiles(fsys)}
-	for name, sum := range s.sums {
+	for name, is := range s.sums {
 		if cargo.Within(base, name) {
-			found.Files.know(cargo.Rel(base, name), sum)
+			found.Files.know(cargo.Rel(base, name), is)
 		}
 	}
 	w = w.RelativeTo(base)

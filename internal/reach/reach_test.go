@@ -174,7 +174,7 @@ func TestTheBaseHoldsWhatIsRead(t *testing.T) {
 		if w.Base != c.base || p.Dir != c.dir || w.Root != c.dir || !slices.Equal(got.Outside, c.outside) || !slices.Equal(got.TestOutside, c.tests) {
 			t.Errorf("%s: base %q, package in %q, found %+v", name, w.Base, p.Dir, got)
 		}
-		if _, err := found.Files.Sum(path.Join(c.dir, "src/main.rs")); err != nil {
+		if _, _, err := found.Files.Sum(path.Join(c.dir, "src/main.rs")); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if w.Owner(c.dir) != p || len(w.Packages) != len(found.Packages) {

@@ -2,7 +2,6 @@ package reach
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"path"
@@ -36,9 +35,9 @@ func sourcesOf(p *cargo.Package) []string {
 // scanner looks through the sources of one package after the other. Its paths are relative to the disk.
 type scanner struct {
 	ws       *cargo.Workspace
-	roots    map[string]bool              // folders of local packages, and of vendored ones
-	relative map[string]bool              // environment variables that hold a folder of the project
-	sums     map[string][sha256.Size]byte // of files that were looked through
+	roots    map[string]bool    // folders of local packages, and of vendored ones
+	relative map[string]bool    // environment variables that hold a folder of the project
+	sums     map[string]content // of files that were looked through
 
 	pkg      *cargo.Package
 	host     bool // the package's code runs while others are compiled
@@ -53,7 +52,7 @@ type scanner struct {
 }
 
 func newScanner(w *cargo.Workspace) *scanner {
-	s := &scanner{ws: w, roots: map[string]bool{}, relative: map[string]bool{"CARGO_WORKSPACE_DIR": true}, sums: map[string][sha256.Size]byte{}}
+	s := &scanner{ws: w, roots: map[string]bool{}, relative: map[string]bool{"CARGO_WORKSPACE_DIR": true}, sums: map[string]content{}}
 	for name, e := range w.Config.Env {
 		if e.Relative {
 			s.relative[name] = true
@@ -202,7 +201,7 @@ func (s *scanner) content(name string) ([]byte, error) {
 	s.read[name] = true
 	data, err := disk.Read(s.ws.FS, name, scanLimit)
 	if err == nil {
-		s.sums[name] = sha256.Sum256(data)
+		s.sums[name] = contentOf(data)
 	}
 	return data, err
 }

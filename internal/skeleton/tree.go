@@ -229,7 +229,7 @@ func (t *Tree) hash() []problem {
 				case e.made:
 					e.sum = sha256.Sum256(e.data)
 				default:
-					e.sum, err = t.files.Sum(e.path)
+					e.sum, e.size, err = t.files.Sum(e.path)
 				}
 				if err != nil {
 					mu.Lock()
@@ -315,8 +315,8 @@ func (t *Tree) stat(e *entry) *types.Stat {
 	return s
 }
 
-// Open opens a file for sending. A file that changed since the tree was made is sent as it is now, and [Tree.Err]
-// reports it: fsutil sends a file that cannot be opened as an empty one, and waits for ever after an error while
+// Open opens a file for sending. One that has only grown since the tree was made, as a log does, is sent as it was. Any
+// other that changed is sent as it is now, and [Tree.Err] reports it: fsutil sends a file that cannot be opened as an empty one, and waits for ever after an error while
 // reading.
 func (t *Tree) Open(name string) (io.ReadCloser, error) {
 	e := t.entries[path.Clean(name)]
@@ -334,7 +334,7 @@ func (t *Tree) Open(name string) (io.ReadCloser, error) {
 	bounded := struct {
 		io.Reader
 		io.Closer
-	}{io.LimitReader(f, e.size+1), f} // one that grows may have no end
+	}{io.LimitReader(f, e.size), f}
 	return &sending{ReadCloser: bounded, tree: t, entry: e, hash: sha256.New()}, nil
 }
 

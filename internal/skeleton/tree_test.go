@@ -280,6 +280,29 @@ func TestFileChangedMeanwhileIsReportedAndSentAgain(t *testing.T) {
 	}
 }
 
+// TestAFileThatGrowsIsSentAsItWas: `lpipe build 2>build.log` in the project writes to a file that is sent.
+func TestAFileThatGrowsIsSentAsItWas(t *testing.T) {
+	dir, to := testparts.Project(t, single+"-- src/build.log --\nfirst\n"), t.TempDir()
+	tree := closure(t, dir)
+	log, err := os.OpenFile(filepath.Join(dir, "src/build.log"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	if _, err := log.WriteString("second\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := send(t, tree, to); err != nil || tree.Err() != nil {
+		t.Fatal(err, tree.Err())
+	}
+	if data, _ := os.ReadFile(filepath.Join(to, "src/build.log")); string(data) != "first\n" {
+		t.Errorf("received %q", data)
+	}
+	if sent, err := send(t, tree, to); err != nil || len(sent) > 0 {
+		t.Errorf("sent again: %q (%v)", sent, err)
+	}
+}
+
 func TestWalkOfPartsAndSkips(t *testing.T) {
 	tree := closure(t, testparts.Project(t, single))
 	walk := func(target string, stop map[string]error) string {
