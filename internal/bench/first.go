@@ -78,7 +78,7 @@ func (b *bench) downloaded() int64 {
 
 // cargoLambda builds as its users do: rustup, cargo-lambda and its linker are installed where they are not there yet, then
 // the tests run and the lambda is built, on the host.
-func (b *bench) cargoLambda(self *peer, p project) error {
+func (b *bench) cargoLambda(self *peer) error {
 	home := filepath.Join(b.work, "cargo-lambda") // of all projects, as a user has one
 	var wheels []string
 	err := fs.WalkDir(os.DirFS(b.wheels), ".", func(name string, _ fs.DirEntry, err error) error {

@@ -125,7 +125,7 @@ func (b *bench) peer(ctx context.Context, name string, p project) (*peer, error)
 	case peerHost:
 		return self, b.host(ctx, self, p)
 	case peerCargoLambda:
-		return self, b.cargoLambda(self, p)
+		return self, b.cargoLambda(self)
 	case peerRendered:
 		return self, b.rendered(ctx, self, p, dir, out)
 	case peerBuildx:

@@ -42,7 +42,7 @@ func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error
 	built := taken{receipt: receipt}
 	built.inputs, built.refused = t.inputs(receipt)
 	if built.refused != nil {
-		return built, nil
+		return built, nil //nolint:nilerr // a refusal is a result
 	}
 	inputs := built.inputs
 	if d, ok := t.folder.Delivered(inputs); ok && len(t.Images) == 0 {
@@ -56,7 +56,7 @@ func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error
 		})
 	})
 	if built.refused != nil {
-		return built, nil
+		return built, nil //nolint:nilerr // likewise
 	}
 	return built, err
 }

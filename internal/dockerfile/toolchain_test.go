@@ -233,14 +233,18 @@ func TestToolchainInstallsWhatTheTargetNeeds(t *testing.T) {
 			[]string{"rustup component add rustfmt clippy", addMusl},
 		},
 		"Amazon Linux for glibc": {
-			"x86_64", []string{"dnf", "rpm", "rustup"}, func(v *plan.Variant) { v.Target = "x86_64-unknown-linux-gnu" },
+			"x86_64",
+			[]string{"dnf", "rpm", "rustup"},
+			func(v *plan.Variant) { v.Target = "x86_64-unknown-linux-gnu" },
 			[]string{
 				"rpm -q gcc findutils diffutils", "dnf install -y --setopt=install_weak_deps=0 gcc findutils diffutils", "dnf clean all",
 				"rustup target add x86_64-unknown-linux-gnu x86_64-unknown-linux-gnu",
 			},
 		},
 		"Amazon Linux with packages": {
-			"x86_64", []string{"microdnf", "rpm", "rustup", "cc", "find", "cmp"}, func(v *plan.Variant) {
+			"x86_64",
+			[]string{"microdnf", "rpm", "rustup", "cc", "find", "cmp"},
+			func(v *plan.Variant) {
 				v.Target, v.Packages = "x86_64-unknown-linux-gnu", []string{"cargo", "openssl-devel=3.2.2-1.amzn2023"}
 			},
 			[]string{
@@ -451,7 +455,8 @@ target.aarch64-unknown-linux-musl.runner = "qemu-aarch64"
 env.CC_aarch64_unknown_linux_musl = "aarch64-linux-gnu-gcc"
 env.CXX_aarch64_unknown_linux_musl = "aarch64-linux-gnu-g++"
 env.AR_aarch64_unknown_linux_musl = "aarch64-linux-gnu-ar"
-`},
+`,
+		},
 		"of this machine": {variant(func(v *plan.Variant) { v.Emulate = true }), debian, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -196,7 +196,7 @@ func eachPart(name string, fn func(part []byte)) error {
 		n, err := io.ReadFull(file, buffer[kept:])
 		fn(buffer[:kept+n])
 		if err != nil {
-			return nil //nolint:nilerr // the end, or a file that changes
+			return nil // the end, or a file that changes
 		}
 		kept = copy(buffer, buffer[len(buffer)-overlap:])
 	}

@@ -26,7 +26,7 @@ func (n *Network) check() error {
 	var l fault.List
 	for _, f := range n.files {
 		text, err := disk.ReadFile(f.name, disk.MaxSmall)
-		why := ""
+		var why string
 		switch {
 		case err != nil:
 			why = err.Error()

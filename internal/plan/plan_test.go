@@ -293,14 +293,17 @@ fix:   add it there
 why:   no default member of the workspace has a program; outside of them are fn-a
 fix:   name one of them, build all with --all, or make them the default in lpipe.toml: lambdas = ["*"]
 `},
-		"two of one name": {rooted + "-- src/main.rs --\n-- crates/b/Cargo.toml --\n[package]\nname = 'b'\nversion = '1.0.0'\nedition = '2021'\n[[bin]]\nname = 'app'\npath = 'src/main.rs'\n-- crates/b/src/main.rs --\n",
-			[]Want{folder("crates/b")}, `error: two lambdas are called "app"
+		"two of one name": {
+			rooted + "-- src/main.rs --\n-- crates/b/Cargo.toml --\n[package]\nname = 'b'\nversion = '1.0.0'\nedition = '2021'\n[[bin]]\nname = 'app'\npath = 'src/main.rs'\n-- crates/b/src/main.rs --\n",
+			[]Want{folder("crates/b")},
+			`error: two lambdas are called "app"
 why:   both app/app and b/app have this name
 fix:   give one another name in lpipe.toml:
        [lambda.app-2]
        package = "b"
        bin = "app"
-`},
+`,
+		},
 		"several unknown lambdas are reported at once": {fleet, names("user", "zzzzzzzz"), `error: there is no lambda "user"
 why:   the lambdas are order-events, orders, sweep, users
 fix:   did you mean "users"?

@@ -2,9 +2,10 @@ package plan
 
 import (
 	"fmt"
-	"lpipe/internal/cargo"
 	"strings"
 	"testing"
+
+	"lpipe/internal/cargo"
 )
 
 func TestRegistriesOfTheProject(t *testing.T) {

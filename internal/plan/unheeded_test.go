@@ -48,20 +48,26 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 		want             []string // parts of the notes, one each
 	}{
 		{"nothing", "p/api", "", map[string]string{"PATH": "/bin", "CARGO_HOME": "/c", "CARGO_TERM_COLOR": "never", "RUSTFLAGS": ""}, nil},
-		{"another target", "p", "-- .cargo/config.toml --\n[build]\ntarget = \"aarch64-unknown-linux-gnu\"\n", nil,
-			[]string{".cargo/config.toml:2:1: build.target = \"aarch64-unknown-linux-gnu\" has no effect: the build is for x86_64-unknown-linux-musl; in [build] of lpipe.toml, target = \"aarch64-unknown-linux-gnu\" or arch = \"arm64\" says otherwise"}},
+		{
+			"another target", "p", "-- .cargo/config.toml --\n[build]\ntarget = \"aarch64-unknown-linux-gnu\"\n", nil,
+			[]string{".cargo/config.toml:2:1: build.target = \"aarch64-unknown-linux-gnu\" has no effect: the build is for x86_64-unknown-linux-musl; in [build] of lpipe.toml, target = \"aarch64-unknown-linux-gnu\" or arch = \"arm64\" says otherwise"},
+		},
 		{"a target that Lambda has not", "p", "-- .cargo/config.toml --\nbuild.target = \"wasm32-wasip1\"\n", nil, []string{"Lambda runs x86_64 and arm64 Linux alone"}},
 		{"the same target", "p", "-- .cargo/config.toml --\n[build]\ntarget = \"x86_64-unknown-linux-musl\"\n", nil, nil},
 		{"the target that lpipe.toml asks for", "p", "-- .cargo/config.toml --\n[build]\ntarget = [\"aarch64-unknown-linux-musl\"]\n-- lpipe.toml --\n[build]\narch = \"arm64\"\n", nil, nil},
-		{"configuration of the member whose folder this is", "p/api", "-- api/.cargo/config.toml --\n[build]\n", nil,
-			[]string{".cargo/config.toml has no effect: a build starts in the workspace's root; move its settings to ../.cargo/config.toml"}},
+		{
+			"configuration of the member whose folder this is", "p/api", "-- api/.cargo/config.toml --\n[build]\n", nil,
+			[]string{".cargo/config.toml has no effect: a build starts in the workspace's root; move its settings to ../.cargo/config.toml"},
+		},
 		{"the same from the root, as with cargo", "p", "-- api/.cargo/config.toml --\n[build]\n", nil, nil},
 		{"the old name, above the folder", "p/api/src", "-- api/.cargo/config --\n[build]\n", nil, []string{"../.cargo/config has no effect"}},
-		{"metadata of cargo-lambda", "p", metadata + "[package.metadata.lambda.build]\ninclude = [\"letters\"]\n[package.metadata.lambda.deploy]\nmemory = 512\n", nil,
+		{
+			"metadata of cargo-lambda", "p", metadata + "[package.metadata.lambda.build]\ninclude = [\"letters\"]\n[package.metadata.lambda.deploy]\nmemory = 512\n", nil,
 			[]string{
 				"api/Cargo.toml:7:1: build.include of cargo-lambda has no effect: include in [build] or [lambda.NAME] of lpipe.toml does it",
 				"api/Cargo.toml:9:1: deploy.memory of cargo-lambda has no effect: lpipe does not deploy",
-			}},
+			},
+		},
 		{"a file of cargo-lambda", "p", "-- CargoLambda.toml --\n", nil, []string{"CargoLambda.toml has no effect"}},
 		{"variables", "p", "", map[string]string{
 			"RUSTFLAGS": "-D warnings", "CARGO_PROFILE_RELEASE_LTO": "fat", "CARGO_TARGET_DIR": "/t", "CARGO_BUILD_TARGET": "aarch64-unknown-linux-musl",

@@ -247,7 +247,6 @@ func opening(before string) string {
 type macros struct {
 	inside bool            // a definition begins
 	name   string          // of the one that is read
-	depth  int             // brackets that are open around it
 	opens  map[string]bool // by name: whether it may open a file
 	asked  []asked
 }

@@ -171,7 +171,7 @@ func TestPrintingAProviderNeverShowsKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := fmt.Sprintf("%v %+v %#v %v %+v %#v", p, p, p, *p, *p, *p)
-	for _, needle := range []string{fmt.Sprintf("%x", private.Seed()), string(private.Seed()), strings.Trim(fmt.Sprint([]byte(private.Seed()[:8])), "[]")} {
+	for _, needle := range []string{fmt.Sprintf("%x", private.Seed()), string(private.Seed()), strings.Trim(fmt.Sprint(private.Seed()[:8]), "[]")} {
 		if strings.Contains(text, needle) {
 			t.Errorf("%q shows the key", text)
 		}

@@ -107,7 +107,7 @@ func (r resumable) Writer(ctx context.Context, opts ...content.WriterOpt) (conte
 		}
 	}
 	// Without a lease, what is written is kept. Commit has a context of its own, and puts the layer under the lease of that.
-	w, err := r.Store.Writer(namespaces.WithNamespace(context.Background(), ns), opts...)
+	w, err := r.Store.Writer(namespaces.WithNamespace(context.Background(), ns), opts...) //nolint:forbidigo // a lease is in the context
 	if cerrdefs.IsAlreadyExists(err) {
 		return r.Store.Writer(ctx, opts...) // which puts it under the lease too
 	}
