@@ -123,8 +123,13 @@ func TestCode(t *testing.T) {
 				on   bool
 				text string
 			}{
-				{a.include, "include"}, {a.composed, "composed"}, {a.attribute != "", "attribute " + a.attribute}, {a.macro != "", "macro " + a.macro},
-				{a.block, "block"}, {a.call != "", "call " + a.call}, {c.test(), "test"},
+				{a.include, "include"},
+				{a.composed, "composed"},
+				{a.attribute != "", "attribute " + a.attribute},
+				{a.macro != "", "macro " + a.macro},
+				{a.block, "block"},
+				{a.call != "", "call " + a.call},
+				{c.test(), "test"},
 			} {
 				if is.on {
 					got = strings.TrimPrefix(got+" "+is.text, " ")

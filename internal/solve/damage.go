@@ -19,6 +19,7 @@ type damaged struct {
 	why     string
 	stage   string // the one to run again; "" is all of them
 	records bool   // the engine says so itself, and not a program in a step
+	forgot  bool   // nothing of what is kept is damaged: the engine forgot what it was at
 }
 
 func (d *damaged) Error() string { return d.why }
@@ -28,6 +29,9 @@ func (d *damaged) Error() string { return d.why }
 // keeps, another one in its place that keeps nothing.
 func (d *damaged) heal(ctx context.Context, c *client.Client, r *Request) (*client.Client, string) {
 	r.healed = true
+	if d.forgot {
+		return c, "the engine lost track of the build, which was started again: " + d.why
+	}
 	why := "the engine's cache was damaged: " + d.why
 	if d.stage != "" && !r.NoCache {
 		r.rerun = d.stage
@@ -60,6 +64,10 @@ var brokenCache = pattern.Of(`(?i)` + strings.Join([]string{
 	`(/snapshots/(snapshots|(new-)?\d+)|/content/(blobs|ingest)|/buildkit-mount\d+/|/[\w-]+\.db)\b[^\n]*: no such file or directory`,
 	`input/output error|structure needs cleaning|stale (nfs )?file handle|bad message`,
 }, "|"))
+
+// forgotten are the words with which BuildKit's solver says that a step is gone that two builds shared, as where one of them
+// is given up while the other begins: https://github.com/moby/buildkit/blob/v0.33.1/solver/jobs.go
+var forgotten = pattern.Of(`\bfailed to get state for index \d+ on |\binconsistent graph state\b`)
 
 // blobGone is the same of a blob alone, which is damage also where it is of a base image.
 var blobGone = pattern.Of(`expected at \S+/(runc-[a-z-]+|buildkit)/content/blobs/\S+: blob not found`)
@@ -106,6 +114,8 @@ func damageIn(j *Job, err error, d *progress.Display) *damaged {
 			return &damaged{why: "a step said " + words}
 		}
 		return nil
+	case forgotten().MatchString(text):
+		return &damaged{why: strings.TrimSpace(strings.SplitAfter(text, " on ")[0]), forgot: true}
 	case brokenCache().MatchString(text):
 		return &damaged{why: strings.ReplaceAll(text, "\n", " "), records: true}
 	}

@@ -15,6 +15,24 @@ import (
 )
 
 // TestDamageIsToldFromMistakes: only what the engine kept is to blame for the one, and only the project for the other.
+// TestABuildThatTheEngineForgotIsStartedAgain: with all that is kept, once.
+func TestABuildThatTheEngineForgotIsStartedAgain(t *testing.T) {
+	for _, text := range []string{
+		"failed to compute cache key: failed to get state for index 0 on [fetch 1/1] RUN --mount=type=bind set -eu",
+		"failed to solve: inconsistent graph state",
+	} {
+		found := damageIn(nil, fmt.Errorf("failed to solve: %w", errdefs.WrapVertex(errors.New(text), digest.FromString(buildStep))), nil)
+		if found == nil || !found.forgot || strings.Contains(found.why, "RUN") {
+			t.Fatalf("%s: %+v", text, found)
+		}
+		r := Request{}
+		_, said := found.heal(t.Context(), nil, &r)
+		if r.NoCache || r.rerun != "" || !r.healed || !strings.Contains(said, "started again") {
+			t.Errorf("%s: %q, %+v", text, said, r)
+		}
+	}
+}
+
 func TestDamageIsToldFromMistakes(t *testing.T) {
 	ofEngine := func(text string) error {
 		return fmt.Errorf("failed to solve: %w", errdefs.WrapVertex(errors.New(text), digest.FromString(buildStep)))

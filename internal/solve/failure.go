@@ -117,6 +117,9 @@ func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display
 			return noSpace(err), stage, log
 		}
 		f.What = fmt.Sprintf("the step %q of %s failed", name, labels)
+		if name == "" { // one that did not begin
+			f.What = "building " + labels + " failed"
+		}
 		return f, stage, log
 	}
 	f.Why = fmt.Sprintf("the step %q ended with exit status %d; its output is above", name, exit.ExitCode)
