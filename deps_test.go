@@ -285,6 +285,17 @@ func allows(allowed, imported string) bool {
 	return below(imported, allowed)
 }
 
+// TestSignaturesAreNotVerified: what only verification needs is not linked. See internal/engine/policy-helpers.
+func TestSignaturesAreNotVerified(t *testing.T) {
+	for importPath := range list(t, "linux") {
+		for _, module := range []string{"github.com/sigstore/rekor", "github.com/theupdateframework/go-tuf", "github.com/go-openapi"} {
+			if below(importPath, module) {
+				t.Errorf("%s is linked; the module that stands in for github.com/moby/policy-helpers keeps it out", importPath)
+			}
+		}
+	}
+}
+
 // TestWindowsIsRefused: the program for Windows says that there is none, so what it would be made of need not compile.
 func TestWindowsIsRefused(t *testing.T) {
 	all := list(t, "windows", "./cmd/lpipe")
