@@ -26,13 +26,8 @@ func (b *bench) prepare(ctx context.Context, peer *peer, p project, s scenario) 
 // unlearn leaves the engine with nothing but the base image unpacked, so that no peer does that for the others. The
 // peers share no other step, and what they build now serves the scenarios that follow.
 func (b *bench) unlearn(ctx context.Context, peers []*peer) error {
-	if err := b.prune(ctx); err != nil {
+	if err := b.arrive(ctx, peers); err != nil {
 		return err
-	}
-	for _, p := range peers {
-		if err := p.forget(); err != nil {
-			return err
-		}
 	}
 	dir := filepath.Join(b.work, "unpack")
 	if err := (files{"Dockerfile": "FROM base\nRUN true\nFROM scratch\nCOPY --from=0 /etc/hostname /\n"}).sync(dir); err != nil {

@@ -11,10 +11,13 @@ import (
 
 // Setting is a string that a file of the project gives to cargo or to a tool beside it.
 type Setting struct {
-	At   string   // file:line:column of its key, or of the closest one that is written down
 	Key  []string // such as {"build", "rustflags"}; strings of an array share theirs
 	Text string
+	doc  *document
 }
+
+// At is file:line:column of its key, or of the closest one that is written down. Only messages need it.
+func (s Setting) At() string { return s.doc.at(s.Key...) }
 
 // Settings are the strings of cargo's configuration and of the profiles of the workspace's manifest, each file's in the
 // order of their keys.
@@ -41,7 +44,7 @@ func settings(all []Setting, d *document, v any, key []string) []Setting {
 			all = settings(all, d, e, at)
 		}
 	case string:
-		all = append(all, Setting{d.at(key...), key, v})
+		all = append(all, Setting{key, v, d})
 	}
 	return all
 }
@@ -140,17 +143,18 @@ func isFile(fsys fs.FS, name string) bool {
 	return err == nil && !info.IsDir()
 }
 
-// LambdaMetadata is what a manifest has for cargo-lambda, such as {"build", "include"}, with where each key stands.
+// LambdaMetadata is what a manifest has for cargo-lambda, without texts; a key is such as
+// {"package", "metadata", "lambda", "build", "include"}.
 func LambdaMetadata(m *Manifest) (found []Setting) {
 	for _, owner := range []string{"package", "workspace"} {
 		tables := asTable(get(asTable(m.Tree[owner]), "metadata", "lambda"))
 		for _, table := range slices.Sorted(maps.Keys(tables)) {
+			at := []string{owner, "metadata", "lambda", table}
 			for _, key := range slices.Sorted(maps.Keys(asTable(tables[table]))) {
-				at := []string{owner, "metadata", "lambda", table, key}
-				found = append(found, Setting{At: m.At(at...), Key: []string{table, key}})
+				found = append(found, Setting{Key: append(slices.Clip(at), key), doc: m.doc})
 			}
 			if asTable(tables[table]) == nil {
-				found = append(found, Setting{At: m.At(owner, "metadata", "lambda", table), Key: []string{table}})
+				found = append(found, Setting{Key: at, doc: m.doc})
 			}
 		}
 	}

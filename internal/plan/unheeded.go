@@ -21,7 +21,7 @@ func (f *found) unheeded() []string {
 	ws := f.Workspace
 	for _, s := range ws.Settings() {
 		if slices.Equal(s.Key, []string{"build", "target"}) && !slices.Contains(targets, s.Text) {
-			note(s.At+": build.target = "+fault.Quote(s.Text), fmt.Sprintf("the build is for %s; %s", strings.Join(targets, ", "), targetKey(s.Text)))
+			note(s.At()+": build.target = "+fault.Quote(s.Text), fmt.Sprintf("the build is for %s; %s", strings.Join(targets, ", "), targetKey(s.Text)))
 		}
 	}
 	for _, name := range ws.MemberConfig() {
@@ -29,7 +29,8 @@ func (f *found) unheeded() []string {
 	}
 	for _, m := range f.manifests() {
 		for _, s := range cargo.LambdaMetadata(m) {
-			note(s.At+": "+strings.Join(s.Key, ".")+" of cargo-lambda", metadataKey(s.Key))
+			key := s.Key[3:] // below metadata.lambda
+			note(s.At()+": "+strings.Join(key, ".")+" of cargo-lambda", metadataKey(key))
 		}
 	}
 	if file := path.Join(ws.Root, "CargoLambda.toml"); ws.HasFile(file) {
@@ -89,9 +90,7 @@ func metadataKey(key []string) string {
 		return "profile" + inBuild
 	}
 	switch key[0] {
-	case "env":
-		return "lpipe does not deploy; set it where the function is configured"
-	case "deploy":
+	case "env", "deploy":
 		return "lpipe does not deploy; set it where the function is configured"
 	case "watch":
 		return "lpipe has no watch"
@@ -151,7 +150,7 @@ func (f *found) native() error {
 	for _, s := range f.Workspace.Settings() {
 		other := len(s.Key) > 1 && s.Key[0] == "target" && !slices.ContainsFunc(targets, func(t string) bool { return cargo.Applies(s.Key[1], t) })
 		if what := nativeFlag(s.Text); what != "" && s.Key[0] != "alias" && !other {
-			refuse(s.At+": "+strings.Join(s.Key, "."), what)
+			refuse(s.At()+": "+strings.Join(s.Key, "."), what)
 		}
 	}
 	said := map[string]bool{}
