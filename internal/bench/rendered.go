@@ -69,13 +69,15 @@ func (b *bench) render(ctx context.Context, self *peer, lambda, dir string) (ren
 	if err := lay(skel, r.contexts["skeleton"]); err != nil {
 		return r, err
 	}
-	stubs, _, err := skeleton.Stubs(ws, found)
-	if err != nil {
-		return r, err
-	}
-	r.contexts["stubs"] = filepath.Join(dir, "stubs")
-	if err := lay(stubs.Tree, r.contexts["stubs"]); err != nil {
-		return r, err
+	var stubs *skeleton.Base
+	if strings.Contains(string(text), "from=stubs,") {
+		if stubs, _, err = skeleton.Stubs(ws, found); err != nil {
+			return r, err
+		}
+		r.contexts["stubs"] = filepath.Join(dir, "stubs")
+		if err := lay(stubs.Tree, r.contexts["stubs"]); err != nil {
+			return r, err
+		}
 	}
 	over := libraries(text)
 	over["closure"], over["tests"] = []string{lambda}, []string{lambda}

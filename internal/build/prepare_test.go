@@ -15,6 +15,7 @@ import (
 	"lpipe/internal/fault"
 	"lpipe/internal/network"
 	"lpipe/internal/project"
+	"lpipe/internal/skeleton"
 	"lpipe/internal/testparts"
 	"lpipe/internal/userkey"
 )
@@ -99,7 +100,7 @@ func TestARequestHasAJobForEachLambda(t *testing.T) {
 		if r.solve.Jobs[i] != target.Job || target.Job.Label != target.Lambda.Label() {
 			t.Errorf("job %d is of another target", i)
 		}
-		for _, name := range []string{dockerfile.Skeleton, dockerfile.Closure, dockerfile.Tests} {
+		for _, name := range []string{dockerfile.Skeleton, dockerfile.Stubs, dockerfile.Closure, dockerfile.Tests} {
 			if target.Job.Contexts[name] == nil {
 				t.Errorf("%s lacks the context %s", target.Job.Label, name)
 			}
@@ -111,6 +112,27 @@ func TestARequestHasAJobForEachLambda(t *testing.T) {
 	a, b := r.Targets[0].Job, r.Targets[1].Job
 	if a.Contexts[dockerfile.Skeleton] != b.Contexts[dockerfile.Skeleton] || a.Contexts[dockerfile.Closure] == b.Contexts[dockerfile.Closure] {
 		t.Error("the skeleton is one for all, and a closure is a lambda's own")
+	}
+}
+
+// TestAProgramOfTheWholeWorkspaceNeedsNoStubs: each context is a step of the engine, which a build without changes waits for.
+func TestAProgramOfTheWholeWorkspaceNeedsNoStubs(t *testing.T) {
+	r, err := prepared(t, `
+-- Cargo.toml --
+[workspace]
+members = ["orders"]
+-- lpipe.toml --
+`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := r.Targets[0].Job
+	if job.Contexts[dockerfile.Stubs] != nil || strings.Contains(string(job.Dockerfile), "from="+dockerfile.Stubs) {
+		t.Error("there is a context of stubs")
+	}
+	closure, ok := job.Contexts[dockerfile.Closure].(*skeleton.Tree)
+	if !ok || !slices.Contains(closure.Paths(), "Cargo.toml") || !slices.Contains(closure.Paths(), "Cargo.lock") {
+		t.Errorf("the closure does not stand alone: %v", job.Contexts[dockerfile.Closure])
 	}
 }
 

@@ -33,10 +33,6 @@ func prepare(
 		return nil, nil, err
 	}
 	c.note(said)
-	if c.stubs, said, err = skeleton.Stubs(p.Plan.Workspace, p.Plan.Reach); err != nil {
-		return nil, nil, err
-	}
-	c.note(said)
 	shared := sharedKey(p, o.Key)
 	var l fault.List
 	for _, v := range p.Plan.Variants {
@@ -48,7 +44,7 @@ func prepare(
 		for _, lambda := range v.Lambdas {
 			job := &solve.Job{
 				Label: lambda.Label(), Platform: lambda.Platform(), Dockerfile: text, Base: base, Stage: o.Stage, Kind: lambda.Kind, Bin: lambda.Bin,
-				SharedKey: shared, Contexts: map[string]solve.Context{dockerfile.Skeleton: skel, dockerfile.Stubs: c.stubs.Tree},
+				SharedKey: shared, Contexts: map[string]solve.Context{dockerfile.Skeleton: skel},
 			}
 			if o.Stage == dockerfile.StageLambda && !lambda.Build.Test {
 				job.Stage = dockerfile.StageBootstrap
@@ -100,7 +96,7 @@ func sharedKey(p *project.Project, key userkey.Key) string {
 type contexts struct {
 	workspace *cargo.Workspace
 	found     *reach.Findings
-	stubs     *skeleton.Base
+	stubs     *skeleton.Base            // nil until a closure is laid over it
 	trees     map[string]*skeleton.Tree // by the packages in them: lambdas of one package share a closure, and groups of lambdas their libraries
 	notes     []string
 }
@@ -108,7 +104,12 @@ type contexts struct {
 // add gives the job the contexts of its lambda.
 func (c *contexts) add(job *solve.Job, v *plan.Variant, lambda *plan.Lambda) error {
 	var l fault.List
-	over := skeleton.Options{Over: c.stubs}
+	var over skeleton.Options
+	if v.Stubs {
+		l.Add(c.makeStubs())
+		over.Over = c.stubs
+		job.Contexts[dockerfile.Stubs] = c.stubs.Tree
+	}
 	l.Add(c.addContext(job, dockerfile.Closure, skeleton.Closure, over, lambda.Package))
 	job.Contexts[dockerfile.Tests] = job.Contexts[dockerfile.Closure]
 	if c.found.TestsReadMore(c.workspace, []*cargo.Package{lambda.Package}) {
@@ -118,6 +119,17 @@ func (c *contexts) add(job *solve.Job, v *plan.Variant, lambda *plan.Lambda) err
 		l.Add(c.addContext(job, dockerfile.Libraries(i), skeleton.Libraries, skeleton.Options{}, set...))
 	}
 	return l.Err()
+}
+
+// makeStubs makes what the closures of the workspace are laid over, once for all of them.
+func (c *contexts) makeStubs() error {
+	if c.stubs != nil {
+		return nil
+	}
+	stubs, notes, err := skeleton.Stubs(c.workspace, c.found)
+	c.stubs = stubs
+	c.note(notes)
+	return err
 }
 
 // contextFunc makes a context from packages: [skeleton.Closure] or [skeleton.Libraries].

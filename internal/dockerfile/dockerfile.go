@@ -26,8 +26,8 @@ import (
 // Contexts are the names of the inputs a rendered Dockerfile reads besides its base image.
 const (
 	Skeleton = "skeleton" // the dependency context, see package skeleton
-	Stubs    = "stubs"    // what all lambdas have in common
-	Closure  = "closure"  // the lambda's sources, which are laid over the stubs
+	Stubs    = "stubs"    // what the closures of a variant with [plan.Variant.Stubs] have in common
+	Closure  = "closure"  // the lambda's sources, where there are stubs without them
 	Tests    = "tests"    // the same with what the tests read besides, often nothing
 )
 

@@ -63,7 +63,7 @@ var variants = map[string]*plan.Variant{
 		v.NoDefaultFeatures = true
 	}),
 	"shared-libraries": variant(func(v *plan.Variant) {
-		v.Dir = "services"
+		v.Dir, v.Stubs = "services", true
 		v.Target = "aarch64-unknown-linux-musl"
 		bikes, shared := &cargo.Package{Name: "fleet-bikes", Dir: "services/libs/bikes"}, &cargo.Package{Name: "shared", Dir: "common/my shared"}
 		v.Libs = [][]*cargo.Package{{shared}, {shared, bikes}}

@@ -48,6 +48,9 @@ type Variant struct {
 	Git               bool  // Cargo.lock names git repositories
 	SSH               bool  // some of them are fetched over SSH
 
+	// Stubs is set where a program needs a part of the workspace's packages: what a lambda needs is laid over stubs of the others.
+	Stubs bool
+
 	// Warm is set where an engine may keep the compiled dependencies for the next build.
 	Warm bool
 
@@ -85,6 +88,7 @@ func newVariant(ws *cargo.Workspace, found *reach.Findings, l *Lambda, features 
 		TestEnv:           list(b.TestEnv),
 		Emulate:           b.TestRunner == "qemu",
 		AllowNetwork:      b.Network == "default",
+		Stubs:             stubs(ws),
 		Warm:              warm(ws, found, b),
 		Libs:              libs,
 	}
@@ -107,6 +111,14 @@ func newVariant(ws *cargo.Workspace, found *reach.Findings, l *Lambda, features 
 		v.Env = append(v.Env, Env{name, strings.Join(flags, " ")})
 	}
 	return v, nil
+}
+
+// stubs reports that a program of the workspace does not need all of its packages. It holds for all lambdas, whichever are
+// built, so that they share their steps.
+func stubs(ws *cargo.Workspace) bool {
+	return slices.ContainsFunc(ws.Packages, func(p *cargo.Package) bool {
+		return len(p.Programs()) > 0 && len(ws.Closure([]*cargo.Package{p})) < len(ws.Packages)
+	})
 }
 
 // rustflags are the flags for the target, or none when cargo finds all of them by itself. A flag given for a

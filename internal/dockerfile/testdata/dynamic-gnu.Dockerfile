@@ -279,19 +279,11 @@ EOF
 # build: one lambda. /out holds the program and the receipt: cargo's own word on what it is, and its digest.
 FROM compiler AS build
 ARG LAMBDA_KIND LAMBDA_BIN
-RUN --network=none --mount=type=bind,from=stubs,target=/src,rw \
-    --mount=type=bind,from=closure,target=/closure \
+RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=bind,from=deps,source=/target,target=/target,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
-# lay OVER BASE: copies what is in the folder OVER into BASE, with its times. A folder takes the place of a link, since a
-# package that is reached through one is sent in full.
-lay() {
-  (cd "$1" && find . -type d -exec sh -c 'for dir; do if [ -L "$0/$dir" ]; then rm "$0/$dir"; fi; done' "$2" {} +)
-  cp -a "$1/." "$2/"
-}
-lay /closure /src
 cd /src
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
 cargo build --frozen --workspace "--$LAMBDA_KIND" "$LAMBDA_BIN" --target x86_64-unknown-linux-gnu --profile release \
@@ -305,19 +297,11 @@ EOF
 # test: the lambda's tests and those of the local packages it uses, with the files that these read besides. Exit status 5 is
 # a test that failed; any other, one that did not compile.
 FROM compiler AS test
-RUN --network=none --mount=type=bind,from=stubs,target=/src,rw \
-    --mount=type=bind,from=tests,target=/closure \
+RUN --network=none --mount=type=bind,from=tests,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=bind,from=deps,source=/target,target=/target,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
-# lay OVER BASE: copies what is in the folder OVER into BASE, with its times. A folder takes the place of a link, since a
-# package that is reached through one is sent in full.
-lay() {
-  (cd "$1" && find . -type d -exec sh -c 'for dir; do if [ -L "$0/$dir" ]; then rm "$0/$dir"; fi; done' "$2" {} +)
-  cp -a "$1/." "$2/"
-}
-lay /closure /src
 cd /src
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
 cargo test --no-run --frozen --workspace --target "$(uname -m)-"unknown-linux-gnu --profile release
