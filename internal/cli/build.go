@@ -167,6 +167,8 @@ func (a *app) build(
 	}
 	engines.StallTimeout = o.StallTimeout
 	o.Network, o.Engines = joined, engine.ChooseEach(engines)
+	early := engine.Begin(ctx, engines, o.Engines)
+	defer early.Close()
 	request, err := build.Prepare(ctx, here, projects, o)
 	if err := errors.Join(joinErr, err); err != nil {
 		return nil, err
@@ -174,7 +176,7 @@ func (a *app) build(
 	// Most builds of a lambda change nothing. One processor reads what there is while the other asks the engine.
 	go request.ReadOutputs()
 	end := a.trace.Begin("connect to the engine")
-	opened, warnings, err := engine.OpenEach(ctx, engines, o.Engines)
+	opened, warnings, err := engine.OpenEach(ctx, engines, o.Engines, early)
 	end()
 	if err != nil {
 		return nil, err

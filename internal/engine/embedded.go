@@ -71,8 +71,7 @@ func openEmbedded(ctx context.Context, o Options, c Choice) (*Engine, error) {
 		}
 		switch {
 		case err == nil:
-			e.complete, e.renew = true, func(ctx context.Context, e *Engine) error { return renew(ctx, o, e) }
-			return e, nil
+			return owned(e, o), nil
 		case errors.Is(err, daemon.ErrStranger):
 			return nil, d.stranger(err)
 		case errors.Is(ctx.Err(), context.DeadlineExceeded):
@@ -108,6 +107,12 @@ func openEmbedded(ctx context.Context, o Options, c Choice) (*Engine, error) {
 		case <-time.After(dialPoll):
 		}
 	}
+}
+
+// owned returns an engine of this program with what it can do beside others.
+func owned(e *Engine, o Options) *Engine {
+	e.complete, e.renew = true, func(ctx context.Context, e *Engine) error { return renew(ctx, o, e) }
+	return e
 }
 
 // waiting is the time in which a daemon does not answer yet.

@@ -53,14 +53,18 @@ func ChooseEach(o Options) []Chosen {
 	return all
 }
 
-// OpenEach connects to all engines that were chosen, as [Connect] does. Of several, those that cannot be reached are left
-// out, with a warning for each, as long as there is one.
-func OpenEach(ctx context.Context, o Options, chosen []Chosen) (all []*Engine, warnings []string, err error) {
+// OpenEach connects to all engines that were chosen, as [Connect] does, where early has no connection yet. Of several, those
+// that cannot be reached are left out, with a warning for each, as long as there is one.
+func OpenEach(ctx context.Context, o Options, chosen []Chosen, early *Early) (all []*Engine, warnings []string, err error) {
 	opened, errs := make([]*Engine, len(chosen)), make([]error, len(chosen))
 	var wait sync.WaitGroup
 	for i, c := range chosen {
 		if errs[i] = c.Err; c.Err == nil {
-			wait.Go(func() { opened[i], errs[i] = Connect(ctx, o, c.Choice) })
+			wait.Go(func() {
+				if opened[i] = early.take(i); opened[i] == nil {
+					opened[i], errs[i] = Connect(ctx, o, c.Choice)
+				}
+			})
 		}
 	}
 	wait.Wait()
