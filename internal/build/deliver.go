@@ -88,6 +88,10 @@ func Deliver(b Built, record *trace.Recorder) (Output, error) {
 		if out.Tests, err = readTests(data); err != nil {
 			return out, err
 		}
+		if out.Tests.User == "root" && l.Build.TestUser != "root" {
+			out.Warnings = append(out.Warnings, l.Label()+": its tests ran as root, since the engine has no other user, or the base image none of "+
+				"setpriv, chroot of coreutils and su; permissions did not hold them")
+		}
 	}
 	if b.folder == nil {
 		return out, nil

@@ -66,6 +66,8 @@ type Build struct {
 	Packages        []string          // of apt, apk or dnf, "name" or "name=version"
 	Test            bool
 	TestRunner      string // native or qemu
+	TestUser        string // ordinary or root
+	TestSetup       string // of the shell, before the tests; "" for none
 	Network         string // none or default
 	Link            string // static or dynamic
 	Runtime         string // the Lambda runtime the program is for

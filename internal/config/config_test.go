@@ -42,6 +42,7 @@ func TestDefaultsWithoutAFile(t *testing.T) {
 		TestEnv:         map[string]string{},
 		Test:            true,
 		TestRunner:      "native",
+		TestUser:        "ordinary",
 		Network:         "none",
 		Link:            "static",
 		Runtime:         "provided.al2023",
@@ -72,6 +73,8 @@ env      = { SQLX_OFFLINE = "true", A = "build" }
 packages = ["libpq-dev", "libssl-dev=3.0.1-1~deb12u1", "g++"]
 test     = false
 test-runner = "qemu"
+test-user = "root"
+test-setup = "sh db.sh"
 network  = "default"
 link     = "dynamic"
 runtime  = "provided.al2"
@@ -133,6 +136,8 @@ func TestEveryKeyOfTheFile(t *testing.T) {
 		TestEnv:    map[string]string{"RUST_LOG": "debug"},
 		Packages:   []string{"libpq-dev", "libssl-dev=3.0.1-1~deb12u1", "g++"},
 		TestRunner: "qemu",
+		TestUser:   "root",
+		TestSetup:  "sh db.sh",
 		Network:    "default",
 		Link:       "dynamic",
 		Runtime:    "provided.al2",
@@ -190,7 +195,7 @@ func TestCILaysItsTableOver(t *testing.T) {
 	if got := c.For("plain").Profile; got != "ci" {
 		t.Errorf("profile %q", got)
 	}
-	if got := c.Origin("build.profile").String(); got != "lpipe.toml:52" {
+	if got := c.Origin("build.profile").String(); got != "lpipe.toml:54" {
 		t.Errorf("origin %q", got)
 	}
 }
@@ -239,7 +244,7 @@ func TestTheEnvironmentAndFlagsSetEveryBuildKey(t *testing.T) {
 	env := map[string]string{
 		"LPIPE_BASE": "oci-layout://base", "LPIPE_ARCH": "arm64, x86_64", "LPIPE_PROFILE": "dev",
 		"LPIPE_FEATURES": "a,b/c", "LPIPE_DEFAULT_FEATURES": "0", "LPIPE_RUSTFLAGS": "-C target-feature=+aes,+avx2",
-		"LPIPE_PACKAGES": "cmake", "LPIPE_TEST": "false", "LPIPE_TEST_RUNNER": "qemu", "LPIPE_NETWORK": "default", "LPIPE_LINK": "dynamic",
+		"LPIPE_PACKAGES": "cmake", "LPIPE_TEST": "false", "LPIPE_TEST_RUNNER": "qemu", "LPIPE_TEST_USER": "root", "LPIPE_TEST_SETUP": "sh db.sh", "LPIPE_NETWORK": "default", "LPIPE_LINK": "dynamic",
 		"LPIPE_RUNTIME": "provided.al2", "LPIPE_INCLUDE": "a/*,b", "LPIPE_WARM": "false",
 		"LPIPE_ENGINE": "docker", "LPIPE_PROGRESS": "plain", "LPIPE_TEST_PARTS": "require", "OTHER": "x",
 	}
@@ -259,6 +264,8 @@ func TestTheEnvironmentAndFlagsSetEveryBuildKey(t *testing.T) {
 		TestEnv:    map[string]string{},
 		Packages:   []string{"cmake"},
 		TestRunner: "qemu",
+		TestUser:   "root",
+		TestSetup:  "sh db.sh",
 		Network:    "default",
 		Link:       "dynamic",
 		Runtime:    "provided.al2",

@@ -94,6 +94,9 @@ const (
 // ExitTests is the exit status of the test step when the tests compiled and one of them failed.
 const ExitTests = 5
 
+// ExitSetup is its exit status when what [plan.Variant.TestSetup] runs before the tests failed.
+const ExitSetup = 6
+
 // ExitFetched is the exit status of a step that finds what fetch left not to be what it downloaded for this Cargo.lock.
 const ExitFetched = 66
 

@@ -85,8 +85,8 @@ func (s *stage) has(name string) bool {
 func (s *stage) run(file, commands string) (string, error) {
 	s.t.Helper()
 	text := part(s.t, file) + commands
-	for _, folder := range []string{"/tmp", "/out", "/src", "/warm", "/target", "/run", "/toolchain"} {
-		for _, before := range []string{" ", ">", "<"} {
+	for _, folder := range []string{"/tmp", "/out", "/src", "/warm", "/target", "/run", "/toolchain", "/etc", "/as-tester"} {
+		for _, before := range []string{" ", ">", "<", "(", "\n"} {
 			text = strings.ReplaceAll(text, before+folder, before+s.dir+folder)
 		}
 	}
@@ -264,11 +264,11 @@ func TestTestsPassOnlyWhereCargoSaysSo(t *testing.T) {
 			inShells(t, func(t *testing.T, s *stage) {
 				s.program("cargo", "at='"+s.dir+"'\n"+c.cargo)
 				out := s.must("test.sh", "run_tests --package first\nrun_tests --package second\n"+
-					"if [ \"$lpipe_failed\" ]; then echo failed; exit; fi\ncount_tests t r\ncat /out/tests.json\n")
+					"if [ \"$lpipe_failed\" ]; then echo failed; exit; fi\ncount_tests t r u\ncat /out/tests.json\n")
 				if failed := strings.HasSuffix(out, "failed\n"); failed != c.failed {
 					t.Errorf("failed: %t\n%s", failed, out)
 				}
-				if !c.failed && !strings.HasSuffix(out, `{"passed":4,"failed":0,"ignored":2,"target":"t","runner":"r"}`+"\n") {
+				if !c.failed && !strings.HasSuffix(out, `{"passed":4,"failed":0,"ignored":2,"target":"t","runner":"r","user":"u"}`+"\n") {
 					t.Errorf("counted:\n%s", out)
 				}
 				if !c.failed && (s.has("out/printed") || s.has("out/passed")) {

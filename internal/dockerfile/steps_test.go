@@ -64,7 +64,7 @@ func FuzzTestCounts(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	script := part(f, "test.sh") + "count_tests t ''\n"
+	script := part(f, "test.sh") + "count_tests t '' u\n"
 	f.Fuzz(func(t *testing.T, printed string) {
 		if strings.Contains(printed, "\x00") {
 			return // where a line ends for an awk differs

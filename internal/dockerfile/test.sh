@@ -8,12 +8,12 @@ run_tests() {
   if [ -e /out/passed ]; then rm /out/passed; else lpipe_failed=yes; fi
 }
 
-# count_tests TARGET RUNNER: adds up what the tests printed.
+# count_tests TARGET RUNNER USER: adds up what the tests printed.
 count_tests() {
-  awk -v target="$1" -v runner="$2" '/^test result: [a-zA-Z]+\. [0-9]+ passed; [0-9]+ failed; [0-9]+ ignored; / && length($4 $6 $8) < 28 {
+  awk -v target="$1" -v runner="$2" -v user="$3" '/^test result: [a-zA-Z]+\. [0-9]+ passed; [0-9]+ failed; [0-9]+ ignored; / && length($4 $6 $8) < 28 {
       passed += $4; failed += $6; ignored += $8
     }
-    END { printf "{\"passed\":%d,\"failed\":%d,\"ignored\":%d,\"target\":\"%s\",\"runner\":\"%s\"}\n", passed, failed, ignored, target, runner }' \
+    END { printf "{\"passed\":%d,\"failed\":%d,\"ignored\":%d,\"target\":\"%s\",\"runner\":\"%s\",\"user\":\"%s\"}\n", passed, failed, ignored, target, runner, user }' \
     /out/printed >/out/tests.json
   rm /out/printed
 }

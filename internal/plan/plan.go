@@ -224,6 +224,9 @@ func (f *found) plan(all []*found) (*Plan, error) {
 		for _, arch := range l.Build.Arch {
 			one := *l
 			one.Arch = arch
+			if len(testRunners(ws, one.Build.TargetFor(arch))) > 0 {
+				one.Build.TestUser = "root" // the project's own program starts them
+			}
 			v, err := newVariant(ws, f.Reach, &one, features[f.unit(l)], libs[l.Package])
 			if err != nil {
 				mistakes.Add(err)

@@ -642,6 +642,31 @@ func TestTestsAreEmulatedOnRequest(t *testing.T) {
 	}
 }
 
+func TestTestsRunAsAnOrdinaryUser(t *testing.T) {
+	for name, c := range map[string]struct {
+		files string
+		root  bool
+	}{
+		"by default":                       {"", false},
+		"not where lpipe.toml says so":     {"-- lpipe.toml --\n[build]\ntest-user = 'root'\n", true},
+		"nor where a program starts them":  {"-- .cargo/config.toml --\n[target.x86_64-unknown-linux-musl]\nrunner = ['valgrind', '-q']\n", true},
+		"nor where one may":                {"-- .cargo/config.toml --\n[target.'cfg(unix)']\nrunner = 'valgrind'\n", true},
+		"a program for other machines":     {"-- .cargo/config.toml --\n[target.thumbv7em-none-eabi]\nrunner = 'probe-run'\n", false},
+		"a program for tests of both libc": {"-- .cargo/config.toml --\n[target.x86_64-unknown-linux-gnu]\nrunner = 'x'\n", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := mustPlan(t, single+c.files, nil)
+			if got := p.Variants[0].TestsAsRoot; got != c.root {
+				t.Errorf("as root: %t", got)
+			}
+			noted := slices.ContainsFunc(p.Notes, func(n string) bool { return strings.Contains(n, "run as root") })
+			if want := c.root && strings.Contains(c.files, "runner"); noted != want {
+				t.Errorf("noted: %t: %q", noted, p.Notes)
+			}
+		})
+	}
+}
+
 func TestVariantNamesItsMachine(t *testing.T) {
 	v := Variant{Target: "aarch64-unknown-linux-gnu"}
 	if v.Machine() != "aarch64" || v.System() != "unknown-linux-gnu" {

@@ -24,6 +24,13 @@ func (f *found) unheeded() []string {
 			note(s.At()+": build.target = "+fault.Quote(s.Text), fmt.Sprintf("the build is for %s; %s", strings.Join(targets, ", "), targetKey(s.Text)))
 		}
 	}
+	for _, l := range f.chosen {
+		if runners := testRunners(ws, l.Build.TargetFor(l.Build.Arch[0])); len(runners) > 0 && l.Build.Test && l.Build.TestUser != "root" {
+			notes = append(notes, runners[0].At()+": "+strings.Join(runners[0].Key, ".")+" starts the tests, so these run as root, and not as an ordinary user; "+
+				"test-user = \"root\" in [build] of lpipe.toml asks for that")
+			break
+		}
+	}
 	for _, name := range ws.MemberConfig() {
 		note(ws.Show(name), "a build starts in the workspace's root; move its settings to "+ws.Show(cargoConfig(ws)))
 	}

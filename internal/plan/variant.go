@@ -41,12 +41,14 @@ type Variant struct {
 	// the workspace that it depends on. Empty means the whole workspace, with one set of features.
 	SeparatePackages  []string
 	NoDefaultFeatures bool
-	Env               []Env // while compiling and testing
-	TestEnv           []Env // while the tests run
-	Emulate           bool  // the tests are compiled for Target, and run under qemu where the machine is another
-	AllowNetwork      bool  // build scripts and tests may use the network
-	Git               bool  // Cargo.lock names git repositories
-	SSH               bool  // some of them are fetched over SSH
+	Env               []Env  // while compiling and testing
+	TestEnv           []Env  // while the tests run
+	Emulate           bool   // the tests are compiled for Target, and run under qemu where the machine is another
+	TestsAsRoot       bool   // and not as an ordinary user
+	TestSetup         string // of the shell, before the tests; "" for none
+	AllowNetwork      bool   // build scripts and tests may use the network
+	Git               bool   // Cargo.lock names git repositories
+	SSH               bool   // some of them are fetched over SSH
 
 	// Stubs is set where a program needs a part of the workspace's packages: what a lambda needs is laid over stubs of the others.
 	Stubs bool
@@ -87,6 +89,8 @@ func newVariant(ws *cargo.Workspace, found *reach.Findings, l *Lambda, features 
 		Env:               list(b.Env),
 		TestEnv:           list(b.TestEnv),
 		Emulate:           b.TestRunner == "qemu",
+		TestsAsRoot:       b.TestUser == "root",
+		TestSetup:         b.TestSetup,
 		AllowNetwork:      b.Network == "default",
 		Stubs:             stubs(ws),
 		Warm:              warm(ws, found, b),
@@ -118,6 +122,16 @@ func newVariant(ws *cargo.Workspace, found *reach.Findings, l *Lambda, features 
 func stubs(ws *cargo.Workspace) bool {
 	return slices.ContainsFunc(ws.Packages, func(p *cargo.Package) bool {
 		return len(p.Programs()) > 0 && len(ws.Closure([]*cargo.Package{p})) < len(ws.Packages)
+	})
+}
+
+// testRunners are the programs of cargo's configuration that start the tests of a lambda for the target. Where tests run
+// natively, that is on the engine's machine, which may be either.
+func testRunners(ws *cargo.Workspace, target string) []cargo.Setting {
+	_, system, _ := strings.Cut(target, "-")
+	return slices.DeleteFunc(ws.Settings(), func(s cargo.Setting) bool {
+		return len(s.Key) != 3 || s.Key[0] != "target" || s.Key[2] != "runner" ||
+			!cargo.Applies(s.Key[1], "x86_64-"+system) && !cargo.Applies(s.Key[1], "aarch64-"+system)
 	})
 }
 

@@ -79,6 +79,7 @@ type Tests struct {
 	Ignored int    `json:"ignored"`
 	Target  string `json:"target,omitempty"` // the Rust target that they were compiled for
 	Runner  string `json:"runner,omitempty"` // "qemu" where they were emulated
+	User    string `json:"user,omitempty"`   // who ran them in the image: "tester", the ordinary user, or "root"
 }
 
 // shown is the summary as anybody may read it: what is for a person in it is as package foreign has it, the rest is exact.

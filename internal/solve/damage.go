@@ -106,7 +106,7 @@ func damageIn(j *Job, err error, d *progress.Display) *damaged {
 	case errors.As(err, &exit) && exit.ExitCode == dockerfile.ExitFetched:
 		return &damaged{why: "what " + dockerfile.StageFetch + " left was incomplete", stage: dockerfile.StageFetch}
 	case errors.As(err, &exit):
-		if exit.ExitCode == dockerfile.ExitTests {
+		if exit.ExitCode == dockerfile.ExitTests || exit.ExitCode == dockerfile.ExitSetup {
 			return nil // tests print what they like
 		}
 		log := d.Output(failedStep(j, err, d)).Log

@@ -132,6 +132,12 @@ func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display
 		f.What = fmt.Sprintf("the tests of %s failed", labels)
 		f.Why = "cargo test found failures; its output is above"
 		f.Fix = correctTests
+		if strings.Contains(log, "Permission denied (os error 13)") {
+			f.Fix += "; where they need to be root, test-user = \"root\" in [build] of lpipe.toml"
+		}
+	case stage == dockerfile.StageTest && exit.ExitCode == dockerfile.ExitSetup:
+		f.What = fmt.Sprintf("the setup of the tests of %s failed", labels)
+		f.Fix = "correct test-setup in lpipe.toml, which runs in the image as the user of the tests, or what it runs"
 	case ok:
 		f.What, f.Fix = fmt.Sprintf(of.Failed, labels), of.Fix
 	default:

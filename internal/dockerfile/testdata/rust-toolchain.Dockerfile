@@ -300,7 +300,7 @@ printf '{"reason":"lpipe-program","sha256":"%.64s"}\n' "$(sha256sum /out/bootstr
 EOF
 
 # test: the lambda's tests and those of the local packages it uses, with the files that these read besides. Exit status 5 is
-# a test that failed; any other, one that did not compile.
+# a test that failed, 6 a setup that did; any other, one that did not compile.
 FROM compiler AS test
 RUN --network=none --mount=type=bind,from=tests,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
@@ -310,6 +310,35 @@ set -eu
 cd /src
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
 cargo test --no-run --frozen --workspace --target "$(uname -m)-"unknown-linux-musl --profile release
+who=root
+# Who runs the tests: an ordinary user, as on a laptop, for whom what may not be read cannot be read.
+
+# as_tester TARGET: has cargo start the tests for the target as the user "tester", who owns the sources and the folders that
+# tests write to. It fails, and changes nothing of that, where the engine has no other user, or the image no program to become one.
+as_tester() {
+  echo 'tester:x:1051:1051::/home/tester:/bin/sh' >>/etc/passwd
+  echo 'tester:x:1051:' >>/etc/group
+  mkdir -p /home/tester
+  chown 1051:1051 /home/tester || return 1
+  become 'setpriv --reuid 1051 --regid 1051 --clear-groups -- "$@"' ||
+    become 'chroot --userspec=1051:1051 --groups= --skip-chdir / "$@"' ||
+    become "su -s /bin/sh -c 'exec \"\$@\"' -- tester sh \"\$@\"" || return 1
+  chown -hR 1051:1051 /src || return 1
+  find /target -maxdepth 3 -type d -exec chmod a+rwx {} + || return 1
+  find /target -maxdepth 2 -type d -name tmp -exec chown -hR 1051:1051 {} + || return 1
+  name=CARGO_TARGET_$(printf %s "$1" | tr a-z.- A-Z__)_RUNNER
+  other=$(eval "printf %s \"\${$name-}\"")
+  [ "$other" ] || other=$(sed -n "s/^target\.$1\.runner = \"\(.*\)\"\$/\1/p" "$CARGO_HOME/config.toml" 2>/dev/null) || :
+  export "$name=/as-tester${other:+ $other}"
+}
+
+# become COMMAND: makes it what /as-tester runs a program by, if it does so as tester.
+become() {
+  printf '#!/bin/sh\nexport HOME=/home/tester USER=tester LOGNAME=tester\nexec %s\n' "$1" >/as-tester
+  chmod 755 /as-tester
+  [ "$(/as-tester id -u 2>/dev/null)" = 1051 ]
+}
+if as_tester "$(uname -m)-"unknown-linux-musl; then who=tester; else echo 'the tests run as root: there is no way to become another user'; fi
 mkdir /out
 # What the test stage does around the tests. The project's tests may write to /tmp, and clean it up: what counts is in /out.
 
@@ -321,19 +350,19 @@ run_tests() {
   if [ -e /out/passed ]; then rm /out/passed; else lpipe_failed=yes; fi
 }
 
-# count_tests TARGET RUNNER: adds up what the tests printed.
+# count_tests TARGET RUNNER USER: adds up what the tests printed.
 count_tests() {
-  awk -v target="$1" -v runner="$2" '/^test result: [a-zA-Z]+\. [0-9]+ passed; [0-9]+ failed; [0-9]+ ignored; / && length($4 $6 $8) < 28 {
+  awk -v target="$1" -v runner="$2" -v user="$3" '/^test result: [a-zA-Z]+\. [0-9]+ passed; [0-9]+ failed; [0-9]+ ignored; / && length($4 $6 $8) < 28 {
       passed += $4; failed += $6; ignored += $8
     }
-    END { printf "{\"passed\":%d,\"failed\":%d,\"ignored\":%d,\"target\":\"%s\",\"runner\":\"%s\"}\n", passed, failed, ignored, target, runner }' \
+    END { printf "{\"passed\":%d,\"failed\":%d,\"ignored\":%d,\"target\":\"%s\",\"runner\":\"%s\",\"user\":\"%s\"}\n", passed, failed, ignored, target, runner, user }' \
     /out/printed >/out/tests.json
   rm /out/printed
 }
 run_tests --workspace --target "$(uname -m)-"unknown-linux-musl --profile release
 if [ "$lpipe_failed" ]; then exit 5; fi
 runner=''
-count_tests "$(uname -m)-"unknown-linux-musl "$runner"
+count_tests "$(uname -m)-"unknown-linux-musl "$runner" "$who"
 EOF
 
 # bootstrap: what goes into the zip.
