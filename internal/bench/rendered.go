@@ -70,7 +70,7 @@ func (b *bench) render(ctx context.Context, self *peer, lambda, dir string) (ren
 		return r, err
 	}
 	var stubs *skeleton.Base
-	if strings.Contains(string(text), "from=stubs,") {
+	if strings.Contains(text, "from=stubs,") {
 		if stubs, _, err = skeleton.Stubs(ws, found); err != nil {
 			return r, err
 		}
