@@ -212,7 +212,7 @@ func (c *check) libraries(info *Info) {
 		return
 	}
 	c.Add(refuse("the program needs shared libraries that "+c.Runtime+" does not have", strings.Join(missing, ", "),
-		"link them statically (many -sys crates have a feature \"vendored\" or \"static\"), or include them under lib/"))
+		"link them statically (many -sys crates have a feature \"vendored\" or \"static\"), or put them into the zip under lib/, as by include = [\"lib/*\"]"))
 }
 
 func (c *check) glibc(d dynamic, info *Info) {

@@ -57,7 +57,7 @@ type Target struct {
 	Checkout project.Checkout // what is built, where it becomes an image
 
 	folder   *artifact.Folder // nil where nothing is delivered
-	included func() ([]artifact.Entry, error)
+	included []artifact.Entry
 	epoch    func() (time.Time, error) // the time of what is delivered; zero where nobody says one
 }
 

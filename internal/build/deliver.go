@@ -64,12 +64,10 @@ func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error
 // inputs are what the program and the zip in the folder of the target are made of.
 func (t Target) inputs(receipt artifact.Receipt) (artifact.Inputs, error) {
 	l := t.Lambda
-	o := artifact.Inputs{SHA256: receipt.SHA256, Expect: artifact.Expect{Arch: l.Arch, Link: l.Build.Link, Runtime: l.Build.Runtime}}
+	expect := artifact.Expect{Arch: l.Arch, Link: l.Build.Link, Runtime: l.Build.Runtime, Libraries: artifact.Libraries(t.included)}
+	o := artifact.Inputs{SHA256: receipt.SHA256, Included: t.included, Expect: expect}
 	var err error
-	if o.Epoch, err = t.epoch(); err != nil {
-		return o, err
-	}
-	o.Included, err = t.included()
+	o.Epoch, err = t.epoch()
 	return o, err
 }
 

@@ -182,7 +182,6 @@ func TestWhatIsRefusedIsNoFailureOfItsJob(t *testing.T) {
 		program    []byte
 		kind       fault.Kind
 	}{
-		"a glob for no file":  {files: "-- lpipe.toml --\n[build]\ninclude = ['nothing/*']\n", program: program(t, ""), kind: fault.Usage},
 		"a time that is none": {env: "yesterday", program: program(t, ""), kind: fault.Usage},
 		"not a program":       {program: []byte("#!/bin/sh"), kind: fault.Artifact},
 		"too large":           {program: make([]byte, 300<<20), kind: fault.Artifact},

@@ -1,76 +1,162 @@
 package build
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
+	"slices"
+	"strings"
 
 	"github.com/moby/patternmatcher"
 
 	"lpipe/internal/artifact"
+	"lpipe/internal/cargo"
 	"lpipe/internal/config"
 	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 	"lpipe/internal/project"
 )
 
-// included reads the files that the lambda's include globs name, relative to its package. A glob that matches
-// nothing is a mistake, and so is anything but a regular file: a link could lead out of the project.
+// included reads the files that the lambda's include globs name, each once. They are relative to its package and may begin
+// with "../": a file beyond the package has in the zip the path that follows. Links are followed inside the project. A glob
+// that matches nothing is a mistake.
 func included(t project.Target) ([]artifact.Entry, error) {
 	l := t.Lambda
 	if len(l.Build.Include) == 0 {
 		return nil, nil
 	}
-	at := t.Config.Origin(config.Key("lambda", l.Name, "include")).String()
 	ws := t.Plan.Workspace
-	dir := path.Join(ws.Base, l.Package.Dir)
-	var entries []artifact.Entry
-	var mistakes fault.List
-	var size int64 // of all that were found, whether they were read or not
-	for _, glob := range l.Build.Include {
-		matcher, err := patternmatcher.New([]string{glob})
-		if err != nil {
-			mistakes.Addf(fmt.Sprintf("%s: the include %q is no pattern", at, glob), err.Error(), "write it as in .dockerignore: * within a folder, ** for folders, \\ before a character that is meant as it is")
-			continue
-		}
-		found := false
-		err = fs.WalkDir(ws.FS, dir, func(name string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			inside := name[min(len(name), len(dir)+1):]
-			if d.IsDir() && (inside == "target" || d.Name() == ".git") {
-				return fs.SkipDir
-			}
-			ok, err := matcher.MatchesOrParentMatches(inside)
-			if err != nil || !ok || d.IsDir() {
-				return err
-			}
-			found = true
-			if !d.Type().IsRegular() {
-				mistakes.Addf(fmt.Sprintf("cannot include %s", inside), "it is not a regular file", "include the file that it leads to, from inside the project")
-				return nil
-			}
-			info, err := d.Info()
-			if err != nil {
-				return fmt.Errorf("reading %s: %w", inside, err)
-			}
-			if size += info.Size(); artifact.CheckUnpacked(size) != nil {
-				return nil //nolint:nilerr // said once, of all files
-			}
-			data, err := disk.Read(ws.FS, name, info.Size()) // no more than was counted
-			if err != nil {
-				mistakes.Add(&fault.Error{Kind: fault.Usage, What: "cannot include " + inside, Err: err, Fix: "leave it out of " + at})
-				return nil //nolint:nilerr // it is among the mistakes
-			}
-			entries = append(entries, artifact.Entry{Name: inside, Data: data, Executable: info.Mode()&0o100 != 0})
-			return nil
-		})
-		mistakes.Add(err)
-		if !found && err == nil {
-			mistakes.Addf(fmt.Sprintf("%s: the include %q matches no file", at, glob), "it is relative to "+l.Package.Dir, "correct it, or take it out")
-		}
+	in := &inclusion{
+		fsys: ws.FS, at: t.Config.Origin(config.Key("lambda", l.Name, "include")).String(), from: map[string]string{},
+		pkg: path.Join(ws.Base, l.Package.Dir), target: path.Join(ws.Base, ws.Root, "target"),
 	}
-	mistakes.Add(artifact.CheckUnpacked(size))
-	return entries, mistakes.Err()
+	for _, glob := range l.Build.Include {
+		in.glob(glob)
+	}
+	in.mistakes.Add(artifact.CheckUnpacked(in.size))
+	if err := in.mistakes.Err(); err != nil {
+		return in.entries, err
+	}
+	return in.entries, artifact.CheckIncluded(in.entries)
+}
+
+// inclusion collects the files of one lambda. Its paths are relative to fsys.
+type inclusion struct {
+	fsys     *disk.View
+	at       string // where the globs are set, for messages
+	pkg      string // the folder of the package
+	target   string // the folder that cargo writes, for which no pattern is meant
+	entries  []artifact.Entry
+	from     map[string]string // of each entry, the file that it is
+	size     int64             // of all that were found, whether they were read or not
+	mistakes fault.List
+}
+
+// glob adds the files that match one glob.
+func (in *inclusion) glob(glob string) {
+	dir, pattern := in.pkg, path.Clean(strings.TrimSpace(glob))
+	for strings.HasPrefix(pattern, "../") {
+		dir, pattern = path.Dir(dir), pattern[3:]
+	}
+	matcher, err := patternmatcher.New([]string{pattern})
+	if err != nil {
+		in.mistakes.Addf(fmt.Sprintf("%s: the include %q is no pattern", in.at, glob), err.Error(), "write it as in .dockerignore: * within a folder, ** for folders")
+		return
+	}
+	w := &walk{inclusion: in, dir: dir, matches: func(name string) bool {
+		ok, err := matcher.MatchesOrParentMatches(name)
+		return err == nil && ok
+	}}
+	w.visit(literal(pattern), nil)
+	if !w.found {
+		in.mistakes.Addf(fmt.Sprintf("%s: the include %q matches no file", in.at, glob), "it is relative to the package's folder /"+in.pkg, "correct it, or take it out")
+	}
+}
+
+// literal are the folders at the beginning of a pattern that have no special characters.
+func literal(pattern string) string {
+	parts := strings.Split(pattern, "/")
+	if i := slices.IndexFunc(parts, func(p string) bool { return strings.ContainsAny(p, `*?[!\`) }); i >= 0 {
+		parts = parts[:i]
+	}
+	return path.Join(append([]string{"."}, parts...)...)
+}
+
+// walk is the search for the files of one glob.
+type walk struct {
+	*inclusion
+	dir     string                 // what the glob is relative to
+	matches func(name string) bool // name is relative to dir
+	found   bool                   // something matches
+}
+
+// visit looks at what is at name, relative to the walk's folder, and below it. above are the folders on the way, as a link may
+// lead back to one of them.
+func (w *walk) visit(name string, above []fs.FileInfo) {
+	at := path.Join(w.dir, name)
+	info, err := w.fsys.Stat(at)
+	switch {
+	case err != nil:
+		if out := disk.Outside(err); out != nil && (above == nil || w.matches(name)) {
+			w.found = true
+			w.mistakes.Addf("cannot include "+name, out.Error(), out.Fix())
+		} else if above != nil && w.matches(name) {
+			w.found = true
+			w.mistakes.Addf("cannot include "+name, reason(err), "correct the link, or take it out of what "+w.at+" names")
+		}
+	case info.IsDir():
+		again := slices.ContainsFunc(above, func(dir fs.FileInfo) bool { return os.SameFile(dir, info) })
+		if again || path.Base(at) == ".git" || above != nil && (at == w.target || at == path.Join(w.pkg, "target")) {
+			return
+		}
+		entries, err := w.fsys.ReadDir(at)
+		if err != nil {
+			w.found = true
+			w.mistakes.Addf("cannot include "+name, reason(err), "make it readable for the user who runs lpipe")
+		}
+		for _, e := range entries {
+			w.visit(path.Join(name, e.Name()), append(slices.Clip(above), info))
+		}
+	case w.matches(name):
+		w.found = true
+		w.file(at, name, info)
+	}
+}
+
+// file adds a file, which may have been found by another glob before.
+func (w *walk) file(at, name string, info fs.FileInfo) {
+	if cargo.Within(w.pkg, at) {
+		name = cargo.Rel(w.pkg, at)
+	}
+	switch known, ok := w.from[name]; {
+	case ok && known == at:
+		return
+	case ok:
+		w.mistakes.Addf(fmt.Sprintf("two files would be %s in the zip", name), fmt.Sprintf("%s takes /%s and /%s", w.at, known, at), "rename one of them, or leave it out")
+		return
+	case !info.Mode().IsRegular():
+		w.mistakes.Addf("cannot include "+name, "it is "+disk.Kind(info.Mode()), "take it out of what "+w.at+" names")
+		return
+	}
+	w.from[name] = at
+	if w.size += info.Size(); artifact.CheckUnpacked(w.size) != nil {
+		return // said once, of all files
+	}
+	data, err := disk.Read(w.fsys, at, info.Size()) // no more than was counted
+	if err != nil {
+		w.mistakes.Addf("cannot include "+name, reason(err), "make it readable for the user who runs lpipe, or take it out of what "+w.at+" names")
+		return
+	}
+	w.entries = append(w.entries, artifact.Entry{Name: name, Data: data, Executable: info.Mode()&0o100 != 0})
+}
+
+// reason is the cause of a file error without its path, which the message has already.
+func reason(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return err.Error()
 }

@@ -63,6 +63,12 @@ func prepared(t *testing.T, files string, change func(*Options)) (*Request, erro
 	t.Helper()
 	dir := t.TempDir()
 	testparts.Unpack(t, dir, shop+files)
+	return preparedFrom(t, dir, change)
+}
+
+// preparedFrom is prepared for the project in dir.
+func preparedFrom(t *testing.T, dir string, change func(*Options)) (*Request, error) {
+	t.Helper()
 	here := &project.Here{Dir: dir, Env: map[string]string{}, Disk: disk.Disk{FS: os.DirFS("/")}}
 	projects, err := here.Open(nil, false, []config.Setting{{Key: "build.base", Values: []string{"rust:1"}, Flag: "--base"}})
 	if err != nil {

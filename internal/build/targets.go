@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"os"
 	"slices"
-	"sync"
 	"time"
 
 	"lpipe/internal/artifact"
@@ -35,6 +34,7 @@ func prepare(
 	c.note(said)
 	shared := sharedKey(p, o.Key)
 	var l fault.List
+	include := map[string][]artifact.Entry{} // by lambda, which may be built for several architectures
 	for _, v := range p.Plan.Variants {
 		text, err := dockerfile.Render(v)
 		l.Add(err)
@@ -58,6 +58,11 @@ func prepare(
 				l.Add(err)
 			}
 			if o.Stage == dockerfile.StageLambda {
+				if _, known := include[lambda.Name]; !known {
+					include[lambda.Name], err = included(t.Target)
+					l.Add(err)
+				}
+				t.included = include[lambda.Name]
 				t, err = delivered(t, here.Env, o.Key)
 				l.Add(err)
 			}
@@ -79,7 +84,6 @@ func delivered(t Target, env map[string]string, key userkey.Key) (Target, error)
 		folder.TakeNothing()
 	}
 	t.folder = folder
-	t.included = sync.OnceValues(func() ([]artifact.Entry, error) { return included(t.Target) })
 	t.epoch = func() (time.Time, error) { return epoch(env) }
 	t.Job.Then = func(files map[string][]byte, read solve.ReadFile) (any, error) { return t.take(files, read) }
 	return t, nil

@@ -109,8 +109,13 @@ func checkInside(_, v string) (why, fix string) {
 	return "", ""
 }
 
+// checkGlob takes files beyond the package too, which only the project bounds.
 func checkGlob(_, v string) (why, fix string) {
-	if why, fix := checkInside("", v); why != "" {
+	inside := v
+	for strings.HasPrefix(inside, "../") {
+		inside = inside[3:]
+	}
+	if why, fix := checkInside("", inside); why != "" {
 		return why, fix
 	}
 	if _, err := path.Match(v, ""); err != nil {

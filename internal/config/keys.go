@@ -101,7 +101,7 @@ var buildKeys = []key{
 		func(b *Build) *string { return &b.Link }),
 	ofText(key{name: "runtime", defaults: []string{"provided.al2023"}, choices: []string{"provided.al2023", "provided.al2"}, check: checkRuntime, doc: "the Lambda runtime the program is for"},
 		func(b *Build) *string { return &b.Runtime }),
-	ofList(key{name: "include", check: checkGlob, sep: ",", doc: "files to add to the zip, as globs relative to the lambda's package"},
+	ofList(key{name: "include", check: checkGlob, sep: ",", doc: "files to add to the zip, as globs relative to the lambda's package; what `../` leads to is in the zip under the path after that"},
 		func(b *Build) *[]string { return &b.Include }),
 }
 

@@ -1,0 +1,115 @@
+package build
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"lpipe/internal/artifact"
+	"lpipe/internal/fault"
+	"lpipe/internal/testparts"
+)
+
+// assets are files beside and beyond the package orders of the shop.
+const assets = `
+-- orders/templates/a.txt --
+a
+-- orders/templates/mail/b.txt --
+b
+-- orders/lib/libfoo.so.1.0 --
+#!/ a program
+-- orders/bootstrap --
+-- orders/target/x --
+-- orders/other/x.json --
+-- users/x.json --
+-- shared/geo/cities.json --
+{}
+-- shared/geo/.git/HEAD --
+`
+
+// TestIncludedFiles: what the globs name is in the zip, each file once, or all that is wrong is said before anything is built.
+func TestIncludedFiles(t *testing.T) {
+	for name, c := range map[string]struct {
+		globs string
+		links map[string]string
+		names string // in the zip
+		said  string // or what the error says
+	}{
+		"globs that overlap":         {globs: `"templates", "templates/**/*.txt", "templates/a.txt"`, names: "templates/a.txt templates/mail/b.txt"},
+		"beyond the package":         {globs: `"../shared/**"`, names: "shared/geo/cities.json"},
+		"beyond and back":            {globs: `"../orders/templates", "templates"`, names: "templates/a.txt templates/mail/b.txt"},
+		"a file by its path":         {globs: `"../shared/geo/cities.json"`, names: "shared/geo/cities.json"},
+		"another package":            {globs: `"../users/*.json"`, names: "users/x.json"},
+		"a chain of links":           {globs: `"lib/*"`, links: map[string]string{"orders/lib/libfoo.so": "libfoo.so.1", "orders/lib/libfoo.so.1": "libfoo.so.1.0"}, names: "lib/libfoo.so lib/libfoo.so.1 lib/libfoo.so.1.0"},
+		"a link to a folder":         {globs: `"geo/*"`, links: map[string]string{"orders/geo": "../shared/geo"}, names: "geo/cities.json"},
+		"a link back":                {globs: `"templates/**"`, links: map[string]string{"orders/templates/up": ".."}, names: "templates/a.txt templates/mail/b.txt templates/up/bootstrap templates/up/lib/libfoo.so.1.0 templates/up/other/x.json templates/up/src/main.rs templates/up/target/x templates/up/Cargo.toml"},
+		"not what cargo writes":      {globs: `"**/x*"`, names: "other/x.json"},
+		"a link out of the project":  {globs: `"lib/*"`, links: map[string]string{"orders/lib/secret": "/etc/hostname"}, said: "a build reads only"},
+		"a link to nothing":          {globs: `"lib/*"`, links: map[string]string{"orders/lib/none": "nowhere"}, said: "cannot include lib/none"},
+		"links in a circle":          {globs: `"lib/*"`, links: map[string]string{"orders/lib/a": "b", "orders/lib/b": "a"}, said: "cannot include lib/a"},
+		"out of the project":         {globs: `"../../*"`, said: "a build reads only"},
+		"nothing":                    {globs: `"none/*"`, said: `the include "none/*" matches no file`},
+		"the program's name":         {globs: `"bootstrap"`, said: `the zip cannot hold "bootstrap"`},
+		"two files of one name":      {globs: `"other/x.json", "../orders/other/x.json", "../users/x.json", "users/x.json"`, links: map[string]string{"orders/users": "other"}, said: "two files would be users/x.json in the zip"},
+		"all that is wrong":          {globs: `"none", "lib/*", "nothing"`, links: map[string]string{"orders/lib/none": "nowhere"}, said: `"nothing" matches no file`},
+		"all that is wrong, a link":  {globs: `"none", "lib/*", "nothing"`, links: map[string]string{"orders/lib/none": "nowhere"}, said: `cannot include lib/none`},
+		"all that is wrong, a first": {globs: `"none", "lib/*", "nothing"`, links: map[string]string{"orders/lib/none": "nowhere"}, said: `"none" matches no file`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := preparedIn(t, assets+"-- lpipe.toml --\n[lambda.orders]\ninclude = ["+c.globs+"]\n", func(dir string) {
+				for at, to := range c.links {
+					if err := os.Symlink(to, filepath.Join(dir, at)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}, nil)
+			if c.said != "" {
+				var said strings.Builder
+				fault.Print(&said, err)
+				if !strings.Contains(said.String(), c.said) {
+					t.Errorf("said:\n%s\nwant %q", said.String(), c.said)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			for _, e := range r.Targets[0].included {
+				names = append(names, e.Name)
+			}
+			want := strings.Fields(c.names)
+			slices.Sort(want)
+			if slices.Sort(names); !slices.Equal(names, want) {
+				t.Errorf("%q, want %q", names, want)
+			}
+		})
+	}
+}
+
+// TestIncludedLibraries: a program may need a library that lies in the zip where Lambda looks for it.
+func TestIncludedLibraries(t *testing.T) {
+	r, err := preparedIn(t, assets+"-- lpipe.toml --\n[lambda.orders]\ninclude = [\"lib/*\", \"other/*\"]\n", func(dir string) {
+		if err := os.Symlink("libfoo.so.1.0", filepath.Join(dir, "orders/lib/libfoo.so.1")); err != nil {
+			t.Fatal(err)
+		}
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := r.Targets[0].inputs(artifact.Receipt{})
+	if want := []string{"libfoo.so.1", "libfoo.so.1.0"}; err != nil || !slices.Equal(in.Expect.Libraries, want) {
+		t.Errorf("%q, want %q: %v", in.Expect.Libraries, want, err)
+	}
+}
+
+// preparedIn is prepared for a project whose folder change has changed.
+func preparedIn(t *testing.T, files string, change func(dir string), options func(*Options)) (*Request, error) {
+	t.Helper()
+	dir := t.TempDir()
+	testparts.Unpack(t, dir, shop+files+"-- .git/HEAD --\n")
+	change(dir)
+	return preparedFrom(t, dir, options)
+}
