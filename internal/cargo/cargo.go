@@ -57,6 +57,8 @@ type Package struct {
 	Build      string // the build script, relative to Dir; "" without one
 	DefaultRun string
 	Links      string
+	// Readme and LicenseFile are the files that package.readme and package.license-file name, relative to Dir; "" for none.
+	Readme, LicenseFile string
 
 	// Features are those of the manifest and those that optional dependencies imply, as cargo metadata lists them.
 	Features map[string][]string

@@ -46,6 +46,7 @@ type ConfigHTTP struct {
 type ConfigEnv struct {
 	Value           string
 	Force, Relative bool
+	Path            string // where a relative one leads, relative to Base; "" for others
 }
 
 type configFile struct {
@@ -125,7 +126,7 @@ func (l *loader) merge(c *Config, f configFile) {
 		c.Target = asStrings(d.get("build", "target"))
 	}
 	if to := asString(d.get("build", "target-dir")); to != "" && c.TargetDir == "" && !path.IsAbs(to) {
-		c.TargetDir = path.Join(f.base, to)
+		c.TargetDir = rooted(f.base, to)
 	}
 	for name, v := range asTable(d.get("source")) {
 		t := asTable(v)
@@ -160,7 +161,10 @@ func (l *loader) merge(c *Config, f configFile) {
 		}
 		e := ConfigEnv{Value: asString(v)}
 		if t := asTable(v); t != nil {
-			e = ConfigEnv{asString(t["value"]), asBool(t["force"]), asBool(t["relative"])}
+			e = ConfigEnv{Value: asString(t["value"]), Force: asBool(t["force"]), Relative: asBool(t["relative"])}
+		}
+		if e.Relative && !path.IsAbs(e.Value) {
+			e.Path = rooted(f.base, e.Value)
 		}
 		c.Env[name] = e
 	}
@@ -169,6 +173,11 @@ func (l *loader) merge(c *Config, f configFile) {
 			l.extra(c, f, d.tree[key], key)
 		}
 	}
+}
+
+// rooted joins a name to a folder. Above the root of the disk there is nothing.
+func rooted(dir, name string) string {
+	return path.Clean(strings.TrimPrefix(path.Join("/", dir, name), "/"))
 }
 
 // extra finds files that the configuration names: a linker, a wrapper, a linker script inside a flag. They are

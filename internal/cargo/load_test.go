@@ -454,7 +454,7 @@ name = "app"
 			"crates-io": {ReplaceWith: "vendored"}, "vendored": {Directory: "vendor"}, "image": {Directory: "/usr/share/cargo/registry"},
 		},
 		Registries: map[string]string{"far": "sparse+https://far.example.com/", "near": "sparse+https://near.example.com/"},
-		Env:        map[string]ConfigEnv{"FAR": {Value: "far"}, "BOTH": {"near", true, true}},
+		Env:        map[string]ConfigEnv{"FAR": {Value: "far"}, "BOTH": {Value: "near", Force: true, Relative: true, Path: "app/near"}},
 		Folders:    []string{"app/vendor"},
 		Extra:      []string{"app/layout.ld", "app/tools/ld.sh"},
 	}

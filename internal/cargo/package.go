@@ -132,6 +132,34 @@ func (l *loader) identity(p *Package) {
 	p.Edition = cmp.Or(l.inherited(p, "edition"), "2015")
 	p.Links = asString(t["links"])
 	p.DefaultRun = asString(t["default-run"])
+	p.Readme, p.LicenseFile = l.describing(p, "readme"), l.describing(p, "license-file")
+}
+
+// describing returns the file that a key of [package] names, relative to the package's folder, as cargo gives it to the compiler.
+func (l *loader) describing(p *Package, key string) string {
+	v := p.Manifest.Package()[key]
+	if s, ok := v.(string); ok {
+		return s
+	}
+	if asBool(get(asTable(v), "workspace")) {
+		if p.root == nil {
+			return ""
+		}
+		s := asString(get(p.root.Workspace(), "package", key))
+		if s == "" {
+			return ""
+		}
+		return Rel(p.Dir, path.Join(p.root.dir, s))
+	}
+	if no := v == false; no || key != "readme" {
+		return ""
+	}
+	for _, name := range []string{"README.md", "README.txt", "README"} { // as cargo looks for it
+		if info, err := l.fsys.Stat(path.Join(p.Dir, name)); err == nil && info.Mode().IsRegular() {
+			return name
+		}
+	}
+	return ""
 }
 
 // inherited returns a string of [package], from the workspace where it says so.

@@ -1,6 +1,7 @@
 package cargo
 
 import (
+	"maps"
 	"path"
 	"slices"
 )
@@ -51,6 +52,13 @@ func (w *Workspace) RelativeTo(base string) *Workspace {
 	lock.Path = move(lock.Path)
 	out.Lock = &lock
 	c := &out.Config
+	c.Env = maps.Clone(c.Env)
+	for name, e := range c.Env {
+		if e.Path != "" {
+			e.Path = move(e.Path)
+			c.Env[name] = e
+		}
+	}
 	c.Paths, c.Folders, c.Extra, c.files = moved(c.Paths), moved(c.Folders), moved(c.Extra), slices.Clone(c.files)
 	for i := range c.files {
 		c.files[i].base = move(c.files[i].base)

@@ -4,7 +4,9 @@
 // It reads their sources token by token and compiles nothing: what it cannot read off them it takes for possible. What is
 // read while packages are compiled is named in include!, include_str!, include_bytes!, #[path], another attribute or macro,
 // or in a string with a ".." of code that runs then: that of build scripts and macros, and of the packages these use.
-// Other code opens files when it runs, which only tests do here. Links lead out as well.
+// Other code opens files when it runs, which only tests do here. Links lead out as well, and so do paths in configuration,
+// templates and cargo's [env]. Code that goes up to the folders above its package by other means may read the workspace, and
+// beyond its root what the code has a name of.
 package reach
 
 import (
@@ -18,7 +20,8 @@ import (
 // Findings are what was found in the packages of one workspace. They do not change once made.
 type Findings struct {
 	Packages map[*cargo.Package]Package
-	Files    *Files // of the workspace's base; those that were looked through are not read again
+	Beyond   []string // places of the configuration that name a file outside of the project, in words
+	Files    *Files   // of the workspace's base; those that were looked through are not read again
 }
 
 // Package is what was found in one package. Its paths are relative to the workspace's base.
@@ -34,7 +37,13 @@ type Package struct {
 	// TestOutside and TestsReadWorkspace are the same for what is read besides when its tests run.
 	TestOutside        []string
 	TestsReadWorkspace string
-	// Beyond are the places of its sources that include a file outside of the project, in words.
+	// Above and TestsAbove are set when what they reach is not even below the workspace's root: the topmost folder of which
+	// anything may be read, "" for none.
+	Above, TestsAbove string
+	// Names are the existing files and folders that its sources name, in the package and beyond: what of them is left out
+	// has to be said.
+	Names []Named
+	// Beyond are the places of its sources that name a file outside of the project, in words.
 	Beyond []string
 	// ReadsBinSources is set when its library, tests, build script or macros may read the sources of a package's programs
 	// while they are compiled: it quotes the place.
@@ -55,6 +64,7 @@ func Find(w *cargo.Workspace) (*cargo.Workspace, *Findings) {
 	for i, p := range w.Packages {
 		all[i] = s.scan(p, why[p], hosts[p])
 	}
+	beyond := s.variablesOfCrates()
 	base := base(w, all)
 	within := func(names []string) []string {
 		for i, name := range names {
@@ -63,7 +73,7 @@ func Find(w *cargo.Workspace) (*cargo.Workspace, *Findings) {
 		return names
 	}
 	fsys, _ := fs.Sub(w.FS, base) // folders that hold others of the disk are valid paths
-	found := &Findings{Packages: map[*cargo.Package]Package{}, Files: NewFiles(fsys)}
+	found := &Findings{Packages: map[*cargo.Package]Package{}, Beyond: beyond, Files: NewFiles(fsys)}
 	for name, is := range s.sums {
 		if cargo.Within(base, name) {
 			found.Files.know(cargo.Rel(base, name), is)
@@ -72,6 +82,14 @@ func Find(w *cargo.Workspace) (*cargo.Workspace, *Findings) {
 	w = w.RelativeTo(base)
 	for i, p := range w.Packages {
 		all[i].Outside, all[i].TestOutside = within(all[i].Outside), within(all[i].TestOutside)
+		for j, n := range all[i].Names {
+			all[i].Names[j].Path = cargo.Rel(base, n.Path)
+		}
+		for _, above := range []*string{&all[i].Above, &all[i].TestsAbove} {
+			if *above != "" {
+				*above = cargo.Rel(base, *above)
+			}
+		}
 		found.Packages[p] = all[i]
 	}
 	for p, one := range found.Packages {
@@ -110,6 +128,11 @@ func base(w *cargo.Workspace, found []Package) string {
 	for _, p := range found {
 		for _, name := range slices.Concat(p.Outside, p.TestOutside) {
 			hold(path.Dir(name))
+		}
+		for _, above := range []string{p.Above, p.TestsAbove} {
+			if above != "" {
+				hold(above)
+			}
 		}
 	}
 	return base

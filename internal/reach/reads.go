@@ -50,7 +50,17 @@ var harmless = []string{
 }
 
 // climb is what a source does to reach the folders above the package: it takes a folder of the package and goes up.
-type climb struct{ from, up bool }
+type climb struct {
+	from, loop bool
+	up         int
+}
+
+func (c *climb) folders() int {
+	if c.loop {
+		return unbounded
+	}
+	return c.up
+}
 
 // rust looks through a Rust source, and the modules that it declares. root is set where these lie beside it.
 func (s *scanner) rust(f source, root bool) {
@@ -73,6 +83,7 @@ func (s *scanner) rust(f source, root bool) {
 		root bool
 	}
 	var modules []module
+	var inc *composed
 	walkCode(data, func(c *code, t rustToken) {
 		u := f.use
 		if c.test() {
@@ -86,25 +97,47 @@ func (s *scanner) rust(f source, root bool) {
 				}
 			}
 		}
+		if inc != nil && !c.argument().include {
+			s.include(f.name, inc)
+			inc = nil
+		}
 		switch text := string(t.text); {
 		case t.mark:
-		case t.str:
-			if s.literal(f.name, u, at, text, c.argument(), string(t.before)) {
-				climbs[u].up = true
+			if t.text[0] == '!' && u == compiles && bytes.Contains(c.tail[lastWord(c.tail):], []byte("dotenv")) { // in the workspace's root
+				s.dotenv(s.pkg.Dir, u, at)
+				s.dotenv(s.ws.Root, u, at)
 			}
+		case t.str:
+			arg := c.argument()
+			if arg.include && arg.composed {
+				if inc == nil {
+					inc = &composed{known: true, use: u, at: at}
+				}
+				s.piece(inc, c.frames[len(c.frames)-1].macro, text)
+			}
+			climbs[u].up += s.literal(f.name, u, at, text, arg, string(t.before), inc)
 			climbs[u].from = climbs[u].from || text == "CARGO_MANIFEST_DIR"
-			if s.relative[text] {
-				s.wide(u, at()+" uses "+text)
+			if s.variables[text] {
+				s.variable(u, at, text)
 			}
 			if slices.Contains(cargoCalls, text) && (u.early() || strings.HasSuffix(c.argument().call, "Command::new")) {
 				s.wide(later(u), at()+" may call cargo")
+			}
+			if repository := s.ws.FS.Repository(); text == "git" && repository != "" && u.early() && strings.HasSuffix(arg.call, "Command::new") {
+				s.name(path.Join(repository, ".git"), u, false, at)
 			}
 		case text == "MetadataCommand" || text == "workspace_root" && u != compiles:
 			s.wide(later(u), at()+" may call cargo")
 		case text == "current_dir" && !bytes.HasSuffix(c.tail, []byte(".")): // that of a command is one that the code knows
 			climbs[u].from = climbs[u].from || u != compiles
-		case text == "parent" || text == "ancestors" || text == "pop" && climbing:
-			climbs[u].up = true
+		case text == "ancestors":
+			climbs[u].up += unbounded
+		case text == "parent" || text == "pop" && climbing:
+			climbs[u].up++
+		case text == "while" || text == "loop":
+			climbs[u].loop = true
+		case strings.HasPrefix(text, "dotenv") && u != compiles:
+			s.dotenv(s.pkg.Dir, u, at)
 		case text == "macro_rules":
 			s.macros.inside = true
 		}
@@ -113,12 +146,21 @@ func (s *scanner) rust(f source, root bool) {
 			s.macros.ask(c.argument().macro, func() { s.found.ReadsBinSources = cmp.Or(s.found.ReadsBinSources, place) })
 		}
 		s.macros.follow(c, t)
-		if climbs[u].from && climbs[u].up {
+		if climbs[u].from && climbs[u].up > 0 {
 			s.wide(u, at()+" looks in the folders above the package")
 		}
 	})
-	if climbs[f.use].from && climbs[tests].up {
+	if inc != nil {
+		s.include(f.name, inc)
+	}
+	for u, c := range climbs {
+		if c.from && c.up > 0 {
+			s.climb(u, c.folders())
+		}
+	}
+	if c := climbs[tests]; climbs[f.use].from && c.up > 0 {
 		s.wide(tests, s.ws.Show(f.name)+" looks in the folders above the package")
+		s.climb(tests, c.folders())
 	}
 	for _, m := range modules {
 		s.rust(m.source, m.root)
@@ -128,13 +170,22 @@ func (s *scanner) rust(f source, root bool) {
 // suspicious reports that a source is worth reading word by word.
 func (s *scanner) suspicious(data []byte) bool {
 	has := func(text string) bool { return bytes.Contains(data, []byte(text)) }
-	for name := range s.relative {
+	for name := range s.variables {
 		if has(name) {
 			return true
 		}
 	}
-	return slices.ContainsFunc([]string{"../", "/..", `".."`, "mod ", "include", `"cargo"`, "CARGO", "current_dir", "locate-project", "workspace_root", "MetadataCommand"}, has)
+	return slices.ContainsFunc(hints, has) || s.ignores && slices.ContainsFunc(ignoredHints, has)
 }
+
+// hints are words of sources that may name files beyond the package, or some that lpipe leaves out. ignoredHints are those
+// of sources that may name other files.
+var (
+	hints = []string{
+		"../", "/..", `".."`, "mod ", "include", `"cargo"`, "CARGO", "current_dir", "locate-project", "workspace_root", "MetadataCommand", ".env", "dotenv", ".git",
+	}
+	ignoredHints = []string{"path =", "path=", "folder", "_file!", "_dir!", "migrat", "locale", "embed", "asset", "template", "fs::", "File::"}
+)
 
 // later is when code that is for u calls another program: that of a program does in its tests.
 func later(u use) use {
@@ -149,41 +200,47 @@ func (s *scanner) exists(name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// literal handles one string of a Rust source. It returns true for the name of a folder above alone, of which nobody knows
-// what becomes.
-func (s *scanner) literal(name string, u use, at func() string, text string, arg argument, before string) (up bool) {
+// literal handles one string of a Rust source; inc is the composed path that it is a piece of. It returns how many folders
+// it goes up where that is the name of a folder above alone, of which nobody knows what becomes.
+func (s *scanner) literal(name string, u use, at func() string, text string, arg argument, before string, inc *composed) (up int) {
 	dir := path.Dir(name)
-	if u != tests && (u.early() || arg.include || arg.attribute != "" || arg.macro != "") {
-		for _, part := range strings.Split(text, "/") {
-			s.named[part] = true
-		}
+	switch {
+	case u == tests:
+		s.namedByTests.add(text)
+	case u.early() || arg.include || arg.attribute != "" || arg.macro != "":
+		s.named.add(text)
 	}
 	if arg.include && !arg.composed {
 		file := path.Join(dir, text)
-		s.beyond(file, at, text)
-		s.reach(file, u, false)
+		s.beyond(file, at, text, false)
+		s.reach(file, u, false, at)
 		if path.Ext(file) == ".rs" && cargo.Within(s.pkg.Dir, file) && s.exists(file) {
 			s.rust(source{file, u}, true)
 		}
-		return false
+		return 0
 	}
 	if !strings.Contains(text, "..") {
-		return false
+		if !arg.include {
+			s.plain(dir, u, at, text, arg)
+		}
+		return 0
 	}
 	if arg.attribute != "" && opening(before) == "path=" {
-		s.beyond(path.Join(dir, text), at, text)
-		if s.reach(path.Join(dir, text), u, false) == settled {
-			return false // else it is relative to a module inside the file, or not about modules
+		s.beyond(path.Join(dir, text), at, text, false)
+		if s.reach(path.Join(dir, text), u, false, at) == settled {
+			return 0 // else it is relative to a module inside the file, or not about modules
 		}
 	}
 	// The compiler opens files for macros and attributes; all other code opens them itself, when it runs.
 	compiled := arg.compiled()
 	running := u.early() && !compiled
+	prints := slices.Contains(harmless, arg.macro) && arg.macro != "format" && arg.macro != "format_args" && arg.macro != "vec"
+	opens := compiled || running && !prints || u == tests && endsWith(arg.call, openers)
 	for _, word := range upPaths(text) {
 		found := missing
 		for _, w := range []string{word, strings.TrimLeft(word, "/"), word[max(strings.Index(word, ".."), 0):]} {
 			for _, base := range []string{dir, s.pkg.Dir, s.ws.Root} {
-				found = max(found, s.reach(path.Join(base, w), u, !compiled && !running))
+				found = max(found, s.reach(path.Join(base, w), u, !compiled && !running, at))
 			}
 		}
 		why := func() string { return fmt.Sprintf("%s names %s, which cannot be followed", at(), fault.Quote(text)) }
@@ -191,23 +248,29 @@ func (s *scanner) literal(name string, u use, at func() string, text string, arg
 		case found == settled:
 		case arg.include: // composed of this and more
 			if found == above || !strings.HasSuffix(text, "/") {
-				s.wide(u, why())
+				inc.whys = append(inc.whys, why())
 			}
 		case slices.Contains(harmless, arg.attribute):
+		case found == missing && opens && (s.beyond(path.Join(dir, word), at, text, true) || s.beyond(path.Join(s.pkg.Dir, word), at, text, true)):
 		case compiled:
 			// What is written out and is not there, the compiler would not find either. In braces is code, or a field.
 			if found == above && (!arg.block || strings.HasSuffix(opening(before), ":")) {
 				text := why()
-				s.macros.ask(arg.macro, func() { s.wide(u, text) })
+				s.macros.ask(arg.macro, func() {
+					s.wide(u, text)
+					s.climb(u, ups(word))
+				})
 			}
 		case u == runs && running && strings.Trim(text, "./") == "" && !endsWith(arg.call, openers) && !endsWith(arg.call, paths):
-			up = true
+			up += ups(word)
 		case running:
-			if !slices.Contains(harmless, arg.macro) || arg.macro == "format" || arg.macro == "format_args" || arg.macro == "vec" {
+			if !prints {
 				s.wide(u, why())
+				s.climb(u, ups(word))
 			}
-		case found == above && u == tests && endsWith(arg.call, openers):
+		case found == above && u == tests && opens:
 			s.wide(u, why())
+			s.climb(u, ups(word))
 		}
 	}
 	return up

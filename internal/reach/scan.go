@@ -2,14 +2,14 @@ package reach
 
 import (
 	"bytes"
-	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
+	"strings"
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/disk"
-	"lpipe/internal/fault"
 )
 
 // scanLimit is the largest source that is looked through, in bytes. What is larger is data: rustc takes minutes
@@ -34,10 +34,12 @@ func sourcesOf(p *cargo.Package) []string {
 
 // scanner looks through the sources of one package after the other. Its paths are relative to the disk.
 type scanner struct {
-	ws       *cargo.Workspace
-	roots    map[string]bool    // folders of local packages, and of vendored ones
-	relative map[string]bool    // environment variables that hold a folder of the project
-	sums     map[string]content // of files that were looked through
+	ws        *cargo.Workspace
+	roots     map[string]bool    // folders of local packages, and of vendored ones
+	variables map[string]bool    // that cargo sets as the project's configuration says
+	used      map[string]bool    // those of them that code reads
+	ignores   bool               // a file of the project says what is left out
+	sums      map[string]content // of files that were looked through
 
 	pkg      *cargo.Package
 	host     bool // the package's code runs while others are compiled
@@ -46,17 +48,23 @@ type scanner struct {
 	read     map[string]bool // the same, whatever they are for
 	known    map[string]reached
 	programs *programs
-	nested   []string        // folders of packages that are no part of the build
-	named    map[string]bool // folders and files of which the package's code has the name
+	nested   []string // folders of packages that are no part of the build
 	macros   macros
+	names    map[string]int // where what is named stands in found.Names
+	// The words of code, and how many folders it may climb; of tests besides.
+	named, namedByTests words
+	climbs              map[bool]int
 }
 
 func newScanner(w *cargo.Workspace) *scanner {
-	s := &scanner{ws: w, roots: map[string]bool{}, relative: map[string]bool{"CARGO_WORKSPACE_DIR": true}, sums: map[string]content{}}
-	for name, e := range w.Config.Env {
-		if e.Relative {
-			s.relative[name] = true
-		}
+	s := &scanner{
+		ws: w, roots: map[string]bool{}, variables: map[string]bool{"CARGO_WORKSPACE_DIR": true}, used: map[string]bool{}, sums: map[string]content{},
+	}
+	for name := range w.Config.Env {
+		s.variables[name] = true
+	}
+	for _, dir := range w.FS.Up(w.Root) {
+		s.ignores = s.ignores || s.exists(path.Join(dir, ".lpipeignore")) || s.exists(path.Join(dir, ".dockerignore"))
 	}
 	for _, p := range w.Packages {
 		s.roots[p.Dir] = true
@@ -72,7 +80,8 @@ func newScanner(w *cargo.Workspace) *scanner {
 func (s *scanner) scan(p *cargo.Package, unstubbable string, host bool) Package {
 	s.found = Package{Unstubbable: unstubbable}
 	s.pkg, s.host, s.seen, s.read, s.known, s.programs = p, host, map[source]bool{}, map[string]bool{}, map[string]reached{}, newPrograms(p)
-	s.nested, s.named, s.macros = nil, map[string]bool{}, macros{}
+	s.nested, s.macros, s.names = nil, macros{}, map[string]int{}
+	s.named, s.namedByTests, s.climbs = words{}, words{}, map[bool]int{}
 	for _, t := range sourcesOf(p) {
 		if name := path.Join(p.Dir, t); !cargo.Within(p.Dir, name) {
 			s.add(name, s.use(), false)
@@ -105,7 +114,13 @@ func (s *scanner) scan(p *cargo.Package, unstubbable string, host bool) Package 
 		s.nested = slices.Delete(s.nested, i, i+1)
 		s.folder(dir, 0)
 	}
+	if p.Member && !s.roots[s.ws.Root] {
+		s.configuration(s.ws.Root)
+	}
+	s.metadata()
 	s.macros.settle()
+	s.lookAbove(false)
+	s.lookAbove(true)
 	slices.Sort(s.found.Outside)
 	slices.Sort(s.found.TestOutside)
 	s.found.TestOutside = slices.DeleteFunc(s.found.TestOutside, func(name string) bool { return slices.Contains(s.found.Outside, name) })
@@ -152,7 +167,17 @@ func (s *scanner) folder(dir string, u use) {
 		case e.IsDir() && !s.roots[name] && e.Name() != ".git" && e.Name() != "node_modules" && name != path.Join(s.ws.Root, "target"):
 			s.folder(name, u)
 		case e.Type().IsRegular():
-			s.file(name, u)
+			s.file(name, u, e)
+		}
+	}
+}
+
+// configuration looks through the configuration in the workspace's root, where that is no package's.
+func (s *scanner) configuration(dir string) {
+	entries, _ := s.ws.FS.ReadDir(dir)
+	for _, e := range entries {
+		if e.Type().IsRegular() && isConfiguration(e.Name()) {
+			s.file(path.Join(dir, e.Name()), s.use(), e)
 		}
 	}
 }
@@ -171,7 +196,25 @@ func (s *scanner) link(name, to string) {
 // textual are the extensions of other sources that name files by paths relative to themselves.
 var textual = []string{".c", ".h", ".cc", ".cpp", ".cxx", ".hpp", ".s", ".proto", ".cmake", ".mk", ".am", ".graphql", ".html", ".j2", ".tera", ".sql"}
 
-func (s *scanner) file(name string, u use) {
+// isConfiguration reports that a build script or macro may read the file and open what that names. Those of other tools
+// are named here.
+func isConfiguration(name string) bool {
+	for _, other := range []string{
+		"cargo.", "cargolambda.", "lpipe.", "rust-toolchain.", "rustfmt.", ".rustfmt.", "clippy.", ".clippy.", "deny.", "renovate.", "package", "tsconfig", "jsconfig",
+		"composer.", "cdk.", "samconfig.", "template.", "serverless.", "docker-compose", "compose.", "codecov.", "mkdocs.", "book.", "makefile.", "netlify.", "vercel.",
+		"release-plz.", "cliff.", "dist-", "taplo.", ".taplo.", "typos.", "_typos.", "nextest.", "cross.", "trunk.", "fly.", ".pre-commit", ".eslint", ".prettier",
+	} {
+		if strings.HasPrefix(strings.ToLower(name), other) {
+			return false
+		}
+	}
+	return slices.Contains([]string{".toml", ".json", ".yaml", ".yml"}, path.Ext(name))
+}
+
+// configurationLimit is the largest configuration that is looked through, in bytes. What is larger is data.
+const configurationLimit = 256 << 10
+
+func (s *scanner) file(name string, u use, e fs.DirEntry) {
 	ext := path.Ext(name)
 	if ext == ".rs" {
 		if u == 0 {
@@ -182,18 +225,79 @@ func (s *scanner) file(name string, u use) {
 		}
 		return
 	}
-	if s.read[name] || !slices.Contains(textual, ext) {
+	below := cargo.Rel(s.pkg.Dir, name)
+	text := slices.Contains(textual, ext) || strings.Contains("/"+below, "/"+templates+"/")
+	bases := []string{path.Dir(name)}
+	if !text {
+		if hidden := strings.HasPrefix(below, ".") && strings.Contains(below, "/") && cargo.Within(s.pkg.Dir, name); hidden || !isConfiguration(e.Name()) {
+			return
+		}
+		if info, err := e.Info(); err != nil || info.Size() > configurationLimit {
+			return
+		}
+		bases = append(bases, s.pkg.Dir, s.ws.Root)
+	}
+	if s.read[name] {
 		return
 	}
 	data, err := s.content(name)
 	if err != nil || !bytes.Contains(data, []byte("../")) {
 		return
 	}
-	for _, word := range upPaths(string(data)) {
-		if to := path.Join(path.Dir(name), word); !cargo.Within(s.pkg.Dir, to) && !cargo.Within(to, s.pkg.Dir) {
-			s.add(to, s.orphan(name), false)
+	u = s.orphan(name)
+	s.follow(string(data), bases, u, !text, func() string { return s.ws.Show(name) })
+}
+
+// follow adds what the paths in a text lead to that is no source. Configuration names packages for other reasons too.
+func (s *scanner) follow(text string, bases []string, u use, configuration bool, at func() string) {
+	for _, word := range upPaths(text) {
+		for _, base := range bases {
+			to := path.Join(base, word)
+			if cargo.Within(s.pkg.Dir, to) || cargo.Within(to, s.pkg.Dir) || cargo.Within(to, s.ws.Root) || configuration && s.holdsPackage(to) {
+				continue
+			}
+			if s.reach(to, u, configuration && u == tests, at) == settled {
+				break
+			}
 		}
 	}
+}
+
+// metadata looks through the settings in the package's manifest that build scripts and macros read. Those of tools that come
+// after a build are named here.
+func (s *scanner) metadata() {
+	settings, _ := s.pkg.Manifest.Package()["metadata"].(map[string]any)
+	at := func() string { return s.pkg.Manifest.At("package", "metadata") }
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		if !slices.Contains([]string{"lambda", "deb", "rpm", "generate-rpm", "docs", "release", "bundle", "dist", "binstall", "wix"}, name) {
+			s.setting(settings[name], at)
+		}
+	}
+}
+
+func (s *scanner) setting(v any, at func() string) {
+	switch v := v.(type) {
+	case string:
+		s.follow(v, []string{s.pkg.Dir}, s.use(), true, at)
+	case []any:
+		for _, e := range v {
+			s.setting(e, at)
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			s.setting(v[key], at)
+		}
+	}
+}
+
+// holdsPackage reports that a folder is that of a package, or holds one.
+func (s *scanner) holdsPackage(dir string) bool {
+	for root := range s.roots {
+		if cargo.Within(dir, root) {
+			return true
+		}
+	}
+	return false
 }
 
 // content reads a file and remembers its digest.
@@ -219,16 +323,6 @@ func (s *scanner) orphan(name string) use {
 	return s.use()
 }
 
-// beyond notes that a source includes a file outside of the project, which the compiler will not find.
-func (s *scanner) beyond(name string, at func() string, text string) {
-	if out := disk.Outside(s.ws.FS.Check(name)); out != nil {
-		place := fmt.Sprintf("%s names %s, which is not sent: %s; %s", at(), fault.Quote(text), out, out.Fix())
-		if !slices.Contains(s.found.Beyond, place) {
-			s.found.Beyond = append(s.found.Beyond, place)
-		}
-	}
-}
-
 // reached is what a path turned out to be, from the weakest to the strongest finding.
 type reached int
 
@@ -238,15 +332,18 @@ const (
 	above           // a folder that holds the package: anything below it may be meant
 )
 
-// reach adds what is at name if it is outside the package; later says that it is read when tests run.
-func (s *scanner) reach(name string, u use, later bool) reached {
+// reach adds what is at name if it is outside the package; later says that it is read when tests run, at which place names it.
+func (s *scanner) reach(name string, u use, later bool, at func() string) reached {
 	r, known := s.known[name]
 	if !known {
 		r = s.look(name)
 		s.known[name] = r
 	}
-	if r == settled && !cargo.Within(s.pkg.Dir, name) {
-		s.add(name, u, later)
+	if r == settled {
+		s.name(name, u, later, at)
+		if !cargo.Within(s.pkg.Dir, name) {
+			s.add(name, u, later)
+		}
 	}
 	return r
 }
@@ -267,7 +364,7 @@ func (s *scanner) add(name string, u use, later bool) {
 	if later {
 		list = &s.found.TestOutside
 	}
-	if name == "." || slices.Contains(*list, name) {
+	if name == "." || slices.Contains(*list, name) || slices.Contains(strings.Split(name, "/"), ".git") {
 		return
 	}
 	info, err := s.ws.FS.Stat(name)
@@ -289,6 +386,8 @@ func (s *scanner) add(name string, u use, later bool) {
 			}
 		}
 		s.rust(source{name, u}, true)
+	default:
+		s.file(name, u, fs.FileInfoToDirEntry(info))
 	}
 }
 

@@ -132,7 +132,7 @@ func TestNoFileOfThisMachineEntersAContext(t *testing.T) {
 		"include_bytes by a link":         {files: "-- p/src/main.rs --\nconst A: &[u8] = include_bytes!(\"../l/id\");\n", links: [][2]string{link("l", "../.ssh")}, want: "l: a link to"},
 		"include":                         {files: "-- p/src/main.rs --\ninclude!(\"../../.aws/main.rs\");\n", want: `which is not sent`},
 		"a module":                        {files: "-- p/src/main.rs --\n#[path = \"../../.aws/main.rs\"]\nmod x;\n", want: `which is not sent`},
-		"a string of a build script":      {files: "-- p/build.rs --\nfn main() { std::fs::read(\"../.ssh/id\"); std::fs::read_dir(\"../.aws\"); }\n", want: "cannot be followed"},
+		"a string of a build script":      {files: "-- p/build.rs --\nfn main() { std::fs::read(\"../.ssh/id\"); std::fs::read_dir(\"../.aws\"); }\n", want: `build.rs:1 names "../.aws", which is not sent`},
 		"a word of another source":        {files: "-- p/x.proto --\nimport \"../.ssh/id\";\n-- p/build.rs --\n"},
 		"a link":                          {links: [][2]string{link("data", "../.ssh/id")}, want: "data: a link to"},
 		"a link to a folder":              {links: [][2]string{link("data", "../.ssh")}, want: "data: a link to"},

@@ -38,6 +38,7 @@ func (m *maker) elsewhere(name string) bool {
 // leftOut notes Rust sources that an ignore file excludes: an old .dockerignore that excludes the tests would make
 // them pass.
 func (m *maker) leftOut(name string, info fs.FileInfo) {
+	m.partlyLeftOut(name, info)
 	if !m.ignore.match(name) {
 		return
 	}
@@ -47,7 +48,7 @@ func (m *maker) leftOut(name string, info fs.FileInfo) {
 		rust = slices.ContainsFunc(entries, func(e fs.FileInfo) bool { return path.Ext(e.Name()) == ".rs" })
 	}
 	if p := m.ws.Owner(name); p != nil && rust {
-		m.note(p, shown(name)+" is left out, as "+m.ignore.names()+" says")
+		m.note(p, shown(name)+" is left out, as "+m.ignore.excludes(name)+" says")
 	}
 }
 
@@ -138,6 +139,9 @@ func (m *maker) strays() {
 			for _, out := range m.reads(p) {
 				m.outside(out)
 			}
+			if above := m.above(p); above != "" {
+				m.stray(above, true)
+			}
 		}
 	}
 	root := m.owned[m.ws.Root]
@@ -156,6 +160,7 @@ func (m *maker) stray(dir string, wide bool) {
 		top := path.Base(name)
 		switch _, taken := m.tree.entries[name]; {
 		case m.elsewhere(name) || m.ignore.skip(name, info):
+		case !cargo.Within(m.ws.Root, name) && !cargo.Within(name, m.ws.Root) && !m.sendable(name, info):
 		case dir == m.ws.Root && !wide && inert(top):
 		case dir == m.ws.Root && root != nil && slices.Contains(ownSources, top):
 		case info.IsDir():
@@ -165,6 +170,23 @@ func (m *maker) stray(dir string, wide bool) {
 		}
 	})
 }
+
+// sendable reports that a file of the repository which nothing names can be part of a context. Beyond the workspace, what
+// cannot be, and what other tools download, stops no build.
+func (m *maker) sendable(name string, info fs.FileInfo) bool {
+	switch mode := info.Mode(); {
+	case mode.IsDir():
+		return !slices.Contains(downloads, path.Base(name))
+	case mode&fs.ModeSymlink != 0:
+		to, err := fs.ReadLink(m.found.Files.FS(), name)
+		return err == nil && !path.IsAbs(to) && cargo.Within(".", path.Join(path.Dir(name), to)) && m.ws.FS.Holds(path.Join(m.ws.Base, name))
+	default:
+		return mode.IsRegular()
+	}
+}
+
+// downloads are folders that other tools fill.
+var downloads = []string{"node_modules", ".venv", "venv", ".terraform", "cdk.out", ".aws-sam", ".serverless", ".direnv"}
 
 // ownSources are the parts of a root package that are only its own.
 var ownSources = []string{"Cargo.toml", "build.rs", "lib.rs", "src", "tests", "benches", "examples"}

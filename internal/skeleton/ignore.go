@@ -3,8 +3,10 @@ package skeleton
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -16,9 +18,9 @@ import (
 	"lpipe/internal/reach"
 )
 
-// ignore decides what never enters a context: version control, secrets in .env and cargo's credentials, folders
-// that cargo compiled into, and what .lpipeignore or else .dockerignore excludes, at the base and at the
-// workspace's root. .gitignore is not read: repositories list Cargo.lock and generated sources there.
+// ignore decides what is left out of a context: always git's folder and folders that cargo compiled into; secrets in .env
+// and cargo's credentials, and what .lpipeignore or else .dockerignore excludes at the base and at the workspace's root,
+// unless a source names it. .gitignore is not read: repositories list Cargo.lock and generated sources there.
 type ignore struct {
 	ws    *cargo.Workspace
 	all   *reach.Files // of the base
@@ -28,6 +30,13 @@ type ignore struct {
 type ignoreFile struct {
 	name, dir string
 	patterns  *patternmatcher.PatternMatcher
+	data      []byte
+	lines     []line // of data, once they were needed
+}
+
+type line struct {
+	number  int
+	pattern *patternmatcher.PatternMatcher
 }
 
 func readIgnore(ws *cargo.Workspace, all *reach.Files) (*ignore, error) {
@@ -59,7 +68,7 @@ func readIgnore(ws *cargo.Workspace, all *reach.Files) (*ignore, error) {
 				errs.Addf("cannot read the patterns of "+name, err.Error(), "correct the pattern: its syntax is that of .dockerignore")
 				break
 			}
-			g.files = append(g.files, ignoreFile{name, dir, patterns})
+			g.files = append(g.files, ignoreFile{name: name, dir: dir, patterns: patterns, data: data})
 			break
 		}
 	}
@@ -88,31 +97,76 @@ func (g *ignore) names() string {
 
 // match reports that an ignore file excludes name.
 func (g *ignore) match(name string) bool {
-	for _, f := range g.files {
-		in := name
-		if f.dir != "." {
-			var ok bool
-			if in, ok = strings.CutPrefix(name, f.dir+"/"); !ok {
-				continue
-			}
-		}
-		if ok, err := f.patterns.MatchesOrParentMatches(in); err == nil && ok {
-			return true
+	return slices.ContainsFunc(g.files, func(f ignoreFile) bool { return f.match(name, f.patterns) })
+}
+
+// match reports that patterns of the file match name.
+func (f *ignoreFile) match(name string, patterns *patternmatcher.PatternMatcher) bool {
+	if f.dir != "." {
+		var ok bool
+		if name, ok = strings.CutPrefix(name, f.dir+"/"); !ok {
+			return false
 		}
 	}
-	return false
+	ok, err := patterns.MatchesOrParentMatches(name)
+	return err == nil && ok
+}
+
+// excludes is the place of the pattern by which an ignore file excludes name, "" for none.
+func (g *ignore) excludes(name string) string {
+	for i := range g.files {
+		f := &g.files[i]
+		if !f.match(name, f.patterns) {
+			continue
+		}
+		at := g.ws.Show(f.name)
+		if f.lines == nil {
+			f.lines = lines(f.data)
+		}
+		for _, l := range slices.Backward(f.lines) { // the last that matches decides
+			if f.match(name, l.pattern) {
+				return fmt.Sprintf("%s:%d", at, l.number)
+			}
+		}
+		return at
+	}
+	return ""
+}
+
+// lines are the patterns of an ignore file, each by itself, but for exceptions.
+func lines(data []byte) []line {
+	all := []line{}
+	for i, text := range bytes.Split(data, []byte("\n")) {
+		if pattern, err := parseIgnore(text); err == nil && !pattern.Exclusions() {
+			all = append(all, line{i + 1, pattern})
+		}
+	}
+	return all
+}
+
+// repository reports a file of git's.
+func repository(name string) bool { return slices.Contains(strings.Split(name, "/"), ".git") }
+
+// secret reports a file that holds secrets by custom.
+func secret(name string) bool {
+	base := path.Base(name)
+	return strings.HasPrefix(base, ".env") || strings.HasPrefix(base, "credentials") && path.Base(path.Dir(name)) == ".cargo"
+}
+
+// withholds reports that lpipe leaves name out, whatever ignore files say.
+func (g *ignore) withholds(name string, info fs.FileInfo) bool {
+	switch {
+	case repository(name):
+		return true
+	case secret(name) && (!info.IsDir() || path.Base(name) == ".env"):
+		return true
+	}
+	return info.IsDir() && g.compiled(name)
 }
 
 // skip reports that name does not enter the context, and neither does what is below it.
 func (g *ignore) skip(name string, info fs.FileInfo) bool {
-	base := path.Base(name)
-	switch {
-	case base == ".git", base == ".env", strings.HasPrefix(base, ".env") && !info.IsDir():
-		return true
-	case strings.HasPrefix(base, "credentials") && path.Base(path.Dir(name)) == ".cargo":
-		return true
-	}
-	if info.IsDir() && g.compiled(name) {
+	if g.withholds(name, info) {
 		return true
 	}
 	if info.IsDir() && g.exceptions() {

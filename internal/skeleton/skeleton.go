@@ -14,7 +14,8 @@
 // they are. A folder is taken without the folders of other local packages in it, and without version control, .env
 // files, cargo's credentials, what cargo compiled, and what .lpipeignore or else .dockerignore excludes. With them
 // come the files beyond their folders that their sources name, and those below the workspace's root that belong to
-// no package, but for documents and the folders of other tools.
+// no package, but for documents and the folders of other tools. What a source names is sent although one of these lists
+// leaves it out, with a note; of what is not sent all the same, as git's folder, the note says why.
 //
 // What the closures of a workspace have in common is [Stubs]. A build sends it once, and of each closure what is laid
 // over it ([Options.Over]), or the cost of a build would grow with the square of the workspace. Laying over only adds
@@ -51,10 +52,17 @@ type Options struct {
 // name, a file's, or what several packages have in common.
 type Note struct{ Package, Text string }
 
+// configuration is what a note is about that is about no package.
+const configuration = "cargo's configuration"
+
 // Make returns the skeleton, the context of the stages that fetch and compile the dependencies. Its errors are
 // usage faults, all of them at once.
 func Make(ws *cargo.Workspace, found *reach.Findings) (*Tree, []Note, error) {
-	return newMaker(ws, found, Options{}).make(nil)
+	m := newMaker(ws, found, Options{})
+	for _, place := range found.Beyond {
+		m.say(configuration, place)
+	}
+	return m.make(nil)
 }
 
 // Base is what the closures of a workspace have in common.
@@ -116,7 +124,9 @@ type maker struct {
 	over      *Base           // what the tree is laid over, nil for one that stands alone
 	lock      *lockFile
 
-	wideContext bool // a real package may read anything
+	wideContext bool       // a real package may read anything
+	folders     []partial  // that the sources name
+	partly      []*partial // those of which something is left out
 }
 
 func newMaker(ws *cargo.Workspace, found *reach.Findings, o Options) *maker {
@@ -148,6 +158,7 @@ func (m *maker) make(pkgs []*cargo.Package) (*Tree, []Note, error) {
 		}
 	}
 	m.strays()
+	m.addNamed()
 	if m.over == nil {
 		if err := m.stubs(); err != nil {
 			return nil, nil, err
@@ -234,12 +245,24 @@ func (m *maker) reads(p *cargo.Package) []string {
 	return m.found.Packages[p].Outside
 }
 
+// above is the topmost folder of which p may read anything in this context, "" for none above the workspace's root.
+func (m *maker) above(p *cargo.Package) string {
+	if above := m.found.Packages[p].Above; above != "" || !m.tests {
+		return above
+	}
+	return m.found.Packages[p].TestsAbove
+}
+
 // noteWide says why p has all files, and once what to do about it where that costs anything.
 func (m *maker) noteWide(p *cargo.Package, costs bool) {
+	all := "the whole workspace"
+	if above := m.above(p); above != "" {
+		all = "all of /" + path.Join(m.ws.Base, above)
+	}
 	if why := m.found.Packages[p].ReadsWorkspace; why != "" {
-		m.note(p, "its context is the whole workspace: "+why)
+		m.note(p, "its context is "+all+": "+why)
 	} else {
-		m.note(p, "the context of its tests is the whole workspace: "+m.found.Packages[p].TestsReadWorkspace)
+		m.note(p, "the context of its tests is "+all+": "+m.found.Packages[p].TestsReadWorkspace)
 	}
 	advice := Note{"the whole workspace as context", "every edit compiles such a package again, or runs its tests again; where its code spells out " +
 		"what it reads, as in \"../schema/api.json\", that alone counts"}
@@ -248,8 +271,10 @@ func (m *maker) noteWide(p *cargo.Package, costs bool) {
 	}
 }
 
-func (m *maker) note(p *cargo.Package, text string) {
-	n := Note{p.Name, text}
+func (m *maker) note(p *cargo.Package, text string) { m.say(p.Name, text) }
+
+func (m *maker) say(who, text string) {
+	n := Note{who, text}
 	if !slices.Contains(m.notes, n) {
 		m.notes = append(m.notes, n)
 	}
@@ -324,6 +349,7 @@ func (m *maker) shared() error {
 	}
 	for _, name := range ws.Config.Extra {
 		m.outside(name)
+		m.name(configuration, reach.Named{Path: name, At: configuration})
 	}
 	for _, name := range ws.Config.Folders {
 		m.exact(name)
@@ -343,7 +369,7 @@ func (m *maker) requireSources() {
 		for _, t := range sources(p) {
 			name := path.Join(p.Dir, t)
 			if e := m.tree.entries[name]; e == nil && m.ignore.match(name) {
-				m.problem(name, "needed to compile "+p.Name+", but "+m.ignore.names()+" excludes it", "remove the pattern from "+m.ignore.names())
+				m.problem(name, "needed to compile "+p.Name+", but "+m.ignore.excludes(name)+" excludes it", "remove the pattern from "+m.ignore.names())
 			}
 		}
 	}

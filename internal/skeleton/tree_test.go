@@ -484,7 +484,7 @@ lpipe: fix:   exclude what the build does not read in .lpipeignore
 
 func TestIgnoredSourceIsReported(t *testing.T) {
 	dir := testparts.Project(t, single+"-- .dockerignore --\n*\n")
-	if got := refused(t, dir, Options{}); !strings.Contains(got, "src/main.rs: needed to compile a, but .dockerignore excludes it") {
+	if got := refused(t, dir, Options{}); !strings.Contains(got, "src/main.rs: needed to compile a, but .dockerignore:1 excludes it") {
 		t.Error(got)
 	}
 	dir = testparts.Project(t, single+"-- .lpipeignore --\n[z-\n")
@@ -496,7 +496,7 @@ func TestIgnoredSourceIsReported(t *testing.T) {
 func TestIgnoredTestsAreNoted(t *testing.T) {
 	ws, found := load(t, testparts.Project(t, single+"-- tests/t.rs --\n-- data/x.txt --\n-- .dockerignore --\ntests\ndata\nsrc/b/c.rs\n"))
 	_, notes, err := Closure(ws, found, ws.Packages, Options{})
-	want := []Note{{"a", "src/b/c.rs is left out, as .dockerignore says"}, {"a", "tests is left out, as .dockerignore says"}}
+	want := []Note{{"a", "src/b/c.rs is left out, as .dockerignore:3 says"}, {"a", "tests is left out, as .dockerignore:1 says"}}
 	if err != nil || !slices.Equal(notes, want) {
 		t.Errorf("%v (%v)", notes, err)
 	}

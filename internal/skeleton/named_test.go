@@ -1,0 +1,151 @@
+package skeleton
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"lpipe/internal/cargo"
+	"lpipe/internal/disk"
+	"lpipe/internal/reach"
+	"lpipe/internal/testparts"
+)
+
+// named is a repository whose workspace lies in its folder rust, with one member.
+const named = `
+-- rust/Cargo.toml --
+[workspace]
+members = ["fn"]
+resolver = "2"
+-- rust/Cargo.lock --
+version = 4
+
+[[package]]
+name = "fn"
+version = "0.1.0"
+-- rust/fn/Cargo.toml --
+[package]
+name = "fn"
+version = "0.1.0"
+edition = "2021"
+readme = "../../README.md"
+-- rust/fn/src/main.rs --
+fn main() {}
+-- rust/docs/page.md --
+page
+-- README.md --
+readme
+-- VERSION --
+1
+-- proto/ping.proto --
+message Ping {}
+-- proto/deep/er.proto --
+-- frontend/index.js --
+`
+
+// script is a build script of the package in named.
+func script(body string) string {
+	return "-- rust/fn/build.rs --\nuse std::{env, fs, path::{Path, PathBuf}};\nfn main() {\n    let here = PathBuf::from(env::var(\"CARGO_MANIFEST_DIR\").unwrap());\n    " + body + "\n}\n"
+}
+
+func program(body string) string { return "-- rust/fn/src/main.rs --\n" + body + "\n" }
+
+// TestWhatASourceNamesIsSentOrSaid lays files over named. What the sources name is in the context, or a note or an error
+// says which list left it out.
+func TestWhatASourceNamesIsSentOrSaid(t *testing.T) {
+	const readsProto = `.join("proto").join("ping.proto"); fs::read_to_string(p).unwrap();`
+	for name, c := range map[string]struct {
+		files string
+		paths string // in the context in which the package is tested; with "!" not
+		said  string // "" for nothing
+		bare  bool   // without a repository
+	}{
+		// Above the root of the workspace.
+		"a computed readme":                     {files: program(`#![doc = include_str!(concat!("../", env!("CARGO_PKG_README")))] fn main() {}`), paths: "README.md !proto/ping.proto !frontend/index.js"},
+		"the manifest's folder and a readme":    {files: program(`const R: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/", env!("CARGO_PKG_README"))); fn main() {}`), paths: "README.md !proto/ping.proto"},
+		"the manifest's folder and a path":      {files: program(`const R: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../", "VERSION")); fn main() {}`), paths: "VERSION !README.md !proto/ping.proto"},
+		"parent of parent":                      {files: script(`let p = here.parent().unwrap().parent().unwrap()` + readsProto), paths: "proto/ping.proto !frontend/index.js", said: "rust/fn/build.rs:4 looks in the folders above"},
+		"ancestors":                             {files: script(`let p = here.ancestors().nth(2).unwrap()` + readsProto), paths: "proto/ping.proto !frontend/index.js", said: "looks in the folders above"},
+		"pop":                                   {files: script(`let mut p = here.clone(); p.pop(); p.pop(); let p = p` + readsProto), paths: "proto/ping.proto", said: "looks in the folders above"},
+		"two joins of ..":                       {files: script(`let p = here.join("..").join("..")` + readsProto), paths: "proto/ping.proto !frontend/index.js", said: "cannot be followed"},
+		"a written path":                        {files: script(`let p = here.join("../../proto/ping.proto"); fs::read(p).unwrap();`), paths: "proto/ping.proto !proto/deep/er.proto"},
+		"a format":                              {files: script(`let n = "ping"; let p = format!("{}/../../proto/{n}.proto", here.display()); fs::read(p).unwrap();`), paths: "proto/ping.proto !frontend/index.js"},
+		"a search for a mark":                   {files: script(`let mut p = here.as_path(); while !p.join(".git").exists() { p = p.parent().unwrap(); } fs::read(p.join("VERSION")).unwrap();`), paths: "VERSION !frontend/index.js", said: "looks in the folders above"},
+		"a listing of the folder above":         {files: script(`for e in fs::read_dir(here.parent().unwrap().parent().unwrap()).unwrap() { println!("{:?}", e); }`), paths: "proto/ping.proto VERSION frontend/index.js", said: "looks in the folders above"},
+		"the workspace's folder alone":          {files: script(`let p = here.parent().unwrap().join("docs").join("page.md"); fs::read(p).unwrap();`), paths: "rust/docs/page.md !proto/ping.proto !frontend/index.js", said: "looks in the folders above"},
+		"a variable for a folder":               {files: "-- rust/.cargo/config.toml --\n[env]\nPROTO_ROOT = { value = \"../proto\", relative = true }\n" + script(`fs::read(format!("{}/ping.proto", env::var("PROTO_ROOT").unwrap())).unwrap();`), paths: "proto/ping.proto proto/deep/er.proto !frontend/index.js"},
+		"a variable for a file":                 {files: "-- rust/.cargo/config.toml --\n[env]\nV = { value = \"../VERSION\", relative = true }\n" + script(`fs::read(env::var("V").unwrap()).unwrap();`), paths: "VERSION !README.md"},
+		"a variable for a crate":                {files: "-- rust/.cargo/config.toml --\n[env]\nPROTOC_INCLUDE = { value = \"../proto\", relative = true }\n", paths: "proto/ping.proto !frontend/index.js"},
+		"a variable for the workspace":          {files: "-- rust/.cargo/config.toml --\n[env]\nTOP = { value = \"\", relative = true }\n" + script(`fs::read(format!("{}/docs/page.md", env::var("TOP").unwrap())).unwrap();`), paths: "rust/docs/page.md !proto/ping.proto", said: "uses TOP"},
+		"a test":                                {files: "-- rust/fn/tests/t.rs --\n#[test] fn t() { let p = std::path::Path::new(env!(\"CARGO_MANIFEST_DIR\")).parent().unwrap().parent().unwrap().join(\"proto\"); std::fs::read_dir(p).unwrap(); }\n", paths: "proto/ping.proto !frontend/index.js", said: "looks in the folders above"},
+		"configuration of a macro":              {files: "-- rust/fn/askama.toml --\n[general]\ndirs = [\"templates\", \"../../proto\"]\n", paths: "proto/ping.proto !frontend/index.js"},
+		"configuration in JSON":                 {files: "-- rust/fn/api.json --\n{\"schema\": \"../../proto/ping.proto\"}\n", paths: "proto/ping.proto !proto/deep/er.proto"},
+		"configuration in YAML":                 {files: "-- rust/fn/gen.yaml --\nin:\n  - ../../proto\n", paths: "proto/ping.proto"},
+		"configuration of the workspace":        {files: "-- rust/gen.yml --\nin: ../proto\n", paths: "proto/ping.proto"},
+		"a template":                            {files: "-- rust/fn/templates/mail.txt --\n{% include \"../../../VERSION\" %}\n", paths: "VERSION"},
+		"settings in the manifest":              {files: "-- rust/fn/Cargo.toml --\n[package]\nname = \"fn\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[package.metadata.codegen]\nprotos = [\"../../proto\"]\n", paths: "proto/ping.proto !frontend/index.js"},
+		"configuration beyond the package":      {files: "-- askama.toml --\ndirs = [\"../v\", \"templates\", \"rust/../proto\"]\n" + program(`#[template(config = "../../askama.toml", path = "x")] struct T; fn main() {}`), paths: "askama.toml proto/ping.proto"},
+		"a word of a tool that is no build's":   {files: "-- rust/fn/package.json --\n{\"main\": \"../../frontend/index.js\"}\n", paths: "!frontend/index.js"},
+		"without a repository":                  {files: script(`let p = here.parent().unwrap().parent().unwrap()` + readsProto), bare: true, paths: "!proto/ping.proto", said: "proto is not sent: it is /"},
+		"a computed readme, without repository": {files: program(`#![doc = include_str!(concat!("../", env!("CARGO_PKG_README")))] fn main() {}`), bare: true, paths: "!README.md", said: "README.md\", which is not sent: it is /"},
+		"a path, without a repository":          {files: script(`fs::read("../../VERSION").unwrap();`), bare: true, paths: "!VERSION", said: "which is not sent: it is /"},
+		"a variable, without a repository":      {files: "-- rust/.cargo/config.toml --\n[env]\nP = { value = \"../proto\", relative = true }\n" + script(`fs::read(env::var("P").unwrap()).unwrap();`), bare: true, paths: "!proto/ping.proto", said: "which is not sent: it is /"},
+
+		// What lpipe itself leaves out.
+		"a .env of a build script":       {files: "-- rust/fn/.env --\nA=1\n" + script(`let text = fs::read_to_string(".env").unwrap_or_default();`), paths: "rust/fn/.env", said: "rust/fn/.env is sent, because rust/fn/build.rs:4 names it"},
+		"a .env that is included":        {files: "-- rust/fn/.env.defaults --\nA=1\n" + program(`const D: &str = include_str!("../.env.defaults"); fn main() {}`), paths: "rust/fn/.env.defaults", said: "rust/fn/.env.defaults is sent, because rust/fn/src/main.rs:1 names it"},
+		"a .env of a test":               {files: "-- rust/fn/.env.test --\nA=1\n-- rust/fn/.env --\nS=1\n" + program("fn main() {}\n#[test] fn t() { std::fs::read_to_string(\".env.test\").unwrap(); }"), paths: "rust/fn/.env.test !rust/fn/.env", said: "rust/fn/.env.test is sent, because rust/fn/src/main.rs:2 names it"},
+		"a .env of dotenvy":              {files: "-- rust/.env --\nA=1\n" + script(`dotenvy::dotenv().ok();`), paths: "rust/.env", said: "rust/.env is sent, because rust/fn/build.rs:4 names it"},
+		"a .env of a macro":              {files: "-- rust/.env --\nA=1\n" + program(`fn main() { let a = dotenvy_macro::dotenv!("A"); }`), paths: "rust/.env", said: "rust/.env is sent, because rust/fn/src/main.rs:1 names it"},
+		"a .env of another crate":        {files: "-- rust/fn/.env --\nA=1\n" + script(`dotenv_build::output(dotenv_build::Config::default()).unwrap();`), paths: "rust/fn/.env", said: "rust/fn/.env is sent"},
+		"a build script that runs git":   {files: script(`std::process::Command::new("git").args(["rev-parse", "HEAD"]).output().ok();`), paths: "!.git/HEAD", said: ".git is left out: lpipe never sends git's folder; rust/fn/build.rs:4 names it"},
+		"a .env of a program that runs":  {files: "-- rust/fn/.env --\nA=1\n" + program(`fn main() { dotenvy::from_filename(".env").ok(); }`), paths: "!rust/fn/.env", said: "rust/fn/.env is left out"},
+		"a .env that nobody names":       {files: "-- rust/fn/.env --\nA=1\n-- rust/fn/.env.local --\nA=1\n", paths: "!rust/fn/.env !rust/fn/.env.local"},
+		"credentials that nobody names":  {files: "-- rust/.cargo/credentials.toml --\nA=1\n", paths: "!rust/.cargo/credentials.toml"},
+		"git's own folder":               {files: script(`println!("cargo:rerun-if-changed=../../.git/HEAD");`), paths: "!.git/HEAD", said: ".git/HEAD is left out: lpipe never sends"},
+		"a .env in a folder":             {files: "-- rust/fn/assets/.env --\nA=1\n-- rust/fn/assets/a --\n" + program(`static D: Dir = include_dir!("$CARGO_MANIFEST_DIR/assets"); fn main() {}`), paths: "!rust/fn/assets/.env rust/fn/assets/a", said: "rust/fn/assets/.env is left out"},
+		"an inert folder of the project": {files: program(`static D: Dir = include_dir!("docs"); fn main() {}`), paths: "rust/docs/page.md"},
+
+		// What an ignore file leaves out.
+		"an ignored readme":            {files: "-- rust/.dockerignore --\n# all\n*.txt\n**/NOTES.md\n-- rust/fn/NOTES.md --\n" + program(`#![doc = include_str!("../NOTES.md")] fn main() {}`), paths: "rust/fn/NOTES.md", said: "rust/fn/NOTES.md is sent, although rust/.dockerignore:3 excludes it, because rust/fn/src/main.rs:1 names it"},
+		"an ignored linker script":     {files: "-- rust/.dockerignore --\n*.ld\n-- rust/layout.ld --\n-- rust/.cargo/config.toml --\n[build]\nrustflags = [\"-Clink-arg=-Tlayout.ld\"]\n", paths: "rust/layout.ld", said: "rust/layout.ld is sent, although rust/.dockerignore:1 excludes it, because cargo's configuration names it"},
+		"an ignored readme above":      {files: "-- .dockerignore --\nREADME.md\n" + program(`#![doc = include_str!(concat!("../", env!("CARGO_PKG_README")))] fn main() {}`), paths: "README.md", said: "README.md is sent, although .dockerignore:1 excludes it"},
+		"an ignored file of a script":  {files: "-- rust/.lpipeignore --\n**/data\n-- rust/fn/data/a.csv --\n" + script(`fs::read("data/a.csv").unwrap_or_default();`), paths: "rust/fn/data/a.csv", said: "although rust/.lpipeignore:1 excludes it"},
+		"an ignored folder":            {files: "-- rust/.dockerignore --\n**/assets\n-- rust/fn/assets/a --\n" + program(`static D: Dir = include_dir!("$CARGO_MANIFEST_DIR/assets"); fn main() {}`), paths: "rust/fn/assets/a", said: "although rust/.dockerignore:1 excludes it"},
+		"an ignored file of a folder":  {files: "-- rust/.dockerignore --\n**/*.psd\n-- rust/fn/assets/a --\n-- rust/fn/assets/b.psd --\n" + program(`static D: Dir = include_dir!("$CARGO_MANIFEST_DIR/assets"); fn main() {}`), paths: "rust/fn/assets/a !rust/fn/assets/b.psd", said: "rust/fn/assets/b.psd is left out: rust/.dockerignore:1 excludes it; rust/fn/src/main.rs:1 names rust/fn/assets"},
+		"an ignored template":          {files: "-- rust/.dockerignore --\n**/*.html\n-- rust/fn/templates/a.html --\n" + program(`#[template(path = "a.html")] struct T; fn main() {}`), paths: "rust/fn/templates/a.html", said: "although rust/.dockerignore:1 excludes it"},
+		"an ignored file of a test":    {files: "-- rust/.dockerignore --\n**/testdata\n-- rust/fn/testdata/a --\n-- rust/fn/tests/t.rs --\n#[test] fn t() { std::fs::read(\"testdata/a\").unwrap(); }\n", paths: "rust/fn/testdata/a", said: "although rust/.dockerignore:1 excludes it"},
+		"an ignored file nobody names": {files: "-- rust/.dockerignore --\n**/*.psd\n-- rust/fn/b.psd --\n", paths: "!rust/fn/b.psd"},
+		"a word that names nothing":    {files: "-- rust/.dockerignore --\n**/Dockerfile\n-- rust/fn/Dockerfile --\n" + program(`fn main() { println!("write a Dockerfile", "Dockerfile"); }`), paths: "!rust/fn/Dockerfile"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			home := testparts.Project(t, named)
+			testparts.Unpack(t, home, c.files)
+			if !c.bare {
+				testparts.Unpack(t, home, "-- .git/HEAD --\n")
+			}
+			ws, err := cargo.LoadFrom(disk.Disk{FS: os.DirFS("/")}, strings.TrimPrefix(home, "/")+"/rust", strings.TrimPrefix(home, "/"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ws, found := reach.Find(ws)
+			tree, notes, err := Tests(ws, found, []*cargo.Package{ws.Find("fn")}, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var paths []string
+			for _, p := range tree.Paths() {
+				paths = append(paths, strings.TrimPrefix(cargo.Rel(strings.TrimPrefix(home, "/"), filepath.Join(ws.Base, p)), "./"))
+			}
+			has(t, paths, strings.Fields(c.paths)...)
+			said := ""
+			for _, n := range notes {
+				said += n.Package + ": " + n.Text + "\n"
+			}
+			if !strings.Contains(said, c.said) || c.said == "" && said != "" {
+				t.Errorf("said:\n%s\nwant %q", said, c.said)
+			}
+		})
+	}
+}
