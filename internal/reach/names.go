@@ -124,7 +124,7 @@ func (s *scanner) variable(u use, at func() string, text string) {
 	case s.reach(e.Path, u, u == tests, at) == above || e.Path == s.ws.Root:
 		s.wide(u, at()+" uses "+text)
 		if !cargo.Within(s.ws.Root, e.Path) {
-			s.climb(u, unbounded)
+			s.climb(u, unbounded, true)
 		}
 	}
 }
@@ -184,7 +184,7 @@ func (s *scanner) include(file string, inc *composed) {
 	default:
 		for _, why := range inc.whys {
 			s.wide(inc.use, why)
-			s.climb(inc.use, unbounded)
+			s.climb(inc.use, unbounded, true)
 		}
 	}
 }
@@ -192,9 +192,11 @@ func (s *scanner) include(file string, inc *composed) {
 // unbounded is as many folders up as there are.
 const unbounded = 1 << 10
 
-// climb notes that code for u may go up that many folders more.
-func (s *scanner) climb(u use, up int) {
+// climb notes that code for u may go up that many folders more. own says that it starts at the package and not at a folder
+// for what is generated.
+func (s *scanner) climb(u use, up int, own bool) {
 	s.climbs[u == tests] = min(s.climbs[u == tests]+up, unbounded)
+	s.own[u == tests] = s.own[u == tests] || own
 }
 
 // ups counts the parts of a path that go up.
@@ -246,7 +248,7 @@ func (s *scanner) lookAbove(forTests bool) {
 			break
 		}
 	}
-	if found || highest == "" {
+	if found || highest == "" || !s.own[forTests] {
 		return
 	}
 	if forTests {

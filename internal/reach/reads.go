@@ -53,6 +53,7 @@ var harmless = []string{
 type climb struct {
 	from, loop bool
 	up         int
+	out, own   bool // the last folder that it took is cargo's for what is generated; it went up from another
 }
 
 func (c *climb) folders() int {
@@ -117,6 +118,9 @@ func (s *scanner) rust(f source, root bool) {
 			}
 			climbs[u].up += s.literal(f.name, u, at, text, arg, string(t.before), inc)
 			climbs[u].from = climbs[u].from || text == "CARGO_MANIFEST_DIR"
+			if text == "OUT_DIR" || text == "CARGO_MANIFEST_DIR" {
+				climbs[u].out = text == "OUT_DIR"
+			}
 			if s.variables[text] {
 				s.variable(u, at, text)
 			}
@@ -132,8 +136,10 @@ func (s *scanner) rust(f source, root bool) {
 			climbs[u].from = climbs[u].from || u != compiles
 		case text == "ancestors":
 			climbs[u].up += unbounded
+			climbs[u].own = climbs[u].own || !climbs[u].out
 		case text == "parent" || text == "pop" && climbing:
 			climbs[u].up++
+			climbs[u].own = climbs[u].own || !climbs[u].out
 		case text == "while" || text == "loop":
 			climbs[u].loop = true
 		case strings.HasPrefix(text, "dotenv") && u != compiles:
@@ -155,12 +161,12 @@ func (s *scanner) rust(f source, root bool) {
 	}
 	for u, c := range climbs {
 		if c.from && c.up > 0 {
-			s.climb(u, c.folders())
+			s.climb(u, c.folders(), c.own)
 		}
 	}
 	if c := climbs[tests]; climbs[f.use].from && c.up > 0 {
 		s.wide(tests, s.ws.Show(f.name)+" looks in the folders above the package")
-		s.climb(tests, c.folders())
+		s.climb(tests, c.folders(), c.own)
 	}
 	for _, m := range modules {
 		s.rust(m.source, m.root)
@@ -258,7 +264,7 @@ func (s *scanner) literal(name string, u use, at func() string, text string, arg
 				text := why()
 				s.macros.ask(arg.macro, func() {
 					s.wide(u, text)
-					s.climb(u, ups(word))
+					s.climb(u, ups(word), true)
 				})
 			}
 		case u == runs && running && strings.Trim(text, "./") == "" && !endsWith(arg.call, openers) && !endsWith(arg.call, paths):
@@ -266,11 +272,11 @@ func (s *scanner) literal(name string, u use, at func() string, text string, arg
 		case running:
 			if !prints {
 				s.wide(u, why())
-				s.climb(u, ups(word))
+				s.climb(u, ups(word), true)
 			}
 		case found == above && u == tests && opens:
 			s.wide(u, why())
-			s.climb(u, ups(word))
+			s.climb(u, ups(word), true)
 		}
 	}
 	return up

@@ -54,6 +54,7 @@ type scanner struct {
 	// The words of code, and how many folders it may climb; of tests besides.
 	named, namedByTests words
 	climbs              map[bool]int
+	own                 map[bool]bool // it climbs from the package
 }
 
 func newScanner(w *cargo.Workspace) *scanner {
@@ -81,7 +82,7 @@ func (s *scanner) scan(p *cargo.Package, unstubbable string, host bool) Package 
 	s.found = Package{Unstubbable: unstubbable}
 	s.pkg, s.host, s.seen, s.read, s.known, s.programs = p, host, map[source]bool{}, map[string]bool{}, map[string]reached{}, newPrograms(p)
 	s.nested, s.macros, s.names = nil, macros{}, map[string]int{}
-	s.named, s.namedByTests, s.climbs = words{}, words{}, map[bool]int{}
+	s.named, s.namedByTests, s.climbs, s.own = words{}, words{}, map[bool]int{}, map[bool]bool{}
 	for _, t := range sourcesOf(p) {
 		if name := path.Join(p.Dir, t); !cargo.Within(p.Dir, name) {
 			s.add(name, s.use(), false)
