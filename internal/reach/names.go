@@ -138,6 +138,9 @@ type composed struct {
 	whys  []string // for which the package reads the workspace unless the path is known
 }
 
+// followed are macros of which it is known what they give within a path.
+var followed = []string{"concat", "env", "option_env", "include", "include_str", "include_bytes"}
+
 // piece adds what a string of that macro in an include macro stands for.
 func (s *scanner) piece(inc *composed, macro, text string) {
 	value, known := text, macro == "concat"

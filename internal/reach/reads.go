@@ -104,9 +104,20 @@ func (s *scanner) rust(f source, root bool) {
 		}
 		switch text := string(t.text); {
 		case t.mark:
-			if t.text[0] == '!' && u == compiles && bytes.Contains(c.tail[lastWord(c.tail):], []byte("dotenv")) { // in the workspace's root
+			if t.text[0] != '!' {
+				break
+			}
+			macro := string(c.tail[lastWord(c.tail):])
+			if u == compiles && strings.Contains(macro, "dotenv") { // in the workspace's root
 				s.dotenv(s.pkg.Dir, u, at)
 				s.dotenv(s.ws.Root, u, at)
+			}
+			if macro != "" && !slices.Contains(followed, macro) && c.argument().include {
+				if inc == nil {
+					inc = &composed{use: u, at: at}
+				}
+				inc.known = false
+				inc.whys = append(inc.whys, fmt.Sprintf("%s names what %s! gives, which cannot be followed", at(), macro))
 			}
 		case t.str:
 			arg := c.argument()
