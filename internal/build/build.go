@@ -95,9 +95,13 @@ func Prepare(ctx context.Context, here *project.Here, projects []*project.Projec
 		return nil, err
 	}
 	r.Notes = slices.Concat(r.Notes, accessNotes, cacheNotes, warm.notes)
+	explain := func(f *fault.Error, stage, log string) error {
+		explainUnsent(f, log, r.Targets)
+		return granted.Explain(f, stage, log)
+	}
 	r.solve = solve.Request{
 		CacheFrom: from, CacheTo: to, NoCache: o.NoCache, Session: append(granted.Session(), r.Logins.Session()),
-		StallTimeout: o.StallTimeout, Explain: granted.Explain, Hidden: granted.Hidden, Trace: here.Trace,
+		StallTimeout: o.StallTimeout, Explain: explain, Hidden: granted.Hidden, Trace: here.Trace,
 	}
 	for _, t := range r.Targets {
 		r.solve.Jobs = append(r.solve.Jobs, t.Job)

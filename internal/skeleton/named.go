@@ -155,3 +155,25 @@ func (m *maker) namedFolders() []partial {
 	}
 	return all
 }
+
+// WhyLeftOut says why a file that a project has is in no context.
+func WhyLeftOut(ws *cargo.Workspace, found *reach.Findings, name string) string {
+	m := newMaker(ws, found, Options{})
+	var err error
+	if m.ignore, err = readIgnore(ws, found.Files); err != nil {
+		return err.Error()
+	}
+	if repository(name) {
+		return "lpipe never sends git's folder"
+	}
+	if dir := m.compiledAt(name); dir != "" {
+		return "lpipe never sends the folder " + ws.Show(dir) + ", which cargo writes"
+	}
+	if secret(name) {
+		return "lpipe sends a file of such a name only where a source names it"
+	}
+	if pattern := m.ignore.excludes(name); pattern != "" {
+		return pattern + " excludes it"
+	}
+	return "no source names it in a way that lpipe can follow"
+}
