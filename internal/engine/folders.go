@@ -18,14 +18,16 @@ import (
 // own, and so must be all that leads to them.
 
 // stateFolder returns the folder of the cache; the daemon, which works elsewhere, needs the whole path.
-func stateFolder(o Options) string {
+func stateFolder(o Options) string { return stateFolderFor(os.Geteuid(), o) }
+
+func stateFolderFor(uid int, o Options) string {
 	switch {
 	case o.Root != "":
 		if root, err := filepath.Abs(o.Root); err == nil {
 			return root
 		}
 		return o.Root
-	case os.Geteuid() == 0:
+	case uid == 0:
 		return "/var/lib/lpipe"
 	case filepath.IsAbs(o.Getenv("XDG_DATA_HOME")): // which says that others are ignored
 		return filepath.Join(o.Getenv("XDG_DATA_HOME"), "lpipe")
@@ -35,16 +37,18 @@ func stateFolder(o Options) string {
 }
 
 // runtimeFolder returns the folder of the sockets.
-func runtimeFolder(o Options) string {
+func runtimeFolder(o Options) string { return runtimeFolderFor(os.Geteuid(), o) }
+
+func runtimeFolderFor(uid int, o Options) string {
 	switch {
 	case o.Runtime != "":
 		return o.Runtime
-	case os.Geteuid() == 0:
+	case uid == 0:
 		return "/run/lpipe"
 	case o.Getenv("XDG_RUNTIME_DIR") != "":
 		return filepath.Join(o.Getenv("XDG_RUNTIME_DIR"), "lpipe")
 	default:
-		return filepath.Join(os.TempDir(), "lpipe-"+strconv.Itoa(os.Geteuid()))
+		return filepath.Join(os.TempDir(), "lpipe-"+strconv.Itoa(uid))
 	}
 }
 
