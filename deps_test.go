@@ -53,9 +53,10 @@ var lpipeMap = map[string]row{
 	"internal/pattern": {why: "every package may import it, so it imports nothing", pure: true},
 	"internal/redact":  {imports: in("internal/pattern"), why: "every package that shows text of others may import it, so of lpipe it imports only expressions", pure: true},
 	"internal/foreign": {imports: in("internal/pattern", "internal/redact"), why: "every package that prints may import it, so of lpipe it imports only what hides passwords", pure: true},
+	"internal/finding": {imports: in("internal/pattern"), why: "every package that fails may import it, so of lpipe it imports only expressions", pure: true},
 	"internal/fault": {
-		imports: in("internal/foreign", "github.com/agext/levenshtein"),
-		why:     "everything imports it, so of lpipe it imports only how text is shown", pure: true,
+		imports: in("internal/finding", "internal/foreign", "github.com/agext/levenshtein"),
+		why:     "everything imports it, so of lpipe it imports only what was found and how text is shown", pure: true,
 	},
 	"internal/disk": {imports: in("internal/fault"), why: "which files a project may use is decided in one place, whatever they are for"},
 	"internal/config": {
@@ -126,7 +127,7 @@ var lpipeMap = map[string]row{
 			"github.com/in-toto/attestation", "github.com/opencontainers", "google.golang.org/protobuf"),
 		why: "it makes an image of the files of a zip and sends it; what they are and who may push is not its concern",
 	},
-	"internal/report":   {imports: in("internal/foreign", "internal/pattern"), why: "it tells what happened and makes nothing happen"},
+	"internal/report":   {imports: in("internal/finding", "internal/foreign", "internal/pattern"), why: "it tells what happened and makes nothing happen"},
 	"internal/emulator": {why: "it serves HTTP as Lambda does; the standard library is enough"},
 	"internal/attest": {
 		imports: in("internal/artifact", "internal/cargo", "internal/config", "internal/plan", "internal/publish", "internal/redact", "github.com/distribution/reference",
@@ -135,7 +136,7 @@ var lpipeMap = map[string]row{
 	},
 	"internal/build": {
 		imports: in("cache", "internal/access", "internal/artifact", "internal/attest", "internal/cargo", "internal/config", "internal/disk", "internal/dockerfile", "internal/engine",
-			"internal/fault", "internal/git", "internal/login", "internal/network", "internal/pattern", "internal/plan", "internal/progress", "internal/project", "internal/publish",
+			"internal/fault", "internal/finding", "internal/git", "internal/login", "internal/network", "internal/pattern", "internal/plan", "internal/progress", "internal/project", "internal/publish",
 			"internal/reach", "internal/report", "internal/skeleton", "internal/solve", "internal/trace", "internal/userkey", "github.com/distribution/reference", "github.com/moby/patternmatcher",
 			"github.com/opencontainers", buildkit+"/client", buildkit+"/session"),
 		why: "the phases of a build, each from values to values; it reads no flag and prints nothing but the display",
@@ -146,9 +147,9 @@ var lpipeMap = map[string]row{
 	},
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/build", "internal/config", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
-			"internal/engine", "internal/engine/daemon", "internal/fault", "internal/foreign", "internal/interrupt", "internal/login", "internal/network", "internal/plan",
+			"internal/engine", "internal/engine/daemon", "internal/fault", "internal/finding", "internal/foreign", "internal/interrupt", "internal/login", "internal/network", "internal/plan",
 			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/since", "internal/trace", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
-			"github.com/spf13/pflag"),
+			"github.com/spf13/pflag", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",
 	},
 	"internal/bench": {

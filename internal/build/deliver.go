@@ -4,13 +4,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"lpipe/internal/artifact"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
+	"lpipe/internal/finding"
+	"lpipe/internal/plan"
 	"lpipe/internal/report"
 	"lpipe/internal/solve"
 	"lpipe/internal/trace"
@@ -21,6 +26,9 @@ type Output struct {
 	report.Lambda                  // with absolute paths
 	Warnings      []string         // what may go wrong later
 	Files         []artifact.Entry // of the zip, where an image is made of them
+	// CompilerWarnings are about the packages of the project, with files as of [Built.Located].
+	CompilerWarnings []finding.Finding
+	TestLines        []byte // as of [finding.Cases]
 }
 
 // taken is what a job read of what was built for a target.
@@ -79,8 +87,16 @@ func Deliver(b Built, record *trace.Recorder) (Output, error) {
 		Network: l.Build.Network == "default", Engine: b.Engine,
 	}}
 	if b.Err != nil {
+		out.failed(b.Err)
 		return out, b.Err
 	}
+	for _, name := range []string{dockerfile.FileWarnings, dockerfile.FileTestWarnings} {
+		out.CompilerWarnings = append(out.CompilerWarnings, b.Located(finding.Warnings(string(b.Files[name])))...)
+		if len(b.Files[name]) >= dockerfile.MaxWarnings {
+			out.Warnings = append(out.Warnings, l.Label()+": the compiler has more warnings than are kept")
+		}
+	}
+	out.TestLines = b.Files[dockerfile.FileTestLines]
 	if data, ok := b.Files[dockerfile.FileTests]; ok {
 		var err error
 		if out.Tests, err = readTests(data); err != nil {
@@ -113,6 +129,35 @@ func Deliver(b Built, record *trace.Recorder) (Output, error) {
 		out.Warnings = append(out.Warnings, l.Label()+": "+w)
 	}
 	return out, nil
+}
+
+// failed takes from why there is no result what was found in the project.
+func (out *Output) failed(err error) {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return
+	}
+	found := f.Found
+	out.Failures, out.MoreFailures, out.Cases = found.Findings, found.More, found.Cases
+	if found.Passed+found.Failed+found.Ignored > 0 {
+		out.Tests = &report.Tests{Passed: found.Passed, Failed: found.Failed, Ignored: found.Ignored}
+	}
+}
+
+// Located returns the findings with the files of the project as absolute paths on this machine.
+func (t Target) Located(all []finding.Finding) []finding.Finding {
+	root := path.Join(plan.Source, t.Plan.Variants[0].Dir)
+	all = slices.Clone(all)
+	for i, f := range all {
+		file := f.File
+		if file != "" && !path.IsAbs(file) {
+			file = path.Join(root, file)
+		}
+		if rel, err := filepath.Rel(root, file); err == nil && strings.HasPrefix(file, plan.Source+"/") {
+			all[i].File = filepath.Join(t.Dir, rel)
+		}
+	}
+	return all
 }
 
 // put checks the program, packs it and puts program and zip into the target's folder.

@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"sync"
@@ -73,7 +74,13 @@ func Solve(ctx context.Context, engines []*engine.Engine, r *Request, d Display)
 // result is what was solved, by target.
 func (r *Request) result(solved *solve.Result) *Result {
 	result := &Result{Warnings: solved.Warnings, CacheErr: solved.CacheErr}
+	located := map[*fault.Error]bool{} // lambdas share the fault of a step that they share
 	for i, t := range r.Targets {
+		var f *fault.Error
+		if errors.As(solved.Outcomes[i].Err, &f) && !located[f] {
+			located[f] = true
+			f.Found.Findings = t.Located(f.Found.Findings)
+		}
 		result.Built = append(result.Built, Built{t, solved.Outcomes[i], resolvedBase(t, solved.Bases)})
 	}
 	return result

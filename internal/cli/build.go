@@ -14,6 +14,7 @@ import (
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/engine"
 	"lpipe/internal/fault"
+	"lpipe/internal/finding"
 	"lpipe/internal/foreign"
 	"lpipe/internal/project"
 	"lpipe/internal/publish"
@@ -70,6 +71,8 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 	ssh := listFlag(cmd.Flags(), "ssh", sshUsage)
 	stall := cmd.Flags().Duration("stall-timeout", stallTimeout, "give up after a `TIME` in which nothing moved and no step was running; 0 waits for ever")
 	traced := traceFlag(cmd.Flags())
+	junit := cmd.Flags().String("junit", "", "`FILE` to write the tests to, one by one, as JUnit does")
+	codeQuality := cmd.Flags().String("code-quality", "", "`FILE` to write what failed and the compiler's warnings to, as a code quality report of GitLab")
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		start := time.Now()
 		finish, err := traced(a)
@@ -85,6 +88,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		push.junit, push.codeQuality = *junit, *codeQuality
 		here, err := a.here()
 		if err != nil {
 			return err
@@ -119,11 +123,16 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 				return err
 			}
 		}
-		summary.Notes = append(notes, summary.Notes...)
+		summary.Notes = distinct(append(notes, summary.Notes...))
+		summary.Warnings = distinct(summary.Warnings)
 		summary.Seconds = time.Since(start).Seconds()
+		tell(summary, err)
 		if writeErr := a.writeOutputs(*summary, push, cfg.CI, err); writeErr != nil {
 			err = errors.Join(err, writeErr)
+			tell(summary, err)
 		}
+		a.told = true
+		a.annotate(*summary)
 		if *asJSON {
 			if jsonErr := report.JSON(a.Out, *summary); err == nil {
 				err = jsonErr
@@ -132,6 +141,9 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		}
 		if cfg.Progress == "quiet" {
 			summary.Kept = nil
+			for i := range summary.CompilerWarnings {
+				summary.CompilerWarnings[i].Text = ""
+			}
 		}
 		report.Text(a.Err, *summary)
 		for _, l := range summary.Lambdas {
@@ -154,6 +166,16 @@ func planNotes(projects []*project.Project, notice string) []string {
 		notes = append(notes, p.Plan.Notes...)
 	}
 	return notes
+}
+
+// distinct returns each text once: projects of one run have notes in common.
+func distinct(all []string) (once []string) {
+	for _, text := range all {
+		if !slices.Contains(once, text) {
+			once = append(once, text)
+		}
+	}
+	return once
 }
 
 // build builds the lambdas of the projects. The summary is nil when there is nothing to report but the error.
@@ -205,7 +227,7 @@ func (a *app) build(
 	for _, built := range result.Built {
 		out, err := build.Deliver(built, a.trace)
 		if err != nil {
-			out.Error = err.Error()
+			out.Error, out.Kind = err.Error(), fault.Worst(err).String()
 		} else if len(built.Images) > 0 {
 			out.Image, err = build.Publish(ctx, built.Target, out, push.Statements, pusher)
 		}
@@ -213,11 +235,30 @@ func (a *app) build(
 			seen[err] = true
 			l.Add(err)
 		}
+		if push.junit != "" && err == nil {
+			out.Cases = finding.Cases(string(out.TestLines))
+		}
+		for _, all := range [][]finding.Finding{out.Failures, out.CompilerWarnings} {
+			for i := range all {
+				all[i].File = here.Show(all[i].File)
+			}
+		}
 		out.Bootstrap, out.Zip = here.Show(out.Bootstrap), here.Show(out.Zip)
 		summary.Lambdas = append(summary.Lambdas, out.Lambda)
 		summary.Warnings = append(summary.Warnings, out.Warnings...)
+		summary.CompilerWarnings = append(summary.CompilerWarnings, out.CompilerWarnings...)
 	}
+	summary.CompilerWarnings = finding.Distinct(summary.CompilerWarnings)
 	return summary, l.Err()
+}
+
+// tell says in the summary how the run ended.
+func tell(s *report.Summary, err error) {
+	s.Errors = nil
+	for _, f := range fault.Faults(err) {
+		s.Status, s.Kind = fault.Worst(err).ExitCode(), fault.Worst(err).String()
+		s.Errors = append(s.Errors, report.Error{Kind: f.Kind.String(), What: f.What, Why: f.Reason(), Fix: f.Fix, Found: len(f.Found.Findings) > 0})
+	}
 }
 
 // stallTimeout is longer than engines and registries are silent while they work: compressing the layers of a cache

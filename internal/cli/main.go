@@ -16,6 +16,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
@@ -24,6 +25,7 @@ import (
 	"lpipe/internal/network"
 	"lpipe/internal/progress"
 	"lpipe/internal/project"
+	"lpipe/internal/report"
 	"lpipe/internal/trace"
 )
 
@@ -39,6 +41,7 @@ type app struct {
 	Streams
 	env   map[string]string
 	trace *trace.Recorder // nil unless --trace is given
+	told  bool            // the summary of the run was written, with what went wrong
 }
 
 // here is where the run starts.
@@ -96,8 +99,26 @@ func Main(args []string, s Streams, environ []string) int {
 	if ctx.Err() != nil && !errors.As(err, new(*fault.Error)) {
 		err = &fault.Error{Kind: fault.Cancelled, What: "cancelled", Err: err, Fix: "run the command again"}
 	}
-	fault.Print(s.Err, err)
+	if !a.told {
+		var summary report.Summary
+		tell(&summary, err)
+		a.annotate(summary)
+		if wantsJSON(args) {
+			err = errors.Join(err, report.JSON(s.Out, summary))
+		}
+	}
+	fault.PrintOn(s.Err, err, screen(s.Err))
 	return fault.Worst(err).ExitCode()
+}
+
+// screen is what of w a person sees at once: that of a terminal, or what fits anywhere.
+func screen(w io.Writer) fault.Screen {
+	if f, ok := w.(*os.File); ok {
+		if columns, rows, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 && rows > 0 {
+			return fault.Screen{Columns: columns, Rows: rows}
+		}
+	}
+	return fault.Screen{Columns: 80, Rows: 24}
 }
 
 // root is the command tree.
@@ -177,6 +198,7 @@ Exit status:
   6    the image was not pushed or exported; the zip exists
   102  no space left
   130  cancelled
+Where lambdas fail differently, the status is the last of theirs in this order: 1, 5, 4, 6, 3, 102, 2, 130.
 
 "lpipe help VERB" lists the flags of a verb.
 `

@@ -11,10 +11,12 @@ import (
 	"lpipe/internal/fault"
 )
 
-// pushing is what lpipe build does beyond zips.
+// pushing is what a run does beyond zips.
 type pushing struct {
 	build.Statements
 	metadata, dotenv string   // files to write; "" for none
+	junit            string   // likewise
+	codeQuality      string   // likewise
 	ofImage          []string // flags that were given and concern an image alone
 }
 

@@ -155,6 +155,14 @@ func flagError(cmd *cobra.Command, err error) error {
 	return f
 }
 
+// wantsJSON reports whether the arguments ask for JSON, also where they cannot be read otherwise.
+func wantsJSON(args []string) bool {
+	if end := slices.Index(args, "--"); end >= 0 {
+		args = args[:end]
+	}
+	return slices.Contains(args, "--json") || slices.Contains(args, "--json=true")
+}
+
 // checkedWriter is standard output, which remembers what could not be written: a script would take an empty answer for one.
 type checkedWriter struct {
 	io.Writer

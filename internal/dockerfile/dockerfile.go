@@ -84,12 +84,18 @@ func OwnWarm(text []byte, owner string) []byte {
 	return []byte(before + warmMount + strings.TrimSuffix(after, rest) + "-" + owner + rest)
 }
 
-// FileReceipt, FileBootstrap and FileTests are what the last stage holds.
+// Files of the last stage.
 const (
-	FileBootstrap = "bootstrap"
-	FileReceipt   = "receipt.json"
-	FileTests     = "tests.json"
+	FileBootstrap    = "bootstrap"
+	FileReceipt      = "receipt.json"
+	FileWarnings     = "warnings.txt" // what the compiler warned of, as it shows it
+	FileTests        = "tests.json"
+	FileTestLines    = "tests.txt"         // the line of each test
+	FileTestWarnings = "test-warnings.txt" // as FileWarnings, for the tests and all that they are compiled with
 )
+
+// MaxWarnings is how many bytes [FileWarnings] and [FileTestWarnings] have at most.
+const MaxWarnings = 2_000_000
 
 // ExitTests is the exit status of the test step when the tests compiled and one of them failed.
 const ExitTests = 5

@@ -1,6 +1,7 @@
 package dockerfile
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,7 +33,7 @@ func in(t *testing.T, test func(*testing.T, *stage), shells ...[]string) {
 			at, err := exec.LookPath(shell[0])
 			require.Part(t, err == nil, shell[0], "apt-get install dash busybox-static")
 			s := &stage{t, append([]string{at}, shell[1:]...), t.TempDir()}
-			for _, tool := range []string{"awk", "cat", "cp", "env", "find", "grep", "mv", "rm", "sed", "sha256sum", "sort", "tee", "touch"} {
+			for _, tool := range []string{"awk", "cat", "cp", "env", "find", "grep", "head", "mv", "rm", "sed", "sha256sum", "sort", "tee", "touch"} {
 				real := "exec busybox " + tool
 				if shell[0] == "dash" {
 					if real, err = exec.LookPath(tool); err != nil {
@@ -277,4 +278,36 @@ func TestTestsPassOnlyWhereCargoSaysSo(t *testing.T) {
 			})
 		})
 	}
+}
+
+// messages are cargo's, of a program and of its tests; the texts are what the compiler writes with --message-format=json.
+const messages = `{"reason":"compiler-message","package_id":"x","message":{"rendered":"warning: unused: ` + "`\\\\n`" + ` is \"100%\"\n --> src/b.rs:1:1\n\n","children":[{"rendered":null,"message":"\"rendered\":\"error"}],"level":"warning"}}
+{"reason":"compiler-message","package_id":"x","message":{"message":"b","rendered":"error[E1]: ä\n --> src/b.rs:2:1\n\n"}}
+{"reason":"compiler-message","package_id":"x","message":{"rendered":"warning: first\n --> src/a.rs:1:1\n\n"}}
+{"reason":"compiler-artifact","rendered":"error: none"}
+{"reason":"compiler-message","package_id":"y","message":{"rendered":"warning: first\n --> src/a.rs:1:1\n\n"}}
+{"reason":"compiler-message","package_id":"x","message":{"rendered":"error: a\n --> src/a.rs:2:1\n\n"}}
+`
+
+// TestTheCompilersWordsAreKept: its errors come last in the output of a step that fails, in its order, and its warnings are in the
+// result of one that does not.
+func TestTheCompilersWordsAreKept(t *testing.T) {
+	inShells(t, func(t *testing.T, s *stage) {
+		s.write("messages", messages)
+		s.program("cargo", "cat "+s.dir+"/messages\necho \"error: could not compile\" >&2\nexit 101")
+		out, err := s.run("cargo.sh", "compile build --frozen\necho went on\n")
+		const want = "error: could not compile\nerror[E1]: ä\n --> src/b.rs:2:1\n\nerror: a\n --> src/a.rs:2:1\n\n"
+		if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != 101 || out != want {
+			t.Errorf("%v: got\n%s", err, out)
+		}
+		s.program("cargo", "cat "+s.dir+"/messages")
+		const kept = "warning: first\n --> src/a.rs:1:1\n\nwarning: unused: `\\n` is \"100%\"\n --> src/b.rs:1:1\n\n"
+		if out := s.must("cargo.sh", "compile build\ncompile test\nkeep_warnings /out/warnings\ncat /out/warnings\n"); out != kept {
+			t.Errorf("got\n%s", out)
+		}
+		s.program("cargo", "echo '{}'")
+		if out := s.must("cargo.sh", "rm /tmp/messages\ncompile build\nkeep_warnings /out/warnings\ncat /out/warnings\n"); out != "" {
+			t.Errorf("got\n%s", out)
+		}
+	})
 }

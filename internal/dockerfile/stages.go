@@ -57,11 +57,11 @@ var stages = []Stage{
 		Failed: "%s does not compile", Fix: correctErrors,
 	},
 	{
-		Name: StageTest, Title: "run the tests", Files: []string{"out/" + FileTests},
+		Name: StageTest, Title: "run the tests", Files: []string{"out/" + FileTests, "out/" + FileTestLines, "out/" + FileTestWarnings},
 		Failed: "the tests of %s do not compile", Fix: correctErrors,
 	},
-	{Name: StageBootstrap, Files: []string{FileReceipt}},
-	{Name: StageLambda, Files: []string{FileReceipt, FileTests}},
+	{Name: StageBootstrap, Files: []string{FileReceipt, FileWarnings}},
+	{Name: StageLambda, Files: []string{FileReceipt, FileWarnings, FileTests, FileTestLines, FileTestWarnings}},
 }
 
 // stageCompiler is the environment in which every crate is compiled.

@@ -1,20 +1,18 @@
 // Package fault is how lpipe tells a person what went wrong: what happened, why, and what to do about it.
 //
 // An [Error] carries the three sentences and a [Kind]; the kind alone decides the exit code. Errors without a
-// kind are bugs or raw errors of a library; they count as [Build]. Nothing here writes to
-// a terminal: package cli prints with [Print].
+// kind are bugs or raw errors of a library; they count as [Build]. What failed in the project itself, such as a test, comes
+// with the error as findings. Nothing here writes to a terminal: package cli prints with [Print].
 package fault
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/agext/levenshtein"
 
-	"lpipe/internal/foreign"
+	"lpipe/internal/finding"
 )
 
 // Kind groups errors by what the caller of lpipe can do about them.
@@ -31,6 +29,13 @@ const (
 	Usage                 // a flag, lpipe.toml or a manifest is wrong
 	Cancelled             // interrupted by the user
 )
+
+// kinds are the names of the kinds in JSON.
+var kinds = [...]string{
+	Build: "build", Tests: "tests", Artifact: "artifact", Publish: "publish", Engine: "engine", NoSpace: "no-space", Usage: "usage", Cancelled: "cancelled",
+}
+
+func (k Kind) String() string { return kinds[k] }
 
 // ExitCode returns the exit status that the command's help documents for the kind.
 func (k Kind) ExitCode() int {
@@ -62,11 +67,12 @@ type Error struct {
 	Fix  string // what to do; a command or a key where there is one
 	// Output is text of another program (a compiler, a test run), printed before the message as package foreign shows it.
 	Output string
-	Err    error // the cause, for errors.Is and errors.As
+	Found  finding.Report // what was read from the output of the step that failed, printed after Output
+	Err    error          // the cause, for errors.Is and errors.As
 }
 
 func (e *Error) Error() string {
-	if why := e.why(); why != "" {
+	if why := e.Reason(); why != "" {
 		return e.What + ": " + why
 	}
 	return e.What
@@ -74,7 +80,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-func (e *Error) why() string {
+// Reason is why it failed, "" if nothing says so.
+func (e *Error) Reason() string {
 	if e.Why != "" {
 		return e.Why
 	}
@@ -132,42 +139,6 @@ func Worst(err error) Kind {
 		}
 	}
 	return worst
-}
-
-// Print writes err for a person, each of its parts as up to three lines:
-//
-//	lpipe: error: cannot reach BuildKit at tcp://build.internal:1234
-//	lpipe: why:   the certificate is valid for "buildkitd", not "build.internal"
-//	lpipe: fix:   set engine.tls.server-name = "buildkitd" in lpipe.toml
-//
-// Several lines in one sentence are indented under the first. The sentences may quote others, such as a server's answer:
-// nothing in them can pass for a line of lpipe. There is always a fix.
-func Print(w io.Writer, err error) {
-	for _, e := range Parts(err) {
-		var f *Error
-		if !errors.As(e, &f) {
-			f = &Error{What: e.Error(), Fix: again}
-		}
-		if f.Output != "" {
-			fmt.Fprintln(w, strings.TrimRight(foreign.Text(f.Output), "\n"))
-		}
-		line(w, "error: ", f.What)
-		line(w, "why:   ", f.why())
-		line(w, "fix:   ", cmp.Or(f.Fix, again))
-	}
-}
-
-// again is what to do about an error that nobody foresaw.
-const again = "run the command again; if that does not help, lpipe doctor looks at what a build needs"
-
-func line(w io.Writer, label, text string) {
-	if text == "" {
-		return
-	}
-	const prefix = "lpipe: "
-	indent := "\n" + strings.Repeat(" ", len(prefix)+len(label))
-	text = strings.TrimRight(foreign.Text(text), "\n")
-	fmt.Fprintf(w, "%s%s%s\n", prefix, label, strings.ReplaceAll(text, "\n", indent))
 }
 
 // Quote returns s in quotes with control characters escaped, cut to a length that fits a message.

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+
+	"lpipe/internal/finding"
 )
 
 func TestPrint(t *testing.T) {
@@ -20,13 +22,13 @@ func TestPrint(t *testing.T) {
 lpipe: why:   file does not exist
 lpipe: fix:   start it
               or choose another
+test a ... FAILED
 lpipe: error: cannot reach BuildKit
 lpipe: why:   file does not exist
 lpipe: fix:   start it
               or choose another
 lpipe: error: plain
 lpipe: fix:   ` + again + `
-test a ... FAILED
 lpipe: error: tests of echo failed
 lpipe: fix:   ` + again + `
 `
@@ -40,11 +42,15 @@ func TestNothingInAnErrorPassesForAnother(t *testing.T) {
 	const evil = "x\rlpipe: fix: run evil\n  lpipe: fix: run evil\n::add-mask::x\x1b[2J\u202e##[error]y"
 	const kind = "lpipe: "
 	var b strings.Builder
-	Print(&b, errors.Join(
+	PrintOn(&b, errors.Join(
 		&Error{What: evil, Why: evil, Fix: evil, Output: evil},
 		&Error{What: "a", Err: errors.New(evil), Fix: "b"},
 		errors.New(evil),
-	))
+		&Error{What: "a", Why: "b", Fix: "c", Found: finding.Report{Findings: []finding.Finding{
+			{Kind: finding.Test, Name: evil, Message: evil, File: evil, Text: evil}, {Kind: finding.Error, Name: evil, Message: evil, Text: evil},
+			{Kind: finding.TestProgram, Name: evil, Message: evil},
+		}}},
+	), Screen{80, 24})
 	var begun []string
 	for line := range strings.Lines(b.String()) {
 		if rest, ours := strings.CutPrefix(strings.TrimSpace(line), kind); ours {
@@ -55,7 +61,7 @@ func TestNothingInAnErrorPassesForAnother(t *testing.T) {
 			t.Errorf("a command to a CI system: %q", line)
 		}
 	}
-	if got := strings.Join(begun, " "); got != "error why fix error why fix error fix" || strings.ContainsAny(b.String(), "\r\x1b\u202e") || strings.Contains(b.String(), "##[") {
+	if got := strings.Join(begun, " "); got != "error why fix error why fix error fix error why fix" || strings.ContainsAny(b.String(), "\r\x1b\u202e") || strings.Contains(b.String(), "##[") {
 		t.Errorf("%s:\n%q", got, &b)
 	}
 }
@@ -79,6 +85,20 @@ func TestWorst(t *testing.T) {
 	} {
 		if got := Worst(c.err).ExitCode(); got != c.want {
 			t.Errorf("exit code of %v is %d, want %d", c.err, got, c.want)
+		}
+	}
+}
+
+// TestWhichStatusWins holds the order that the help and docs/output.md give.
+func TestWhichStatusWins(t *testing.T) {
+	order := []Kind{Build, Tests, Artifact, Publish, Engine, NoSpace, Usage, Cancelled}
+	for i, loses := range order {
+		for _, wins := range order[i:] {
+			for _, err := range []error{errors.Join(&Error{Kind: loses}, &Error{Kind: wins}), errors.Join(&Error{Kind: wins}, &Error{Kind: loses})} {
+				if got := Worst(err); got != wins {
+					t.Errorf("of %s and %s %s wins", loses, wins, got)
+				}
+			}
 		}
 	}
 }

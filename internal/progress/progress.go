@@ -43,6 +43,8 @@ type Known struct {
 	// Speaks is set where its standard output is of lpipe's own Dockerfile, and of nothing else. What such a step says of
 	// how far it is becomes part of the display.
 	Speaks bool
+	// Cargo is set where its output is of cargo and of what cargo runs, and is read for findings.
+	Cargo bool
 }
 
 // Display shows the steps of one run. It is ready after [Start] and must be ended with Wait.
@@ -118,6 +120,9 @@ func (d *Display) Wait() { <-d.done }
 
 // ShowsFailure reports whether the output of a failed step is the last thing on the display when Wait returns.
 func (d *Display) ShowsFailure() bool { return d.mode == progressui.TtyMode }
+
+// ShowsLines reports whether the output of steps is shown as it comes, between that of others.
+func (d *Display) ShowsLines() bool { return d.mode == progressui.PlainMode }
 
 // Own says that the steps are part of building the lambda called label. A step that only one of several
 // lambdas has is shown with its label.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,6 +17,7 @@ import (
 var (
 	deps    = digest.FromString("deps")
 	build   = digest.FromString("build")
+	test    = digest.FromString("test")
 	sources = digest.FromString("sources")
 	unowned = digest.FromString("a step of nobody")
 )
@@ -24,6 +26,7 @@ var (
 var known = map[digest.Digest]Known{
 	deps:      {Stage: "deps", Title: "[deps] work"},
 	build:     {Stage: "build", Title: "[build] work"},
+	test:      {Stage: "test", Title: "[test] work", Cargo: true},
 	toolchain: {Stage: "toolchain", Title: "[toolchain] work", Speaks: true},
 	fetch:     {Stage: "fetch", Title: "[fetch] work", Speaks: true},
 }
@@ -120,7 +123,7 @@ func TestLogKeepsTheEnd(t *testing.T) {
 	if len(o.Log) != tail || !strings.HasSuffix(o.Log, "x\nlast\n") || strings.Contains(o.Log, "first") {
 		t.Errorf("the log has %d bytes and ends with %q", len(o.Log), o.Log[max(0, len(o.Log)-10):])
 	}
-	if o := d.Output(deps); o != (Output{}) {
+	if o := d.Output(deps); !reflect.DeepEqual(o, Output{}) {
 		t.Errorf("an unknown step has %+v", o)
 	}
 }
@@ -133,6 +136,47 @@ func TestAFailureIsShownOnceWithoutItsCommand(t *testing.T) {
 	}
 	if d.ShowsFailure() {
 		t.Error("lines scroll away, so the output must be repeated")
+	}
+}
+
+// TestFindingsAreLeftToTheReport: lines that the report of a failure repeats are shown there alone.
+func TestFindingsAreLeftToTheReport(t *testing.T) {
+	const before, finding = "   Compiling api v1.0.0\n", "error[E0425]: cannot find x\n --> src/main.rs:1:5\n"
+	const broken = `process "/bin/sh -c set -eu" did not complete successfully: exit code: 101`
+	for mode, shown := range map[string]bool{"plain": false, "rawjson": true} {
+		d, out := show(t, mode, nil, vertex(test, "[test 1/1] RUN", "runs"), log(test, before+finding), failed(test, "[test 1/1] RUN", broken))
+		for line := range strings.Lines(out) {
+			var s client.SolveStatus
+			if json.Unmarshal([]byte(line), &s) == nil && len(s.Logs) > 0 {
+				out += string(s.Logs[0].Data)
+			}
+		}
+		if strings.Contains(out, "E0425") != shown || !strings.Contains(out, "Compiling api") {
+			t.Errorf("%s shows\n%s", mode, out)
+		}
+		o := d.Output(test)
+		if len(o.Found.Findings) != 1 || o.Found.Findings[0].Place() != "src/main.rs:1:5" || o.Log != before+finding {
+			t.Errorf("%s: found is %+v in %q", mode, o.Found, o.Log)
+		}
+	}
+	if _, out := show(t, "plain", nil, vertex(test, "[test 1/1] RUN", "runs"), log(test, finding), vertex(test, "[test 1/1] RUN", "done")); strings.Count(out, "E0425") != 1 {
+		t.Errorf("a step that does not fail has no report, and shows\n%s", out)
+	}
+	if _, out := show(t, "plain", nil, vertex(build, "[build 1/1] RUN", "runs"), log(build, finding)); strings.Count(out, "E0425") != 1 {
+		t.Errorf("a step that does not run cargo shows\n%s", out)
+	}
+	again := []*client.SolveStatus{
+		vertex(test, "[test 1/1] RUN", "runs"), log(test, finding), failed(test, "[test 1/1] RUN", broken), vertex(test, "[test 1/1] RUN", "runs"),
+	}
+	if d, _ := show(t, "plain", nil, again...); len(d.Output(test).Found.Findings) != 0 {
+		t.Error("what was found before a step ran again counts")
+	}
+}
+
+func TestACancelledStepIsNoFailure(t *testing.T) {
+	_, out := show(t, "plain", nil, vertex(build, "[build 1/1] RUN", "runs"), failed(build, "[build 1/1] RUN", "context canceled"))
+	if strings.Contains(out, "ancel") {
+		t.Errorf("it shows\n%s", out)
 	}
 }
 

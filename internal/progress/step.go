@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 
 	"lpipe/internal/foreign"
+	"lpipe/internal/report"
 )
 
 // tail is how many bytes of the end of a step's output are kept for the report of a failure.
@@ -31,6 +33,8 @@ type step struct {
 	stdout    []byte                  // of log, what the step wrote to standard output
 	streams   map[int]*foreign.Stream // by BuildKit's numbers
 	vertex    client.Vertex           // as it is drawn
+	cargo     bool                    // as of [Known]
+	findings  report.Reader
 
 	download
 }
@@ -67,6 +71,7 @@ type Output struct {
 	Name   string // as it is shown
 	Log    string // all of it, or the end if it is long
 	Stdout string // of it, what was written to standard output
+	Found  report.Findings
 }
 
 // Failed returns which of the steps failed with the error of this text, "" for none.
@@ -89,7 +94,7 @@ func (d *Display) Output(dgst digest.Digest) Output {
 	key := d.key(dgst)
 	if s := d.steps[key]; s != nil {
 		s.rest(key) // a line that has not ended is remembered too
-		return Output{d.known[key].Stage, s.name, string(s.log), string(s.stdout)}
+		return Output{d.known[key].Stage, s.name, string(s.log), string(s.stdout), s.findings.Report()}
 	}
 	return Output{}
 }
@@ -99,8 +104,12 @@ func (d *Display) Output(dgst digest.Digest) Output {
 func (d *Display) observe(status *client.SolveStatus) (lines []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	var failures []*client.VertexLog
 	for _, v := range status.Vertexes {
 		s := d.step(v.Digest)
+		if s.completed && v.Started != nil && v.Completed == nil { // it runs again
+			s.findings = report.Reader{}
+		}
 		s.cached = s.cached || v.Cached
 		s.started = s.started || v.Started != nil
 		s.completed = s.completed || v.Completed != nil
@@ -129,11 +138,14 @@ func (d *Display) observe(status *client.SolveStatus) (lines []string) {
 		if d.mode == progressui.PlainMode && v.Error != "" && !strings.HasSuffix(v.Error, context.Canceled.Error()) {
 			// At its end the plain display repeats a random part of the output of each step with an error, and the
 			// whole command. The failure is reported by lpipe, with all of the output.
-			status.Logs = append(status.Logs, &client.VertexLog{
+			failures = append(failures, &client.VertexLog{
 				Vertex: v.Digest, Data: []byte("FAILED: " + Brief(v.Error) + "\n"), Timestamp: time.Now(),
 			})
 			v.Error = ""
 		}
+	}
+	if d.mode == progressui.PlainMode { // why a step was cancelled is what another one failed with
+		status.Vertexes = slices.DeleteFunc(status.Vertexes, func(v *client.Vertex) bool { return strings.HasSuffix(v.Error, context.Canceled.Error()) })
 	}
 	for _, s := range status.Statuses {
 		s.ID, s.Name = foreign.Line(s.ID), foreign.Line(s.Name)
@@ -162,12 +174,21 @@ func (d *Display) observe(status *client.SolveStatus) (lines []string) {
 			continue
 		}
 		s.remember(l.Stream, l.Data)
+		if s.cargo = d.known[l.Vertex].Cargo; s.cargo {
+			if rest := s.read(l.Data); d.mode != progressui.RawJSONMode {
+				l.Data = rest
+			}
+		}
 	}
 	for _, v := range status.Vertexes {
 		if s := d.step(v.Digest); s.completed {
 			status.Logs = append(status.Logs, s.rest(v.Digest)...)
+			if !s.failed && d.mode != progressui.RawJSONMode {
+				status.Logs = append(status.Logs, s.withheld(v.Digest)...)
+			}
 		}
 	}
+	status.Logs = append(status.Logs, failures...)
 	status.Logs = slices.DeleteFunc(status.Logs, func(l *client.VertexLog) bool { return len(l.Data) == 0 })
 	return d.downloads(status)
 }
@@ -190,6 +211,9 @@ func (s *step) rest(dgst digest.Digest) []*client.VertexLog {
 		if line := stream.End(); len(line) > 0 {
 			l := &client.VertexLog{Vertex: dgst, Stream: number, Data: line, Timestamp: time.Now()}
 			s.remember(number, line)
+			if s.cargo {
+				s.read(line)
+			}
 			logs = append(logs, l)
 		}
 	}
@@ -202,6 +226,27 @@ func (s *step) remember(stream int, lines []byte) {
 	if stream == stdout {
 		s.stdout = lastBytes(append(s.stdout, lines...))
 	}
+}
+
+// read reads lines for findings, and returns those that are part of none: the report of a failure has them.
+func (s *step) read(lines []byte) (rest []byte) {
+	for line := range bytes.Lines(lines) {
+		if !s.findings.Line(strings.TrimSuffix(string(line), "\n")) {
+			rest = append(rest, line...)
+		}
+	}
+	return rest
+}
+
+// withheld are the lines of findings of a step that did not fail, which nothing else shows.
+func (s *step) withheld(dgst digest.Digest) (logs []*client.VertexLog) {
+	for _, f := range s.findings.Report().Findings {
+		if f.Text != "" {
+			logs = append(logs, &client.VertexLog{Vertex: dgst, Stream: stdout, Data: []byte(f.Text + "\n"), Timestamp: time.Now()})
+		}
+	}
+	s.findings = report.Reader{}
+	return logs
 }
 
 func lastBytes(log []byte) []byte { return log[max(0, len(log)-tail):] }

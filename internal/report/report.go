@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"lpipe/internal/finding"
 	"lpipe/internal/foreign"
 )
 
@@ -25,12 +26,27 @@ type Summary struct {
 	Cached   int      `json:"stepsCached"` // of Steps, those that did not run
 	Seconds  float64  `json:"seconds"`     // wall time of the run
 	Lambdas  []Lambda `json:"lambdas"`
+	Status   int      `json:"status"`             // the exit status
+	Kind     string   `json:"kind,omitempty"`     // of the error that decided about it, as of [Error]; absent when all went well
+	Errors   []Error  `json:"errors,omitempty"`   // all that went wrong
 	Notes    []string `json:"notes,omitempty"`    // decisions of lpipe that the user may want to know of
 	Warnings []string `json:"warnings,omitempty"` // what may go wrong later
+	// CompilerWarnings are about the project's own packages, whether they were compiled now or before.
+	CompilerWarnings []finding.Finding `json:"compilerWarnings,omitempty"`
 	// Kept is what this run did that the next one on the engine need not do again; absent where that is nothing.
 	Kept *Kept `json:"kept,omitempty"`
 	// CacheExportFailed is set when everything was built and the cache could not be written.
 	CacheExportFailed bool `json:"cacheExportFailed,omitempty"`
+}
+
+// Error is a mistake or failure, in the sentences that a person reads.
+type Error struct {
+	Kind string `json:"kind"` // build, tests, artifact, publish, engine, no-space, usage or cancelled
+	What string `json:"what"`
+	Why  string `json:"why,omitempty"`
+	Fix  string `json:"fix"`
+
+	Found bool `json:"-"` // failures of the lambdas say more exactly what went wrong
 }
 
 // Kept is what a run downloaded, installed and compiled for all later ones.
@@ -50,7 +66,11 @@ type Lambda struct {
 	Network bool   `json:"network,omitempty"`
 	Engine  string `json:"engine,omitempty"` // where it was built, when there are several
 
-	Error string `json:"error,omitempty"` // why there is no result; the fields below are unset then
+	Error string `json:"error,omitempty"` // why there is no result; of the fields below only the next three and the tests are set then
+	Kind  string `json:"kind,omitempty"`  // of that, as of [Error]
+	// Failures are what failed in the project: tests, what does not compile, build scripts.
+	Failures     []finding.Finding `json:"failures,omitempty"`
+	MoreFailures int               `json:"moreFailures,omitempty"` // how many there are beside these
 
 	Package        string `json:"package,omitempty"`
 	PackageVersion string `json:"packageVersion,omitempty"`
@@ -62,6 +82,8 @@ type Lambda struct {
 	CodeSHA256     string `json:"codeSha256,omitempty"`
 	Tests          *Tests `json:"tests,omitempty"` // absent when they were not run
 	Image          *Image `json:"image,omitempty"` // absent when none was to be pushed
+
+	Cases []finding.Case `json:"-"` // the tests one by one
 }
 
 // Image is what was pushed of a lambda.
@@ -85,8 +107,12 @@ type Tests struct {
 // shown is the summary as anybody may read it: what is for a person in it is as package foreign has it, the rest is exact.
 func (s Summary) shown() Summary {
 	s.Engine, s.Notes, s.Warnings, s.Lambdas = foreign.Line(s.Engine), texts(s.Notes), texts(s.Warnings), slices.Clone(s.Lambdas)
+	s.CompilerWarnings, s.Errors = findings(s.CompilerWarnings), slices.Clone(s.Errors)
+	for i, e := range s.Errors {
+		s.Errors[i].What, s.Errors[i].Why, s.Errors[i].Fix = foreign.Text(e.What), foreign.Text(e.Why), foreign.Text(e.Fix)
+	}
 	for i, l := range s.Lambdas {
-		l.Engine, l.Error = foreign.Line(l.Engine), foreign.Text(l.Error)
+		l.Engine, l.Error, l.Failures = foreign.Line(l.Engine), foreign.Text(l.Error), findings(l.Failures)
 		if l.Image != nil {
 			image := *l.Image
 			image.Error = foreign.Text(image.Error)
@@ -95,6 +121,14 @@ func (s Summary) shown() Summary {
 		s.Lambdas[i] = l
 	}
 	return s
+}
+
+func findings(all []finding.Finding) []finding.Finding {
+	all = slices.Clone(all)
+	for i, f := range all {
+		all[i].Message, all[i].Text = foreign.Text(f.Message), foreign.Text(f.Text)
+	}
+	return all
 }
 
 func texts(all []string) []string {
@@ -123,8 +157,13 @@ func reach(local bool) string {
 	return ", and what listens on 127.0.0.1 here or on an abstract socket; an engine in a container, such as Docker, keeps them from it"
 }
 
-// Text writes the summary for a person.
+// Text writes the summary for a person: what the compiler warned of first, in full.
 func Text(w io.Writer, s Summary) {
+	for _, f := range s.CompilerWarnings {
+		if f.Text != "" {
+			fmt.Fprintf(w, "%s\n\n", foreign.Text(f.Text))
+		}
+	}
 	for _, l := range s.Lambdas {
 		if l.Error != "" {
 			foreign.Fprintf(w, "%s: no result: %s\n", l.Name, firstLine(l.Error))
@@ -159,7 +198,15 @@ func Text(w io.Writer, s Summary) {
 		fmt.Fprintln(w, "the next build on this engine skips: "+s.Kept.text())
 	}
 	took := time.Duration(s.Seconds * float64(time.Second))
-	fmt.Fprintf(w, "%d steps, %d cached, %s\n", s.Steps, s.Cached, took.Round(10*time.Millisecond))
+	fmt.Fprintf(w, "%d steps, %d cached, %s%s\n", s.Steps, s.Cached, compilerWarnings(s), took.Round(10*time.Millisecond))
+}
+
+// compilerWarnings counts them for the last line of the summary, "" if there are none.
+func compilerWarnings(s Summary) string {
+	if len(s.CompilerWarnings) == 0 {
+		return ""
+	}
+	return count(len(s.CompilerWarnings), "compiler warning", "compiler warnings") + ", "
 }
 
 func (k *Kept) text() string {

@@ -77,7 +77,7 @@ func TestJSON(t *testing.T) {
 		`{"name":"sweep","arch":"","target":"x86_64-unknown-linux-musl","base":"","tests":{"passed":1,"failed":0,"ignored":0,"target":"x86_64-unknown-linux-musl"}},` +
 		`{"name":"arm","arch":"","target":"aarch64-unknown-linux-musl","base":"","tests":{"passed":2,"failed":0,"ignored":0,"target":"x86_64-unknown-linux-musl"}},` +
 		`{"name":"qemu","arch":"","target":"aarch64-unknown-linux-musl","base":"","tests":{"passed":3,"failed":0,"ignored":1,"target":"aarch64-unknown-linux-musl","runner":"qemu"}},` +
-		`{"name":"later","arch":"","target":"x86_64-unknown-linux-musl","base":"","zip":"z","size":1,"zipSize":2,"sha256":"c","codeSha256":"d"}],` +
+		`{"name":"later","arch":"","target":"x86_64-unknown-linux-musl","base":"","zip":"z","size":1,"zipSize":2,"sha256":"c","codeSha256":"d"}],"status":0,` +
 		`"notes":["a decision"],"warnings":["the cache was not exported"],"kept":{"baseImage":432013312,"toolchain":true,"crates":212,"dependencies":1},"cacheExportFailed":true}` + "\n"
 	if b.String() != want {
 		t.Errorf("got\n%swant\n%s", b.String(), want)

@@ -39,6 +39,7 @@ func explain(r Request, outcomes []Outcome, d *progress.Display) {
 		if known[dgst] == nil {
 			f, stage, log := stepFault(err, strings.Join(labels[dgst], ", "), dgst, d)
 			known[dgst] = f
+			blame(f, strings.Join(labels[dgst], ", "), stage)
 			if r.Explain != nil {
 				known[dgst] = r.Explain(f, stage, log)
 			}
@@ -123,9 +124,7 @@ func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display
 		return f, stage, log
 	}
 	f.Why = fmt.Sprintf("the step %q ended with exit status %d; its output is above", name, exit.ExitCode)
-	if !d.ShowsFailure() {
-		f.Output = lastLines(log, outputLines)
-	}
+	quote(f, o, exit.ExitCode, d)
 	switch {
 	case stage == dockerfile.StageTest && exit.ExitCode == dockerfile.ExitTests:
 		f.Kind = fault.Tests

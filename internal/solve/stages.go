@@ -53,7 +53,7 @@ func known(d *pb.Definition, stages []from) map[digest.Digest]progress.Known {
 			}
 		}
 		if s, ok := dockerfile.StageOf(name); ok {
-			all[dgst] = progress.Known{Stage: s.Name, Title: dockerfile.StepTitle(name), Speaks: s.Network}
+			all[dgst] = progress.Known{Stage: s.Name, Title: dockerfile.StepTitle(name), Speaks: s.Network, Cargo: !s.Network}
 		}
 	}
 	return all

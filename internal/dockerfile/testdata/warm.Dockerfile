@@ -268,7 +268,7 @@ FROM toolchain AS compiler
 FROM compiler AS deps
 RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
-    --mount=type=cache,id=lpipe-warm-85ef83c1f4934209,sharing=private,target=/warm \
+    --mount=type=cache,id=lpipe-warm-aec359a55ffb62d1,sharing=private,target=/warm \
     --mount=type=secret,id=lpipe-warm,target=/run/lpipe-warm \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
@@ -335,12 +335,32 @@ give_warm() {
   trap - EXIT
 }
 take_warm
-cargo build --frozen --workspace --target x86_64-unknown-linux-musl --profile release --message-format=json-render-diagnostics >/tmp/messages
-cargo test --no-run --frozen --workspace --target "$(uname -m)-"unknown-linux-musl --profile release --message-format=json-render-diagnostics >>/tmp/messages
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages. The compiler's errors come last in the output. Its warnings
+# are not in it: nobody sees the output of a step that is cached.
+compile() {
+  cargo "$@" --message-format=json >>/tmp/messages && return
+  status=$?
+  rendered error cat >&2
+  exit "$status"
+}
+
+# rendered LEVEL FILTER...: what the compiler said on that level, as it shows it to a person. A message is a line of JSON, and
+# printf undoes what JSON does to text; the filter is for the lines before that, one for each message.
+rendered() {
+  level=$1
+  shift
+  sed -n 's/^{"reason":"compiler-message".*"rendered":"\('"$level"'[^"\\]*\(\\.[^"\\]*\)*\)".*/\1/p' /tmp/messages |
+    sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
+}
+
+# keep_warnings FILE: writes what the compiler warned of, each warning once and in the same order whatever compiled first.
+keep_warnings() { rendered warning sort -u | head -c 2000000 >"$1"; }
+compile build --frozen --workspace --target x86_64-unknown-linux-musl --profile release
+compile test --no-run --frozen --workspace --target "$(uname -m)-"unknown-linux-musl --profile release
 give_warm
 EOF
 
-# build: one lambda. /out holds the program and the receipt: cargo's own word on what it is, and its digest.
+# build: one lambda. /out holds the program, the receipt (cargo's own word on what it is, and its digest), and the warnings.
 FROM compiler AS build
 ARG LAMBDA_KIND LAMBDA_BIN
 RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
@@ -350,9 +370,29 @@ RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
 set -eu
 cd /src
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
-cargo build --frozen --workspace "--$LAMBDA_KIND" "$LAMBDA_BIN" --target x86_64-unknown-linux-musl --profile release \
-  --message-format=json-render-diagnostics >/tmp/messages
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages. The compiler's errors come last in the output. Its warnings
+# are not in it: nobody sees the output of a step that is cached.
+compile() {
+  cargo "$@" --message-format=json >>/tmp/messages && return
+  status=$?
+  rendered error cat >&2
+  exit "$status"
+}
+
+# rendered LEVEL FILTER...: what the compiler said on that level, as it shows it to a person. A message is a line of JSON, and
+# printf undoes what JSON does to text; the filter is for the lines before that, one for each message.
+rendered() {
+  level=$1
+  shift
+  sed -n 's/^{"reason":"compiler-message".*"rendered":"\('"$level"'[^"\\]*\(\\.[^"\\]*\)*\)".*/\1/p' /tmp/messages |
+    sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
+}
+
+# keep_warnings FILE: writes what the compiler warned of, each warning once and in the same order whatever compiled first.
+keep_warnings() { rendered warning sort -u | head -c 2000000 >"$1"; }
+compile build --frozen --workspace "--$LAMBDA_KIND" "$LAMBDA_BIN" --target x86_64-unknown-linux-musl --profile release
 mkdir /out
+keep_warnings /out/warnings.txt
 grep -e '"executable":"/' -e '"reason":"build-finished"' /tmp/messages >/out/receipt.json
 cp "$(sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' /out/receipt.json)" /out/bootstrap
 printf '{"reason":"lpipe-program","sha256":"%.64s"}\n' "$(sha256sum /out/bootstrap)" >>/out/receipt.json
@@ -368,7 +408,29 @@ RUN --network=none --mount=type=bind,from=tests,target=/src,rw \
 set -eu
 cd /src
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
-cargo test --no-run --frozen --workspace --target "$(uname -m)-"unknown-linux-musl --profile release
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages. The compiler's errors come last in the output. Its warnings
+# are not in it: nobody sees the output of a step that is cached.
+compile() {
+  cargo "$@" --message-format=json >>/tmp/messages && return
+  status=$?
+  rendered error cat >&2
+  exit "$status"
+}
+
+# rendered LEVEL FILTER...: what the compiler said on that level, as it shows it to a person. A message is a line of JSON, and
+# printf undoes what JSON does to text; the filter is for the lines before that, one for each message.
+rendered() {
+  level=$1
+  shift
+  sed -n 's/^{"reason":"compiler-message".*"rendered":"\('"$level"'[^"\\]*\(\\.[^"\\]*\)*\)".*/\1/p' /tmp/messages |
+    sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
+}
+
+# keep_warnings FILE: writes what the compiler warned of, each warning once and in the same order whatever compiled first.
+keep_warnings() { rendered warning sort -u | head -c 2000000 >"$1"; }
+compile test --no-run --frozen --workspace --target "$(uname -m)-"unknown-linux-musl --profile release
+mkdir /out
+keep_warnings /out/test-warnings.txt
 who=root
 # Who runs the tests: an ordinary user, as on a laptop, for whom what may not be read cannot be read.
 
@@ -398,7 +460,6 @@ become() {
   [ "$(/as-tester id -u 2>/dev/null)" = 1051 ]
 }
 if as_tester "$(uname -m)-"unknown-linux-musl; then who=tester; else echo 'the tests run as root: there is no way to become another user'; fi
-mkdir /out
 # What the test stage does around the tests. The project's tests may write to /tmp, and clean it up: what counts is in /out.
 
 lpipe_failed=''
@@ -409,8 +470,12 @@ run_tests() {
   if [ -e /out/passed ]; then rm /out/passed; else lpipe_failed=yes; fi
 }
 
-# count_tests TARGET RUNNER USER: adds up what the tests printed.
+# forget_warnings: has cargo not print once more what the compiler warned of, which it keeps for each crate.
+forget_warnings() { find /target -type f -path '*fingerprint/*' -name 'output-*' -exec rm -f {} +; }
+
+# count_tests TARGET RUNNER USER: adds up what the tests printed, and keeps the line of each.
 count_tests() {
+  { grep -e '^test .* \.\.\. ' -e '^ *Running ' -e '^ *Doc-tests ' /out/printed || [ $? = 1 ]; } | head -c 4000000 >/out/tests.txt
   awk -v target="$1" -v runner="$2" -v user="$3" '/^test result: [a-zA-Z]+\. [0-9]+ passed; [0-9]+ failed; [0-9]+ ignored; / && length($4 $6 $8) < 28 {
       passed += $4; failed += $6; ignored += $8
     }
@@ -418,6 +483,7 @@ count_tests() {
     /out/printed >/out/tests.json
   rm /out/printed
 }
+forget_warnings
 run_tests --workspace --target "$(uname -m)-"unknown-linux-musl --profile release
 if [ "$lpipe_failed" ]; then exit 5; fi
 runner=''

@@ -1,0 +1,70 @@
+package solve
+
+import (
+	"fmt"
+	"strings"
+
+	"lpipe/internal/dockerfile"
+	"lpipe/internal/fault"
+	"lpipe/internal/progress"
+)
+
+const (
+	correctScript = "correct what the build script says above; it may need packages, env or features in [build] of lpipe.toml"
+	lessMemory    = "give the engine more memory, or set CARGO_BUILD_JOBS to a small number in [build.env]"
+)
+
+// quote puts into the fault of a failed step what was found in the step's output or, where that is nothing, the output's last
+// lines. Those are few if all of them are further up, between the output of other steps.
+func quote(f *fault.Error, o progress.Output, status uint32, d *progress.Display) {
+	setup := o.Stage == dockerfile.StageTest && status == dockerfile.ExitSetup // is no compiler, whatever it prints
+	switch {
+	case len(o.Found.Findings) > 0 && !setup:
+		f.Found = o.Found
+	case d.ShowsFailure():
+	case d.ShowsLines() && len(o.Found.Findings) == 0:
+		f.Output = lastLines(o.Log, 10)
+	default:
+		f.Output = lastLines(o.Log, outputLines)
+	}
+}
+
+// blame says in the fault of a failed step which part of the project failed, by what was found in the step's output.
+func blame(f *fault.Error, labels, stage string) {
+	found := f.Found
+	if len(found.Findings) == 0 {
+		return
+	}
+	if f.Kind == fault.Tests {
+		if f.Why = "cargo test found failures, which are above"; found.Failed > 0 {
+			f.Why = fmt.Sprintf("%d of %s failed", found.Failed, counted(found.Passed+found.Failed, "test"))
+		}
+		return
+	}
+	if !strings.HasSuffix(f.Why, "; its output is above") {
+		return // it is known better
+	}
+	f.Why = counted(found.Errors(), "error")
+	switch script := found.Script(); {
+	case script != "":
+		f.What, f.Fix = script+" failed, which is needed for "+labels, correctScript
+	case found.Macro():
+		f.What = "a macro panicked while it was compiling " + labels
+	case found.CompilerKilled():
+		f.Why, f.Fix = "the compiler was killed: most often the engine's machine ran out of memory", lessMemory
+	case stage == dockerfile.StageTest:
+		switch program, unitTests := found.Uncompiled(); {
+		case program:
+			f.What = labels + " does not compile"
+		case unitTests:
+			f.What = labels + " or the unit tests do not compile"
+		}
+	}
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
