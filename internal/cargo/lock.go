@@ -63,16 +63,20 @@ func (k *Lock) sources(want func(*Source) bool) []Source {
 // lock file; foreign ones and local ones alike.
 func (k *Lock) Reachable(from []*Package) []LockPackage {
 	reached := make([]bool, len(k.Packages))
+	byName := map[string][]int{}
+	for i, p := range k.Packages {
+		byName[p.Name] = append(byName[p.Name], i)
+	}
 	var visit func(want string)
 	visit = func(want string) {
 		words := strings.Fields(want)
-		for i, p := range k.Packages {
+		for _, i := range byName[words[0]] {
 			// Where name and version leave a choice of sources, all are taken.
-			if p.Name != words[0] || len(words) > 1 && p.Version != words[1] || reached[i] {
+			if len(words) > 1 && k.Packages[i].Version != words[1] || reached[i] {
 				continue
 			}
 			reached[i] = true
-			for _, d := range p.Dependencies {
+			for _, d := range k.Packages[i].Dependencies {
 				if d != "" {
 					visit(d)
 				}

@@ -111,7 +111,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 			if projects, _, err = since.Changed(cmd.Context(), here, projects, *rev, given); err != nil {
 				return err
 			}
-			notes = append(notes, fmt.Sprintf("%d lambdas differ from %s", len(project.Targets(projects)), *rev))
+			notes = append(notes, differing(len(project.Targets(projects)), *rev))
 		}
 		summary := &report.Summary{} // when nothing differs, no engine is needed to say so
 		if len(project.Targets(projects)) > 0 {

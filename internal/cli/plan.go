@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -18,9 +20,10 @@ func (a *app) planCommand() *cobra.Command {
 		Use:   "plan [NAME|PATH ...]",
 		Short: "List the lambdas that would be built, and why",
 		Long: `List the lambdas that "lpipe build" would build with the same arguments. With --since, only those that differ from
-a git revision, each with what differs: its sources and those of the local packages it uses, the dependencies that
-Cargo.lock names for it, or its settings. Files that git does not track count as sources. Others are compared with what
-git stores: one that git rewrites when it checks it out (line ends, Git LFS) counts as changed.`,
+a git revision, each with what differs and what makes the difference: files of its sources and of the local packages it
+uses, crates that Cargo.lock names for it or whose features another package changes, or settings. Files that git does not
+track count as sources. Others are compared with what git stores: one that git rewrites when it checks it out (line ends,
+Git LFS) counts as changed.`,
 	}
 	settings := settingFlags(cmd.Flags())
 	all := allFlag(cmd.Flags())
@@ -35,15 +38,33 @@ git stores: one that git rewrites when it checks it out (line ends, Git LFS) cou
 		if err != nil {
 			return err
 		}
-		var why map[*plan.Lambda][]string
+		var why map[*plan.Lambda][]since.Change
 		if *rev != "" {
 			if projects, why, err = since.Changed(cmd.Context(), here, projects, *rev, settings()); err != nil {
 				return err
 			}
 		}
-		return a.listPlan(here, projects, why, *asJSON)
+		if err := a.listPlan(here, projects, why, *asJSON); err != nil {
+			return err
+		}
+		if *rev != "" && len(why) == 0 {
+			foreign.Fprintf(a.Err, "%s\n", differing(0, *rev))
+		}
+		return nil
 	}
 	return cmd
+}
+
+// differing says how many lambdas differ from a revision.
+func differing(count int, rev string) string {
+	switch count {
+	case 0:
+		return "no lambda differs from " + rev
+	case 1:
+		return "1 lambda differs from " + rev
+	default:
+		return fmt.Sprintf("%d lambdas differ from %s", count, rev)
+	}
 }
 
 // planned is one lambda in the JSON of "lpipe plan", whose shape is versioned like that of the report.
@@ -54,10 +75,17 @@ type planned struct {
 	Package string   `json:"package"`
 	Dir     string   `json:"dir"`               // of the package, relative to the workspace root
 	Project string   `json:"project,omitempty"` // the workspace root, where there are several
-	Changed []string `json:"changed,omitempty"`
+	Changed []string `json:"changed,omitempty"` // "new", "settings", "sources", "dependencies"
+	Causes  []cause  `json:"causes,omitempty"`  // what made the difference
 }
 
-func (a *app) listPlan(here *project.Here, projects []*project.Project, why map[*plan.Lambda][]string, asJSON bool) error {
+// cause is one setting, file or crate that made a difference.
+type cause struct {
+	Kind string `json:"kind"` // as in Changed
+	Name string `json:"name"`
+}
+
+func (a *app) listPlan(here *project.Here, projects []*project.Project, why map[*plan.Lambda][]since.Change, asJSON bool) error {
 	list := struct {
 		Version int       `json:"version"`
 		Lambdas []planned `json:"lambdas"`
@@ -66,7 +94,13 @@ func (a *app) listPlan(here *project.Here, projects []*project.Project, why map[
 	for _, t := range project.Targets(projects) {
 		l := t.Lambda
 		one := planned{
-			Name: l.Label(), Arch: l.Arch, Target: l.Build.TargetFor(l.Arch), Package: l.Package.Name, Dir: l.Package.Dir, Changed: why[l],
+			Name: l.Label(), Arch: l.Arch, Target: l.Build.TargetFor(l.Arch), Package: l.Package.Name, Dir: l.Package.Dir,
+		}
+		for _, c := range why[l] {
+			one.Changed = append(one.Changed, c.Kind)
+			for _, name := range c.Names {
+				one.Causes = append(one.Causes, cause{c.Kind, name})
+			}
 		}
 		if len(projects) > 1 {
 			one.Project = here.Show(t.Dir)
@@ -76,11 +110,45 @@ func (a *app) listPlan(here *project.Here, projects []*project.Project, why map[
 	if asJSON {
 		return foreign.WriteJSON(a.Out, list, "")
 	}
+	name, target := 0, 0
 	for _, l := range list.Lambdas {
-		foreign.Fprintf(a.Out, "%s  %s  %s\n", l.Name, l.Target, strings.Join(l.Changed, ", "))
+		name, target = max(name, utf8.RuneCountInString(l.Name)), max(target, len(l.Target))
+	}
+	for _, l := range list.Lambdas {
+		line := foreign.Sprintf("%-*s  %-*s  %s", name, l.Name, target, l.Target, l.why())
+		foreign.Fprintf(a.Out, "%s\n", strings.TrimRight(line, " "))
 	}
 	for _, note := range list.Notes {
 		foreign.Fprintf(a.Err, "note: %s\n", note)
 	}
 	return nil
+}
+
+// maxCauses is how many causes of a kind a line of "lpipe plan" names.
+const maxCauses = 3
+
+// why is what differs, in words.
+func (l planned) why() string {
+	var all []string
+	for _, kind := range l.Changed {
+		var names []string
+		for _, c := range l.Causes {
+			if c.Kind == kind {
+				names = append(names, c.Name)
+			}
+		}
+		more := len(names) - maxCauses
+		if more > 0 {
+			names = names[:maxCauses]
+		}
+		text := kind
+		if len(names) > 0 {
+			text += ": " + strings.Join(names, ", ")
+		}
+		if more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, "; ")
 }

@@ -85,7 +85,7 @@ func open(t *testing.T, dir string) *Repository {
 	return r
 }
 
-// everything asks all that the package can ask, and returns the contents of the files of a revision, by their paths.
+// everything asks git all that the package can ask, and returns the contents of the files of a revision, by their paths.
 func everything(t *testing.T, r *Repository, rev string) (map[string]string, error) {
 	t.Helper()
 	r.Head(t.Context())
@@ -98,6 +98,7 @@ func everything(t *testing.T, r *Repository, rev string) (map[string]string, err
 		return nil, err
 	}
 	defer tree.Close()
+	tree.checkout = fstest.MapFS{} // where there is no file, git is asked
 	all := map[string]string{}
 	err = fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -509,6 +510,52 @@ func TestFilesAreWhatIsStored(t *testing.T) {
 	}
 }
 
+// TestTheWorkTreeIsReadFirst where a file has the content that the commit names, and nowhere else.
+func TestTheWorkTreeIsReadFirst(t *testing.T) {
+	for _, format := range []string{"sha1", "sha256"} {
+		dir := t.TempDir()
+		must(t, dir, "init", "--quiet", "--initial-branch=main", "--object-format="+format)
+		commitFiles(t, dir, map[string]string{"same": "1\n", "edited": "2\n", "removed": "3\n", "folder": "4\n", "linked": "5\n", "large": strings.Repeat("6", maxCheckout+1)})
+		write(t, filepath.Join(dir, "edited"), "x\n")
+		for _, name := range []string{"removed", "folder", "linked"} {
+			if err := os.Remove(filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(t, filepath.Join(dir, "folder", "below"), "4\n")
+		write(t, filepath.Join(dir, "other"), "5\n")
+		if err := os.Symlink("other", filepath.Join(dir, "linked")); err != nil {
+			t.Fatal(err)
+		}
+		r := open(t, dir)
+		hash, err := r.Commit(t.Context(), "HEAD")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree, err := r.Files(t.Context(), hash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]int64{"same": 2, "edited": 2, "removed": 2, "folder": 2, "linked": 2, "large": maxCheckout + 1} {
+			info, err := tree.Lstat(name)
+			if err != nil || info.Size() != want || !info.Mode().IsRegular() {
+				t.Errorf("%s: %s: %v, %v", format, name, info, err)
+			}
+			data, err := fs.ReadFile(tree, name)
+			if err != nil || int64(len(data)) != want || data[0] == 'x' {
+				t.Errorf("%s: %s: %.10q, %v", format, name, data, err)
+			}
+		}
+		tree.Close() // git is gone
+		if data, err := fs.ReadFile(tree, "same"); err != nil || string(data) != "1\n" {
+			t.Errorf("%s: git was asked for what is checked out: %q, %v", format, data, err)
+		}
+		if _, err := fs.ReadFile(tree, "edited"); err == nil {
+			t.Errorf("%s: git was not asked for what was edited", format)
+		}
+	}
+}
+
 // TestReplacedObjectsAreNot: refs/replace and grafts say what is in a commit in place of the commit.
 func TestReplacedObjectsAreNot(t *testing.T) {
 	dir := checkout(t, map[string]string{"a": "1"})
@@ -646,7 +693,7 @@ func FuzzTree(f *testing.F) {
 			return
 		}
 		for name, n := range tree.nodes {
-			if !fs.ValidPath(name) || n.name == ".." || name != "." && !tree.nodes[path.Dir(name)].mode.IsDir() {
+			if !fs.ValidPath(name) || n.name() == ".." || name != "." && !tree.nodes[path.Dir(name)].mode.IsDir() {
 				t.Errorf("%q holds %q", list, name)
 			}
 		}

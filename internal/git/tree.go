@@ -4,24 +4,33 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"math"
+	"os"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"lpipe/internal/disk"
 )
 
 // Tree is the files of a commit, as they are stored: no attribute, filter or line ending changes what is read, and none
-// leaves a file out. A file is read when it is asked for. A submodule is an empty folder, and a symbolic link is not
+// leaves a file out. A file is read when it is asked for: from the work tree where its content has the hash that the
+// commit names, and else from git, which takes longer. A submodule is an empty folder, and a symbolic link is not
 // followed: opened, it is a file with the link's target. It is safe for concurrent use and ends with Close.
 type Tree struct {
 	nodes        map[string]*node
+	checkout     fs.FS // the work tree
 	sizes, blobs *blobs
 }
 
@@ -29,11 +38,16 @@ var _ fs.ReadLinkFS = (*Tree)(nil)
 
 // node is a file, folder or link of a tree.
 type node struct {
-	name     string
+	path     string
 	mode     fs.FileMode
 	hash     string // of a blob
 	children []*node
+
+	size atomic.Int64 // of a blob, and one more; 0 until it is known
 }
+
+// name is the last part of the path.
+func (n *node) name() string { return path.Base(n.path) }
 
 // Files returns the files of a commit, by its hash.
 func (r *Repository) Files(ctx context.Context, hash string) (*Tree, error) {
@@ -47,7 +61,7 @@ func (r *Repository) Files(ctx context.Context, hash string) (*Tree, error) {
 		sizes.close()
 		return nil, err
 	}
-	t := &Tree{sizes: sizes, blobs: contents}
+	t := &Tree{checkout: os.DirFS(r.Top), sizes: sizes, blobs: contents}
 	list, err := r.run(ctx, "ls-tree", "-r", "-z", "--full-tree", hash)
 	if err == nil {
 		err = t.parse(list)
@@ -61,7 +75,7 @@ func (r *Repository) Files(ctx context.Context, hash string) (*Tree, error) {
 
 // parse reads what ls-tree lists.
 func (t *Tree) parse(list string) error {
-	t.nodes = map[string]*node{".": {name: ".", mode: fs.ModeDir | 0o755}}
+	t.nodes = map[string]*node{".": {path: ".", mode: fs.ModeDir | 0o755}}
 	for list != "" {
 		var line string
 		line, list, _ = strings.Cut(list, "\x00")
@@ -70,7 +84,7 @@ func (t *Tree) parse(list string) error {
 		}
 	}
 	for _, n := range t.nodes {
-		slices.SortFunc(n.children, func(a, b *node) int { return strings.Compare(a.name, b.name) })
+		slices.SortFunc(n.children, func(a, b *node) int { return strings.Compare(a.path, b.path) })
 	}
 	return nil
 }
@@ -91,7 +105,7 @@ func (t *Tree) add(line string) error {
 	if len(words) != 3 || !commit().MatchString(words[2]) || !fs.ValidPath(name) || t.nodes[name] != nil {
 		return fmt.Errorf("git lists %q, which no checkout has", line)
 	}
-	n := &node{name: path.Base(name), hash: words[2]}
+	n := &node{path: name, hash: words[2]}
 	switch words[0] {
 	case "100755":
 		n.mode = 0o755
@@ -106,7 +120,7 @@ func (t *Tree) add(line string) error {
 	for dir := path.Dir(name); ; dir = path.Dir(dir) {
 		parent, known := t.nodes[dir]
 		if !known {
-			parent = &node{name: path.Base(dir), mode: fs.ModeDir | 0o755}
+			parent = &node{path: dir, mode: fs.ModeDir | 0o755}
 			t.nodes[dir] = parent
 		}
 		if !parent.mode.IsDir() {
@@ -158,8 +172,39 @@ func (t *Tree) ReadLink(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	data, err := t.blobs.read(n.hash)
+	data, err := t.read(n)
 	return string(data), err
+}
+
+// maxCheckout bounds what is read of a file of the work tree to compare it, in bytes. Of a larger one git tells the size
+// without its content.
+const maxCheckout = 4 << 20
+
+// read returns the content of a blob.
+func (t *Tree) read(n *node) ([]byte, error) {
+	if n.mode.IsRegular() {
+		if data, err := disk.Read(t.checkout, n.path, maxCheckout); err == nil && blobHash(data, len(n.hash)) == n.hash {
+			n.size.Store(int64(len(data)) + 1)
+			return data, nil
+		}
+	}
+	data, err := t.blobs.read(n.hash)
+	if err == nil {
+		n.size.Store(int64(len(data)) + 1)
+	}
+	return data, err
+}
+
+// blobHash returns the name that git gives to a content, in a repository whose names have so many letters. One that was made
+// to have the SHA-1 of another is none that git would store.
+func blobHash(data []byte, letters int) string {
+	h := sha1.New()
+	if letters > 2*sha1.Size {
+		h = sha256.New()
+	}
+	fmt.Fprintf(h, "blob %d\x00", len(data))
+	h.Write(data)
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // ReadDir implements [fs.ReadDirFS].
@@ -186,7 +231,17 @@ func (t *Tree) stat(n *node) (fs.FileInfo, error) {
 	if n.mode.IsDir() {
 		return info{n, 0}, nil
 	}
+	if size := n.size.Load(); size > 0 {
+		return info{n, size - 1}, nil
+	}
+	if found, err := fs.Stat(t.checkout, n.path); err == nil && n.mode.IsRegular() && found.Size() <= maxCheckout {
+		data, err := t.read(n)
+		return info{n, int64(len(data))}, err
+	}
 	size, err := t.sizes.size(n.hash)
+	if err == nil {
+		n.size.Store(size + 1)
+	}
 	return info{n, size}, err
 }
 
@@ -195,7 +250,7 @@ type info struct {
 	size int64
 }
 
-func (i info) Name() string       { return i.name }
+func (i info) Name() string       { return i.name() }
 func (i info) Size() int64        { return i.size }
 func (i info) Mode() fs.FileMode  { return i.mode }
 func (i info) ModTime() time.Time { return time.Time{} }
@@ -207,7 +262,7 @@ type dirEntry struct {
 	*node
 }
 
-func (e dirEntry) Name() string               { return e.name }
+func (e dirEntry) Name() string               { return e.name() }
 func (e dirEntry) IsDir() bool                { return e.mode.IsDir() }
 func (e dirEntry) Type() fs.FileMode          { return e.mode.Type() }
 func (e dirEntry) Info() (fs.FileInfo, error) { return e.tree.stat(e.node) }
@@ -227,12 +282,12 @@ func (f *file) Close() error               { return nil }
 
 func (f *file) Read(b []byte) (int, error) {
 	if f.node.mode.IsDir() {
-		return 0, &fs.PathError{Op: "read", Path: f.node.name, Err: errors.New("is a directory")}
+		return 0, &fs.PathError{Op: "read", Path: f.node.path, Err: errors.New("is a directory")}
 	}
 	if f.data == nil {
-		data, err := f.tree.blobs.read(f.node.hash)
+		data, err := f.tree.read(f.node)
 		if err != nil {
-			return 0, &fs.PathError{Op: "read", Path: f.node.name, Err: err}
+			return 0, &fs.PathError{Op: "read", Path: f.node.path, Err: err}
 		}
 		f.data = bytes.NewReader(data)
 	}
@@ -241,7 +296,7 @@ func (f *file) Read(b []byte) (int, error) {
 
 func (f *file) ReadDir(count int) ([]fs.DirEntry, error) {
 	if !f.node.mode.IsDir() {
-		return nil, &fs.PathError{Op: "readdir", Path: f.node.name, Err: errors.New("not a directory")}
+		return nil, &fs.PathError{Op: "readdir", Path: f.node.path, Err: errors.New("not a directory")}
 	}
 	left := f.node.children[f.next:]
 	if count > 0 && len(left) == 0 {

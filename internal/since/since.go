@@ -1,25 +1,20 @@
 // Package since tells which lambdas differ between a git revision and the work tree.
 //
-// Package git reads the files of the revision; what a lambda depends on is decided by the
-// packages that plan the build, applied to both sides. A fingerprint is all that one lambda's program depends
-// on, in parts that a person can be told.
+// Package git reads the files of the revision; what a lambda depends on is decided by the packages that plan the build,
+// applied to both sides. What a lambda depends on is its settings, its sources and its dependencies, and of each what
+// makes the difference is named. The files that differ are found first, so that only the contexts of lambdas which one of
+// these may concern are made and compared.
 package since
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"io/fs"
-	"path"
 	"path/filepath"
 	"strings"
 
-	"lpipe/internal/cargo"
 	"lpipe/internal/fault"
 	"lpipe/internal/git"
-	"lpipe/internal/plan"
-	"lpipe/internal/reach"
-	"lpipe/internal/skeleton"
 )
 
 // revision is the disk as it would be with a revision checked out.
@@ -116,60 +111,4 @@ func (o overlay) ReadDir(name string) ([]fs.DirEntry, error) {
 func (o overlay) ReadLink(name string) (string, error) {
 	side, name := o.at(name)
 	return fs.ReadLink(side, name)
-}
-
-// fingerprint is what the program of one lambda depends on, each part a digest.
-type fingerprint struct{ settings, sources, dependencies [sha256.Size]byte }
-
-// fingerprintOf returns the fingerprint of a lambda of ws, in which found was found. dockerfile is its rendered Dockerfile, which holds all settings.
-func fingerprintOf(ctx context.Context, ws *cargo.Workspace, found *reach.Findings, l *plan.Lambda, dockerfile []byte) (fingerprint, error) {
-	tree, _, err := skeleton.Tests(ws, found, []*cargo.Package{l.Package}, skeleton.Options{})
-	if err != nil {
-		return fingerprint{}, err
-	}
-	closure := ws.Closure([]*cargo.Package{l.Package})
-	f := fingerprint{settings: sha256.Sum256(fmt.Appendf(nil, "%s\x00%s %s %s\x00%+v", dockerfile, l.Kind, l.Bin, l.Arch, l.Build))}
-	sources := sha256.New()
-	err = tree.Walk(ctx, "", func(name string, entry fs.DirEntry, _ error) error {
-		// Stubs of other packages and the lock file change for reasons that do not concern this lambda.
-		if entry.IsDir() || name == path.Join(ws.Root, "Cargo.lock") || tree.Stub(name) {
-			return nil
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		sum, err := tree.Sum(name)
-		fmt.Fprintf(sources, "%q %s %x\n", name, info.Mode(), sum)
-		return err
-	})
-	if err != nil {
-		return fingerprint{}, err
-	}
-	sources.Sum(f.sources[:0])
-	dependencies := sha256.New()
-	for _, p := range ws.Lock.Reachable(closure) {
-		fmt.Fprintf(dependencies, "%q %q %q\n", p.Name, p.Version, p.Checksum)
-		if p.Source != nil {
-			fmt.Fprintf(dependencies, "%q\n", *p.Source)
-		}
-	}
-	dependencies.Sum(f.dependencies[:0])
-	return f, nil
-}
-
-// Changes names the parts in which f differs from the fingerprint before: "settings", "sources",
-// "dependencies".
-func (f fingerprint) Changes(before fingerprint) []string {
-	var changed []string
-	if f.settings != before.settings {
-		changed = append(changed, "settings")
-	}
-	if f.sources != before.sources {
-		changed = append(changed, "sources")
-	}
-	if f.dependencies != before.dependencies {
-		changed = append(changed, "dependencies")
-	}
-	return changed
 }

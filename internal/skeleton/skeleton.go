@@ -46,6 +46,8 @@ const DefaultLimit = 512 << 20
 type Options struct {
 	Limit int64 // the largest size of the context in bytes; 0 means DefaultLimit
 	Over  *Base // what the context is laid over, and so does not hold itself; nil is nothing
+	// WithoutLock leaves out the lock file, which differs from context to context: of no use but to compare contexts.
+	WithoutLock bool
 }
 
 // Note is something a person should know about a context, for the report. Package is what it is about: a package's
@@ -106,6 +108,19 @@ func Libraries(ws *cargo.Workspace, found *reach.Findings, pkgs []*cargo.Package
 	return m.make(pkgs)
 }
 
+// InTests returns the packages that [Tests] has as they are, and whether one of them may read anything.
+func InTests(ws *cargo.Workspace, found *reach.Findings, pkgs []*cargo.Package) (real []*cargo.Package, wide bool) {
+	m := &maker{ws: ws, found: found, tests: true, real: map[*cargo.Package]bool{}}
+	m.choose(pkgs)
+	for _, p := range ws.Packages {
+		if m.real[p] {
+			real = append(real, p)
+			wide = wide || m.wide(p) != ""
+		}
+	}
+	return real, wide
+}
+
 // maker makes one context.
 type maker struct {
 	ws        *cargo.Workspace
@@ -123,6 +138,7 @@ type maker struct {
 	done      map[string]bool // outside files and folders that were added
 	over      *Base           // what the tree is laid over, nil for one that stands alone
 	lock      *lockFile
+	unlocked  bool // the context has no lock file
 
 	wideContext bool       // a real package may read anything
 	folders     []partial  // that the sources name
@@ -131,7 +147,7 @@ type maker struct {
 
 func newMaker(ws *cargo.Workspace, found *reach.Findings, o Options) *maker {
 	m := &maker{
-		ws: ws, found: found, limit: cmp.Or(o.Limit, DefaultLimit), tree: newTree(found.Files), over: o.Over,
+		ws: ws, found: found, limit: cmp.Or(o.Limit, DefaultLimit), tree: newTree(found.Files), over: o.Over, unlocked: o.WithoutLock,
 		real: map[*cargo.Package]bool{}, owned: map[string]*cargo.Package{}, done: map[string]bool{},
 	}
 	if m.over != nil {
@@ -319,6 +335,9 @@ func (m *maker) root() error {
 			return err
 		}
 		m.tree.write(m.ws.Manifest.Path, manifest)
+	}
+	if m.unlocked {
+		return nil
 	}
 	lock, err := m.lock.write(m.ws.Packages, m.real)
 	if err != nil {
