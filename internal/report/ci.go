@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -82,41 +84,49 @@ type Pair struct{ Name, Value string }
 // notInName is what the name of an output cannot have.
 var notInName = pattern.Of(`[^A-Za-z0-9]+`)
 
+// OutputsVersion is the version of the shape of [Outputs] and [Metadata]: within one, keys are only added.
+const OutputsVersion = 1
+
 // Outputs are the zips and their hashes for the next steps of a CI job: zip_NAME, sha256_NAME and code_sha256_NAME for
-// each lambda, and image_NAME where one was pushed; the same without _NAME when there is one lambda.
+// each lambda that has a zip, and image_NAME where an image was pushed. "outputs" is the version of their shape and
+// "lambdas" the names as they are in these. Where two lambdas have one name in letters and digits, the second is NAME_2.
 func Outputs(s Summary) []Pair {
 	var all []Pair
+	var names []string
 	for _, l := range s.Lambdas {
 		if l.Zip == "" {
 			continue
 		}
-		values := []Pair{{"zip", l.Zip}, {"sha256", l.SHA256}, {"code_sha256", l.CodeSHA256}}
-		if l.Image != nil && l.Image.Error == "" {
-			name, _, _ := strings.Cut(l.Image.Names[0], "@")
-			values = append(values, Pair{"image", name + "@" + l.Image.Digest})
+		plain := notInName().ReplaceAllString(l.Name, "_")
+		name := plain
+		for n := 2; slices.ContainsFunc(names, func(other string) bool { return strings.EqualFold(other, name) }); n++ {
+			name = fmt.Sprintf("%s_%d", plain, n)
 		}
-		for _, v := range values {
-			all = append(all, Pair{v.Name + "_" + notInName().ReplaceAllString(l.Name, "_"), v.Value})
-			if len(s.Lambdas) == 1 {
-				all = append(all, v)
-			}
+		names = append(names, name)
+		all = append(all, Pair{"zip_" + name, l.Zip}, Pair{"sha256_" + name, l.SHA256}, Pair{"code_sha256_" + name, l.CodeSHA256})
+		if l.Image != nil && l.Image.Error == "" {
+			image, _, _ := strings.Cut(l.Image.Names[0], "@")
+			all = append(all, Pair{"image_" + name, image + "@" + l.Image.Digest})
 		}
 	}
-	return all
+	return append([]Pair{{"outputs", strconv.Itoa(OutputsVersion)}, {"lambdas", strings.Join(names, " ")}}, all...)
 }
 
 // Dotenv writes the outputs as GitLab reads them, in upper case and with LPIPE_ before:
 // https://docs.gitlab.com/ci/yaml/artifacts_reports/#artifactsreportsdotenv
 func Dotenv(w io.Writer, s Summary) {
 	for _, p := range Outputs(s) {
+		if p.Name == "lambdas" {
+			p.Value = strings.ToUpper(p.Value) // as in the names of the others
+		}
 		fmt.Fprintf(w, "LPIPE_%s=%s\n", strings.ToUpper(p.Name), p.Value)
 	}
 }
 
-// Metadata writes what docker buildx build --metadata-file does, and the zips: the keys of the one lambda, or an
-// object with one for each, by name, as of docker buildx bake.
+// Metadata writes the version of its shape and, by the name of each lambda that has a zip, the zip and what docker buildx
+// build --metadata-file says of an image.
 func Metadata(w io.Writer, s Summary) error {
-	all := map[string]any{}
+	lambdas := map[string]any{}
 	for _, l := range s.Lambdas {
 		if l.Zip == "" {
 			continue
@@ -128,11 +138,7 @@ func Metadata(w io.Writer, s Summary) error {
 			one["containerimage.digest"], one["containerimage.config.digest"] = l.Image.Digest, l.Image.ConfigDigest
 			one["image.name"] = strings.Join(l.Image.Names, ",")
 		}
-		if len(s.Lambdas) == 1 {
-			all = one
-		} else {
-			all[l.Name] = one
-		}
+		lambdas[l.Name] = one
 	}
-	return foreign.WriteJSON(w, all, "  ")
+	return foreign.WriteJSON(w, map[string]any{"version": OutputsVersion, "lambdas": lambdas}, "  ")
 }

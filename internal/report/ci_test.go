@@ -62,9 +62,12 @@ func TestMarkdownOfOthersIsText(t *testing.T) {
 	}
 }
 
+// TestOutputs: their shape does not depend on how many lambdas there are.
 func TestOutputs(t *testing.T) {
 	s := twoLambdas()
 	want := []Pair{
+		{"outputs", "1"},
+		{"lambdas", "my_echo"},
 		{"zip_my_echo", "target/lambda/my-echo/bootstrap.zip"},
 		{"sha256_my_echo", "ab"},
 		{"code_sha256_my_echo", "qw=="},
@@ -74,37 +77,58 @@ func TestOutputs(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	s.Lambdas = s.Lambdas[:1]
-	if got := Outputs(s); len(got) != 8 || !slices.Contains(got, Pair{"zip", "target/lambda/my-echo/bootstrap.zip"}) {
+	if got := Outputs(s); !slices.Equal(got, want) {
 		t.Errorf("alone: %v", got)
 	}
 	var text bytes.Buffer
 	Dotenv(&text, s)
-	if !strings.Contains(text.String(), "LPIPE_ZIP_MY_ECHO=target/lambda/my-echo/bootstrap.zip\n") {
-		t.Error(text.String())
+	if got := text.String(); !strings.HasPrefix(got, "LPIPE_OUTPUTS=1\nLPIPE_LAMBDAS=MY_ECHO\nLPIPE_ZIP_MY_ECHO=target/lambda/my-echo/bootstrap.zip\n") {
+		t.Error(got)
+	}
+	if got := Outputs(Summary{}); !slices.Equal(got, []Pair{{"outputs", "1"}, {"lambdas", ""}}) {
+		t.Errorf("of nothing: %v", got)
+	}
+	// Names that are one in letters and digits, as a dotenv file in upper case has them.
+	twins := Summary{Lambdas: []Lambda{{Name: "a-b", Zip: "1"}, {Name: "A/b", Zip: "2"}, {Name: "a_b", Zip: "3"}}}
+	seen := map[string]bool{}
+	for _, p := range Outputs(twins) {
+		if name := strings.ToUpper(p.Name); seen[name] {
+			t.Errorf("%s is there twice", name)
+		} else {
+			seen[name] = true
+		}
+	}
+	if !seen["ZIP_A_B"] || !seen["ZIP_A_B_2"] || !seen["ZIP_A_B_3"] {
+		t.Errorf("%v", seen)
 	}
 }
 
 func TestMetadataHasBuildxsKeys(t *testing.T) {
-	read := func(s Summary) (v map[string]any) {
+	read := func(s Summary) map[string]map[string]any {
 		var text bytes.Buffer
 		if err := Metadata(&text, s); err != nil {
 			t.Fatal(err)
 		}
-		if err := json.Unmarshal(text.Bytes(), &v); err != nil {
-			t.Fatal(err)
+		var v struct {
+			Version int
+			Lambdas map[string]map[string]any
 		}
-		return v
+		if err := json.Unmarshal(text.Bytes(), &v); err != nil || v.Version != OutputsVersion || v.Lambdas == nil {
+			t.Fatalf("%v: %s", err, text.String())
+		}
+		return v.Lambdas
 	}
+	read(Summary{})
 	s := twoLambdas()
-	if v := read(s); len(v) != 1 || v["my-echo"].(map[string]any)["containerimage.digest"] != "sha256:1" {
+	if v := read(s); len(v) != 1 || v["my-echo"]["containerimage.digest"] != "sha256:1" {
 		t.Errorf("%v", v)
 	}
 	s.Lambdas = s.Lambdas[:1]
-	if v := read(s); v["image.name"] != "r/my-echo:v1,r/my-echo:latest" || v["containerimage.config.digest"] != "sha256:2" || v["lpipe.zip.sha256"] != "ab" {
+	if v := read(s)["my-echo"]; v["image.name"] != "r/my-echo:v1,r/my-echo:latest" || v["containerimage.config.digest"] != "sha256:2" || v["lpipe.zip.sha256"] != "ab" {
 		t.Errorf("%v", v)
 	}
 	s.Lambdas[0].Image.Error = "refused"
-	if v := read(s); v["containerimage.digest"] != nil || v["lpipe.zip.path"] == nil {
+	if v := read(s)["my-echo"]; v["containerimage.digest"] != nil || v["lpipe.zip.path"] == nil {
 		t.Errorf("an image that was not pushed: %v", v)
 	}
 }

@@ -2,6 +2,8 @@ package report
 
 import (
 	"encoding/json"
+	"os"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -103,4 +105,29 @@ func TestSize(t *testing.T) {
 			t.Errorf("Size(%d) = %q, want %q", n, got, want)
 		}
 	}
+}
+
+// TestEveryKeyIsDocumented in docs/output.md.
+func TestEveryKeyIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/output.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys func(of reflect.Type)
+	keys = func(of reflect.Type) {
+		for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
+			of = of.Elem()
+		}
+		if of.Kind() != reflect.Struct {
+			return
+		}
+		for i := range of.NumField() {
+			key, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+			if key != "-" && !strings.Contains(string(text), "`"+key+"`") {
+				t.Errorf("docs/output.md has no `%s`", key)
+			}
+			keys(of.Field(i).Type)
+		}
+	}
+	keys(reflect.TypeFor[Summary]())
 }
