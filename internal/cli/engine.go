@@ -89,6 +89,9 @@ it has been idle. "status" tells whether it runs and where its log is, "stop" en
 
 // ownEngine are the options that find the embedded engine of this user.
 func (a *app) ownEngine() (engine.Options, error) {
+	if err := a.home(); err != nil {
+		return engine.Options{}, err
+	}
 	cfg := &config.Config{}
 	joined, err := a.join(cfg)
 	if err != nil {
@@ -106,13 +109,18 @@ func (a *app) engineStatus(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !s.Running {
-		foreign.Fprintf(a.Out, "not running\nstate: %s\nlog:   %s\n", s.Root, s.Log)
-		return nil
-	}
-	foreign.Fprintf(a.Out, "running, process %d\nstate: %s\nlog:   %s\n", s.Process.PID, s.Root, s.Log)
-	if s.Process.Suspended {
-		foreign.Fprintf(a.Out, "it is suspended: \"kill -CONT %d\" lets it go on\n", s.Process.PID)
+	for i, s := range append([]engine.State{s}, s.Others...) {
+		if i > 0 {
+			fmt.Fprintln(a.Out, "\nfor projects with the same [registry]:")
+		}
+		if !s.Running {
+			foreign.Fprintf(a.Out, "not running\nstate: %s\nlog:   %s\n", s.Root, s.Log)
+			continue
+		}
+		foreign.Fprintf(a.Out, "running, process %d\nstate: %s\nlog:   %s\n", s.Process.PID, s.Root, s.Log)
+		if s.Process.Suspended {
+			foreign.Fprintf(a.Out, "it is suspended: \"kill -CONT %d\" lets it go on\n", s.Process.PID)
+		}
 	}
 	return nil
 }

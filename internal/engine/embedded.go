@@ -177,7 +177,7 @@ func renew(ctx context.Context, o Options, e *Engine) error {
 	if err := e.Close(); err != nil {
 		return err
 	}
-	_, stopErr := Stop(ctx, o)
+	_, stopErr := stop(ctx, stateFolder(o))
 	fresh, err := Connect(ctx, o, e.desc.Choice)
 	if err != nil {
 		return errors.Join(stopErr, err)

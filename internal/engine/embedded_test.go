@@ -160,7 +160,7 @@ func TestAnotherConfigurationReplacesTheDaemonAfterItsBuilds(t *testing.T) {
 	<-startStep(t, old.Client(), root, "echo started; sleep 0.5; echo done > /tmp/out", built)
 
 	other := o
-	other.Registries = map[string]Registry{"registry.example.com": {HTTP: true}}
+	other.Idle = time.Hour
 	var notices []string
 	other.Log = func(n string) { notices = append(notices, n) }
 	opened := make(chan error, 1)
@@ -468,7 +468,7 @@ func TestASuspendedDaemonIsGivenUp(t *testing.T) {
 	must(t, syscall.Kill(p.PID, syscall.SIGSTOP))
 	defer syscall.Kill(p.PID, syscall.SIGCONT)
 	other := o // which would have the engine replaced
-	other.Registries = map[string]Registry{"registry.example.com": {HTTP: true}}
+	other.Idle = time.Hour
 	wait := fmt.Sprintf("kill -CONT %d", p.PID)
 	for name, o := range map[string]Options{"the same": o, "another configuration": other} {
 		o.StallTimeout = 400 * time.Millisecond
@@ -742,5 +742,36 @@ func eventually(t *testing.T, what string, true func() bool) {
 		if time.Now().After(end) {
 			t.Fatalf("not so after 20 s: %s", what)
 		}
+	}
+}
+
+// TestRegistriesHaveEnginesOfTheirOwn: two projects that reach registries in other ways build at the same time, and what one
+// got of a registry is not the other's.
+func TestRegistriesHaveEnginesOfTheirOwn(t *testing.T) {
+	o, root := embeddedOptions(t), enginetest.Busybox(t)
+	plain := open(t, o)
+	built := make(chan error, 1)
+	<-startStep(t, plain.Client(), root, "echo started; sleep 1; echo done > /tmp/out", built)
+	other := o
+	other.Registries = map[string]Registry{"registry.example.com": {HTTP: true}}
+	second := open(t, other)
+	_, err := enginetest.Solve(t.Context(), second.Client(), root, enginetest.Step("echo other > /tmp/out").Root(), "tmp/out", client.SolveOpt{})
+	must(t, err)
+	must(t, <-built)
+	s, err := Status(t.Context(), o)
+	must(t, err)
+	if !s.Running || len(s.Others) != 1 || s.Others[0].Root == s.Root || s.Others[0].Process.PID == s.Process.PID {
+		t.Errorf("%+v", s)
+	}
+	if stateFolder(other) != s.Others[0].Root || stateFolder(o) != s.Root {
+		t.Errorf("in %s and %s", stateFolder(o), stateFolder(other))
+	}
+	plain.Close()
+	second.Close()
+	if was, err := Stop(t.Context(), o); !was || err != nil {
+		t.Errorf("stopped: %t, %v", was, err)
+	}
+	if s, err := Status(t.Context(), o); err != nil || s.Running || len(s.Others) > 0 {
+		t.Errorf("%+v, %v", s, err)
 	}
 }

@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,10 +20,34 @@ import (
 // decides what is in programs, who can enter the second can run anything as the daemon's user. So both must be the user's
 // own, and so must be all that leads to them.
 
-// stateFolder returns the folder of the cache; the daemon, which works elsewhere, needs the whole path.
-func stateFolder(o Options) string { return stateFolderFor(os.Geteuid(), o) }
+// stateFolder returns the folder of the cache; the daemon, which works elsewhere, needs the whole path. What a registry
+// gives depends on how it is reached, so engines that reach registries in other ways share no cache, and run beside each
+// other.
+func stateFolder(o Options) string {
+	root := commonFolder(o)
+	if len(o.Registries) == 0 {
+		return root
+	}
+	text, _ := json.Marshal(o.Registries) // strings and booleans; maps are in order
+	sum := sha256.Sum256(text)
+	return filepath.Join(root, daemon.RegistriesName, hex.EncodeToString(sum[:8]))
+}
 
-func stateFolderFor(uid int, o Options) string {
+// stateFolders returns all folders of the user's caches: the common one, and those of [registry] tables.
+func stateFolders(o Options) []string {
+	root := commonFolder(o)
+	all := []string{root}
+	entries, _ := os.ReadDir(filepath.Join(root, daemon.RegistriesName)) // none where there is no such folder
+	for _, e := range entries {
+		all = append(all, filepath.Join(root, daemon.RegistriesName, e.Name()))
+	}
+	return all
+}
+
+// commonFolder is the folder of the cache without any [registry], in which the others are.
+func commonFolder(o Options) string { return commonFolderFor(os.Geteuid(), o) }
+
+func commonFolderFor(uid int, o Options) string {
 	switch {
 	case o.Root != "":
 		if root, err := filepath.Abs(o.Root); err == nil {

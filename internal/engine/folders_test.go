@@ -18,7 +18,7 @@ func TestFoldersOfAnOrdinaryUser(t *testing.T) {
 		{0, xdg, "/var/lib/lpipe", "/run/lpipe"},
 	} {
 		o := Options{Getenv: func(name string) string { return c.env[name] }}
-		if state, runtime := stateFolderFor(c.uid, o), runtimeFolderFor(c.uid, o); state != c.state || runtime != c.runtime {
+		if state, runtime := commonFolderFor(c.uid, o), runtimeFolderFor(c.uid, o); state != c.state || runtime != c.runtime {
 			t.Errorf("%d, %v: %s and %s, want %s and %s", c.uid, c.env, state, runtime, c.state, c.runtime)
 		}
 	}

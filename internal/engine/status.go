@@ -15,23 +15,41 @@ type State struct {
 	Process daemon.Process // when Running
 	Root    string         // the state folder
 	Log     string         // the log file, which may not exist yet
+	Others  []State        // those that run for projects which reach registries in ways of their own
 }
 
-// Status tells whether the embedded engine of o.Root runs.
+// Status tells whether the embedded engines of o.Root run.
 func Status(_ context.Context, o Options) (State, error) {
-	root := stateFolder(o.withDefaults())
-	if err := checkStateFolder(root); err != nil {
+	o = o.withDefaults()
+	if err := checkStateFolder(commonFolder(o)); err != nil {
 		return State{}, err
 	}
-	s := State{Root: root, Log: filepath.Join(root, daemon.LogName)}
-	s.Process, s.Running = daemon.Running(root)
-	return s, nil
+	var all []State
+	for _, root := range stateFolders(o) {
+		s := State{Root: root, Log: filepath.Join(root, daemon.LogName)}
+		if s.Process, s.Running = daemon.Running(root); s.Running || len(all) == 0 {
+			all = append(all, s)
+		}
+	}
+	all[0].Others = all[1:]
+	return all[0], nil
 }
 
-// Stop ends the embedded engine of o.Root once its builds are done, and waits for that until ctx ends. It
-// returns false when none was running.
+// Stop ends the embedded engines of o.Root once their builds are done, and waits for that until ctx ends. It returns false
+// when none was running.
 func Stop(ctx context.Context, o Options) (bool, error) {
-	root := stateFolder(o.withDefaults())
+	was := false
+	var l fault.List
+	for _, root := range stateFolders(o.withDefaults()) {
+		stopped, err := stop(ctx, root)
+		was = was || stopped
+		l.Add(err)
+	}
+	return was, l.Err()
+}
+
+// stop ends the engine of a state folder. It returns false when none was running.
+func stop(ctx context.Context, root string) (bool, error) {
 	if err := checkStateFolder(root); err != nil {
 		return false, err
 	}

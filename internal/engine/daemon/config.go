@@ -36,6 +36,8 @@ const (
 	lockName  = "buildkitd.lock"
 	ownerName = "daemon.json"
 	LogName   = "daemon.log"
+	// RegistriesName is a folder of state folders, of daemons that reach registries in ways of their own.
+	RegistriesName = "registries"
 )
 
 // Config is all a daemon needs to know. Paths are absolute.

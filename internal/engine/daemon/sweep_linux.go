@@ -30,8 +30,8 @@ func sweep(ctx context.Context, c Config) {
 		return
 	}
 	for _, m := range slices.Backward(mounts) {
-		if m.Mountpoint == c.Root {
-			continue // the state folder may well be a disk of its own
+		if m.Mountpoint == c.Root || strings.HasPrefix(m.Mountpoint, filepath.Join(c.Root, RegistriesName)+"/") {
+			continue // the state folder may well be a disk of its own, and other daemons have theirs in it
 		}
 		if err := unix.Unmount(m.Mountpoint, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
 			bklog.L.WithError(err).Warnf("unmounting %s", m.Mountpoint)
