@@ -9,6 +9,7 @@ import (
 
 	"lpipe/internal/config"
 	"lpipe/internal/engine"
+	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
 	"lpipe/internal/report"
 )
@@ -40,39 +41,85 @@ func (a *app) cacheUsage() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		total.Kind = "total"
-		fmt.Fprintf(a.Out, "%-20s %6s %12s %12s\n", "KIND", "COUNT", "SIZE", "REMOVABLE")
-		for _, k := range append(kinds, total) {
-			foreign.Fprintf(a.Out, "%-20s %6d %12s %12s\n", k.Kind, k.Count, report.Size(k.Size), report.Size(k.Removable))
-		}
+		a.printUsage(kinds, total, true)
 		return nil
 	}
 	return cmd
 }
 
+// printUsage prints a row for each kind, and one for all.
+func (a *app) printUsage(kinds []engine.Usage, total engine.Usage, removable bool) {
+	total.Kind = "total"
+	width := len("KIND")
+	rows := append(kinds, total)
+	for _, k := range rows {
+		width = max(width, len(k.Kind))
+	}
+	row := func(kind string, count, size, free any) {
+		text := foreign.Sprintf("%-*s  %7v  %10v", width, kind, count, size)
+		if removable {
+			text += foreign.Sprintf("  %10v", free)
+		}
+		foreign.Fprintf(a.Out, "%s\n", text)
+	}
+	row("KIND", "RECORDS", "SIZE", "REMOVABLE")
+	for _, k := range rows {
+		row(k.Kind, k.Count, report.Size(k.Size), report.Size(k.Removable))
+	}
+}
+
 func (a *app) cachePrune() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "prune", Short: "Remove what the engine keeps and no build is using", Args: cobra.NoArgs,
-		Long: "Remove what the engine keeps and no running build uses. Without flags that is everything but images that other\nprograms made.",
+		Long: `Remove what the engine keeps and no running build uses, and tell what that was. Without flags it is everything but images
+that other programs made.`,
 	}
 	settings := engineFlags(cmd)
 	keep := cmd.Flags().Duration("keep-duration", 0, "keep what was used in the last `TIME`, such as 72h")
-	storage := cmd.Flags().Int64("keep-storage", 0, "keep so many `MB` of what was used last")
+	var storage size
+	cmd.Flags().Var(&storage, "keep-storage", "keep so much of what was used last: a `SIZE` such as 500MB or 2GiB; a number alone is in MB")
 	mounts := cmd.Flags().Bool("mounts", false, "remove the cache mounts alone: downloads and compiled dependencies")
+	dry := cmd.Flags().Bool("dry-run", false, "tell what would be removed, and remove nothing")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *keep < 0 {
+			return &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("--keep-duration is %s", *keep), Fix: "give a time such as 72h"}
+		}
 		eng, err := a.cacheEngine(cmd.Context(), settings())
 		if err != nil {
 			return err
 		}
 		defer eng.Close()
-		count, size, err := eng.Prune(cmd.Context(), engine.Prune{Keep: *keep, KeepBytes: *storage << 20, MountsOnly: *mounts})
+		prune, did := eng.Prune, "removed"
+		if *dry {
+			prune, did = eng.Prunable, "would remove"
+		}
+		kinds, total, err := prune(cmd.Context(), engine.Prune{Keep: *keep, KeepBytes: int64(storage), MountsOnly: *mounts})
+		if total.Count > 0 {
+			a.printUsage(kinds, total, false)
+		}
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(a.Out, "removed %d records, %s\n", count, report.Size(size))
+		noun := "records"
+		if total.Count == 1 {
+			noun = "record"
+		}
+		fmt.Fprintf(a.Out, "%s %d %s, %s\n", did, total.Count, noun, report.Size(total.Size))
 		return nil
 	}
 	return cmd
+}
+
+// size is the value of a flag in bytes.
+type size int64
+
+func (s *size) String() string { return "" }
+func (s *size) Type() string   { return "size" }
+
+func (s *size) Set(text string) error {
+	n, err := report.ParseSize(text)
+	*s = size(n)
+	return err
 }
 
 // engineFlags declares the flags that pick an engine.

@@ -14,7 +14,7 @@ import (
 
 // Usage is what an engine keeps of one kind.
 type Usage struct {
-	Kind            string // in BuildKit's words, such as "exec cachemount"
+	Kind            string // in words, such as "base images"
 	Count           int
 	Size, Removable int64 // in bytes; Removable is what no build is using
 }
@@ -24,19 +24,47 @@ const again = "run the command again; if that does not help, look at the engine'
 
 // Usage tells what the engine keeps, the largest kind first, and the sum of all.
 func (e *Engine) Usage(ctx context.Context) (kinds []Usage, total Usage, err error) {
-	records, err := e.client.DiskUsage(ctx)
+	records, err := e.records(ctx)
 	if err != nil {
-		return nil, total, &fault.Error{Kind: fault.Engine, What: "the engine does not tell what it keeps", Err: err, Fix: again}
+		return nil, total, err
 	}
 	kinds, total = usage(records)
 	return kinds, total, nil
 }
 
+func (e *Engine) records(ctx context.Context) ([]*client.UsageInfo, error) {
+	records, err := e.client.DiskUsage(ctx)
+	if err != nil {
+		return nil, &fault.Error{Kind: fault.Engine, What: "the engine does not tell what it keeps", Err: err, Fix: again}
+	}
+	return records, nil
+}
+
+// kind is what a record holds, in words. BuildKit says what made it in its description.
+func kind(r *client.UsageInfo) string {
+	switch r.RecordType {
+	case client.UsageRecordTypeCacheMount:
+		if strings.HasPrefix(r.Description, "cached mount /downloads ") {
+			return "downloaded crates"
+		}
+		return "compiled dependencies kept for the next build"
+	case client.UsageRecordTypeLocalSource:
+		return "sources of projects"
+	case client.UsageRecordTypeGitCheckout:
+		return "git checkouts"
+	case client.UsageRecordTypeInternal, client.UsageRecordTypeFrontend:
+		return "the engine's own"
+	}
+	if strings.HasPrefix(r.Description, "pulled from ") {
+		return "base images"
+	}
+	return "finished steps"
+}
+
 func usage(records []*client.UsageInfo) (kinds []Usage, total Usage) {
 	byKind := map[string]Usage{}
 	for _, r := range records {
-		kind := strings.ReplaceAll(cmp.Or(string(r.RecordType), "regular"), ".", " ")
-		byKind[kind] = byKind[kind].with(r)
+		byKind[kind(r)] = byKind[kind(r)].with(r)
 		total = total.with(r)
 	}
 	for kind, u := range byKind {
@@ -63,18 +91,18 @@ type Prune struct {
 	MountsOnly bool          // everything but cache mounts
 }
 
-// Prune removes what the engine keeps and no build is using. It returns how many records there were, and their bytes.
-func (e *Engine) Prune(ctx context.Context, p Prune) (count int, size int64, err error) {
+// Prune removes what the engine keeps and no build is using. It returns what there was of it, as [Engine.Usage] does.
+func (e *Engine) Prune(ctx context.Context, p Prune) (kinds []Usage, total Usage, err error) {
 	options := []client.PruneOption{client.WithKeepOpt(p.Keep, p.KeepBytes, 0, 0), client.PruneAll}
 	if p.MountsOnly {
 		options[1] = client.WithFilter([]string{"type==exec.cachemount"})
 	}
+	var gone []*client.UsageInfo
 	removed, done := make(chan client.UsageInfo), make(chan struct{})
 	go func() {
 		defer close(done)
 		for r := range removed {
-			size += r.Size
-			count++
+			gone = append(gone, &r)
 		}
 	}()
 	err = e.client.Prune(ctx, removed, options...)
@@ -83,5 +111,49 @@ func (e *Engine) Prune(ctx context.Context, p Prune) (count int, size int64, err
 	if err != nil {
 		err = &fault.Error{Kind: fault.Engine, What: "the engine did not remove everything", Err: err, Fix: again}
 	}
-	return count, size, err
+	kinds, total = usage(gone)
+	return kinds, total, err
+}
+
+// Prunable returns what [Engine.Prune] would remove now. With KeepBytes it is about that: the engine weighs how often
+// something was used, too.
+func (e *Engine) Prunable(ctx context.Context, p Prune) (kinds []Usage, total Usage, err error) {
+	records, err := e.records(ctx)
+	if err != nil {
+		return nil, total, err
+	}
+	kinds, total = usage(prunable(records, p, time.Now()))
+	return kinds, total, nil
+}
+
+func prunable(records []*client.UsageInfo, p Prune, now time.Time) []*client.UsageInfo {
+	var kept int64
+	var all []*client.UsageInfo
+	for _, r := range records {
+		kept += r.Size
+		mount := r.RecordType == client.UsageRecordTypeCacheMount
+		recent := p.Keep > 0 && now.Sub(used(r)) < p.Keep
+		if !r.InUse && !recent && (mount || !p.MountsOnly) {
+			all = append(all, r)
+		}
+	}
+	if p.KeepBytes == 0 {
+		return all
+	}
+	slices.SortStableFunc(all, func(a, b *client.UsageInfo) int { return used(a).Compare(used(b)) })
+	for i, r := range all {
+		if kept <= p.KeepBytes {
+			return all[:i]
+		}
+		kept -= r.Size
+	}
+	return all
+}
+
+// used is when a record was used last.
+func used(r *client.UsageInfo) time.Time {
+	if r.LastUsedAt != nil {
+		return *r.LastUsedAt
+	}
+	return r.CreatedAt
 }

@@ -3,19 +3,61 @@ package engine
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/moby/buildkit/client"
 )
 
 func TestUsageIsSummedByKind(t *testing.T) {
 	kinds, total := usage([]*client.UsageInfo{
-		{Size: 5, RecordType: client.UsageRecordTypeCacheMount},
-		{Size: 3, InUse: true},
-		{Size: 2, RecordType: client.UsageRecordTypeRegular},
-		{Size: 7, RecordType: client.UsageRecordTypeCacheMount, InUse: true},
+		{Size: 5, RecordType: client.UsageRecordTypeCacheMount, Description: "cached mount /downloads from exec /bin/sh -c x"},
+		{Size: 3, InUse: true, Description: "mount / from exec /bin/sh -c x"},
+		{Size: 2, RecordType: client.UsageRecordTypeRegular, Description: "mount / from exec /bin/sh -c y"},
+		{Size: 7, RecordType: client.UsageRecordTypeCacheMount, InUse: true, Description: "cached mount /downloads from exec /bin/sh -c x"},
+		{Size: 4, RecordType: client.UsageRecordTypeRegular, Description: "pulled from docker.io/library/rust:1"},
+		{Size: 1, RecordType: client.UsageRecordTypeLocalSource, Description: "local source for closure"},
 	})
-	want := []Usage{{Kind: "exec cachemount", Count: 2, Size: 12, Removable: 5}, {Kind: "regular", Count: 2, Size: 5, Removable: 2}}
-	if !slices.Equal(kinds, want) || total != (Usage{Count: 4, Size: 17, Removable: 7}) {
+	want := []Usage{
+		{Kind: "downloaded crates", Count: 2, Size: 12, Removable: 5}, {Kind: "finished steps", Count: 2, Size: 5, Removable: 2},
+		{Kind: "base images", Count: 1, Size: 4, Removable: 4}, {Kind: "sources of projects", Count: 1, Size: 1, Removable: 1},
+	}
+	if !slices.Equal(kinds, want) || total != (Usage{Count: 6, Size: 22, Removable: 12}) {
 		t.Errorf("%+v, %+v", kinds, total)
+	}
+}
+
+func TestPrunable(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	record := func(size int64, ago time.Duration, change func(*client.UsageInfo)) *client.UsageInfo {
+		at := now.Add(-ago)
+		r := &client.UsageInfo{Size: size, LastUsedAt: &at}
+		if change != nil {
+			change(r)
+		}
+		return r
+	}
+	records := []*client.UsageInfo{
+		record(1, time.Hour, nil),
+		record(2, 72*time.Hour, nil),
+		record(4, 24*time.Hour, func(r *client.UsageInfo) { r.RecordType = client.UsageRecordTypeCacheMount }),
+		record(8, 90*time.Hour, func(r *client.UsageInfo) { r.InUse = true }),
+		record(16, 0, func(r *client.UsageInfo) { r.LastUsedAt, r.CreatedAt = nil, now.Add(-96*time.Hour) }),
+	}
+	for _, c := range []struct {
+		p    Prune
+		want int64
+	}{
+		{Prune{}, 23},
+		{Prune{MountsOnly: true}, 4},
+		{Prune{Keep: 30 * time.Hour}, 18},
+		{Prune{KeepBytes: 31}, 0},
+		{Prune{KeepBytes: 20}, 16},
+		{Prune{KeepBytes: 14}, 18},
+		{Prune{KeepBytes: 1}, 23},
+		{Prune{Keep: 30 * time.Hour, KeepBytes: 1}, 18},
+	} {
+		if _, total := usage(prunable(records, c.p, now)); total.Size != c.want {
+			t.Errorf("%+v: %d bytes, want %d", c.p, total.Size, c.want)
+		}
 	}
 }
