@@ -93,6 +93,21 @@ func resolvedBase(t Target, resolved map[string]digest.Digest) string {
 	return full + "@" + resolved[full].String()
 }
 
+// AskBase asks the engine for the digest that a base image has now in its registry; "" for a folder.
+func AskBase(ctx context.Context, e *engine.Engine, logins *login.Logins, base string) (digest.Digest, error) {
+	if _, ok := config.ParseLayout(base); ok {
+		return "", nil
+	}
+	full, pinned, err := fullName(base)
+	if err != nil {
+		return "", err
+	}
+	if pinned != "" {
+		full = base
+	}
+	return solve.Resolve(ctx, e.Client(), full, []session.Attachable{logins.Session()})
+}
+
 // PinBase asks the engine for the digest of a base image, and returns the image's full name with it: the base itself where
 // it has a digest, "" where it is a folder, which no name can pin.
 func PinBase(ctx context.Context, e *engine.Engine, logins *login.Logins, base string) (string, error) {
@@ -106,7 +121,7 @@ func PinBase(ctx context.Context, e *engine.Engine, logins *login.Logins, base s
 	if pinned != "" {
 		return base, nil
 	}
-	d, err := solve.Resolve(ctx, e.Client(), full, []session.Attachable{logins.Session()})
+	d, err := AskBase(ctx, e, logins, full)
 	if err != nil {
 		return "", err
 	}

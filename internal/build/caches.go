@@ -135,3 +135,18 @@ func cacheEntries(
 	}
 	return entries, notes
 }
+
+// CacheImages are the caches in registries that the configuration names, to read and to write. What cannot be read of it is
+// an error of [Prepare].
+func CacheImages(cfg *config.Config, env map[string]string) (from, to []string) {
+	refs := func(key string, options []string, parse func(string) (cache.Entry, error)) (all []string) {
+		entries, _ := cacheEntries(&fault.List{}, cfg, env, key, options, parse)
+		for _, e := range entries {
+			if e.Type == "registry" && e.Attrs["ref"] != "" {
+				all = append(all, e.Attrs["ref"])
+			}
+		}
+		return all
+	}
+	return refs("cache.from", cfg.Cache.From, cache.ParseImport), refs("cache.to", cfg.Cache.To, cache.ParseExport)
+}

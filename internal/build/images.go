@@ -17,6 +17,11 @@ import (
 	"lpipe/internal/report"
 )
 
+// ImageNames are the names of the image that a lambda becomes.
+func ImageNames(ctx context.Context, here *project.Here, t project.Target) ([]string, error) {
+	return imageNames(Target{Target: t, Checkout: here.Checkout(ctx, t.Dir)})
+}
+
 // imageNames fills the placeholders in the names of the target's image. Nothing was built yet, so a mistake costs nothing.
 func imageNames(t Target) (names []string, err error) {
 	var l fault.List

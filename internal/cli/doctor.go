@@ -9,17 +9,21 @@ import (
 	"lpipe/internal/build"
 	"lpipe/internal/config"
 	"lpipe/internal/doctor"
+	"lpipe/internal/engine"
+	"lpipe/internal/foreign"
 	"lpipe/internal/network"
 	"lpipe/internal/project"
+	"lpipe/internal/publish"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Tell what works here, what does not, and the fix",
-		Long: `Check what a build of this project needs of this machine: the engine, the base image, and for private git
-dependencies the SSH agent or keys, the pinned host keys, and which key each repository is fetched with. Nothing is
-built, and no git server is contacted; lpipe hostkeys verify does that.`,
+		Long: `Check what a build of this project needs of this machine: the engine, the base image, caches and images in
+registries, and for private git dependencies the SSH agent or keys, the pinned host keys, and which key each repository is
+fetched with. Registries are asked whether the image is there, and whether you may read and write; an upload that was begun
+for that is cancelled. Nothing is built, and no git server is contacted; lpipe hostkeys verify does that.`,
 		Args: cobra.NoArgs,
 	}
 	settings := settingFlags(cmd.Flags())
@@ -43,13 +47,54 @@ func (a *app) diagnose(ctx context.Context, settings []config.Setting, ssh []str
 	if err != nil {
 		return append(a.diagnoseEngines(ctx, &config.Config{}), doctor.Check{Name: "project", Err: err})
 	}
-	checks := a.diagnoseEngines(ctx, cfg)
-	checks = append(checks, doctor.BaseImages(projects)...)
+	checks := append(a.diagnoseEngines(ctx, cfg), a.diagnoseImages(ctx, here, projects, cfg)...)
 	_, granted, err := a.credentials(here, projects, ssh)
 	if err != nil {
 		return append(checks, doctor.Check{Name: "ssh", Err: err})
 	}
 	return append(checks, doctor.Access(ctx, granted)...)
+}
+
+// diagnoseImages asks the registries for the base images, the caches and the images that would be pushed: for the first by
+// way of the engine, which pulls them.
+func (a *app) diagnoseImages(ctx context.Context, here *project.Here, projects []*project.Project, cfg *config.Config) []doctor.Check {
+	say := func(line string) { foreign.Fprintf(a.Err, "lpipe: %s\n", line) }
+	joined, err := a.join(cfg)
+	if err != nil {
+		return []doctor.Check{{Name: "registry", Err: err}}
+	}
+	logins := build.Logins(cfg, joined.Env, say)
+	var ask func(context.Context, string) (string, error)
+	if o, err := a.engineOptions(cfg, joined); err == nil {
+		opened, _, err := engine.OpenEach(ctx, o, engine.ChooseEach(o), nil)
+		if err == nil { // else the check of the engines says why
+			for _, e := range opened {
+				defer e.Close()
+			}
+			ask = func(ctx context.Context, base string) (string, error) {
+				digest, err := build.AskBase(ctx, opened[0], logins, base)
+				return digest.String(), err
+			}
+		}
+	}
+	checks := doctor.BaseImages(ctx, projects, ask)
+	pusher := &publish.Pusher{Logins: logins, Registries: build.Registries(cfg), Log: say}
+	read := func(ctx context.Context, name string) error { return pusher.Ask(ctx, name, false) }
+	write := func(ctx context.Context, name string) error { return pusher.Ask(ctx, name, true) }
+	from, to := build.CacheImages(cfg, joined.Env)
+	checks = append(checks, doctor.Images(ctx, "cache from", from, read)...)
+	checks = append(checks, doctor.Images(ctx, "cache to", to, write)...)
+	for _, t := range project.Targets(projects) {
+		if !t.Config.Push {
+			continue
+		}
+		names, err := build.ImageNames(ctx, here, t)
+		if err != nil {
+			checks = append(checks, doctor.Check{Name: "image", Err: err})
+		}
+		checks = append(checks, doctor.Images(ctx, "image", names, write)...)
+	}
+	return checks
 }
 
 // diagnoseEngines checks the engines that the configuration names.

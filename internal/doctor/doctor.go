@@ -1,7 +1,7 @@
 // Package doctor checks what a build needs of this machine and tells what works, what does not, and the fix.
 //
-// It starts the engine and asks the SSH agent, as a build would, but builds nothing and contacts no git server. Its
-// checks are those of the other packages, one row each; it prints them, and the command line decides what to check.
+// It starts the engine and asks the SSH agent and the registries, as a build would, but builds nothing and contacts no git
+// server. Its checks are those of the other packages, one row each; it prints them, and the command line decides what to check.
 package doctor
 
 import (
@@ -10,6 +10,7 @@ import (
 	"io"
 	"os/exec"
 	"strings"
+	"time"
 
 	"lpipe/internal/access"
 	"lpipe/internal/build"
@@ -67,8 +68,12 @@ func runc() Check {
 	return Check{"runc", "at a place of the engine's own", nil}
 }
 
-// BaseImages tells what the lambdas of the projects are built in.
-func BaseImages(projects []*project.Project) []Check {
+// askTimeout is how long a registry may take to answer.
+const askTimeout = 30 * time.Second
+
+// BaseImages tells what the lambdas of the projects are built in, and whether the registry has it: ask returns the digest
+// that an image has there. With nil, because there is no engine to ask, none is asked.
+func BaseImages(ctx context.Context, projects []*project.Project, ask func(ctx context.Context, base string) (string, error)) []Check {
 	var checks []Check
 	seen := map[string]bool{}
 	for _, p := range projects {
@@ -78,12 +83,35 @@ func BaseImages(projects []*project.Project) []Check {
 			}
 			seen[v.Base] = true
 			layout, err := build.BaseLayout(v)
-			detail := v.Base + ", which the engine pulls when a build needs it"
-			if layout != nil {
-				detail = v.Base + ", " + layout.Digest.String()
+			check := Check{Name: "base image", Detail: v.Base, Err: err}
+			switch {
+			case err != nil:
+			case layout != nil:
+				check.Detail += ", " + layout.Digest.String()
+			case ask == nil:
+				check.Detail += ", which was not asked for: there is no engine"
+			default:
+				ctx, cancel := context.WithTimeout(ctx, askTimeout)
+				digest, err := ask(ctx, v.Base)
+				cancel()
+				check.Detail, check.Err = check.Detail+", "+digest, err
+				if err != nil {
+					check.Detail = v.Base
+				}
 			}
-			checks = append(checks, Check{Name: "base image", Detail: detail, Err: err})
+			checks = append(checks, check)
 		}
+	}
+	return checks
+}
+
+// Images tells whether the registries let the user read or write images and caches. ask is nil where they do.
+func Images(ctx context.Context, what string, names []string, ask func(ctx context.Context, name string) error) []Check {
+	var checks []Check
+	for _, name := range names {
+		ctx, cancel := context.WithTimeout(ctx, askTimeout)
+		checks = append(checks, Check{Name: what, Detail: name, Err: ask(ctx, name)})
+		cancel()
 	}
 	return checks
 }

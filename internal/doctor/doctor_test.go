@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -31,9 +33,22 @@ func TestBaseImagesAreCheckedOnce(t *testing.T) {
 		}
 		return p
 	}
-	checks := BaseImages([]*project.Project{bases("rust:1", "oci-layout:///no/such/folder"), bases("rust:1")})
-	if len(checks) != 2 || checks[0].Err != nil || !strings.HasPrefix(checks[0].Detail, "rust:1, which") {
-		t.Fatalf("%+v", checks)
+	var asked []string
+	ask := func(_ context.Context, base string) (string, error) {
+		asked = append(asked, base)
+		return "sha256:1", nil
+	}
+	checks := BaseImages(t.Context(), []*project.Project{bases("rust:1", "oci-layout:///no/such/folder"), bases("rust:1")}, ask)
+	if len(checks) != 2 || checks[0].Err != nil || checks[0].Detail != "rust:1, sha256:1" || len(asked) != 1 {
+		t.Fatalf("%+v, %q", checks, asked)
+	}
+	none := errors.New("no such image")
+	refused := BaseImages(t.Context(), []*project.Project{bases("rust:1")}, func(context.Context, string) (string, error) { return "", none })
+	if refused[0].Detail != "rust:1" || !errors.Is(refused[0].Err, none) {
+		t.Errorf("%+v", refused)
+	}
+	if unasked := BaseImages(t.Context(), []*project.Project{bases("rust:1")}, nil); !strings.Contains(unasked[0].Detail, "not asked") {
+		t.Errorf("%+v", unasked)
 	}
 	if fault.Worst(checks[1].Err) != fault.Usage {
 		t.Errorf("a folder without an image: %v", checks[1].Err)

@@ -266,3 +266,35 @@ func TestPushEndsWhenItIsCancelled(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestAsk: a registry is asked what a push or a build would need, and nothing is left there.
+func TestAsk(t *testing.T) {
+	for name, c := range map[string]struct {
+		options  testparts.RegistryOptions
+		password string
+		write    bool
+		want     string // in the fault
+	}{
+		"reading what is not there": {},
+		"writing":                   {write: true},
+		"with a password":           {options: testparts.RegistryOptions{Username: "ci", Password: "s3cret"}, password: "s3cret", write: true},
+		"with another password":     {options: testparts.RegistryOptions{Username: "ci", Password: "s3cret"}, password: "old", want: "docker login"},
+		"who may not write":         {options: testparts.RegistryOptions{Wrap: failing("POST", "/uploads/", 99, status(403, ""))}, write: true, want: "these are its words"},
+		"who may only read":         {options: testparts.RegistryOptions{Wrap: failing("POST", "/uploads/", 99, status(403, ""))}},
+	} {
+		r := testparts.NewRegistry(t, c.options)
+		p := &publish.Pusher{Logins: &logins{password: c.password}, Log: func(string) {}}
+		err := p.Ask(t.Context(), r.Host+"/app/echo:v1", c.write)
+		if c.want == "" && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		var f *fault.Error
+		if c.want != "" && (!errors.As(err, &f) || f.Kind != fault.Publish || !strings.Contains(f.Why+f.Fix, c.want)) {
+			t.Errorf("%s: %#v", name, err)
+		}
+	}
+	p := &publish.Pusher{Logins: &logins{}, Log: func(string) {}}
+	if err := p.Ask(t.Context(), "127.0.0.1:1/app", false); err == nil || !strings.Contains(err.Error(), "does not answer") {
+		t.Errorf("nobody there: %v", err)
+	}
+}
