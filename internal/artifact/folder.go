@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"lpipe/internal/fault"
@@ -37,6 +39,7 @@ type Inputs struct {
 	Included []Entry
 	Epoch    time.Time // of the zip's entries; zero for the earliest that a zip can say
 	Expect   Expect
+	Sources  string // a digest of what the program was compiled from, for [Folder.Sources]; no part of what the zip depends on
 }
 
 // digest is that of all that the bytes of the zip depend on, and of all that the program is checked for.
@@ -119,11 +122,32 @@ func checkWay(project *os.Root, dir string) error {
 		if why != "" {
 			return &fault.Error{
 				Kind: fault.Usage, What: fmt.Sprintf("cannot write into %s", filepath.Join(project.Name(), at)), Why: why,
-				Fix: "make it a folder of the project; for the files of cargo set CARGO_TARGET_DIR, for those of lpipe mount another disk there",
+				Fix: "make it a folder of the project, or set CARGO_TARGET_DIR or --out-dir to a folder elsewhere: cargo and lpipe then use that",
 			}
 		}
 	}
 	return nil
+}
+
+// CheckWritable is nil where the files of a build can be written, as far as that can be told without writing any.
+func (f *Folder) CheckWritable() error {
+	at := f.dir
+	for {
+		info, err := f.project.Stat(at)
+		if err == nil && info.IsDir() {
+			break
+		}
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return writeFault(filepath.Join(f.project.Name(), at), cmp.Or(err, error(syscall.ENOTDIR)))
+		}
+		at = filepath.Dir(at)
+	}
+	for _, name := range []string{ProgramName, ZipName} {
+		if info, err := f.project.Lstat(filepath.Join(f.dir, name)); err == nil && info.IsDir() {
+			return writeFault(filepath.Join(f.project.Name(), f.dir, name), errors.New("it is a folder"))
+		}
+	}
+	return enterable(filepath.Join(f.project.Name(), at))
 }
 
 // checkLink returns what is wrong with a link as a folder to write to.
@@ -202,7 +226,7 @@ type Output struct {
 // Delivered returns what an earlier run made of the inputs, if the files are as a run last read them.
 func (f *Folder) Delivered(in Inputs) (Output, bool) {
 	s := f.stamp()
-	if !f.untouched() || s.Inputs != in.digest() {
+	if !f.untouched() || s.Inputs != in.digest() || s.Sources != in.Sources {
 		return Output{}, false
 	}
 	return s.Output, true
@@ -250,6 +274,9 @@ func (f *Folder) Vouched() (File, error) {
 	return zip, nil
 }
 
+// Sources is the digest of what the program was compiled from that the stamp has, "" where it has none.
+func (f *Folder) Sources() string { return f.stamp().Sources }
+
 // Program returns the program with that digest: the one in the folder if it is that, else what read returns.
 func (f *Folder) Program(sha256 string, read func() ([]byte, error)) (File, error) {
 	if there := f.program(); there.digest.String() == sha256 {
@@ -282,7 +309,7 @@ func (f *Folder) Deliver(in Inputs, program, zipped File, warnings []string) (Ou
 	d := Output{sums(program, zipped), warnings}
 	files := []File{zipped, program}
 	if key := f.key(); key != "" {
-		s := stamp{Inputs: in.digest(), Program: program.digest.String(), Output: d}
+		s := stamp{Inputs: in.digest(), Program: program.digest.String(), Sources: in.Sources, Output: d}
 		if program.settled() && zipped.settled() {
 			s.Seen = []status{statusOf(program.seen), statusOf(zipped.seen)}
 		}

@@ -330,3 +330,19 @@ func TestProgram(t *testing.T) {
 		})
 	}
 }
+
+// TestSourcesOfTheStamp: they are those of the last build, also of one that made the same zip of others.
+func TestSourcesOfTheStamp(t *testing.T) {
+	dir := t.TempDir()
+	in := inputs
+	for _, sources := range []string{"a", "b", ""} {
+		in.Sources = sources
+		deliver(t, dir, "key", in, program)
+		if got := open(t, dir, "key").Sources(); got != sources {
+			t.Errorf("they are %q, want %q", got, sources)
+		}
+	}
+	if got := open(t, dir, "other").Sources(); got != "" {
+		t.Errorf("of a stamp of another user: %q", got)
+	}
+}

@@ -13,6 +13,7 @@ import (
 type stamp struct {
 	Inputs  string `json:"order"`   // their digest
 	Program string `json:"program"` // the SHA-256 of the program, in hex
+	Sources string `json:"sources,omitempty"`
 	Output
 	Seen []status `json:"seen,omitempty"` // program and zip, as they were before they were last read and found right
 }

@@ -106,6 +106,41 @@ func write(root *os.Root, dir string, files []File) error {
 	return nil
 }
 
+// MakeFolder makes a folder and those above it.
+func MakeFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return writeFault(dir, err)
+	}
+	return nil
+}
+
+// CheckWritable is nil where [Write] can write a file of that name, as far as that can be told without writing one.
+func CheckWritable(name string) error {
+	if info, err := os.Lstat(name); err == nil && info.IsDir() {
+		return writeFault(name, errors.New("it is a folder"))
+	}
+	for dir := filepath.Dir(name); ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		switch {
+		case err == nil && info.IsDir():
+			return enterable(dir)
+		case err == nil:
+			return writeFault(dir, syscall.ENOTDIR)
+		case !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir):
+			return writeFault(dir, err)
+		}
+	}
+}
+
+// enterable is nil for a folder that files can be made in.
+func enterable(dir string) error {
+	const writeAndEnter = 0o3 // W_OK and X_OK of access(2)
+	if err := syscall.Access(dir, writeAndEnter); err != nil {
+		return writeFault(dir, err)
+	}
+	return nil
+}
+
 // isWritten reports a file that is there already, to the last byte: a build in which nothing changed does not
 // wait for the disk.
 func isWritten(folder *os.Root, f File) bool {

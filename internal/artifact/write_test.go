@@ -279,3 +279,19 @@ func stat(t *testing.T, dir, name string) os.FileInfo {
 	}
 	return info
 }
+
+func TestCheckWritable(t *testing.T) {
+	dir := t.TempDir()
+	if err := Write(dir, File{Name: "file", Mode: 0o644}); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"new": true, "file": true, "some/where/new": true, "file/new": false, "file/below/new": false, ".": false, "/proc/self/new": false} {
+		at := name
+		if !filepath.IsAbs(at) {
+			at = filepath.Join(dir, name)
+		}
+		if err := CheckWritable(at); (err == nil) != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -102,7 +102,7 @@ func TestZipTimesAreClamped(t *testing.T) {
 		{time.Time{}, firstTime},
 		{time.Unix(0, 0), firstTime},
 		{time.Date(2024, 2, 29, 23, 59, 59, 0, time.UTC), time.Date(2024, 2, 29, 23, 59, 58, 0, time.UTC)},
-		{time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC), lastTime},
+		{time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC), LastTime},
 	} {
 		b, err := Zip(sample(), c.epoch)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"lpipe/internal/artifact"
+	"lpipe/internal/dockerfile"
 	"lpipe/internal/engine"
 	"lpipe/internal/fault"
 	"lpipe/internal/login"
@@ -59,6 +60,7 @@ type Target struct {
 	folder   *artifact.Folder // nil where nothing is delivered
 	included []artifact.Entry
 	epoch    func() (time.Time, error) // the time of what is delivered; zero where nobody says one
+	sources  func() string             // a digest of what it is compiled from, as of [Sources]; nil where nothing is delivered
 }
 
 // Prepare renders and lays out everything that engines are to solve for the projects, of which there is at least one. It
@@ -90,6 +92,10 @@ func Prepare(ctx context.Context, here *project.Here, projects []*project.Projec
 	})
 	l.Add(err)
 	l.Add(cacheErr)
+	if o.Stage == dockerfile.StageLambda {
+		_, err := epoch(here.Env)
+		l.Add(err)
+	}
 	l.Add(distinctImages(r.Targets))
 	if err := l.Err(); err != nil {
 		return nil, err

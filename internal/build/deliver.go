@@ -75,6 +75,9 @@ func (t Target) inputs(receipt artifact.Receipt) (artifact.Inputs, error) {
 	expect := artifact.Expect{Arch: l.Arch, Link: l.Build.Link, Runtime: l.Build.Runtime, Libraries: artifact.Libraries(t.included)}
 	o := artifact.Inputs{SHA256: receipt.SHA256, Included: t.included, Expect: expect}
 	var err error
+	if t.sources != nil {
+		o.Sources = t.sources()
+	}
 	o.Epoch, err = t.epoch()
 	return o, err
 }
@@ -207,10 +210,16 @@ func epoch(env map[string]string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	seconds, err := strconv.ParseInt(value, 10, 64)
-	if err != nil {
+	why := ""
+	switch {
+	case err != nil && !errors.Is(err, strconv.ErrRange):
+		why = "it is not a whole number of seconds since 1970"
+	case err != nil || seconds < 0 || seconds > artifact.LastTime.Unix():
+		why = "it is not between 0 and " + strconv.FormatInt(artifact.LastTime.Unix(), 10) + ", the last second that a zip can name"
+	}
+	if why != "" {
 		return time.Time{}, &fault.Error{
-			Kind: fault.Usage, What: fmt.Sprintf("SOURCE_DATE_EPOCH is %q", value),
-			Why: "it is not a whole number of seconds since 1970", Fix: "unset it, or set it to such a number: git log -1 --format=%ct",
+			Kind: fault.Usage, What: fmt.Sprintf("SOURCE_DATE_EPOCH is %q", value), Why: why, Fix: "unset it, or set it to such a number: git log -1 --format=%ct",
 		}
 	}
 	return time.Unix(seconds, 0).UTC(), nil

@@ -231,3 +231,111 @@ func TestAFolderThatALinkLeadsAwayFromIsRefused(t *testing.T) {
 		t.Errorf("prepared: %v", err)
 	}
 }
+
+// TestWhatIsWrittenAtTheEndIsCheckedBefore the build, all of it at once.
+func TestWhatIsWrittenAtTheEndIsCheckedBefore(t *testing.T) {
+	joined, _ := network.Join(&config.Config{}, map[string]string{}, "")
+	for name, c := range map[string]struct {
+		epoch, file, out string // file is one in the place of a folder
+		want             []string
+	}{
+		"all is well":                {epoch: "0"},
+		"a file for target":          {file: "target", want: []string{"target"}},
+		"no number":                  {epoch: "yesterday", want: []string{"whole number of seconds"}},
+		"before 1970":                {epoch: "-1", want: []string{"not between 0 and 4354819198"}},
+		"after what a zip can tell":  {epoch: "4354819199", want: []string{"not between 0 and 4354819198"}},
+		"more than a number":         {epoch: "99999999999999999999", want: []string{"not between 0 and 4354819198"}},
+		"several mistakes":           {epoch: "x", file: "target/lambda", want: []string{"whole number", "lambda"}},
+		"a file for --out-dir":       {file: "out", out: "out", want: []string{"out"}},
+		"a folder that is not there": {out: "new/out"},
+		"a file for the lambda's":    {file: "out/orders", out: "out", want: []string{"orders"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			testparts.Unpack(t, dir, shop)
+			if c.file != "" {
+				testparts.Unpack(t, dir, "-- "+c.file+" --\n")
+			}
+			here := &project.Here{Dir: dir, Env: map[string]string{"SOURCE_DATE_EPOCH": c.epoch}, Disk: disk.Disk{FS: os.DirFS("/")}}
+			if c.out != "" {
+				here.Out = filepath.Join(dir, c.out)
+			}
+			projects, err := here.Open(nil, false, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := Prepare(t.Context(), here, projects, Options{Stage: dockerfile.StageLambda, Network: joined})
+			if len(c.want) == 0 {
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := filepath.Join(dir, "target/lambda/orders")
+				if c.out != "" {
+					want = filepath.Join(dir, c.out, "orders")
+				}
+				if got := r.Targets[0].OutputDir(); got != want {
+					t.Errorf("the files go to %s, want %s", got, want)
+				}
+				return
+			}
+			if fault.Worst(err) != fault.Usage {
+				t.Fatalf("prepared: %v", err)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q is not said: %v", want, err)
+				}
+			}
+			if parts := fault.Parts(err); len(parts) != len(c.want) {
+				t.Errorf("%d mistakes: %v", len(parts), err)
+			}
+		})
+	}
+}
+
+// TestSources: what a lambda was compiled from is told as from what a build sends, and changes with that alone.
+func TestSources(t *testing.T) {
+	lock, _, _ := strings.Cut(shop, "[[package]]\nname = \"users\"")
+	_, lock, _ = strings.Cut(lock, "-- Cargo.lock --\n")
+	for name, files := range map[string]string{
+		"of a workspace": "", "of one package": "-- Cargo.toml --\n[workspace]\nmembers = [\"orders\"]\n-- lpipe.toml --\n-- Cargo.lock --\n" + lock,
+	} {
+		r, err := prepared(t, files, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		orders := r.Targets[0]
+		built := orders.sources()
+		now := func() string {
+			t.Helper()
+			here := &project.Here{Dir: orders.Dir, Env: map[string]string{}, Disk: disk.Disk{FS: os.DirFS("/")}}
+			projects, err := here.Open([]string{"orders"}, false, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			digest, err := Sources(t.Context(), project.Targets(projects)[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return digest
+		}
+		if built == "" || now() != built {
+			t.Errorf("%s: the sources are others at once", name)
+		}
+		other := "-- README.md --\n"
+		if name == "of a workspace" { // else users is a folder like any other, which orders may read
+			other += "-- users/src/main.rs --\nfn main() { }\n-- users/src/more.rs --\n"
+		}
+		testparts.Unpack(t, orders.Dir, other)
+		if now() != built {
+			t.Errorf("%s: an edit of another lambda changes them", name)
+		}
+		for _, edit := range []string{"-- orders/src/main.rs --\nfn main() { }\n", "-- orders/data.txt --\n"} {
+			testparts.Unpack(t, orders.Dir, edit)
+			if now() == built {
+				t.Errorf("%s: they do not change with %q", name, edit)
+			}
+			built = now()
+		}
+	}
+}

@@ -32,7 +32,7 @@ func prepare(
 		return nil, nil, err
 	}
 	c.note(said)
-	shared := sharedKey(p, o.Key)
+	shared, refused := sharedKey(p, o.Key), map[string]bool{}
 	var l fault.List
 	include := map[string][]artifact.Entry{} // by lambda, which may be built for several architectures
 	for _, v := range p.Plan.Variants {
@@ -63,8 +63,12 @@ func prepare(
 					l.Add(err)
 				}
 				t.included = include[lambda.Name]
+				t.sources = func() string { return sourcesOf(ctx, t.Target, job) }
 				t, err = delivered(t, here.Env, o.Key)
-				l.Add(err)
+				if err != nil && !refused[err.Error()] { // a folder is that of many lambdas
+					refused[err.Error()] = true
+					l.Add(err)
+				}
 			}
 			l.Add(c.add(job, v, lambda))
 			targets = append(targets, t)
@@ -76,8 +80,16 @@ func prepare(
 // delivered returns the target with the folder that its files go to, and with a job that returns what of them has to be put
 // there. In CI the folder may be that of a pull request, or of a cache that others write, and nothing is taken from it.
 func delivered(t Target, env map[string]string, key userkey.Key) (Target, error) {
+	if t.Out != "" { // the folder that the user named is made where it is not there
+		if err := artifact.MakeFolder(t.Out); err != nil {
+			return t, err
+		}
+	}
 	folder, err := t.OpenOutput(key)
 	if err != nil {
+		return t, err
+	}
+	if err := folder.CheckWritable(); err != nil {
 		return t, err
 	}
 	if t.Config.CI != "" {

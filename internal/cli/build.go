@@ -64,6 +64,10 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		noTest = noTestFlag(cmd.Flags())
 		pushSettings, pushes = pushFlags(cmd.Flags())
 	}
+	out := func(*app, *project.Here) error { return nil }
+	if stage == dockerfile.StageLambda {
+		out = outFlag(cmd.Flags())
+	}
 	all := allFlag(cmd.Flags())
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON object in place of paths")
 	noCache := cmd.Flags().Bool("no-cache", false, "run every step again, and compile every dependency")
@@ -93,6 +97,9 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := out(a, here); err != nil {
+			return err
+		}
 		given := slices.Concat(settings(), noTest())
 		projects, err := here.Open(args, *all, slices.Concat(given, pushSettings()))
 		if err != nil {
@@ -102,7 +109,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := push.useless(cfg); err != nil {
+		if err := errors.Join(push.useless(cfg), push.checkFiles()); err != nil {
 			return err
 		}
 		key, notice := here.Key(projects)

@@ -17,9 +17,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"lpipe/internal/artifact"
+	"lpipe/internal/build"
 	"lpipe/internal/disk"
 	"lpipe/internal/emulator"
 	"lpipe/internal/fault"
+	"lpipe/internal/foreign"
 	"lpipe/internal/project"
 )
 
@@ -37,12 +39,16 @@ An answer goes to standard output and what the program prints to standard error;
 		Args: cobra.MaximumNArgs(1),
 	}
 	settings := settingFlags(cmd.Flags())
+	out := outFlag(cmd.Flags())
 	file := cmd.Flags().StringP("event", "e", "", "`FILE` with the event, - for standard input")
 	data := cmd.Flags().StringP("data", "d", "{}", "the event as `JSON`, or @FILE")
 	timeout := cmd.Flags().Duration("timeout", 30*time.Second, "`TIME` after which the invocation fails")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		here, err := a.here()
 		if err != nil {
+			return err
+		}
+		if err := out(a, here); err != nil {
 			return err
 		}
 		projects, err := here.Open(args, false, settings())
@@ -63,7 +69,7 @@ An answer goes to standard output and what the program prints to standard error;
 				Why: "one is invoked at a time", Fix: "name it: lpipe invoke " + built[0].Lambda.Name,
 			}
 		}
-		program, clean, err := a.program(here, built[0])
+		program, clean, err := a.program(cmd.Context(), here, built[0])
 		if err != nil {
 			return err
 		}
@@ -113,8 +119,9 @@ func (a *app) payload(file, data string) ([]byte, error) {
 	return payload, nil
 }
 
-// program is the lambda as the last build left it, for the emulator to run; clean removes it.
-func (a *app) program(here *project.Here, t project.Target) (program emulator.Program, clean func(), err error) {
+// program is the lambda as the last build left it, for the emulator to run; clean removes it. The user is told when its
+// sources are others now.
+func (a *app) program(ctx context.Context, here *project.Here, t project.Target) (program emulator.Program, clean func(), err error) {
 	l := t.Lambda
 	if native := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]; runtime.GOOS != "linux" || native != l.Arch {
 		return program, nil, &fault.Error{
@@ -123,9 +130,12 @@ func (a *app) program(here *project.Here, t project.Target) (program emulator.Pr
 			Fix: "build it for this machine first: lpipe build --arch ARCH; or run it on such a machine",
 		}
 	}
-	dir, err := here.Unpack(t)
+	dir, from, err := here.Unpack(t)
 	if err != nil {
 		return program, nil, err
+	}
+	if now, err := build.Sources(ctx, t); err == nil && from != "" && now != from {
+		foreign.Fprintf(a.Err, "warning: the sources of %s changed since it was built; lpipe build %s builds it anew\n", l.Label(), l.Name)
 	}
 	return emulator.Program{
 		Config: emulator.Config{Name: l.Name}, Path: filepath.Join(dir, artifact.ProgramName), Dir: dir, Stdout: a.Err, Stderr: a.Err,

@@ -45,7 +45,12 @@ type app struct {
 }
 
 // here is where the run starts.
-func (a *app) here() (*project.Here, error) { return project.NewHere(a.env, a.trace) }
+func (a *app) here() (*project.Here, error) {
+	if err := a.home(); err != nil {
+		return nil, err
+	}
+	return project.NewHere(a.env, a.trace)
+}
 
 // join reads how this run reaches the network. This process, the engine that it starts and the credential helpers that it
 // calls reach it in that way from then on.

@@ -309,7 +309,7 @@ func TestToolchainSaysWhatTheImageLacks(t *testing.T) {
 		"no standard library for the tests": {
 			[]string{"apt-get", "dpkg", "rustc", "aarch64-linux-gnu-gcc"},
 			"aarch64-unknown-linux-musl", arm,
-			"now: reading the lists of packages\nnow: installing the packages gcc libc6-dev musl-tools g++-aarch64-linux-gnu libc6-dev-arm64-cross musl-dev:arm64\nthe base image has no rustup, and no Rust standard library for x86_64-unknown-linux-musl\n",
+			"the base image has no rustup, and no Rust standard library for x86_64-unknown-linux-musl\n", // and nothing was downloaded
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

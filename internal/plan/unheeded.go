@@ -31,6 +31,11 @@ func (f *found) unheeded() []string {
 			break
 		}
 	}
+	for _, s := range ws.Settings() {
+		if slices.Equal(s.Key, []string{"build", "target-dir"}) {
+			note(s.At()+": build.target-dir", "the results are in target/lambda; the variable CARGO_TARGET_DIR or --out-dir says otherwise")
+		}
+	}
 	for _, name := range ws.MemberConfig() {
 		note(ws.Show(name), "a build starts in the workspace's root; move its settings to "+ws.Show(cargoConfig(ws)))
 	}
@@ -110,11 +115,11 @@ func metadataKey(key []string) string {
 func obeyed(name string) bool {
 	switch name {
 	case "RUSTFLAGS", "RUSTDOCFLAGS", "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_ENCODED_RUSTFLAGS", "CARGO_ENCODED_RUSTDOCFLAGS",
-		"CARGO_TARGET_DIR", "RUSTUP_TOOLCHAIN":
+		"RUSTUP_TOOLCHAIN":
 		return true
 	}
 	for _, prefix := range []string{"CARGO_BUILD_", "CARGO_PROFILE_", "CARGO_TARGET_"} {
-		if strings.HasPrefix(name, prefix) {
+		if strings.HasPrefix(name, prefix) && !strings.HasSuffix(name, "_TARGET_DIR") { // which say where results go
 			return true
 		}
 	}
@@ -132,8 +137,6 @@ func (f *found) unheededVariables() []string {
 		}
 		instead := "variables of this machine do not reach the build; for all who build, env = { " + name + " = \"…\" } in [build] of lpipe.toml does it"
 		switch {
-		case name == "CARGO_TARGET_DIR" || name == "CARGO_BUILD_TARGET_DIR":
-			instead = "the results are below target/lambda of the project"
 		case name == "CARGO_BUILD_TARGET":
 			instead = targetKey(f.Env[name])
 		case name == "RUSTUP_TOOLCHAIN":

@@ -68,6 +68,10 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 				"api/Cargo.toml:9:1: deploy.memory of cargo-lambda has no effect: lpipe does not deploy",
 			},
 		},
+		{
+			"a folder for results in cargo's configuration", "p", "-- .cargo/config.toml --\n[build]\ntarget-dir = \"out\"\n", nil,
+			[]string{".cargo/config.toml:2:1: build.target-dir has no effect: the results are in target/lambda; the variable CARGO_TARGET_DIR or --out-dir"},
+		},
 		{"a file of cargo-lambda", "p", "-- CargoLambda.toml --\n", nil, []string{"CargoLambda.toml has no effect"}},
 		{"variables", "p", "", map[string]string{
 			"RUSTFLAGS": "-D warnings", "CARGO_PROFILE_RELEASE_LTO": "fat", "CARGO_TARGET_DIR": "/t", "CARGO_BUILD_TARGET": "aarch64-unknown-linux-musl",
@@ -75,7 +79,6 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 		}, []string{
 			"CARGO_BUILD_TARGET of the environment has no effect: in [build] of lpipe.toml, target = \"aarch64-unknown-linux-musl\" or arch = \"arm64\" says otherwise",
 			"CARGO_PROFILE_RELEASE_LTO of the environment has no effect: variables of this machine do not reach the build; for all who build, env = { CARGO_PROFILE_RELEASE_LTO = \"…\" } in [build]",
-			"CARGO_TARGET_DIR of the environment has no effect: the results are below target/lambda",
 			"RUSTC_WRAPPER of the environment has no effect",
 			"RUSTFLAGS of the environment has no effect: variables of this machine do not reach the build; for all who build, rustflags = [\"…\"] in [build]",
 			"RUSTUP_TOOLCHAIN of the environment has no effect: the compiler is that of the base image or of rust-toolchain.toml",

@@ -12,38 +12,52 @@ import (
 	"lpipe/internal/ownership"
 )
 
-// built returns the zip of a lambda that the user's own lpipe built last. Any other is refused, with a usage fault.
-func (h *Here) built(t Target) (artifact.File, error) {
+// built returns the zip of a lambda that the user's own lpipe built last, and the digest of its sources. Any other is
+// refused, with a usage fault.
+func (h *Here) built(t Target) (zipped artifact.File, sources string, err error) {
 	key, notice := h.Key([]*Project{t.Project})
+	if _, err := os.Stat(t.Out); t.Out != "" && errors.Is(err, fs.ErrNotExist) {
+		return zipped, "", notBuilt(t, err)
+	}
 	folder, err := t.OpenOutput(key)
 	if err != nil {
-		return artifact.File{}, err
+		return zipped, "", err
 	}
-	zipped, err := folder.Vouched()
+	zipped, err = folder.Vouched()
 	build := "lpipe build " + t.Lambda.Name
 	switch {
 	case err == nil:
-		return zipped, nil
+		return zipped, folder.Sources(), nil
 	case errors.Is(err, fs.ErrNotExist):
-		return zipped, &fault.Error{Kind: fault.Usage, What: t.Lambda.Label() + " has not been built", Err: err, Fix: build}
+		return zipped, "", notBuilt(t, err)
 	case notice != "":
-		return zipped, &fault.Error{
+		return zipped, "", &fault.Error{
 			Kind: fault.Usage, What: fmt.Sprintf("cannot tell whether lpipe made what is in %s", h.Show(t.OutputDir())), Why: notice,
 			Fix: "set HOME or XDG_CACHE_HOME to a folder of yours outside the project, and run " + build,
 		}
 	}
-	return zipped, &fault.Error{
+	return zipped, "", &fault.Error{
 		Kind: fault.Usage, What: fmt.Sprintf("what is in %s is not what lpipe built", h.Show(t.OutputDir())), Err: err, Fix: build,
 	}
 }
 
+func notBuilt(t Target, err error) error {
+	return &fault.Error{Kind: fault.Usage, What: t.Lambda.Label() + " has not been built", Err: err, Fix: "lpipe build " + t.Lambda.Name}
+}
+
 // Unpack puts the files of the zip that the user's own lpipe built last of a lambda into a folder of their own, which the
-// caller removes: a copy that nobody else can change after it was checked. The folder's path is absolute.
-func (h *Here) Unpack(t Target) (string, error) {
-	zipped, err := h.built(t)
+// caller removes: a copy that nobody else can change after it was checked. The folder's path is absolute. sources is the
+// digest of what the program was compiled from, "" where it is not known.
+func (h *Here) Unpack(t Target) (dir, sources string, err error) {
+	zipped, sources, err := h.built(t)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
+	dir, err = h.unpack(t, zipped)
+	return dir, sources, err
+}
+
+func (h *Here) unpack(t Target, zipped artifact.File) (string, error) {
 	failed := func(err error) error {
 		return &fault.Error{Kind: fault.Usage, What: "cannot unpack the zip of " + t.Lambda.Label(), Err: err, Fix: "set TMPDIR to a folder of yours"}
 	}

@@ -23,6 +23,8 @@ type Here struct {
 	Env   map[string]string // of lpipe
 	Disk  disk.Disk         // rooted at "/"
 	Trace *trace.Recorder   // may be nil
+	// Out is the folder that the results of all projects go to, absolute; "" for target/lambda of each.
+	Out string
 
 	mu           sync.Mutex
 	repositories map[string]*repository // by the folder that holds the repository

@@ -28,14 +28,14 @@ func (h *Here) Key(projects []*Project) (key userkey.Key, notice string) {
 }
 
 // zipKey is what vouches for program and zip in a folder of a project, "" where nothing does: it holds a secret of this
-// user, the lpipe that runs, and where the folder is, so that what another project built is not taken for its own. See
-// [artifact.OpenFolder].
-func zipKey(key userkey.Key, project, folder string) string {
+// user, the lpipe that runs, and where the folder is, so that what another project built is not taken for its own. out is
+// the folder that it lies in where that is none of the project. See [artifact.OpenFolder].
+func zipKey(key userkey.Key, project, out, folder string) string {
 	if real, err := filepath.EvalSymlinks(project); err == nil {
 		project = real
 	}
 	if !key.Lasting() || program.Own() == "" {
 		return ""
 	}
-	return string(key.Derive("zip", program.Own(), project, folder))
+	return string(key.Derive("zip", program.Own(), project, out, folder))
 }

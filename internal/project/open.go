@@ -198,11 +198,19 @@ func (o *opening) projects(dirs []string, wants []plan.Want, standing bool) ([]*
 		}
 		if i >= 0 {
 			l.Add(oneLine(w.Workspace))
-			projects = append(projects, &Project{Config: w.cfg, Plan: plans[i], Dir: filepath.FromSlash("/" + w.root()), From: w.from()})
+			projects = append(projects, &Project{Config: w.cfg, Plan: plans[i], Dir: filepath.FromSlash("/" + w.root()), From: w.from(), Out: o.out(w)})
 		}
 	}
 	l.Add(err)
 	return projects, l.Err()
+}
+
+// out is the folder for the results of w where that is not its own.
+func (o *opening) out(w *workspace) string {
+	if o.Out == filepath.FromSlash(path.Join("/", w.root(), "target/lambda")) {
+		return ""
+	}
+	return o.Out
 }
 
 // oneLine refuses folders whose path breaks a line, or would be taken for something else from one of its folders on. Paths

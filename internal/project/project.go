@@ -26,6 +26,7 @@ type Project struct {
 	Plan   *plan.Plan
 	Dir    string // the workspace root on this machine, absolute
 	From   string // the folder that lpipe.toml was looked for from, slash separated and relative to "/"
+	Out    string // the folder for the lambdas' folders, absolute; "" for target/lambda of the workspace root
 }
 
 // Target is a lambda of one of several projects.
@@ -70,14 +71,19 @@ func (p *Project) ConfigFile() string {
 }
 
 // OutputDir is the folder for the lambda's files, absolute.
-func (t Target) OutputDir() string { return filepath.Join(t.Dir, t.output()) }
+func (t Target) OutputDir() string { return filepath.Join(t.output()) }
 
-// output is OutputDir in the project.
-func (t Target) output() string {
-	return filepath.Join("target", "lambda", filepath.FromSlash(t.Lambda.Folder()))
+// output is OutputDir in two parts: a folder that is the user's choice, and one in it, to which no link may lead out of it.
+// What several projects put into one folder is told apart as in the report.
+func (t Target) output() (top, dir string) {
+	if t.Out != "" {
+		return t.Out, filepath.FromSlash(t.Lambda.Label())
+	}
+	return t.Dir, filepath.Join("target", "lambda", filepath.FromSlash(t.Lambda.Folder()))
 }
 
 // OpenOutput opens the folder for the lambda's files, whose zips the key vouches for.
 func (t Target) OpenOutput(key userkey.Key) (*artifact.Folder, error) {
-	return artifact.OpenFolder(t.Dir, t.output(), sync.OnceValue(func() string { return zipKey(key, t.Dir, t.output()) }))
+	top, dir := t.output()
+	return artifact.OpenFolder(top, dir, sync.OnceValue(func() string { return zipKey(key, t.Dir, t.Out, dir) }))
 }

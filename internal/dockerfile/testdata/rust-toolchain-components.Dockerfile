@@ -20,7 +20,7 @@ machine=$(uname -m) arch=x86_64 target=x86_64-unknown-linux-musl tests="$(uname 
 # What the toolchain stage does, for a target on the machine that builds. The stage has set machine, arch, target, tests and
 # emulate, and two functions: now says what is being done, and fail ends the stage with what is wrong.
 
-dnf='' # set to the program where the image has it
+dnf=$(command -v dnf || command -v microdnf || :)
 cross='' qemu='' # the prefix of the tools that compile for another machine, and what emulates that
 if [ "$machine" != "$arch" ]; then
   cross=$arch-linux-gnu
@@ -37,7 +37,7 @@ packages() {
       now "installing the packages $*"
       apk add --no-cache "$@"
     fi
-  elif dnf=$(command -v dnf || command -v microdnf); then
+  elif [ "$dnf" ]; then
     redhat "$@"
   elif [ $# != 0 ]; then
     fail "the base image has neither apt-get nor apk nor dnf to install $*" \
@@ -146,6 +146,13 @@ compilers() {
 
 # What follows is for an image without rustup, whose one compiler has to be what the project asks for. nothing_lacks
 # ends the stage if one of the others found that something is missing.
+
+# rust_comes_later PACKAGE...: whether something else than the image may bring what is missing: rustup, or a package.
+rust_comes_later() {
+  case " $* " in *rust* | *cargo*) return 0 ;; esac
+  ! command -v rustc >/dev/null || command -v rustup >/dev/null
+}
+
 lack() { printf '%s\n' "the base image has no rustup, and $1" >>/tmp/lacks; }
 nothing_lacks() {
   [ ! -e /tmp/lacks ] || fail "$(cat /tmp/lacks)" \
@@ -205,7 +212,13 @@ config=${CARGO_HOME:-$HOME/.cargo}/config.toml
 [ -e "$config" ] || config=/dev/null
 cat "$config" >/tmp/config.toml
 cat /tmp/config.toml >/.cargo/config.toml # cargo prefers it to what is written to CARGO_HOME below
+has_all() { # what the project asks for, of an image without rustup
+  has_target "$target" "$tests"
+  has_component rustfmt
+  nothing_lacks
+}
 set --
+rust_comes_later "$@" || has_all
 packages "$@"
 need_tools
 compilers >/cargo/config.toml
@@ -215,9 +228,7 @@ if command -v rustup >/dev/null; then
   now "installing the Rust target $target"
   rustup target add "$target" "$tests"
 else
-  has_target "$target" "$tests"
-  has_component rustfmt
-  nothing_lacks
+  has_all
 fi
 cat /proc/sys/kernel/random/uuid >/toolchain # another one with every other image
 cat >/fetched <<'END'
