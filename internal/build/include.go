@@ -1,6 +1,7 @@
 package build
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,6 +41,16 @@ func included(t project.Target) ([]artifact.Entry, error) {
 		return in.entries, err
 	}
 	return in.entries, artifact.CheckIncluded(in.entries)
+}
+
+// Included returns the digests of the files that the zip of a lambda has beside the program, by their names in it.
+func Included(t project.Target) (map[string]string, error) {
+	entries, err := included(t)
+	all := map[string]string{}
+	for _, e := range entries {
+		all[e.Name] = fmt.Sprintf("%t %x", e.Executable, sha256.Sum256(e.Data))
+	}
+	return all, err
 }
 
 // inclusion collects the files of one lambda. Its paths are relative to fsys.

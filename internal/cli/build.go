@@ -115,7 +115,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		key, notice := here.Key(projects)
 		notes := planNotes(projects, notice)
 		if *rev != "" {
-			if projects, _, err = since.Changed(cmd.Context(), here, projects, *rev, given); err != nil {
+			if projects, _, err = since.Changed(cmd.Context(), here, projects, *rev, given, build.Included); err != nil {
 				return err
 			}
 			notes = append(notes, differing(len(project.Targets(projects)), *rev))

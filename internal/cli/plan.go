@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lpipe/internal/build"
 	"lpipe/internal/foreign"
 	"lpipe/internal/plan"
 	"lpipe/internal/project"
@@ -40,7 +41,7 @@ Git LFS) counts as changed.`,
 		}
 		var why map[*plan.Lambda][]since.Change
 		if *rev != "" {
-			if projects, why, err = since.Changed(cmd.Context(), here, projects, *rev, settings()); err != nil {
+			if projects, why, err = since.Changed(cmd.Context(), here, projects, *rev, settings(), build.Included); err != nil {
 				return err
 			}
 		}

@@ -15,10 +15,13 @@ type Change struct {
 	Names []string // what makes the difference: settings, files relative to the workspace's root, or crates
 }
 
+// Included returns the digests of the files that a lambda's zip has beside the program, by their names in it.
+type Included func(project.Target) (map[string]string, error)
+
 // Changed returns the projects with the lambdas alone that differ from the git revision rev, and what differs of each.
 // settings are those that the projects were opened with.
 func Changed(
-	ctx context.Context, here *project.Here, projects []*project.Project, rev string, settings []config.Setting,
+	ctx context.Context, here *project.Here, projects []*project.Project, rev string, settings []config.Setting, included Included,
 ) (changed []*project.Project, why map[*plan.Lambda][]Change, err error) {
 	opened := map[string]*revision{} // by repository
 	why = map[*plan.Lambda][]Change{}
@@ -43,9 +46,9 @@ func Changed(
 				before <- nil
 				return
 			}
-			before <- newSide(ctx, old)
+			before <- newSide(ctx, old, included)
 		}()
-		now := newSide(ctx, p)
+		now := newSide(ctx, p, included)
 		all, err := compare(ctx, <-before, now)
 		switch {
 		case ctx.Err() != nil:

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"lpipe/internal/cargo"
+	"lpipe/internal/project"
 )
 
 // compare returns what differs of each lambda, by its folder. old is nil where there was no project that could be planned.
@@ -39,9 +40,13 @@ func compare(ctx context.Context, old, now *side) (map[string][]Change, error) {
 		if s.err != nil {
 			return nil, s.err
 		}
-		names := slices.Concat(settings(was, l), s.settings)
+		included, unknown, err := c.included(was, l)
+		if err != nil {
+			return nil, err
+		}
+		names, files := slices.Concat(settings(was, l), s.settings), slices.Concat(s.files, included)
 		add("settings", names, len(names) > 0)
-		add("sources", s.files, s.unknown || len(s.files) > 0)
+		add("sources", files, s.unknown || unknown || len(files) > 0)
 		add("dependencies", s.crates, len(s.crates) > 0)
 	}
 	return all, nil
@@ -72,7 +77,8 @@ type sources struct {
 func (c *comparison) differ() {
 	old, now := c.old, c.now
 	c.base = differing(old.base, now.base)
-	c.unsure = old.allErr != nil || now.allErr != nil
+	// Of a file that several packages name, an ignore file may leave it out of the contexts of some.
+	c.unsure = old.allErr != nil || now.allErr != nil || old.ignore != now.ignore
 	c.files = differing(old.all, now.all)
 	var links []string // where links of the project lead
 	for _, all := range []map[string]file{old.all, now.all} {
@@ -103,7 +109,7 @@ func (c *comparison) differ() {
 }
 
 // differing are the names of files that are not the same in both.
-func differing(old, now map[string]file) []string {
+func differing[F comparable](old, now map[string]F) []string {
 	var all []string
 	for name, f := range now {
 		if was, ok := old[name]; !ok || was != f {
@@ -141,6 +147,23 @@ func (c *comparison) sources(ctx context.Context, was, is *cargo.Package) source
 	s.crates = c.crates(was, is)
 	c.known[dirs] = s
 	return s
+}
+
+// included names the files of the zip beside the program that differ, relative to the package. unknown says that those of
+// before could not be read.
+func (c *comparison) included(was, is built) (names []string, unknown bool, err error) {
+	if len(was.Build.Include)+len(is.Build.Include) == 0 {
+		return nil, false, nil
+	}
+	now, err := c.now.included(project.Target{Project: c.now.project, Lambda: is.Lambda})
+	if err != nil {
+		return nil, false, err
+	}
+	old, err := c.old.included(project.Target{Project: c.old.project, Lambda: was.Lambda})
+	if err != nil {
+		return nil, true, nil //nolint:nilerr // it is told
+	}
+	return differing(old, now), false, nil
 }
 
 // rootIsRead reports that the context holds the root's manifest as it is written, and something may read it.

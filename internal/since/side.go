@@ -3,6 +3,7 @@ package since
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"io/fs"
 	"math"
 	"path"
@@ -18,6 +19,8 @@ import (
 // side is a project on one side of the comparison. Its paths are relative to the workspace's root, because the two sides may
 // have bases that differ.
 type side struct {
+	project  *project.Project
+	included Included
 	ws       *cargo.Workspace
 	found    *reach.Findings
 	lambdas  map[string]built // by folder
@@ -25,6 +28,7 @@ type side struct {
 	base     map[string]file  // the files in it
 	all      map[string]file  // those in any context
 	packages map[string]*cargo.Package
+	ignore   string                     // what says which files are left out
 	features map[string]map[string]bool // what the local packages ask for, by crate; nil where each has its own
 	err      error                      // why there is no base
 	allErr   error                      // why all files are not known
@@ -45,8 +49,8 @@ type file struct {
 }
 
 // newSide reads what the contexts of a project's lambdas have in common.
-func newSide(ctx context.Context, p *project.Project) *side {
-	s := &side{ws: p.Plan.Workspace, found: p.Plan.Reach, lambdas: map[string]built{}, packages: map[string]*cargo.Package{}}
+func newSide(ctx context.Context, p *project.Project, included Included) *side {
+	s := &side{project: p, included: included, ws: p.Plan.Workspace, found: p.Plan.Reach, lambdas: map[string]built{}, packages: map[string]*cargo.Package{}}
 	for _, v := range p.Plan.Variants {
 		text, err := dockerfile.Render(v)
 		if err != nil {
@@ -62,6 +66,12 @@ func newSide(ctx context.Context, p *project.Project) *side {
 	}
 	if !p.Config.FeaturesPerLambda {
 		s.features = features(s.ws)
+	}
+	for _, dir := range []string{".", s.ws.Root} {
+		for _, name := range skeleton.IgnoreFiles {
+			data, err := s.found.Files.Read(path.Join(dir, name)) // an empty one hides the other
+			s.ignore += fmt.Sprintf("%t %q\n", err == nil, data)
+		}
 	}
 	if s.stubs, _, s.err = skeleton.Stubs(s.ws, s.found); s.err != nil {
 		return s

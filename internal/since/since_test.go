@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"lpipe/internal/build"
 	"lpipe/internal/disk"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
@@ -199,7 +200,7 @@ func (r *repository) changed() map[string]string {
 	r.Helper()
 	projects := r.open()
 	before := len(project.Targets(projects))
-	changed, why, err := Changed(r.Context(), r.here, projects, "HEAD", nil)
+	changed, why, err := Changed(r.Context(), r.here, projects, "HEAD", nil, build.Included)
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -371,7 +372,12 @@ func TestLambdasThatDifferFromARevision(t *testing.T) {
 			edit: "-- .cargo/config.toml --\n[env]\nX = \"1\"\n", want: map[string]string{"orders": "sources .cargo/config.toml", "users": "sources .cargo/config.toml"},
 		},
 		"a file that is left out": {
-			edit: "-- .dockerignore --\norders/data\n", want: map[string]string{"orders": "sources orders/data/note.txt", "users": "sources orders/data/note.txt"},
+			edit: "-- .dockerignore --\norders/data\n", want: map[string]string{"orders": "sources orders/data/note.txt"}, // a source of users names it
+		},
+		"a file of the zip that is no source": {
+			base: "-- lpipe.toml --\n[lambda.orders]\ninclude = [\"assets/**\"]\n-- orders/assets/a.txt --\n-- .dockerignore --\n**/assets\n",
+			edit: "-- orders/assets/a.txt --\nedited\n-- orders/assets/b.txt --\n", finer: true,
+			want: map[string]string{"orders": "sources assets/a.txt, assets/b.txt"},
 		},
 		"a package that reads all": {
 			edit: "-- users/build.rs --\nfn main() { std::process::Command::new(\"cargo\"); }\n",
@@ -403,7 +409,7 @@ func TestLambdasThatDifferFromARevision(t *testing.T) {
 			if want := r.oracle(); !c.finer && !maps.Equal(names(got), want) {
 				t.Errorf("%q differ, and by whole contexts %v", slices.Sorted(maps.Keys(got)), want)
 			}
-			if _, _, err := Changed(t.Context(), r.here, r.open(), "nowhere", nil); fault.Worst(err) != fault.Usage {
+			if _, _, err := Changed(t.Context(), r.here, r.open(), "nowhere", nil, build.Included); fault.Worst(err) != fault.Usage {
 				t.Errorf("an unknown revision: %v", err)
 			}
 		})

@@ -39,6 +39,9 @@ type line struct {
 	pattern *patternmatcher.PatternMatcher
 }
 
+// IgnoreFiles are the names of the files that say what is left out of contexts; of those in one folder the first counts.
+var IgnoreFiles = []string{".lpipeignore", ".dockerignore"}
+
 func readIgnore(ws *cargo.Workspace, all *reach.Files) (*ignore, error) {
 	g := &ignore{ws: ws, all: all}
 	var errs fault.List
@@ -50,7 +53,7 @@ func readIgnore(ws *cargo.Workspace, all *reach.Files) (*ignore, error) {
 		if !ws.FS.Holds(path.Join(ws.Base, dir)) {
 			continue // without a repository, the folder that holds the workspace and its dependencies is none of them
 		}
-		for _, name := range []string{".lpipeignore", ".dockerignore"} {
+		for _, name := range IgnoreFiles {
 			name = path.Join(dir, name)
 			data, err := all.Read(name)
 			if errors.Is(err, fs.ErrNotExist) {
