@@ -53,7 +53,7 @@ func lambdaIn(dir string) string {
 // checkFiles refuses the files that a run is to write at its end, where that cannot be.
 func (p pushing) checkFiles() error {
 	var l fault.List
-	for _, name := range []string{p.metadata, p.dotenv} {
+	for _, name := range []string{p.metadata, p.dotenv, p.junit, p.codeQuality} {
 		if name != "" {
 			l.Add(artifact.CheckWritable(name))
 		}
