@@ -110,7 +110,11 @@ var lpipeMap = map[string]row{
 	},
 	"internal/interrupt": {why: "it is initialised before the packages that take long because it imports next to nothing"},
 	"internal/trace":     {imports: in("internal/foreign"), why: "every package that takes time may import it, so of lpipe it imports only how text is shown"},
-	"internal/progress":  {imports: in("internal/foreign", "internal/pattern", "internal/report", "github.com/opencontainers/go-digest", "golang.org/x/term", buildkit), why: "it draws BuildKit's status stream and decides nothing"},
+	"internal/screen":    {imports: in("github.com/morikuni/aec", "golang.org/x/text/width"), why: "what a build is at in, lines of a terminal out", pure: true},
+	"internal/progress": {
+		imports: in("internal/foreign", "internal/pattern", "internal/report", "internal/screen", "github.com/morikuni/aec", "github.com/opencontainers/go-digest", "golang.org/x/term", buildkit),
+		why:     "it draws BuildKit's status stream and decides nothing",
+	},
 	"internal/solve": {
 		imports: in("internal/dockerfile", "internal/fault", "internal/pattern", "internal/progress", "internal/redact", "internal/trace",
 			"github.com/containerd/containerd/v2", "github.com/distribution/reference", "github.com/opencontainers", "github.com/tonistiigi/fsutil", "golang.org/x/sync", "google.golang.org/grpc/codes", buildkit),

@@ -40,6 +40,14 @@ type taken struct {
 	refused   error // why nothing can be delivered of it; what was built is worth keeping in the cache
 }
 
+// size is that of the program, 0 where nothing can be delivered.
+func (t taken) size() int64 {
+	if t.delivered != nil {
+		return t.delivered.Size
+	}
+	return int64(len(t.program.Data))
+}
+
 // take takes what was built for the target, if it is not delivered yet: the program from the folder if it is still the one
 // that the receipt names, else from the engine.
 func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error) {

@@ -19,8 +19,10 @@ import (
 
 // Display is where and how the steps of a build are shown.
 type Display struct {
-	Out  io.Writer
-	Mode string // one of [progress.Modes]
+	Out     io.Writer
+	Mode    string // one of [progress.Modes]
+	Term    string // as of [progress.Options]
+	NoColor bool   // likewise
 }
 
 // Result is what became of a request.
@@ -50,7 +52,11 @@ func Solve(ctx context.Context, engines []*engine.Engine, r *Request, d Display)
 	if err := unfit.Err(); err != nil {
 		return nil, err
 	}
-	display, err := progress.Start(ctx, progress.Options{Out: d.Out, Mode: d.Mode})
+	options := progress.Options{Out: d.Out, Mode: d.Mode, Term: d.Term, NoColor: d.NoColor}
+	for _, t := range r.Targets {
+		options.Lambdas = append(options.Lambdas, t.Job.Label)
+	}
+	display, err := progress.Start(ctx, options)
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,7 @@ func prepare(
 	}
 	c.note(said)
 	shared, refused := sharedKey(p, o.Key), map[string]bool{}
+	foreign := p.Plan.Workspace.Lock.Foreign()
 	var l fault.List
 	include := map[string][]artifact.Entry{} // by lambda, which may be built for several architectures
 	for _, v := range p.Plan.Variants {
@@ -44,7 +45,7 @@ func prepare(
 		for _, lambda := range v.Lambdas {
 			job := &solve.Job{
 				Label: lambda.Label(), Platform: lambda.Platform(), Dockerfile: text, Base: base, Stage: o.Stage, Kind: lambda.Kind, Bin: lambda.Bin,
-				SharedKey: shared, Contexts: map[string]solve.Context{dockerfile.Skeleton: skel},
+				Dependencies: foreign, SharedKey: shared, Contexts: map[string]solve.Context{dockerfile.Skeleton: skel},
 			}
 			if o.Stage == dockerfile.StageLambda && !lambda.Build.Test {
 				job.Stage = dockerfile.StageBootstrap
@@ -98,6 +99,7 @@ func delivered(t Target, env map[string]string, key userkey.Key) (Target, error)
 	t.folder = folder
 	t.epoch = func() (time.Time, error) { return epoch(env) }
 	t.Job.Then = func(files map[string][]byte, read solve.ReadFile) (any, error) { return t.take(files, read) }
+	t.Job.Size = func(built any) int64 { return built.(taken).size() }
 	return t, nil
 }
 

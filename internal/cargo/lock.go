@@ -43,6 +43,19 @@ type Source struct {
 // Git returns the distinct git repositories, sorted by URL. Several revisions of one count once.
 func (k *Lock) Git() []Source { return k.sources(func(s *Source) bool { return s.Kind == "git" }) }
 
+// Foreign counts the locked packages that are not of this machine. There are none without a lock file.
+func (k *Lock) Foreign() (n int) {
+	if k == nil {
+		return 0
+	}
+	for _, p := range k.Packages {
+		if p.Source != nil {
+			n++
+		}
+	}
+	return n
+}
+
 // Registries returns the distinct registries, sorted by URL.
 func (k *Lock) Registries() []Source {
 	return k.sources(func(s *Source) bool { return s.Kind != "git" })

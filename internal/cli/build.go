@@ -213,7 +213,9 @@ func (a *app) build(
 	for _, e := range opened {
 		defer e.Close()
 	}
-	result, err := build.Solve(ctx, opened, request, build.Display{Out: a.Err, Mode: cfg.Progress})
+	result, err := build.Solve(ctx, opened, request, build.Display{
+		Out: a.Err, Mode: cfg.Progress, Term: a.env["TERM"], NoColor: a.env["NO_COLOR"] != "",
+	})
 	if err != nil {
 		return nil, err
 	}

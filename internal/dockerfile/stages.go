@@ -19,6 +19,7 @@ type Stage struct {
 	Name     string // as in [StageDeps]
 	Numbered bool   // there are none, one, or others called Name-2 and so on
 	Title    string // what its step does; "" for a stage that runs no program
+	Short    string // what its step is called where there is little room; "" for one of a single lambda
 	Failed   string // what it is called when the step fails, with %s for the lambdas that need it
 	Fix      string // what to do then
 	// Network is set where the step always has the network. No code of the project or of a dependency runs in it, so what it
@@ -32,24 +33,24 @@ const correctErrors = "correct the errors above; --progress plain shows the outp
 // stages is the one table of them, in the order of the template.
 var stages = []Stage{
 	{
-		Name: StageToolchain, Title: "prepare packages and Rust targets", Network: true,
+		Name: StageToolchain, Title: "prepare packages and Rust targets", Short: "toolchain", Network: true,
 		Failed: "the toolchain for %s could not be prepared",
 		Fix:    "check base and packages in [build] of lpipe.toml, and that the engine's machine reaches where they come from",
 	},
 	{
-		Name: StageFetch, Title: "download the dependencies", Network: true,
+		Name: StageFetch, Title: "download the dependencies", Short: "downloads", Network: true,
 		Failed: "the dependencies of %s could not be downloaded",
 		Fix: "run the command again, which goes on with the crates that arrived; if that does not help, check Cargo.lock, " +
 			"and that the engine's machine reaches what the output above names",
 	},
 	{Name: stageCompiler},
 	{
-		Name: StageDeps, Title: "compile the dependencies",
+		Name: StageDeps, Title: "compile the dependencies", Short: "dependencies",
 		Failed: "the dependencies of %s do not compile",
 		Fix:    correctErrors + "; a dependency may need packages, env or features in [build] of lpipe.toml, or another version",
 	},
 	{
-		Name: StageLibs, Numbered: true, Title: "compile the local libraries",
+		Name: StageLibs, Numbered: true, Title: "compile the local libraries", Short: "libraries",
 		Failed: "the local libraries of %s do not compile", Fix: correctErrors,
 	},
 	{

@@ -30,9 +30,9 @@ type download struct {
 	crates crates
 	layers map[string]layer // by digest
 	all    int              // layers of the image; 0 where that is not known
+	sent   int64            // bytes of sources
 
 	samples []sample
-	drawn   string    // the step's name on a terminal
 	due     time.Time // when a line about it may be written
 	changed bool      // since the last one
 }
@@ -160,41 +160,30 @@ func (s *step) text() string {
 	return ""
 }
 
-// downloads shows how far downloads are: in status for a terminal, as the new name of the step, and else by the lines.
-// Neither display is given the single layers. Others are given all as it came.
+// downloads tells by lines how far downloads are, to a display of lines, which is not given the single layers. Others are
+// given all as it came.
 func (d *Display) downloads(status *client.SolveStatus) (lines []string) {
 	others := status.Statuses[:0:0]
 	for _, v := range status.Statuses {
-		if !d.step(v.Vertex).layer(v) {
+		if s := d.step(v.Vertex); !s.layer(v) {
 			others = append(others, v)
+			s.sent = max(s.sent, v.Current)
 		}
 	}
-	if d.mode != progressui.TtyMode && d.mode != progressui.PlainMode {
+	if d.mode != progressui.PlainMode {
 		return nil
 	}
 	status.Statuses = others
-	for dgst, s := range d.steps {
+	for _, s := range d.steps {
 		if !s.changed || s.vertex.Started == nil || s.vertex.Completed != nil {
 			continue
 		}
 		text := s.text()
-		switch {
-		case d.mode == progressui.TtyMode:
-			if text == "" {
-				text = s.name
-			}
-			if text != s.drawn {
-				v := s.vertex
-				v.Digest, v.Name, s.drawn = dgst, text, text
-				status.Vertexes = append(status.Vertexes, &v)
-			}
-		case text == "" || time.Now().Before(s.due):
+		if text == "" || time.Now().Before(s.due) {
 			continue
-		default:
-			lines = append(lines, text)
-			s.due = time.Now().Add(interval)
 		}
-		s.changed = false
+		lines = append(lines, text)
+		s.due, s.changed = time.Now().Add(interval), false
 	}
 	slices.Sort(lines)
 	return lines

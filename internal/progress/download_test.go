@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/util/progress/progressui"
 	digest "github.com/opencontainers/go-digest"
 
 	"lpipe/internal/foreign"
@@ -107,42 +106,6 @@ func TestLinesTellOfDownloads(t *testing.T) {
 			t.Errorf("shown:\n%s", shown)
 		}
 	})
-}
-
-func TestATerminalIsShownDownloadsAsNamesOfSteps(t *testing.T) {
-	d := &Display{board: &board{mode: progressui.TtyMode, known: known, steps: map[digest.Digest]*step{}}}
-	var names []string
-	for _, status := range firstBuild() {
-		if lines := d.observe(status); len(lines) > 0 || len(status.Statuses) > 0 {
-			t.Errorf("a terminal is shown %q and %v", lines, status.Statuses)
-		}
-		for _, v := range status.Vertexes {
-			if len(names) == 0 || names[len(names)-1] != v.Name {
-				names = append(names, v.Name)
-			}
-		}
-	}
-	want := []string{
-		fromName,
-		"downloading 0 B of 100.0 MiB: " + fromName,
-		"downloading 10.0 MiB of 100.0 MiB, 10.0 MiB/s: " + fromName,
-		"downloading 10.0 MiB of 150.0 MiB, 3.3 MiB/s: " + fromName,
-		"downloading 100.0 MiB of 150.0 MiB, 33.3 MiB/s: " + fromName,
-		"downloading 120.0 MiB of 150.0 MiB, 2.0 MiB/s: " + fromName,
-		fromName,
-		"[toolchain] work",
-		"installing the packages musl-tools: [toolchain] work",
-		"installing the Rust targets x86_64-unknown-linux-musl: [toolchain] work",
-		"[toolchain] work",
-		"[fetch] work",
-		"downloading crates, 0 of at most 212, 0 B: [fetch] work",
-		"downloading crates, 37 of at most 212, 14.0 MiB, 4.7 MiB/s: [fetch] work",
-		"downloading crates, 180 of at most 212, 70.0 MiB, 9.3 MiB/s: [fetch] work",
-		"[fetch] work",
-	}
-	if !slices.Equal(names, want) {
-		t.Errorf("got\n%s\nwant\n%s", strings.Join(names, "\n"), strings.Join(want, "\n"))
-	}
 }
 
 func TestDownloadsAreRememberedInEachMode(t *testing.T) {

@@ -1,8 +1,8 @@
 // Package progress shows all solves of one run in one display, and remembers what a report needs of them: how
 // many steps there were, how many were cached, and the last words of each.
 //
-// It draws with BuildKit's progressui, so the modes are its modes. It decides nothing about the build. What steps print
-// and are called is text of others, and is shown and remembered as package foreign has it.
+// On a terminal it draws the lines of package screen; elsewhere BuildKit's progressui draws. It decides nothing about the
+// build. What steps print and are called is text of others, and is shown and remembered as package foreign has it.
 package progress
 
 import (
@@ -23,8 +23,8 @@ import (
 	"lpipe/internal/foreign"
 )
 
-// Modes are the displays that --progress chooses from: auto is tty on a terminal and plain elsewhere; quiet
-// shows nothing; rawjson is BuildKit's status stream, one JSON object a line.
+// Modes are the displays that --progress chooses from: auto is tty on a terminal and plain elsewhere; tty is plain where
+// nothing can be drawn; quiet shows nothing; rawjson is BuildKit's status stream, one JSON object a line.
 var Modes = []string{"auto", "plain", "tty", "quiet", "rawjson"}
 
 // silence is how long an engine may say nothing before a line says that lpipe is still waiting.
@@ -32,14 +32,32 @@ const silence = 15 * time.Second
 
 // Options of a display.
 type Options struct {
-	Out  io.Writer // standard error; a terminal when it is an *os.File of one
-	Mode string    // one of [Modes]
+	Out     io.Writer // standard error; a terminal when it is an *os.File of one
+	Mode    string    // one of [Modes]
+	Term    string    // what kind of terminal it is: TERM. Nothing is drawn on one that is dumb or of no kind
+	NoColor bool      // NO_COLOR is set
+	Lambdas []string  // the labels of all that are built, in the order in which they are shown
 }
+
+// Work is what a step does, for a terminal.
+type Work int
+
+// What steps do. One that compiles or tests a lambda is shown as what the lambda is at.
+const (
+	Prepares Work = iota
+	CompilesDependencies
+	CompilesLibraries
+	CompilesLambda
+	RunsTests
+)
 
 // Known is what is known of a step before it starts.
 type Known struct {
 	Stage string // of the Dockerfile, whose program it runs
 	Title string // the name to show in place of BuildKit's
+	Short string // what it is called on a terminal, together with other steps of this name
+	Work  Work
+	Most  int // how many dependencies it compiles at most; 0 where that is not known
 	// Speaks is set where its standard output is of lpipe's own Dockerfile, and of nothing else. What such a step says of
 	// how far it is becomes part of the display.
 	Speaks bool
@@ -59,7 +77,8 @@ type board struct {
 	said chan string
 	done chan struct{}
 
-	mode progressui.DisplayMode
+	mode    progressui.DisplayMode
+	lambdas []string
 
 	mu      sync.Mutex
 	known   map[digest.Digest]Known
@@ -67,42 +86,66 @@ type board struct {
 	engines map[digest.Digest]string // of the steps of parts
 	labels  map[string]bool
 	steps   map[digest.Digest]*step
+	ended   map[string]Ended // by label
+	heard   time.Time        // when the engine said something last
+}
+
+// Ended is what became of a lambda.
+type Ended struct {
+	Size int64 // of the program; 0 where none was made
+	Err  error
 }
 
 // Start opens the display. Pass Status to exactly one client call, which closes it.
 func Start(ctx context.Context, o Options) (*Display, error) {
-	mode, out := progressui.DisplayMode(o.Mode), o.Out
-	if mode == progressui.AutoMode {
-		mode = progressui.PlainMode
-		if f, ok := o.Out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-			mode = progressui.TtyMode
-		}
+	d := &Display{in: make(chan *client.SolveStatus), board: newBoard(progressui.DisplayMode(o.Mode), o.Lambdas)}
+	if terminal := drawable(o); terminal != nil {
+		d.mode = progressui.TtyMode
+		go d.draw(newCanvas(terminal, !o.NoColor))
+		return d, nil
 	}
-	ui, err := progressui.NewDisplay(out, mode)
-	if mode == progressui.TtyMode && err != nil || mode == progressui.PlainMode {
-		// A terminal that cannot be drawn on gets lines: a display never fails a build.
-		mode, out = progressui.PlainMode, &lineWriter{w: o.Out}
-		ui, err = progressui.NewDisplay(out, mode)
+	out := o.Out
+	if d.mode == progressui.AutoMode || d.mode == progressui.TtyMode {
+		d.mode = progressui.PlainMode // a display never fails a build
 	}
+	heartbeat := io.Discard
+	if d.mode == progressui.PlainMode {
+		lines := &lineWriter{w: o.Out}
+		out, heartbeat = lines, between{lines}
+	}
+	ui, err := progressui.NewDisplay(out, d.mode)
 	if err != nil {
 		return nil, fmt.Errorf("opening the progress display: %w", err)
 	}
-	d := &Display{in: make(chan *client.SolveStatus), board: &board{
+	go d.run(context.WithoutCancel(ctx), ui, heartbeat)
+	return d, nil
+}
+
+// drawable is the terminal to draw on, nil where lines are written, or nothing.
+func drawable(o Options) *os.File {
+	f, ok := o.Out.(*os.File)
+	if mode := progressui.DisplayMode(o.Mode); !ok || mode != progressui.AutoMode && mode != progressui.TtyMode {
+		return nil
+	}
+	if o.Term == "" || o.Term == "dumb" || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	return f
+}
+
+func newBoard(mode progressui.DisplayMode, lambdas []string) *board {
+	return &board{
 		said:    make(chan string),
 		done:    make(chan struct{}),
 		mode:    mode,
+		lambdas: lambdas,
 		known:   map[digest.Digest]Known{},
 		owners:  map[digest.Digest]map[string]bool{},
 		engines: map[digest.Digest]string{},
 		labels:  map[string]bool{},
 		steps:   map[digest.Digest]*step{},
-	}}
-	heartbeat := io.Discard
-	if mode == progressui.PlainMode {
-		heartbeat = between{out.(*lineWriter)}
+		ended:   map[string]Ended{},
 	}
-	go d.run(context.WithoutCancel(ctx), ui, heartbeat)
-	return d, nil
 }
 
 // Status is the channel to hand to the BuildKit client.
@@ -118,9 +161,6 @@ func (d *Display) Flush() {
 // Wait returns when the channel was closed and everything is drawn.
 func (d *Display) Wait() { <-d.done }
 
-// ShowsFailure reports whether the output of a failed step is the last thing on the display when Wait returns.
-func (d *Display) ShowsFailure() bool { return d.mode == progressui.TtyMode }
-
 // ShowsLines reports whether the output of steps is shown as it comes, between that of others.
 func (d *Display) ShowsLines() bool { return d.mode == progressui.PlainMode }
 
@@ -130,6 +170,7 @@ func (d *Display) Own(label string, steps []digest.Digest) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.labels[label] = true
+	delete(d.ended, label)
 	for _, s := range steps {
 		s = d.key(s)
 		d.engines[s] = d.engine
@@ -138,6 +179,13 @@ func (d *Display) Own(label string, steps []digest.Digest) {
 		}
 		d.owners[s][label] = true
 	}
+}
+
+// End says what became of the lambda called label.
+func (d *Display) End(label string, e Ended) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ended[label] = e
 }
 
 // Know says what is known of steps.
@@ -153,7 +201,15 @@ func (d *Display) Know(steps map[digest.Digest]Known) {
 func (d *Display) Again() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	maps.DeleteFunc(d.owners, func(s digest.Digest, _ map[string]bool) bool { return d.engines[s] == d.engine })
+	maps.DeleteFunc(d.owners, func(s digest.Digest, labels map[string]bool) bool {
+		if d.engines[s] != d.engine {
+			return false
+		}
+		for label := range labels {
+			delete(d.ended, label)
+		}
+		return true
+	})
 }
 
 // Count returns how many steps ran or were found in the cache, and how many of them were found. Sending a

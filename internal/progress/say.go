@@ -21,7 +21,7 @@ func (d *Display) Say(format string, args ...any) {
 	}
 }
 
-// say writes the line where lines are drawn; other displays know steps only, so there it is one.
+// say writes the line where lines are written; other displays of BuildKit know steps only, so there it is one.
 func (d *Display) say(line string, lines io.Writer, drawn chan<- *client.SolveStatus) {
 	if d.mode == progressui.PlainMode {
 		fmt.Fprintln(lines, line)

@@ -29,6 +29,8 @@ type step struct {
 	started   bool
 	failed    bool
 	from, to  time.Time // of the engine's clock
+	begun     time.Time // when it was heard that it started, by the clock of this machine
+	number    int       // in the order in which steps were heard of
 	log       []byte
 	stdout    []byte                  // of log, what the step wrote to standard output
 	streams   map[int]*foreign.Stream // by BuildKit's numbers
@@ -37,6 +39,8 @@ type step struct {
 	findings  report.Reader
 
 	download
+	compileRun
+	testRun
 }
 
 // Step is one step as it went.
@@ -100,7 +104,7 @@ func (d *Display) Output(dgst digest.Digest) Output {
 }
 
 // observe remembers the status, renames its steps, and makes all of its text fit to be shown. It returns lines about
-// downloads for a display of lines; a terminal is shown them as names of steps.
+// downloads for a display of lines.
 func (d *Display) observe(status *client.SolveStatus) (lines []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -114,7 +118,7 @@ func (d *Display) observe(status *client.SolveStatus) (lines []string) {
 		s.started = s.started || v.Started != nil
 		s.completed = s.completed || v.Completed != nil
 		if v.Started != nil && s.from.IsZero() {
-			s.from = *v.Started
+			s.from, s.begun = *v.Started, time.Now()
 		}
 		if v.Completed != nil {
 			s.to = *v.Completed
@@ -134,7 +138,7 @@ func (d *Display) observe(status *client.SolveStatus) (lines []string) {
 		}
 		s.raw, s.name, v.Name = v.Name, name, name
 		s.failed = s.failed || v.Error != ""
-		s.vertex, s.drawn = *v, name
+		s.vertex = *v
 		if d.mode == progressui.PlainMode && v.Error != "" && !strings.HasSuffix(v.Error, context.Canceled.Error()) {
 			// At its end the plain display repeats a random part of the output of each step with an error, and the
 			// whole command. The failure is reported by lpipe, with all of the output.
@@ -174,6 +178,9 @@ func (d *Display) observe(status *client.SolveStatus) (lines []string) {
 			continue
 		}
 		s.remember(l.Stream, l.Data)
+		if d.mode == progressui.TtyMode {
+			s.follow(d.known[l.Vertex].Work, l.Data)
+		}
 		if s.cargo = d.known[l.Vertex].Cargo; s.cargo {
 			if rest := s.read(l.Data); d.mode != progressui.RawJSONMode {
 				l.Data = rest
@@ -264,7 +271,7 @@ func Brief(text string) string {
 
 func (d *Display) step(dgst digest.Digest) *step {
 	if d.steps[dgst] == nil {
-		d.steps[dgst] = &step{streams: map[int]*foreign.Stream{}}
+		d.steps[dgst] = &step{streams: map[int]*foreign.Stream{}, number: len(d.steps)}
 	}
 	return d.steps[dgst]
 }

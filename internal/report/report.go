@@ -207,7 +207,7 @@ func compilerWarnings(s Summary) string {
 	if len(s.CompilerWarnings) == 0 {
 		return ""
 	}
-	return count(len(s.CompilerWarnings), "compiler warning", "compiler warnings") + ", "
+	return Count(len(s.CompilerWarnings), "compiler warning", "compiler warnings") + ", "
 }
 
 func (k *Kept) text() string {
@@ -219,10 +219,10 @@ func (k *Kept) text() string {
 		all = append(all, "packages and Rust targets")
 	}
 	if k.Crates > 0 {
-		all = append(all, count(k.Crates, "crate", "crates"))
+		all = append(all, Count(k.Crates, "crate", "crates"))
 	}
 	if k.Dependencies > 0 {
-		all = append(all, count(k.Dependencies, "compiled dependency", "compiled dependencies"))
+		all = append(all, Count(k.Dependencies, "compiled dependency", "compiled dependencies"))
 	}
 	return strings.Join(all, ", ")
 }
@@ -248,7 +248,8 @@ func tests(l Lambda) string {
 	return text
 }
 
-func count(n int, one, several string) string {
+// Count writes a number of things for a person.
+func Count(n int, one, several string) string {
 	if n == 1 {
 		return "1 " + one
 	}

@@ -21,7 +21,6 @@ func quote(f *fault.Error, o progress.Output, status uint32, d *progress.Display
 	switch {
 	case len(o.Found.Findings) > 0 && !setup:
 		f.Found = o.Found
-	case d.ShowsFailure():
 	case d.ShowsLines() && len(o.Found.Findings) == 0:
 		f.Output = lastLines(o.Log, 10)
 	default:

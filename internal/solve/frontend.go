@@ -74,21 +74,21 @@ func (f *frontend) convert(ctx context.Context, j *Job, stage string) (client.So
 	return client.SolveRequest{Definition: def.ToPB(), Evaluate: true, CacheImports: ui.CacheImports}, result.State, nil
 }
 
-// known tells what the steps of a request are that run a program.
-func (f *frontend) known(r client.SolveRequest, text []byte) (map[digest.Digest]progress.Known, error) {
+// known tells what the steps of a job's request are that run a program.
+func (f *frontend) known(r client.SolveRequest, j *Job) (map[digest.Digest]progress.Known, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.stages == nil {
 		f.stages = map[string][]from{}
 	}
-	if f.stages[string(text)] == nil {
-		stages, err := stagesOf(text)
+	if f.stages[string(j.Dockerfile)] == nil {
+		stages, err := stagesOf(j.Dockerfile)
 		if err != nil {
 			return nil, err
 		}
-		f.stages[string(text)] = stages
+		f.stages[string(j.Dockerfile)] = stages
 	}
-	return known(r.Definition, f.stages[string(text)]), nil
+	return known(r.Definition, f.stages[string(j.Dockerfile)], j.Dependencies), nil
 }
 
 // inputClient is the gateway client with one job's options and contexts in place of the session's.

@@ -48,6 +48,10 @@ type Job struct {
 	// Then, if set, is called with what was read, and may read larger files. It returns what it makes of them, for the
 	// outcome; its error is the job's.
 	Then func(files map[string][]byte, read ReadFile) (any, error)
+	// Size, if set, is how large the program is of which Then returned this.
+	Size func(taken any) int64
+	// Dependencies is how many crates the dependencies of the job are at most.
+	Dependencies int
 
 	mounts    map[string]string // by the context's name: its name in the session
 	steps     []digest.Digest   // of the stage that is solved
@@ -174,6 +178,7 @@ func solveAll(ctx context.Context, f *frontend, r Request, d *progress.Display, 
 				}
 			}
 			result.Outcomes[i] = o
+			d.End(j.Label, ended(j, o))
 			return egctx.Err()
 		})
 	}
@@ -189,6 +194,15 @@ func solveAll(ctx context.Context, f *frontend, r Request, d *progress.Display, 
 	return marker(ctx, f, r, states, result)
 }
 
+// ended is what a terminal shows of an outcome.
+func ended(j *Job, o Outcome) progress.Ended {
+	e := progress.Ended{Err: o.Err}
+	if o.Err == nil && j.Size != nil {
+		e.Size = j.Size(o.Taken)
+	}
+	return e
+}
+
 // one solves one job and reads the files of its stage.
 func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *trace.Recorder) (Outcome, llb.State) {
 	end := record.Begin("convert " + j.Label)
@@ -199,7 +213,7 @@ func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *
 	}
 	j.steps = steps(request)
 	d.Own(j.Label, j.steps)
-	what, err := f.known(request, j.Dockerfile)
+	what, err := f.known(request, j)
 	if err != nil {
 		return Outcome{Err: err}, state
 	}

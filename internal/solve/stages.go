@@ -36,8 +36,15 @@ func stagesOf(text []byte) ([]from, error) {
 	return all, nil
 }
 
-// known tells what the steps are that run a program, by the lines of the Dockerfile that they come from.
-func known(d *pb.Definition, stages []from) map[digest.Digest]progress.Known {
+// works is what the steps of stages do, for a terminal.
+var works = map[string]progress.Work{
+	dockerfile.StageDeps: progress.CompilesDependencies, dockerfile.StageLibs: progress.CompilesLibraries,
+	dockerfile.StageBuild: progress.CompilesLambda, dockerfile.StageTest: progress.RunsTests,
+}
+
+// known tells what the steps are that run a program, by the lines of the Dockerfile that they come from. dependencies says
+// how many crates are compiled before those of the project, at most.
+func known(d *pb.Definition, stages []from, dependencies int) map[digest.Digest]progress.Known {
 	all := map[digest.Digest]progress.Known{}
 	for _, def := range d.Def {
 		var op pb.Op
@@ -53,7 +60,10 @@ func known(d *pb.Definition, stages []from) map[digest.Digest]progress.Known {
 			}
 		}
 		if s, ok := dockerfile.StageOf(name); ok {
-			all[dgst] = progress.Known{Stage: s.Name, Title: dockerfile.StepTitle(name), Speaks: s.Network, Cargo: !s.Network}
+			all[dgst] = progress.Known{
+				Stage: s.Name, Title: dockerfile.StepTitle(name), Speaks: s.Network, Cargo: !s.Network,
+				Short: s.Short, Work: works[s.Name], Most: dependencies,
+			}
 		}
 	}
 	return all

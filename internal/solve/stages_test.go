@@ -48,7 +48,7 @@ func TestStepsAreKnownByTheirStages(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for dgst, k := range known(def.ToPB(), stages) {
+	for dgst, k := range known(def.ToPB(), stages, 7) {
 		title := k.Stage + ": " + k.Title
 		if k.Speaks {
 			title += ", speaks"

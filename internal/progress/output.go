@@ -1,0 +1,83 @@
+package progress
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"time"
+
+	"lpipe/internal/pattern"
+)
+
+// compileRun is what the output of cargo says of how far a step is that compiles.
+type compileRun struct {
+	compiled map[string]bool // the crates that were begun, with their versions
+	crate    string          // the one that was begun last
+	crateAt  time.Time
+}
+
+// testRun is what the output of tests says of how far they are.
+type testRun struct {
+	tests, passed, ignored, failures int
+}
+
+var (
+	// compiledCrate is a line of cargo about a crate: its name, its version, and the folder of one of the project.
+	compiledCrate = pattern.Of(`^ +Compiling (\S+) (v\S+)(?: \((/.*)\))?`)
+	// testLine is a line of a test program: how many tests it has, or what became of one.
+	testLine = pattern.Of(`^(?:running (\d{1,6}) tests?|test .+ \.\.\. (ok|FAILED|ignored.*))$`)
+)
+
+// follow reads from lines of a step's output how far it is. They are of others: nothing but the display depends on them.
+func (s *step) follow(work Work, lines []byte) {
+	if work == Prepares {
+		return
+	}
+	for line := range bytes.Lines(lines) {
+		line = bytes.TrimSuffix(line, []byte("\n"))
+		if m := compiledCrate().FindSubmatch(line); m != nil && (work != CompilesDependencies || len(m[3]) == 0) {
+			if s.compiled == nil {
+				s.compiled = map[string]bool{}
+			}
+			s.compiled[string(m[1])+" "+string(m[2])] = true
+			s.crate, s.crateAt = string(m[1]), time.Now()
+		}
+		if work != RunsTests {
+			continue
+		}
+		if m := testLine().FindSubmatch(line); m != nil {
+			n, _ := strconv.Atoi(string(m[1]))
+			s.tests += n
+			switch result := string(m[2]); {
+			case result == "ok":
+				s.passed++
+			case result == "FAILED":
+				s.failures++
+			case result != "":
+				s.ignored++
+			}
+		}
+	}
+}
+
+var (
+	// compileError is an error of the compiler, or of cargo, with the place that the compiler names on the next line.
+	compileError = pattern.Of(`(?m)^(error(?:\[E\d+\])?: .+)(?:\n +--> (\S+))?`)
+	failedTest   = pattern.Of(`(?m)^test (.+) \.\.\. FAILED$`)
+)
+
+// firstError is the first line of a step's output that says why the step failed, or else what BuildKit says.
+func (s *step) firstError() string {
+	log := string(s.log)
+	if m := failedTest().FindStringSubmatch(log); m != nil {
+		return "test " + m[1] + " failed"
+	}
+	if m := compileError().FindStringSubmatch(log); m != nil {
+		if m[2] != "" {
+			return m[1] + ", " + strings.TrimPrefix(m[2], "/src/")
+		}
+		return m[1]
+	}
+	first, _, _ := strings.Cut(Brief(s.vertex.Error), "\n")
+	return first
+}
