@@ -121,7 +121,7 @@ func TestHelpNamesEveryVerb(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, verb := range []string{"build", "test", "invoke", "plan", "render", "engine", "cache", "hostkeys", "doctor", "version"} {
+	for _, verb := range []string{"build", "test", "invoke", "plan", "render", "engine", "cache", "hostkeys", "doctor", "man", "version", "completion"} {
 		if !strings.Contains(string(help), "lpipe "+verb) {
 			t.Errorf("help does not mention %q", verb)
 		}

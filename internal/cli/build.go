@@ -57,7 +57,7 @@ func (a *app) testCommand() *cobra.Command {
 
 // runCommand makes cmd solve one stage for the lambdas it is given.
 func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
-	settings := settingFlags(cmd.Flags())
+	settings := settingFlags(cmd.Flags(), aboutBuild, 0)
 	none := func() []config.Setting { return nil }
 	noTest, pushSettings, pushes := none, none, func() (pushing, error) { return pushing{}, nil }
 	if stage == dockerfile.StageLambda {
@@ -77,6 +77,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 	traced := traceFlag(cmd.Flags())
 	junit := cmd.Flags().String("junit", "", "`FILE` to write the tests to, one by one, as JUnit does")
 	codeQuality := cmd.Flags().String("code-quality", "", "`FILE` to write what failed and the compiler's warnings to, as a code quality report of GitLab")
+	cmd.ValidArgsFunction = a.completeLambdas
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		start := time.Now()
 		finish, err := traced(a)

@@ -23,10 +23,12 @@ func (a *app) doctorCommand() *cobra.Command {
 		Long: `Check what a build of this project needs of this machine: the engine, the base image, caches and images in
 registries, and for private git dependencies the SSH agent or keys, the pinned host keys, and which key each repository is
 fetched with. Registries are asked whether the image is there, and whether you may read and write; an upload that was begun
-for that is cancelled. Nothing is built, and no git server is contacted; lpipe hostkeys verify does that.`,
-		Args: cobra.NoArgs,
+for that is cancelled. Nothing is built, and no git server is contacted; lpipe hostkeys verify does that.
+
+Flags of "lpipe build" that change nothing of this are taken and not listed.`,
+		Args: cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	settings := settingFlags(cmd.Flags())
+	settings := settingFlags(cmd.Flags(), aboutProject|aboutBase|aboutEngine|aboutCache, aboutBuild)
 	ssh := listFlag(cmd.Flags(), "ssh", sshUsage)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return doctor.Print(a.Out, a.diagnose(cmd.Context(), settings(), *ssh))

@@ -9,35 +9,73 @@ import (
 	"lpipe/internal/config"
 )
 
+// concern is what a flag that overrides lpipe.toml is about.
+type concern int
+
+// What flags are about: each verb has those that mean something to it.
+const (
+	aboutProject concern = 1 << iota // what is read, and for which architecture
+	aboutBase                        // the base image
+	aboutProgram                     // what is compiled, and how
+	aboutEngine
+	aboutCache
+	aboutDisplay
+)
+
+// aboutBuild is all that a build has.
+const aboutBuild = aboutProject | aboutBase | aboutProgram | aboutEngine | aboutCache | aboutDisplay
+
 // buildFlags are the flags that override lpipe.toml, by the key they set.
-var buildFlags = []struct{ name, key, usage string }{
-	{"arch", "build.arch", "`ARCH`itecture as Lambda names it: x86_64, arm64 or both with a comma"},
-	{"base", "build.base", "base `IMAGE`: a reference, or oci-layout://DIR"},
-	{"target", "build.target", "Rust target `TRIPLE`"},
-	{"profile", "build.profile", "cargo `PROFILE`"},
-	{"features", "build.features", "cargo `FEATURES`, separated by commas"},
-	{"link", "build.link", "`static` or dynamic"},
-	{"network", "build.network", "`none`, or default to let build scripts and tests use the network"},
-	{"builder", "builder", "`NAME` of a buildx builder"},
-	{"engine", "engine", "`ENGINE`: embedded, docker or an address such as tcp://host:1234; several with commas share the lambdas"},
-	{"allow-outside", "build.allow-outside", "`PATH` of a file or folder beyond the project that builds may read; several with commas"},
-	{"config", "config", "`FILE` to read in place of lpipe.toml"},
+var buildFlags = []struct {
+	name, key string
+	about     concern
+	usage     string
+}{
+	{"arch", "build.arch", aboutProject, "`ARCH` as Lambda names it: x86_64, arm64 or both with a comma"},
+	{"base", "build.base", aboutBase, "base `IMAGE`: a reference, or oci-layout://DIR"},
+	{"target", "build.target", aboutProgram, "Rust target `TRIPLE`"},
+	{"profile", "build.profile", aboutProgram, "cargo `PROFILE`: release, dev or one of the workspace"},
+	{"features", "build.features", aboutProgram, "cargo `FEATURES`, separated by commas"},
+	{"link", "build.link", aboutProgram, "`KIND` of linking: static or dynamic"},
+	{"network", "build.network", aboutProgram, "`NETWORK` of build scripts and tests: none or default"},
+	{"builder", "builder", aboutEngine, "`NAME` of a buildx builder"},
+	{"engine", "engine", aboutEngine, "`ENGINE`: embedded, docker or an address such as tcp://host:1234; several with commas share the lambdas"},
+	{"allow-outside", "build.allow-outside", aboutProject, "`PATH` of a file or folder beyond the project that builds may read; several with commas"},
+	{"config", "config", aboutProject, "`FILE` to read in place of lpipe.toml"},
 }
 
-// settingFlags declares the flags that override lpipe.toml; the function returns those that were given.
-func settingFlags(f *pflag.FlagSet) func() []config.Setting {
+// settingFlags declares the flags that override lpipe.toml and are about the concerns; the function returns those that were
+// given. Flags of a build that are about others are taken too if they are hidden: they are not listed, and change nothing.
+func settingFlags(f *pflag.FlagSet, listed, hidden concern) func() []config.Setting {
 	values := map[string]*[]string{}
-	for _, b := range buildFlags {
-		values[b.name] = listFlag(f, b.name, b.usage)
+	declare := func(name string, about concern, add func()) {
+		if about&(listed|hidden) == 0 {
+			return
+		}
+		add()
+		f.Lookup(name).Hidden = about&listed == 0
 	}
-	progress := listFlag(f, "progress", "`MODE` of the display: auto, plain, tty, quiet or rawjson")
-	quiet := f.BoolP("quiet", "q", false, "short for --progress quiet")
-	verbose := f.BoolP("verbose", "v", false, "short for --progress plain")
-	env := listFlag(f, "build-arg", "`NAME=VALUE` in the environment of the build and the tests; no secrets")
-	noDefault := f.Bool("no-default-features", false, "turn the default features off")
-	from := listFlag(f, "cache-from", "cache to read, as for docker buildx build: `type=registry,ref=...`")
-	to := listFlag(f, "cache-to", "cache to write, as for docker buildx build: `type=registry,ref=...,mode=max`")
-	platform := listFlag(f, "platform", "`OS/ARCH`, as for docker buildx build: linux/amd64, linux/arm64")
+	text := func(name string, about concern, usage string) *[]string {
+		var l list
+		declare(name, about, func() { f.Var(&l, name, usage) })
+		return (*[]string)(&l)
+	}
+	boolean := func(name, short string, about concern, usage string) *bool {
+		var b bool
+		declare(name, about, func() { f.BoolVarP(&b, name, short, false, usage) })
+		return &b
+	}
+	for _, b := range buildFlags {
+		values[b.name] = text(b.name, b.about, b.usage)
+	}
+	progress := text("progress", aboutDisplay, "`MODE` of the display: auto, plain, tty, quiet or rawjson")
+	quiet := boolean("quiet", "q", aboutDisplay, "short for --progress quiet")
+	verbose := boolean("verbose", "v", aboutDisplay, "short for --progress plain")
+	env := text("build-arg", aboutProgram, "`NAME=VALUE` in the environment of the build and the tests; no secrets")
+	noDefault := boolean("no-default-features", "", aboutProgram, "turn the default features off")
+	from := text("cache-from", aboutCache, "`CACHE` to read, as for docker buildx build: type=registry,ref=...")
+	to := text("cache-to", aboutCache, "`CACHE` to write, as for docker buildx build: type=registry,ref=...,mode=max")
+	platform := text("platform", aboutProject, "`OS/ARCH`, as for docker buildx build: linux/amd64, linux/arm64")
 	return func() []config.Setting {
 		var all []config.Setting
 		for _, b := range buildFlags {
@@ -67,9 +105,9 @@ func settingFlags(f *pflag.FlagSet) func() []config.Setting {
 		arches := strings.Split(strings.Join(*platform, ","), ",")
 		for i, p := range arches {
 			switch p {
-			case "linux/amd64":
+			case "linux/amd64", "linux/x86_64":
 				arches[i] = "x86_64"
-			case "linux/arm64", "linux/arm64/v8":
+			case "linux/arm64", "linux/arm64/v8", "linux/aarch64":
 				arches[i] = "arm64"
 			}
 		}
@@ -118,4 +156,4 @@ func allFlag(f *pflag.FlagSet) *bool {
 }
 
 // sshUsage is the help of --ssh.
-const sshUsage = "keys for private repositories, as for docker buildx build: `default`, default=SOCKET or default=KEY,KEY"
+const sshUsage = "`KEYS` for private repositories, as for docker buildx build: default, default=SOCKET or default=KEY,KEY"

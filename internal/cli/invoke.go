@@ -36,9 +36,9 @@ others. What the program started ends with it.
 Only a zip that this lpipe built for you is run: one that came with a repository, or was changed since, is refused.
 
 An answer goes to standard output and what the program prints to standard error; a function error is exit status 1.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completeLambdas,
 	}
-	settings := settingFlags(cmd.Flags())
+	settings := settingFlags(cmd.Flags(), aboutProject, 0)
 	out := outFlag(cmd.Flags())
 	file := cmd.Flags().StringP("event", "e", "", "`FILE` with the event, - for standard input")
 	data := cmd.Flags().StringP("data", "d", "{}", "the event as `JSON`, or @FILE")

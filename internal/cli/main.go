@@ -145,7 +145,7 @@ func (a *app) root() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.DisableDescriptions = true
-	root.SetHelpTemplate("{{with or .Long .Short}}{{. | trimTrailingWhitespaces}}\n{{end}}{{if .HasAvailableLocalFlags}}\nFlags:\n{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}\n{{end}}")
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprint(a.Out, helpText(cmd, a.helpWidth())) })
 	root.AddCommand(
 		a.buildCommand(),
 		a.testCommand(),
@@ -156,40 +156,30 @@ func (a *app) root() *cobra.Command {
 		a.cacheCommand(),
 		a.engineCommand(),
 		a.doctorCommand(),
+		a.manCommand(),
 		a.versionCommand(),
 		a.superviseCommand(),
 	)
 	root.SetHelpCommand(helpCommand(root))
+	cobra.EnableCommandSorting = false // the verbs are in the order of their use
 	root.InitDefaultCompletionCmd()
-	explainArgs(root)
-	for _, cmd := range root.Commands() {
-		if cmd.Long == "" {
-			cmd.Long = cmd.Short
-		}
-		cmd.Long = "Usage: " + cmd.UseLine() + "\n\n" + cmd.Long
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		completion.Use, completion.Short = "completion SHELL", "Print what makes a shell complete verbs, flags, lambdas and values"
 	}
+	explainArgs(root)
+	a.completeFlags(root)
 	return root
 }
 
+// help is what lpipe says of itself before the verbs, helpRest after them.
 const help = `lpipe builds AWS Lambda functions written in Rust, in containers, with BuildKit.
+`
 
-Usage:
-  lpipe build  [NAME|PATH ...]  build lambdas: target/lambda/NAME/bootstrap and bootstrap.zip
-  lpipe test   [NAME|PATH ...]  run only the tests, in the image
-  lpipe invoke [NAME] -d JSON   run a built lambda once, on this machine
-  lpipe plan   [NAME|PATH ...]  list the lambdas that would be built, and why
-  lpipe render [NAME]           print the Dockerfile that would be solved
-  lpipe hostkeys list|verify|update
-                                the pinned keys of git servers
-  lpipe cache usage|prune       what the engine keeps
-  lpipe engine status|stop      the embedded BuildKit
-  lpipe doctor                  what works here, what does not, and the fix
-  lpipe version
-
-A cargo package or workspace builds as it is; lpipe.toml changes what needs changing. Paths of the zips go to
+const helpRest = `A cargo package or workspace builds as it is; lpipe.toml changes what needs changing. Paths of the zips go to
 standard output, one a line, so this deploys:
 
-  aws lambda update-function-code --function-name echo --zip-file fileb://$(lpipe build echo)
+  aws lambda update-function-code --function-name echo \
+    --zip-file fileb://$(lpipe build echo)
 
 Flags win over the environment (LPIPE_ARCH, LPIPE_PROFILE, ..., BUILDKIT_PROGRESS), the environment over lpipe.toml.
 

@@ -14,7 +14,7 @@ import (
 	"lpipe/internal/since"
 )
 
-const sinceUsage = "only the lambdas whose sources, dependencies or settings differ from the git `REV`ision"
+const sinceUsage = "only the lambdas whose sources, dependencies or settings differ from the git revision `REV`"
 
 func (a *app) planCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -24,9 +24,12 @@ func (a *app) planCommand() *cobra.Command {
 a git revision, each with what differs and what makes the difference: files of its sources and of the local packages it
 uses, crates that Cargo.lock names for it or whose features another package changes, or settings. Files that git does not
 track count as sources. Others are compared with what git stores: one that git rewrites when it checks it out (line ends,
-Git LFS) counts as changed.`,
+Git LFS) counts as changed.
+
+Flags of "lpipe build" that change nothing of a plan are taken and not listed.`,
+		ValidArgsFunction: a.completeLambdas,
 	}
-	settings := settingFlags(cmd.Flags())
+	settings := settingFlags(cmd.Flags(), aboutProject|aboutBase|aboutProgram, aboutBuild)
 	all := allFlag(cmd.Flags())
 	rev := cmd.Flags().String("since", "", sinceUsage)
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON object")

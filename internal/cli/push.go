@@ -36,8 +36,8 @@ func (p pushing) useless(cfg *config.Config) error {
 func pushFlags(f *pflag.FlagSet) (func() []config.Setting, func() (pushing, error)) {
 	push := f.Bool("push", false, "push each lambda as an image")
 	tags := listFlag(f, "tag", "`TAG` of the image, or a whole name; placeholders as in lpipe.toml: {{name}}, {{git-sha}}, ...")
-	provenance := f.String("provenance", "false", "`true` to put SLSA provenance beside the image; Lambda takes no image that has any")
-	sbom := f.String("sbom", "false", "`true` to put a list of the crates beside the image, as SPDX; Lambda takes no image that has any")
+	provenance := f.String("provenance", "false", "put SLSA provenance beside the image; Lambda takes no image that has any")
+	sbom := f.String("sbom", "false", "put a list of the crates beside the image, as SPDX; Lambda takes no image that has any")
 	f.Lookup("provenance").NoOptDefVal, f.Lookup("sbom").NoOptDefVal = "true", "true"
 	metadata := f.String("metadata-file", "", "`FILE` to write digests and zips to, as JSON")
 	dotenv := f.String("dotenv", "", "`FILE` to write zips and their hashes to, as a dotenv report of GitLab")

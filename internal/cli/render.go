@@ -26,9 +26,12 @@ func (a *app) renderCommand() *cobra.Command {
 An address with a password that [build.env] holds is in it as it is, and a line on standard error says so.
 With --contexts, print its other inputs instead: each named context with its files, the build arguments, and the stage.
 With --pin, ask the engine for the digest of the base image and write it into lpipe.toml: from then on every build has
-that one, and where it was built before, it builds with the registry down.`,
+that one, and where it was built before, it builds with the registry down.
+
+Flags of "lpipe build" that change nothing of these are taken and not listed.`,
+		ValidArgsFunction: a.completeLambdas,
 	}
-	settings := settingFlags(cmd.Flags())
+	settings := settingFlags(cmd.Flags(), aboutProject|aboutBase|aboutProgram|aboutEngine, aboutBuild)
 	contexts := cmd.Flags().Bool("contexts", false, "list the other inputs of the build")
 	all := allFlag(cmd.Flags())
 	pin := cmd.Flags().Bool("pin", false, "write the digest of the base image into lpipe.toml")

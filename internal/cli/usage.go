@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"lpipe/internal/fault"
 )
@@ -91,7 +92,14 @@ func explainArgs(cmd *cobra.Command) {
 		if what, _, ok := strings.Cut(err.Error(), " for \"lpipe"); ok { // of a verb that takes no arguments
 			err = errors.New(strings.Replace(what, "unknown command", "there is no argument", 1))
 		}
-		return &fault.Error{Kind: fault.Usage, What: err.Error(), Fix: "write it as: " + cmd.UseLine()}
+		what := err.Error()
+		switch {
+		case len(args) > 1 && strings.HasPrefix(what, "accepts "):
+			what = "there is one argument too many: " + fault.Quote(args[1])
+		case len(args) == 0:
+			what = cmd.CommandPath() + " needs an argument"
+		}
+		return &fault.Error{Kind: fault.Usage, What: what, Fix: "write it as: " + usageLine(cmd)}
 	}
 	for _, verb := range cmd.Commands() {
 		explainArgs(verb)
@@ -100,45 +108,66 @@ func explainArgs(cmd *cobra.Command) {
 
 // foreignFlags are flags of cargo, cargo-lambda and buildx, by name and by letter, with what does the same here.
 var foreignFlags = map[string]string{
-	"release":       "the profile is release unless --profile names another",
-	"debug":         "--profile dev compiles without optimizations",
-	"package":       "name lambdas or packages without a flag: lpipe build NAME",
-	"p":             "name lambdas or packages without a flag: lpipe build NAME",
-	"bin":           "name lambdas without a flag: lpipe build NAME",
-	"workspace":     "--all is every lambda of the workspace",
-	"manifest-path": "give the project's folder without a flag: lpipe build FOLDER/",
-	"locked":        "a build always takes Cargo.lock as it is",
-	"frozen":        "a build always takes Cargo.lock as it is",
-	"offline":       "what was downloaded before is not downloaded again",
-	"F":             "write it as: --features",
-	"all-features":  "name them: --features A,B",
-	"j":             "cargo takes all processors of the engine's machine",
-	"jobs":          "cargo takes all processors of the engine's machine",
-	"target-dir":    "write it as: --out-dir; lpipe build compiles in the engine, and only the results are here",
-	"arm64":         "write it as: --arch arm64",
-	"x86-64":        "write it as: --arch x86_64",
-	"x86_64":        "write it as: --arch x86_64",
-	"output-format": "both are made: bootstrap and bootstrap.zip",
-	"lambda-dir":    "write it as: --out-dir",
-	"l":             "write it as: --out-dir",
-	"flatten":       "each lambda has a folder of its own in target/lambda, or in that of --out-dir",
-	"include":       "write it in lpipe.toml: include = [\"assets/**\"] in [build] or [lambda.NAME]",
-	"tag":           "lpipe build --push --tag TAG pushes an image",
-	"t":             "write it as: --tag, with --push",
-	"file":          "the Dockerfile is lpipe's own; lpipe render prints it",
-	"f":             "the Dockerfile is lpipe's own; lpipe render prints it",
-	"output":        "--out-dir is for the results; --push makes images",
-	"o":             "--out-dir is for the results; --push makes images",
-	"load":          "--push pushes an image to a registry, from which docker pulls it",
-	"secret":        "keys and tokens are in [ssh] and [git] of lpipe.toml, and in CARGO_REGISTRIES_NAME_TOKEN",
-	"dry-run":       "lpipe plan says what would be built",
-	"check":         "lpipe plan says what would be built",
-	"print":         "lpipe render prints the Dockerfile",
+	"release":        "the profile is release unless --profile names another",
+	"debug":          "--profile dev compiles without optimizations",
+	"package":        "name lambdas or packages without a flag: lpipe build NAME",
+	"p":              "name lambdas or packages without a flag: lpipe build NAME",
+	"bin":            "name lambdas without a flag: lpipe build NAME",
+	"workspace":      "--all is every lambda of the workspace",
+	"manifest-path":  "give the project's folder without a flag: lpipe build FOLDER/",
+	"locked":         "a build always takes Cargo.lock as it is",
+	"frozen":         "a build always takes Cargo.lock as it is",
+	"offline":        "what was downloaded before is not downloaded again",
+	"F":              "write it as: --features",
+	"all-features":   "name them: --features A,B",
+	"j":              "cargo takes all processors of the engine's machine",
+	"jobs":           "cargo takes all processors of the engine's machine",
+	"target-dir":     "write it as: --out-dir; lpipe build compiles in the engine, and only the results are here",
+	"arm64":          "write it as: --arch arm64",
+	"x86-64":         "write it as: --arch x86_64",
+	"x86_64":         "write it as: --arch x86_64",
+	"output-format":  "both are made: bootstrap and bootstrap.zip",
+	"lambda-dir":     "write it as: --out-dir",
+	"l":              "write it as: --out-dir",
+	"flatten":        "each lambda has a folder of its own in target/lambda, or in that of --out-dir",
+	"include":        "write it in lpipe.toml: include = [\"assets/**\"] in [build] or [lambda.NAME]",
+	"tag":            "lpipe build --push --tag TAG pushes an image",
+	"t":              "write it as: --tag, with --push",
+	"file":           "the Dockerfile is lpipe's own; lpipe render prints it",
+	"f":              "the Dockerfile is lpipe's own; lpipe render prints it",
+	"output":         "--out-dir is for the results; --push makes images",
+	"o":              "--out-dir is for the results; --push makes images",
+	"load":           "--push pushes an image to a registry, from which docker pulls it",
+	"secret":         "keys and tokens are in [ssh] and [git] of lpipe.toml, and in CARGO_REGISTRIES_NAME_TOKEN",
+	"dry-run":        "lpipe plan says what would be built",
+	"check":          "lpipe plan says what would be built",
+	"print":          "lpipe render prints the Dockerfile",
+	"lib":            "a lambda is a program: lpipe build NAME",
+	"example":        "examples are no lambdas: make it a binary of the package",
+	"exclude":        "name the lambdas that you want, or write lambdas = [...] in lpipe.toml",
+	"message-format": "lpipe build --json prints one JSON object about the lambdas",
+	"compiler":       "the image has the compiler: base in [build] of lpipe.toml",
+	"build-context":  "what is sent is what the lambda needs of the project; lpipe render --contexts lists it",
+	"pull":           "lpipe render --pin asks the registry again, and writes the digest into lpipe.toml",
+	"metadata":       "--metadata-file writes digests and zips",
 }
 
 // flagError is the fault for a flag that a verb does not have, or that has a bad value.
 func flagError(cmd *cobra.Command, err error) error {
 	f := &fault.Error{Kind: fault.Usage, What: err.Error(), Fix: cmd.CommandPath() + " --help lists the flags"}
+	var missing *pflag.ValueRequiredError
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &missing):
+		_, value, usage := flagWords(missing.GetFlag())
+		f.What, f.Fix = "--"+missing.GetFlag().Name+" needs a value", value+": "+usage
+		return f
+	case errors.As(err, &invalid):
+		_, value, usage := flagWords(invalid.GetFlag())
+		f.What = "--" + invalid.GetFlag().Name + " cannot be " + fault.Quote(invalid.GetValue())
+		f.Why, f.Fix = errors.Unwrap(invalid).Error(), strings.TrimPrefix(value+": "+usage, ": ")
+		return f
+	}
 	name, ok := strings.CutPrefix(err.Error(), "unknown flag: --")
 	if letter, _, short := strings.Cut(strings.TrimPrefix(err.Error(), "unknown shorthand flag: '"), "' in "); short && !ok {
 		name, ok = letter, true
@@ -149,6 +178,8 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	if instead := foreignFlags[name]; instead != "" {
 		f.Fix = instead
+	} else if verbs := verbsWith(cmd.Root(), name); len(verbs) > 0 {
+		f.Fix = "it is a flag of " + strings.Join(verbs, ", ")
 	} else if near := fault.Nearest(name, flagNames(cmd)); near != "" {
 		f.Fix = "did you mean --" + near + "?"
 	}
@@ -161,6 +192,21 @@ func wantsJSON(args []string) bool {
 		args = args[:end]
 	}
 	return slices.Contains(args, "--json") || slices.Contains(args, "--json=true")
+}
+
+// verbsWith are the verbs that list a flag of this name, or letter.
+func verbsWith(cmd *cobra.Command, name string) (verbs []string) {
+	for _, c := range cmd.Commands() {
+		f := c.LocalFlags().Lookup(name)
+		if len(name) == 1 {
+			f = c.LocalFlags().ShorthandLookup(name)
+		}
+		if f != nil && !f.Hidden && c.IsAvailableCommand() {
+			verbs = append(verbs, c.CommandPath())
+		}
+		verbs = append(verbs, verbsWith(c, name)...)
+	}
+	return verbs
 }
 
 // checkedWriter is standard output, which remembers what could not be written: a script would take an empty answer for one.

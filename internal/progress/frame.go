@@ -236,11 +236,16 @@ func (g *group) row(now time.Time) (row screen.Row, ok bool) {
 	}
 	row.State = screen.Done
 	var texts []string
+	crates := map[string]bool{}
 	for _, s := range ran {
 		row.Seconds += seconds(s.to.Sub(s.from))
+		maps.Copy(crates, s.compiled)
 		if s.text != "" && !slices.Contains(texts, s.text) {
 			texts = append(texts, s.text)
 		}
+	}
+	if len(crates) > 0 {
+		texts = []string{report.Count(len(crates), "crate", "crates")}
 	}
 	row.Text = cmp.Or(strings.Join(texts, ", "), "done")
 	// What took no time is not worth a line, and neither is what is done anew in each build.
@@ -257,7 +262,6 @@ type ownStep struct {
 func lambdaRow(now time.Time, steps []ownStep, ended Ended, hasEnded, blocked bool) (row screen.Row) {
 	row.State = screen.Waiting
 	var begun time.Time
-	var last time.Duration // of the steps that ended
 	var build, test *step
 	cached := len(steps) > 0
 	for _, s := range steps {
@@ -267,9 +271,6 @@ func lambdaRow(now time.Time, steps []ownStep, ended Ended, hasEnded, blocked bo
 		cached = cached && s.cached
 		if s.started && !s.cached && (begun.IsZero() || s.begun.Before(begun)) {
 			begun = s.begun
-		}
-		if s.completed && !s.cached {
-			last = max(last, s.to.Sub(s.from))
 		}
 		if s.work == CompilesLambda {
 			build = s.step
@@ -284,7 +285,7 @@ func lambdaRow(now time.Time, steps []ownStep, ended Ended, hasEnded, blocked bo
 		first, _, _ := strings.Cut(Brief(ended.Err.Error()), "\n")
 		return screen.Row{State: screen.Failed, Text: first}
 	case hasEnded:
-		return endedRow(ended, test, cached, seconds(last))
+		return endedRow(ended, test, cached, seconds(ended.at.Sub(begun)))
 	case begun.IsZero():
 		row.Text = "waiting"
 		return row
@@ -301,7 +302,7 @@ func lambdaRow(now time.Time, steps []ownStep, ended Ended, hasEnded, blocked bo
 	case test != nil && test.running():
 		row.Text = "compiling the tests"
 	case test != nil && !test.completed:
-		row.Text = "waiting for its tests"
+		row.Text = "waiting for the tests"
 	default:
 		row.Text = "finishing"
 	}

@@ -94,6 +94,8 @@ type board struct {
 type Ended struct {
 	Size int64 // of the program; 0 where none was made
 	Err  error
+
+	at time.Time
 }
 
 // Start opens the display. Pass Status to exactly one client call, which closes it.
@@ -185,6 +187,7 @@ func (d *Display) Own(label string, steps []digest.Digest) {
 func (d *Display) End(label string, e Ended) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	e.at = time.Now()
 	d.ended[label] = e
 }
 

@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"lpipe/internal/progress"
+	"lpipe/internal/project"
+)
+
+// flagValues are the values of flags that have a few, or begin with them.
+var flagValues = map[string][]string{
+	"arch":       {"x86_64", "arm64"},
+	"platform":   {"linux/amd64", "linux/arm64"},
+	"link":       {"static", "dynamic"},
+	"network":    {"none", "default"},
+	"engine":     {"embedded", "docker"},
+	"progress":   progress.Modes,
+	"ssh":        {"default"},
+	"provenance": {"true", "false"},
+	"sbom":       {"true", "false"},
+}
+
+// completeFlags has the shell complete the values of the flags of all verbs below cmd.
+func (a *app) completeFlags(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		a.completeFlags(c)
+	}
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		var values cobra.CompletionFunc
+		switch known := flagValues[f.Name]; {
+		case known != nil:
+			values = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+				return known, cobra.ShellCompDirectiveNoFileComp
+			}
+		case f.Name == "profile":
+			values = a.fromProjects(profiles)
+		case f.Name == "features":
+			values = a.fromProjects(features)
+		default:
+			return
+		}
+		_ = cmd.RegisterFlagCompletionFunc(f.Name, values) // the flag is there
+	})
+}
+
+// completeLambdas completes the names of lambdas, beside which a folder may be named too.
+func (a *app) completeLambdas(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	names, _ := a.fromProjects(func(p *project.Project) []string {
+		var names []string
+		for _, v := range p.Plan.Variants {
+			for _, l := range v.Lambdas {
+				names = append(names, l.Name)
+			}
+		}
+		return names
+	})(cmd, args, begun)
+	names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(args, name) })
+	if strings.ContainsAny(begun, "/.") {
+		return nil, cobra.ShellCompDirectiveFilterDirs
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// fromProjects completes with what the projects here have. Where they cannot be read there is nothing.
+func (a *app) fromProjects(of func(*project.Project) []string) cobra.CompletionFunc {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		here, err := a.here()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		projects, err := here.Open(nil, true, nil)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var all []string
+		for _, p := range projects {
+			all = append(all, of(p)...)
+		}
+		slices.Sort(all)
+		return slices.Compact(all), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// profiles are those of cargo that a project may be built with.
+func profiles(p *project.Project) []string {
+	tables, _ := p.Plan.Workspace.Manifest.Tree["profile"].(map[string]any)
+	return append(slices.Collect(maps.Keys(tables)), "dev", "release")
+}
+
+// features are those of the packages of lambdas.
+func features(p *project.Project) (all []string) {
+	for _, v := range p.Plan.Variants {
+		for _, l := range v.Lambdas {
+			for name := range l.Package.Features {
+				all = append(all, name)
+			}
+		}
+	}
+	return all
+}
