@@ -45,6 +45,7 @@ type Request struct {
 	Logins   *login.Logins
 
 	solve solve.Request // its jobs are those of Targets
+	times string        // the file of times, "" for none
 	lines *lines
 	// suffixes are those of the caches, by the address of each of several engines; nil where there is one.
 	suffixes map[string]string
@@ -79,6 +80,9 @@ func Prepare(ctx context.Context, here *project.Here, projects []*project.Projec
 	warm := chooseWarm(cfg, o, len(to) > 0)
 
 	r := &Request{lines: &lines{}, suffixes: suffixes(o.Engines), Warnings: loopback(o)}
+	if cfg.CI == "" && o.Key.Lasting() { // then the folder of the key is there, and lies in no project
+		r.times = timesFile(here.Env, projects)
+	}
 	r.Logins = Logins(cfg, o.Network.Env, r.lines.say)
 	var l fault.List
 	for _, p := range projects {

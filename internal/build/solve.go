@@ -52,7 +52,7 @@ func Solve(ctx context.Context, engines []*engine.Engine, r *Request, d Display)
 	if err := unfit.Err(); err != nil {
 		return nil, err
 	}
-	options := progress.Options{Out: d.Out, Mode: d.Mode, Term: d.Term, NoColor: d.NoColor}
+	options := progress.Options{Out: d.Out, Mode: d.Mode, Term: d.Term, NoColor: d.NoColor, Last: func() map[string]int { return readTimes(r.times) }}
 	for _, t := range r.Targets {
 		options.Lambdas = append(options.Lambdas, t.Job.Label)
 	}
@@ -71,6 +71,7 @@ func Solve(ctx context.Context, engines []*engine.Engine, r *Request, d Display)
 	if err != nil {
 		return nil, err
 	}
+	times(display.Took()).write(r.times)
 	result := r.result(solved)
 	result.Kept = kept(display.Steps())
 	result.Steps, result.Cached = display.Count()

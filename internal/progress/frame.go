@@ -50,20 +50,49 @@ func (b *board) frame(now time.Time) screen.Frame {
 	}
 	for _, g := range slices.SortedFunc(maps.Values(groups), func(a, c *group) int { return compareBegin(a.first(), c.first()) }) {
 		if row, ok := g.row(now); ok {
-			f.Shared = append(f.Shared, row)
+			f.Shared = append(f.Shared, b.estimate(row, sharedTime(row.Name)))
 		}
 	}
 	for _, label := range b.lambdas {
 		ended, hasEnded := b.ended[label]
 		row := lambdaRow(now, own[label], ended, hasEnded, blocked[label])
 		row.Name = label
-		f.Lambdas = append(f.Lambdas, row)
+		f.Lambdas = append(f.Lambdas, b.estimate(row, lambdaTime(label)))
 	}
 	// A program that runs may be silent for as long as it likes.
 	if quiet := now.Sub(b.heard); !b.heard.IsZero() && quiet >= silence && !runs {
 		f.Silence = seconds(quiet)
 	}
 	return f
+}
+
+// The names of times: a lambda may be called as a shared step is.
+func sharedTime(name string) string  { return "step " + name }
+func lambdaTime(label string) string { return "lambda " + label }
+
+// estimate adds what is left to a row of something that runs, if it took longer the last time.
+func (b *board) estimate(row screen.Row, name string) screen.Row {
+	if left := b.last[name] - row.Seconds; row.State == screen.Running && left > 0 {
+		row.Text = strings.TrimPrefix(row.Text+", about "+screen.Seconds(left)+" left", ", ")
+	}
+	return row
+}
+
+// Took returns how many seconds the shared steps that ran took, and the lambdas that were built, by name.
+func (d *Display) Took() map[string]int {
+	f := d.frame(time.Now())
+	took := map[string]int{}
+	for _, row := range f.Shared {
+		if row.State == screen.Done {
+			took[sharedTime(row.Name)] = row.Seconds
+		}
+	}
+	for _, row := range f.Lambdas {
+		if row.State == screen.Done && row.Seconds > 0 {
+			took[lambdaTime(row.Name)] = row.Seconds
+		}
+	}
+	return took
 }
 
 func seconds(d time.Duration) int { return max(0, int(d/time.Second)) }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -345,6 +346,41 @@ func TestNoScreenHasTheWordsOfTheBuilding(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestWhatIsLeftIsEstimatedFromTheLastBuild(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		run := func(last map[string]int) (*terminalBuild, string) {
+			b := newTerminalBuild(t, "api", "dependencies")
+			b.last = last
+			b.start("deps", depsStep, b.lambdas...)
+			time.Sleep(20 * time.Second)
+			shown := b.frame(time.Now()).Shared[0].Text
+			time.Sleep(50 * time.Second)
+			shown += "|" + b.frame(time.Now()).Shared[0].Text
+			b.done("deps")
+			b.start("build api", buildStep, "api")
+			time.Sleep(4 * time.Second)
+			shown += "|" + b.frame(time.Now()).Lambdas[0].Text
+			time.Sleep(3 * time.Second)
+			b.done("build api")
+			b.End("api", Ended{Size: mib})
+			b.cached("build dependencies", buildStep, "dependencies")
+			b.End("dependencies", Ended{Size: mib})
+			return b, shown
+		}
+		first, shown := run(nil)
+		if shown != "||compiling" {
+			t.Errorf("the first build shows %q", shown)
+		}
+		took := first.Took()
+		if want := map[string]int{"step dependencies": 70, "lambda api": 7}; !maps.Equal(took, want) {
+			t.Errorf("it took %v, want %v", took, want)
+		}
+		if _, shown = run(took); shown != "about 50s left||compiling, about 3s left" {
+			t.Errorf("the second build shows %q", shown)
+		}
+	})
 }
 
 func TestAnAttemptThatBeginsAgainForgetsWhatEnded(t *testing.T) {

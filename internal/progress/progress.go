@@ -37,6 +37,8 @@ type Options struct {
 	Term    string    // what kind of terminal it is: TERM. Nothing is drawn on one that is dumb or of no kind
 	NoColor bool      // NO_COLOR is set
 	Lambdas []string  // the labels of all that are built, in the order in which they are shown
+	// Last, if set, returns what [Display.Took] was of an earlier build. It is called where something is drawn.
+	Last func() map[string]int
 }
 
 // Work is what a step does, for a terminal.
@@ -79,6 +81,7 @@ type board struct {
 
 	mode    progressui.DisplayMode
 	lambdas []string
+	last    map[string]int // as of [Options]
 
 	mu      sync.Mutex
 	known   map[digest.Digest]Known
@@ -103,6 +106,9 @@ func Start(ctx context.Context, o Options) (*Display, error) {
 	d := &Display{in: make(chan *client.SolveStatus), board: newBoard(progressui.DisplayMode(o.Mode), o.Lambdas)}
 	if terminal := drawable(o); terminal != nil {
 		d.mode = progressui.TtyMode
+		if o.Last != nil {
+			d.last = o.Last()
+		}
 		go d.draw(newCanvas(terminal, !o.NoColor))
 		return d, nil
 	}
