@@ -6,7 +6,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"unicode"
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/disk"
@@ -91,9 +90,15 @@ func (s *scanner) common(name string) bool {
 
 // pathLike reports that a text may be the whole path of a file.
 func pathLike(text string) bool {
-	return text != "" && len(text) < 256 && strings.IndexFunc(text, func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("{}*?<>|\"=;,", r)
-	}) < 0
+	if text == "" || len(text) > 255 {
+		return false
+	}
+	for i := range len(text) {
+		if text[i] <= ' ' || strings.IndexByte("{}*?<>|\"=;,", text[i]) >= 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // dotenv names the .env file that the crates dotenvy and dotenv read: that of the folder, or else of the closest one above.
@@ -142,13 +147,13 @@ type composed struct {
 var followed = []string{"concat", "env", "option_env", "include", "include_str", "include_bytes"}
 
 // piece adds what a string of that macro in an include macro stands for.
-func (s *scanner) piece(inc *composed, macro, text string) {
+func (r *reading) piece(macro, text string) {
 	value, known := text, macro == "concat"
 	if macro == "env" || macro == "option_env" {
-		value, known = s.value(text)
+		value, known = r.value(text)
 	}
-	inc.text += value
-	inc.known = inc.known && known
+	r.inc.text += value
+	r.inc.known = r.inc.known && known
 }
 
 // value is that of a variable while the package is compiled, as far as it is known.
@@ -173,21 +178,23 @@ func (s *scanner) value(name string) (string, bool) {
 }
 
 // include settles a composed path: it is followed where each piece is known and something is there.
-func (s *scanner) include(file string, inc *composed) {
-	name := path.Join(path.Dir(file), inc.text)
+func (r *reading) include() {
+	inc := r.inc
+	r.inc = nil
+	name := path.Join(path.Dir(r.src.name), inc.text)
 	if path.IsAbs(inc.text) {
 		name = path.Join(".", inc.text[1:])
 	}
 	switch {
-	case inc.known && s.beyond(name, inc.at, inc.text, true):
-	case inc.known && s.reach(name, inc.use, false, inc.at) == settled:
-		if path.Ext(name) == ".rs" && cargo.Within(s.pkg.Dir, name) && s.exists(name) {
-			s.rust(source{name, inc.use}, true)
+	case inc.known && r.beyond(name, inc.at, inc.text, true):
+	case inc.known && r.reach(name, inc.use, false, inc.at) == settled:
+		if path.Ext(name) == ".rs" && cargo.Within(r.pkg.Dir, name) && r.exists(name) {
+			r.rust(source{name, inc.use}, true)
 		}
 	default:
 		for _, why := range inc.whys {
-			s.wide(inc.use, why)
-			s.climb(inc.use, unbounded, true)
+			r.wide(inc.use, why)
+			r.climb(inc.use, unbounded, true)
 		}
 	}
 }
@@ -265,7 +272,7 @@ func (s *scanner) lookAbove(forTests bool) {
 type words map[string]bool
 
 func (w words) add(text string) {
-	for _, part := range strings.Split(text, "/") {
+	for part := range strings.SplitSeq(text, "/") {
 		if part != "" && part != "." {
 			w[part] = true
 		}

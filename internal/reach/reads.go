@@ -54,6 +54,12 @@ type climb struct {
 	from, loop bool
 	up         int
 	out, own   bool // the last folder that it took is cargo's for what is generated; it went up from another
+	said       bool // that it does so
+}
+
+func (c *climb) rise(by int) {
+	c.up += by
+	c.own = c.own || !c.out
 }
 
 func (c *climb) folders() int {
@@ -61,6 +67,20 @@ func (c *climb) folders() int {
 		return unbounded
 	}
 	return c.up
+}
+
+// reading is a Rust source while it is read token by token.
+type reading struct {
+	*scanner
+	src    source
+	pops   bool             // it has paths from which pop takes the last part
+	climbs [tests + 1]climb // by what code is for
+	inc    *composed        // the path of the include macro that is read
+}
+
+// at returns the function that says where a line is: most are never asked for.
+func (r *reading) at(line int) func() string {
+	return func() string { return fmt.Sprintf("%s:%d", r.ws.Show(r.src.name), line) }
 }
 
 // rust looks through a Rust source, and the modules that it declares. root is set where these lie beside it.
@@ -77,20 +97,17 @@ func (s *scanner) rust(f source, root bool) {
 	if !hinted && !f.use.early() && !s.suspicious(data) {
 		return
 	}
-	climbing := bytes.Contains(data, []byte("PathBuf"))
-	climbs := map[use]*climb{compiles: {}, runs: {}, scripts: {}, tests: {}}
 	type module struct {
 		source
 		root bool
 	}
 	var modules []module
-	var inc *composed
+	r := &reading{scanner: s, src: f, pops: bytes.Contains(data, []byte("PathBuf"))}
 	walkCode(data, func(c *code, t rustToken) {
 		u := f.use
 		if c.test() {
 			u = tests
 		}
-		at := func() string { return fmt.Sprintf("%s:%d", s.ws.Show(f.name), t.line) }
 		if inline, name, ok := c.declares(t); ok {
 			for _, file := range moduleFiles(f.name, root, inline, name, c.path) {
 				if cargo.Within(s.pkg.Dir, file) && s.exists(file) {
@@ -98,89 +115,119 @@ func (s *scanner) rust(f source, root bool) {
 				}
 			}
 		}
-		if inc != nil && !c.argument().include {
-			s.include(f.name, inc)
-			inc = nil
+		if r.inc != nil && !c.argument().include {
+			r.include()
 		}
-		switch text := string(t.text); {
+		switch {
 		case t.mark:
-			if t.text[0] != '!' {
-				break
-			}
-			macro := string(c.tail[lastWord(c.tail):])
-			if u == compiles && strings.Contains(macro, "dotenv") { // in the workspace's root
-				s.dotenv(s.pkg.Dir, u, at)
-				s.dotenv(s.ws.Root, u, at)
-			}
-			if macro != "" && !slices.Contains(followed, macro) && c.argument().include {
-				if inc == nil {
-					inc = &composed{use: u, at: at}
-				}
-				inc.known = false
-				inc.whys = append(inc.whys, fmt.Sprintf("%s names what %s! gives, which cannot be followed", at(), macro))
-			}
+			r.mark(c, t, u)
 		case t.str:
-			arg := c.argument()
-			if arg.include && arg.composed {
-				if inc == nil {
-					inc = &composed{known: true, use: u, at: at}
-				}
-				s.piece(inc, c.frames[len(c.frames)-1].macro, text)
-			}
-			climbs[u].up += s.literal(f.name, u, at, text, arg, string(t.before), inc)
-			climbs[u].from = climbs[u].from || text == "CARGO_MANIFEST_DIR"
-			if text == "OUT_DIR" || text == "CARGO_MANIFEST_DIR" {
-				climbs[u].out = text == "OUT_DIR"
-			}
-			if s.variables[text] {
-				s.variable(u, at, text)
-			}
-			if slices.Contains(cargoCalls, text) && (u.early() || strings.HasSuffix(c.argument().call, "Command::new")) {
-				s.wide(later(u), at()+" may call cargo")
-			}
-			if repository := s.ws.FS.Repository(); text == "git" && repository != "" && u.early() && strings.HasSuffix(arg.call, "Command::new") {
-				s.name(path.Join(repository, ".git"), u, false, at)
-			}
-		case text == "MetadataCommand" || text == "workspace_root" && u != compiles:
-			s.wide(later(u), at()+" may call cargo")
-		case text == "current_dir" && !bytes.HasSuffix(c.tail, []byte(".")): // that of a command is one that the code knows
-			climbs[u].from = climbs[u].from || u != compiles
-		case text == "ancestors":
-			climbs[u].up += unbounded
-			climbs[u].own = climbs[u].own || !climbs[u].out
-		case text == "parent" || text == "pop" && climbing:
-			climbs[u].up++
-			climbs[u].own = climbs[u].own || !climbs[u].out
-		case text == "while" || text == "loop":
-			climbs[u].loop = true
-		case strings.HasPrefix(text, "dotenv") && u != compiles:
-			s.dotenv(s.pkg.Dir, u, at)
-		case text == "macro_rules":
-			s.macros.inside = true
+			r.str(c, t, u)
+		default:
+			r.word(c, t, u)
 		}
 		if hinted && !t.mark && s.found.ReadsBinSources == "" && s.entangles(c, t, u) {
-			place := at()
+			place := r.at(t.line)()
 			s.macros.ask(c.argument().macro, func() { s.found.ReadsBinSources = cmp.Or(s.found.ReadsBinSources, place) })
 		}
 		s.macros.follow(c, t)
-		if climbs[u].from && climbs[u].up > 0 {
-			s.wide(u, at()+" looks in the folders above the package")
+		if climb := &r.climbs[u]; climb.from && climb.up > 0 && !climb.said {
+			climb.said = true
+			s.wide(u, r.at(t.line)()+" looks in the folders above the package")
 		}
 	})
-	if inc != nil {
-		s.include(f.name, inc)
+	if r.inc != nil {
+		r.include()
 	}
-	for u, c := range climbs {
-		if c.from && c.up > 0 {
-			s.climb(u, c.folders(), c.own)
+	for i := range r.climbs {
+		if c := &r.climbs[i]; c.from && c.up > 0 {
+			s.climb(use(i), c.folders(), c.own)
 		}
 	}
-	if c := climbs[tests]; climbs[f.use].from && c.up > 0 {
+	if c := &r.climbs[tests]; r.climbs[f.use].from && c.up > 0 {
 		s.wide(tests, s.ws.Show(f.name)+" looks in the folders above the package")
 		s.climb(tests, c.folders(), c.own)
 	}
 	for _, m := range modules {
 		s.rust(m.source, m.root)
+	}
+}
+
+// mark handles an operator or bracket: the "!" of a macro.
+func (r *reading) mark(c *code, t rustToken, u use) {
+	if t.text[0] != '!' {
+		return
+	}
+	macro := c.tail[lastWord(c.tail):]
+	if u == compiles && bytes.Contains(macro, []byte("dotenv")) { // in the workspace's root
+		r.dotenv(r.pkg.Dir, u, r.at(t.line))
+		r.dotenv(r.ws.Root, u, r.at(t.line))
+	}
+	if len(macro) > 0 && len(c.frames) > 0 && !slices.Contains(followed, string(macro)) && c.argument().include {
+		if r.inc == nil {
+			r.inc = &composed{use: u, at: r.at(t.line)}
+		}
+		r.inc.known = false
+		r.inc.whys = append(r.inc.whys, fmt.Sprintf("%s names what %s! gives, which cannot be followed", r.at(t.line)(), macro))
+	}
+}
+
+// str handles a string.
+func (r *reading) str(c *code, t rustToken, u use) {
+	text, arg, at, climb := string(t.text), c.argument(), r.at(t.line), &r.climbs[u]
+	if arg.include && arg.composed {
+		if r.inc == nil {
+			r.inc = &composed{known: true, use: u, at: at}
+		}
+		r.piece(c.frames[len(c.frames)-1].macro, text)
+	}
+	if up := r.literal(r.src.name, u, at, text, arg, string(t.before), r.inc); up > 0 {
+		climb.rise(up)
+	}
+	if text == "OUT_DIR" || text == "CARGO_MANIFEST_DIR" {
+		climb.out = text == "OUT_DIR"
+		climb.from = climb.from || !climb.out
+	}
+	if r.variables[text] {
+		r.variable(u, at, text)
+	}
+	command := strings.HasSuffix(arg.call, "Command::new")
+	if slices.Contains(cargoCalls, text) && (u.early() || command) {
+		r.wide(later(u), at()+" may call cargo")
+	}
+	if repository := r.ws.FS.Repository(); text == "git" && repository != "" && u.early() && command {
+		r.name(path.Join(repository, ".git"), u, false, at)
+	}
+}
+
+// word handles a word.
+func (r *reading) word(c *code, t rustToken, u use) {
+	climb := &r.climbs[u]
+	switch string(t.text) {
+	case "MetadataCommand":
+		r.wide(later(u), r.at(t.line)()+" may call cargo")
+	case "workspace_root":
+		if u != compiles {
+			r.wide(later(u), r.at(t.line)()+" may call cargo")
+		}
+	case "current_dir": // that of a command is one that the code knows
+		climb.from = climb.from || u != compiles && !bytes.HasSuffix(c.tail, []byte("."))
+	case "ancestors":
+		climb.rise(unbounded)
+	case "parent":
+		climb.rise(1)
+	case "pop":
+		if r.pops {
+			climb.rise(1)
+		}
+	case "while", "loop":
+		climb.loop = true
+	case "macro_rules":
+		r.macros.inside = true
+	default:
+		if u != compiles && bytes.HasPrefix(t.text, []byte("dotenv")) {
+			r.dotenv(r.pkg.Dir, u, r.at(t.line))
+		}
 	}
 }
 
@@ -223,7 +270,9 @@ func (s *scanner) literal(name string, u use, at func() string, text string, arg
 	dir := path.Dir(name)
 	switch {
 	case u == tests:
-		s.namedByTests.add(text)
+		if pathLike(text) {
+			s.namedByTests.add(text)
+		}
 	case u.early() || arg.include || arg.attribute != "" || arg.macro != "":
 		s.named.add(text)
 	}
