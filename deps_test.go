@@ -110,13 +110,14 @@ var lpipeMap = map[string]row{
 	},
 	"internal/interrupt": {why: "it is initialised before the packages that take long because it imports next to nothing"},
 	"internal/trace":     {imports: in("internal/foreign"), why: "every package that takes time may import it, so of lpipe it imports only how text is shown"},
+	"internal/symptom":   {imports: in("internal/dockerfile", "internal/fault", "internal/pattern"), why: "an output in, sentences out; who runs a step and who reads the sentences is not its concern", pure: true},
 	"internal/screen":    {imports: in("github.com/morikuni/aec", "golang.org/x/text/width"), why: "what a build is at in, lines of a terminal out", pure: true},
 	"internal/progress": {
 		imports: in("internal/foreign", "internal/pattern", "internal/report", "internal/screen", "github.com/morikuni/aec", "github.com/opencontainers/go-digest", "golang.org/x/term", buildkit),
 		why:     "it draws BuildKit's status stream and decides nothing",
 	},
 	"internal/solve": {
-		imports: in("internal/dockerfile", "internal/fault", "internal/pattern", "internal/progress", "internal/redact", "internal/trace",
+		imports: in("internal/dockerfile", "internal/fault", "internal/pattern", "internal/progress", "internal/redact", "internal/symptom", "internal/trace",
 			"github.com/containerd/containerd/v2", "github.com/distribution/reference", "github.com/opencontainers", "github.com/tonistiigi/fsutil", "golang.org/x/sync", "google.golang.org/grpc/codes", buildkit),
 		why: "rendered Dockerfiles and contexts in, files out: it reads no project and writes no file",
 	},

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"lpipe/hostkeys"
-	"lpipe/internal/cargo"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
 	"lpipe/internal/pattern"
@@ -38,14 +37,6 @@ func (a *Access) Explain(f *fault.Error, stage, log string) error {
 	switch {
 	case strings.Contains(log, "Host key verification failed"), strings.Contains(log, "SSH host key"):
 		a.explainHostKey(f, log)
-	case noToken().MatchString(log):
-		name := noToken().FindStringSubmatch(log)[1]
-		f.What, f.Why = "a registry asks for a token", name+" is not set"
-		f.Fix = "set " + name + " in the environment of lpipe; in CI, as a secret of the job"
-	case noIndex().MatchString(log):
-		name := noIndex().FindStringSubmatch(log)[1]
-		f.What, f.Why = "nothing says where a registry is", fmt.Sprintf("a manifest names the registry %q, and neither .cargo/config.toml of the project nor yours has an index for it", name)
-		f.Fix = fmt.Sprintf("add [registries.%s] index = \"sparse+https://HOST/PATH/\" to .cargo/config.toml, or set %s for lpipe", name, cargo.IndexVariable(name))
 	case slices.ContainsFunc(missing, func(words string) bool { return strings.Contains(log, words) }):
 		f.What = "the server does not show " + repository + " to the key that logged in"
 		f.Why = "servers say that a repository does not exist when the key may not read it" + a.offered(repository)
@@ -65,7 +56,7 @@ func (a *Access) Explain(f *fault.Error, stage, log string) error {
 }
 
 // unfetched is how cargo names what it could not fetch, a submodule or a dependency: the command, else the source.
-var unfetched = pattern.Of("`git fetch [^\n`]*'([a-z]+://[^']+)'|Unable to update ([a-z]+://[^\\s`?#]+)")
+var unfetched = pattern.Of("`git fetch [^\n`]*'([a-z]+://[^']+)'|[Uu]nable to update ([a-z]+://[^\\s`?#]+)")
 
 // failing is the repository that could not be fetched, in words if it is none of the list.
 func (a *Access) failing(log string) string {
@@ -77,12 +68,6 @@ func (a *Access) failing(log string) string {
 	}
 	return "a repository"
 }
-
-// noToken is how cargo says that a registry wants one.
-var noToken = pattern.Of(`use environment variable (CARGO_REGISTRIES_[A-Z0-9_]{1,64}_TOKEN)\b`)
-
-// noIndex is how cargo says that it does not know a registry by its name.
-var noIndex = pattern.Of("registry index was not found in any configuration: `([A-Za-z0-9_-]{1,64})`")
 
 // missing is how git servers say that a repository is not there, or not for this key.
 var missing = []string{
@@ -184,6 +169,7 @@ func explained(err error) error {
 	var host interface{ What() string }
 	var key *sshfwd.Error
 	var line *hostkeys.LineError
+	var unknown *hostkeys.UnknownHostError
 	switch {
 	case errors.As(err, &known):
 		return err
@@ -195,8 +181,9 @@ func explained(err error) error {
 		}); ok {
 			f.Why, f.Fix = h.Why(), cmp.Or(h.Fix(), f.Fix)
 		}
-		if errors.As(err, new(*hostkeys.UnknownHostError)) {
+		if errors.As(err, &unknown) {
 			f.Fix += ", which [ssh] known-hosts in lpipe.toml names"
+			aliased(f, unknown.Host)
 		}
 	case errors.As(err, &key):
 		f.Why, f.Fix = key.Err.Error(), cmp.Or(key.Fix, f.Fix)
@@ -224,4 +211,16 @@ func explained(err error) error {
 		f.What = "private repositories cannot be fetched"
 	}
 	return f
+}
+
+// aliased says of a host whose name is in no domain what it most often is: a name that this machine's ssh alone knows.
+func aliased(f *fault.Error, host string) {
+	last := host[strings.LastIndex(host, ".")+1:]
+	domain := last != host || host == "localhost"
+	if strings.ContainsAny(host, ":[") || domain && (!strings.Contains(last, "-") || strings.HasPrefix(last, "xn--")) {
+		return
+	}
+	f.Why = "no domain ends so: it may be a Host of your ~/.ssh/config, which a build does not read, since it can run programs"
+	f.Fix = "write the real host in Cargo.toml and run cargo update, as in ssh://git@github.com/ORG/REPO; which key logs in to a repository " +
+		"is said by [ssh] deploy-keys in lpipe.toml. If it is a host of your network, " + f.Fix
 }

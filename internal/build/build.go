@@ -111,7 +111,7 @@ func Prepare(ctx context.Context, here *project.Here, projects []*project.Projec
 	}
 	r.solve = solve.Request{
 		CacheFrom: from, CacheTo: to, NoCache: o.NoCache, Session: append(granted.Session(), r.Logins.Session()),
-		StallTimeout: o.StallTimeout, Explain: explain, Hidden: granted.Hidden, Trace: here.Trace,
+		StallTimeout: o.StallTimeout, Explain: explain, Setting: settingOf(projects), Hidden: granted.Hidden, Trace: here.Trace,
 	}
 	for _, t := range r.Targets {
 		r.solve.Jobs = append(r.solve.Jobs, t.Job)

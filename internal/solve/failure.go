@@ -14,6 +14,7 @@ import (
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
 	"lpipe/internal/progress"
+	"lpipe/internal/symptom"
 )
 
 // explain turns the raw errors of the outcomes into faults. Jobs that failed in one shared step share one
@@ -37,7 +38,7 @@ func explain(r Request, outcomes []Outcome, d *progress.Display) {
 			continue
 		}
 		if known[dgst] == nil {
-			f, stage, log := stepFault(err, strings.Join(labels[dgst], ", "), dgst, d)
+			f, stage, log := stepFault(err, strings.Join(labels[dgst], ", "), dgst, d, r.Setting)
 			known[dgst] = f
 			blame(f, strings.Join(labels[dgst], ", "), stage)
 			if r.Explain != nil {
@@ -107,7 +108,7 @@ const (
 )
 
 // stepFault is the fault for a step that failed; labels are the lambdas that need it.
-func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display) (f *fault.Error, stage, log string) {
+func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display, setting func(string) string) (f *fault.Error, stage, log string) {
 	o := d.Output(dgst)
 	name, stage, log := o.Name, o.Stage, o.Log
 	f = &fault.Error{Kind: fault.Build, Err: err, Why: err.Error(), Fix: buildAgain}
@@ -142,23 +143,18 @@ func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display
 	default:
 		f.What = fmt.Sprintf("building %s failed", labels)
 	}
-	for _, h := range hints {
-		if strings.Contains(log, h.text) && (h.stage == "" || h.stage == stage) {
-			f.Fix = h.fix
-			break
-		}
+	why, fix := "", ""
+	if of.Network {
+		why, fix = ownWords(o.Stdout)
 	}
-	if full(log) && f.Kind != fault.Tests { // a test may well print these words
-		f.Kind, f.Why, f.Fix = fault.NoSpace, fmt.Sprintf("the step %q found the disk full", name), fullFix
-	}
-	if exit.ExitCode == 137 {
+	switch {
+	case why != "":
+		f.Why, f.Fix = why, fix
+	case exit.ExitCode == 137:
 		f.Why = fmt.Sprintf("the step %q was killed: most often the engine's machine ran out of memory", name)
 		f.Fix = "give the engine more memory, or set CARGO_BUILD_JOBS to a small number in [build.env]"
-	}
-	if of.Network {
-		if why, fix := ownWords(o.Stdout); why != "" {
-			f.Why, f.Fix = why, fix
-		}
+	case f.Kind != fault.Tests: // a test may well print the words of any tool
+		explainSymptom(f, symptom.Step{Stage: stage, Log: log, Setting: setting}, labels)
 	}
 	return f, stage, log
 }
@@ -180,26 +176,16 @@ func ownWords(output string) (why, fix string) {
 	return strings.Join(whys, "\n"), strings.Join(fixes, "\n")
 }
 
-// withoutMusl is for a target with musl on a base that has its libraries, or its C compiler, for glibc alone.
-const withoutMusl = "turn on the crate's feature that compiles the C library itself (often \"vendored\" or \"bundled\"), or set link = \"dynamic\" " +
-	"to use the base's own libraries, or use a base of Alpine, whose libraries are made for musl"
-
-const correctToolchain = "correct channel, components or targets in rust-toolchain.toml: rustup says above which of them it does not know"
-
-// hints are texts of other programs that have one well-known remedy.
-var hints = []struct{ stage, text, fix string }{
-	{dockerfile.StageFetch, "--locked was passed", "run \"cargo update --workspace\" and commit Cargo.lock"},
-	{dockerfile.StageFetch, "cannot update the lock file", "run \"cargo update --workspace\" and commit Cargo.lock"},
-	{dockerfile.StageFetch, "Could not resolve host", "check that the engine's machine reaches the registry"},
-	{dockerfile.StageToolchain, "error: could not download nonexistent rust version", correctToolchain},
-	{dockerfile.StageToolchain, "error: no release found for", correctToolchain},
-	{dockerfile.StageToolchain, "invalid toolchain name", correctToolchain},
-	{dockerfile.StageToolchain, "is unavailable for download for channel", correctToolchain},
-	{dockerfile.StageToolchain, "does not contain component", correctToolchain},
-	{dockerfile.StageToolchain, "does not support target", correctToolchain},
-	{"", "pkg-config has not been configured to support cross-compilation", withoutMusl},
-	{"", "musl-gcc\"", withoutMusl},
-	{"", "Temporary failure in name resolution", "compile steps have no network; if the build must download, set network = \"default\" in lpipe.toml"},
+// explainSymptom says of a step that failed what the words of a tool in its output mean.
+func explainSymptom(f *fault.Error, s symptom.Step, labels string) {
+	found, ok := symptom.Find(s)
+	if !ok {
+		return
+	}
+	if found.Instead {
+		f.What = fmt.Sprintf("building %s failed", labels)
+	}
+	f.Kind, f.What, f.Why, f.Fix = found.Kind, f.What+": "+found.What, found.Why, found.Fix
 }
 
 // unexplained is the fault for an error that no step is responsible for, such as a base image that cannot be
@@ -228,10 +214,8 @@ func full(text string) bool {
 	return strings.Contains(text, "no space left on device") || strings.Contains(text, "disk quota exceeded")
 }
 
-const fullFix = "make room with lpipe cache prune, which removes what no build is using, or on the engine's disk"
-
 func noSpace(err error) *fault.Error {
-	return &fault.Error{Kind: fault.NoSpace, What: "the engine's disk is full", Err: err, Fix: fullFix}
+	return &fault.Error{Kind: fault.NoSpace, What: "the engine's disk is full", Err: err, Fix: symptom.FullFix}
 }
 
 // aboutBase is true for a base image whose manifest could not be read.

@@ -20,6 +20,7 @@ import (
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
 	"lpipe/internal/progress"
+	"lpipe/internal/symptom"
 )
 
 // display has shown steps of the names given, each with what it wrote to standard error.
@@ -68,7 +69,12 @@ func exits(step string, code uint32) error {
 
 // explained are the errors of lambdas "a", "b", … after explain.
 func explained(d *progress.Display, errs ...error) []error {
-	r := Request{}
+	r := Request{Setting: func(program string) string {
+		if program != "sccache" {
+			return ""
+		}
+		return ".cargo/config.toml:2:1: build.rustc-wrapper"
+	}}
 	outcomes := make([]Outcome, len(errs))
 	for i, err := range errs {
 		r.Jobs = append(r.Jobs, &Job{Label: string(rune('a' + i))})
@@ -140,43 +146,33 @@ func TestAFailedStepSaysWhatCouldNotBeDone(t *testing.T) {
 		},
 		"a stale lock": {
 			fetchStep, "error: the lock file /src/Cargo.lock needs to be updated but --locked was passed\n", "", 101, fault.Build,
-			"the dependencies of a could not be downloaded", `the step "[fetch] download the dependencies" ended with exit status 101; its output is above`,
+			"the dependencies of a could not be downloaded: Cargo.lock does not fit the manifests",
+			`cargo would have to change it: "the lock file /src/Cargo.lock needs to be updated but --locked was passed"`,
 			`run "cargo update --workspace" and commit Cargo.lock`,
 		},
-		"a registry that is out of reach": {
-			fetchStep, "[6] Could not resolve host: index.crates.io\n", "", 101, fault.Build,
-			"the dependencies of a could not be downloaded", `the step "[fetch] download the dependencies" ended with exit status 101; its output is above`,
-			"check that the engine's machine reaches the registry",
-		},
-		"a hint for one stage is none for another": {
+		"words of one stage mean another thing in the next": {
 			buildStep, "Could not resolve host: example.com\n", "", 101, fault.Build,
-			"a does not compile", `the step "[build] compile the lambda" ended with exit status 101; its output is above`, fixOf(dockerfile.StageBuild),
+			"a does not compile: the build wants to download something",
+			`a build script or a test looked for a server, and these steps have no network: "Could not resolve host"`,
+			"compile steps have no network: have the build use a file of the project or a feature that compiles the code itself, " +
+				`or set network = "default" in [build] of lpipe.toml`,
 		},
-		"a build script that wants the network": {
-			depsStep, "curl: (6) Temporary failure in name resolution\n", "", 101, fault.Build,
-			"the dependencies of a do not compile", `the step "[deps] compile the dependencies" ended with exit status 101; its output is above`,
-			`compile steps have no network; if the build must download, set network = "default" in lpipe.toml`,
-		},
-		"a channel that does not exist": {
-			toolchainStep, "error: could not download nonexistent rust version `1.999-x86_64-unknown-linux-gnu`: file not found\n", "", 1, fault.Build,
-			"the toolchain for a could not be prepared", `the step "[toolchain] prepare packages and Rust targets" ended with exit status 1; its output is above`, correctToolchain,
-		},
-		"a component that does not exist": {
-			toolchainStep, "error: component 'foo' for target 'x86_64-unknown-linux-gnu' is unavailable for download for channel '1.96'\n", "", 1, fault.Build,
-			"the toolchain for a could not be prepared", `the step "[toolchain] prepare packages and Rust targets" ended with exit status 1; its output is above`, correctToolchain,
-		},
-		"libraries made for another libc": {
-			depsStep, "pkg-config has not been configured to support cross-compilation.\n", "", 101, fault.Build,
-			"the dependencies of a do not compile", `the step "[deps] compile the dependencies" ended with exit status 101; its output is above`, withoutMusl,
-		},
-		"no C compiler for musl": {
-			depsStep, "error occurred in cc-rs: failed to find tool \"x86_64-linux-musl-gcc\": No such file or directory\n", "", 101, fault.Build,
-			"the dependencies of a do not compile", `the step "[deps] compile the dependencies" ended with exit status 101; its output is above`, withoutMusl,
+		"a wrapper that is missing is no failed download": {
+			fetchStep, "error: could not execute process `sccache rustc -vV` (never executed)\n", "", 101, fault.Build,
+			"building a failed: the compiler wrapper sccache cannot be started",
+			"cargo is told to start the compiler with it (rustc-wrapper or rustc-workspace-wrapper of cargo's configuration, or RUSTC_WRAPPER), " +
+				"and the image has no such program, or it is not executable: \"could not execute process `sccache rustc -vV` (never executed)\"" +
+				"; it is named by .cargo/config.toml:2:1: build.rustc-wrapper",
+			"take rustc-wrapper out of the configuration, or set RUSTC_WRAPPER = \"\" in [build.env] of lpipe.toml; " +
+				"or add what has it to packages in [build] of lpipe.toml, or set base to an image that has it",
 		},
 		"a full disk": {
 			buildStep, "error: No space left on device (os error 28)\n", "", 101, fault.NoSpace,
-			"a does not compile", `the step "[build] compile the lambda" found the disk full`,
-			"make room with lpipe cache prune, which removes what no build is using, or on the engine's disk",
+			"a does not compile: the disk is full", `the step found it so: "No space left on device"`, symptom.FullFix,
+		},
+		"a test that prints the words of a tool": {
+			testStep, "error: linker `cc` not found\nNo space left on device\ntest a ... FAILED\n", "", dockerfile.ExitTests, fault.Tests,
+			"the tests of a failed", "cargo test found failures; its output is above", correctTests,
 		},
 		"the toolchain says why": {
 			toolchainStep, "sh: x\n", "the base image has no apt-get\nfix: choose another\n", 1, fault.Build,
@@ -300,7 +296,7 @@ func TestTheCallerMayExplainAStep(t *testing.T) {
 	r := Request{
 		Jobs: []*Job{{Label: "a"}, {Label: "b"}},
 		Explain: func(f *fault.Error, stage, log string) error {
-			if stage != dockerfile.StageFetch || log != "Permission denied (publickey)\n" || f.What != "the dependencies of a, b could not be downloaded" {
+			if stage != dockerfile.StageFetch || log != "Permission denied (publickey)\n" || f.What != "the dependencies of a, b could not be downloaded: the server lets nobody in" {
 				t.Errorf("asked about %q in %s with %q", f.What, stage, log)
 			}
 			return better

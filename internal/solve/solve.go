@@ -88,6 +88,8 @@ type Request struct {
 	StallTimeout time.Duration
 	// Explain, if set, may replace the fault of a failed step; log is the step's output.
 	Explain func(f *fault.Error, stage, log string) error
+	// Setting, if set, says where a project's configuration names a program, as of [symptom.Step].
+	Setting func(program string) string
 	// Hidden, if set, returns the secrets that steps were given up to now, none of them empty. What steps print is shown
 	// without them.
 	Hidden func() []string
