@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // image is a 64-bit little-endian ELF file, read as the kernel and ld.so read it: through the program headers.
@@ -261,12 +262,16 @@ func (d dynamic) wanted() uint64 {
 	return 0
 }
 
-// defines reports whether the symbol table for debuggers has a function of that name, and whether there is
-// such a table at all: stripped programs have none.
-func (f *image) defines(function string) (found, table bool) {
+// defines returns the first function of those that the symbol table for debuggers has, "" for none, and whether there is such a table
+// at all: stripped programs have none.
+func (f *image) defines(functions []string) (found string, table bool) {
 	h := f.header
 	if h.Shentsize != sectionSize {
-		return false, false
+		return "", false
+	}
+	longest := 0
+	for _, name := range functions {
+		longest = max(longest, len(name))
 	}
 	for i := range uint64(h.Shnum) {
 		var symbols, names elf.Section64
@@ -274,18 +279,25 @@ func (f *image) defines(function string) (found, table bool) {
 			continue
 		}
 		if !f.read(h.Shoff+uint64(symbols.Link)*sectionSize, &names) || !f.holds(symbols.Off, symbols.Size) || !f.holds(names.Off, names.Size) {
-			return false, false
+			return "", false
 		}
-		text := f.data[names.Off : names.Off+names.Size]
-		want := append([]byte(function), 0)
+		text, best := f.data[names.Off:names.Off+names.Size], len(functions)
 		for off := uint64(0); off+symSize <= symbols.Size; off += symSize {
 			b := f.data[symbols.Off+off:]
 			index, kind, section := binary.LittleEndian.Uint32(b), elf.SymType(b[4]&0xf), binary.LittleEndian.Uint16(b[6:])
-			if kind == elf.STT_FUNC && section != 0 && uint64(index) < uint64(len(text)) && bytes.HasPrefix(text[index:], want) {
-				return true, true
+			if kind != elf.STT_FUNC || section == 0 || uint64(index) >= uint64(len(text)) {
+				continue
+			}
+			rest := text[index:]
+			name, _, ended := bytes.Cut(rest[:min(len(rest), longest+1)], []byte{0})
+			if i := slices.Index(functions, string(name)); ended && i >= 0 {
+				best = min(best, i)
 			}
 		}
-		return false, true
+		if best == len(functions) {
+			return "", true
+		}
+		return functions[best], true
 	}
-	return false, false
+	return "", false
 }

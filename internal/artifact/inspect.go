@@ -180,22 +180,32 @@ func (c *check) link(f *image, info *Info) {
 	c.glibc(d, info)
 }
 
-// static warns of programs that carry glibc and look up names: getaddrinfo then loads the NSS libraries of the
-// machine it runs on, which must be of the very same glibc (rust-lang/rust#100711, #115723).
+// resolvers are the functions of glibc that look up the names or addresses of hosts.
+var resolvers = []string{
+	"getaddrinfo", "getnameinfo", "gethostbyname", "gethostbyname_r", "gethostbyname2", "gethostbyname2_r", "gethostbyaddr", "gethostbyaddr_r",
+}
+
+// static warns of programs that carry glibc and look up hosts: that loads the NSS libraries of the machine it runs on, which
+// must be of the very same glibc (rust-lang/rust#100711, #115723). Users and groups, which std asks for where HOME is not set,
+// are in a file that glibc reads by itself.
 func (c *check) static(f *image, info *Info) {
 	if c.Link == "dynamic" {
 		info.Warnings = append(info.Warnings, `link is "dynamic" and the program is static; it runs all the same`)
 	}
-	// Rust's own std already carries the words getaddrinfo and /etc/resolv.conf in every gnu program; the path of
-	// glibc's NSS configuration is there only when code that reads it was linked. musl has no NSS.
+	// The path of glibc's NSS configuration is there only when code that reads it was linked. musl has no NSS.
 	if !bytes.Contains(f.data, []byte("/etc/nsswitch.conf")) {
 		return
 	}
-	evidence := "it contains the path /etc/nsswitch.conf; its symbols are stripped, so this is a guess"
-	if found, table := f.defines("getaddrinfo"); found {
-		evidence = "its symbol table has getaddrinfo"
-	} else if table {
-		evidence = "it looks up users, groups or services, by /etc/nsswitch.conf"
+	found, table := f.defines(resolvers)
+	evidence := "its symbol table has " + found
+	switch {
+	case found != "":
+	case !table && bytes.Contains(f.data, []byte("/etc/gai.conf")):
+		// Rust's own std has the words getaddrinfo and /etc/resolv.conf in every gnu program; this is the file of
+		// preferences that glibc's getaddrinfo reads, and nothing else.
+		evidence = "it reads /etc/gai.conf, as getaddrinfo does"
+	default:
+		return
 	}
 	info.Warnings = append(info.Warnings, "the program carries glibc and resolves names ("+evidence+
 		"): it may crash or fail to resolve on a machine with another glibc; build for a musl target instead")

@@ -202,6 +202,8 @@ const (
 	helloC   = `int main(void) { return 0; }`
 	resolveC = `#include <netdb.h>
 int main(int n, char **v) { struct addrinfo *r; return getaddrinfo(v[0], "80", 0, &r); }`
+	hostC = `#include <netdb.h>
+int main(int n, char **v) { return gethostbyname(v[0]) == 0; }`
 	usersC = `#include <pwd.h>
 int main(void) { return getpwuid(0) == 0; }`
 )
@@ -220,8 +222,10 @@ func TestStaticGlibcThatResolvesNamesIsWarnedOf(t *testing.T) {
 		"no names":       {helloC, []string{"-static"}, ""},
 		"names":          {resolveC, []string{"-static"}, "its symbol table has getaddrinfo"},
 		"names, pie":     {resolveC, []string{"-static-pie"}, "its symbol table has getaddrinfo"},
-		"names, no syms": {resolveC, []string{"-static", "-s"}, "this is a guess"},
-		"users":          {usersC, []string{"-static"}, "users, groups or services"},
+		"names, no syms": {resolveC, []string{"-static", "-s"}, "it reads /etc/gai.conf"},
+		"names, old":     {hostC, []string{"-static"}, "its symbol table has gethostbyname"},
+		"users":          {usersC, []string{"-static"}, ""},
+		"users, no syms": {usersC, []string{"-static", "-s"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -352,7 +356,7 @@ func FuzzInspect(f *testing.F) {
 				t.Errorf("accepted %+v for %+v", info, e)
 			}
 			if image, err := parse(program); err == nil {
-				image.defines("getaddrinfo")
+				image.defines(resolvers)
 			}
 		}
 	})
