@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -42,47 +41,76 @@ type found struct {
 // absent is what lpipe.toml names and the project does not have.
 type absent struct{ what, why, word string }
 
-// findAll finds the lambdas of every project. There is at least one.
-func findAll(projects []Project) ([]*found, error) {
+// findAll finds the lambdas of every project, but for the neighbours that have mistakes.
+func findAll(projects []Project) (all []*found, broken []Project, err error) {
 	var l fault.List
-	var all []*found
 	for _, p := range projects {
-		f, err := find(p)
-		l.Add(err)
-		all = append(all, f)
+		f := &found{Project: p}
+		err := p.Err
+		if err == nil {
+			f, err = find(p)
+		}
+		switch {
+		case err == nil:
+			all = append(all, f)
+		case p.Neighbour:
+			p.Err = err
+			broken = append(broken, p)
+		default:
+			l.Add(err)
+			if p.Err == nil {
+				all = append(all, f) // for what is missing
+			}
+		}
 	}
-	if err := l.Err(); err != nil {
-		return nil, errors.Join(err, missing(all))
+	place(all, broken)
+	if len(all) == 0 {
+		for _, b := range broken {
+			l.Add(b.Err)
+		}
 	}
-	if err := missing(all); err != nil {
-		return nil, err
-	}
-	place(all)
-	return all, nil
+	return all, broken, l.Err()
 }
 
-// place sets the folders of the projects.
-func place(all []*found) {
-	root := func(f *found) string { return path.Join("/", f.Workspace.Base, f.Workspace.Root) }
-	top := root(all[0])
-	for _, f := range all {
-		for !cargo.Within(top, root(f)) && top != "/" {
+// root is the folder of the project, absolute.
+func (p Project) root() string {
+	if p.Workspace == nil {
+		return path.Join("/", p.Dir)
+	}
+	return path.Join("/", p.Workspace.Base, p.Workspace.Root)
+}
+
+// place sets the folders of the projects; what they are called is not to depend on whether those beside can be read.
+func place(all []*found, broken []Project) {
+	if len(all) == 0 {
+		return
+	}
+	top := all[0].root()
+	hold := func(root string) {
+		for !cargo.Within(top, root) && top != "/" {
 			top = path.Dir(top)
 		}
 	}
 	for _, f := range all {
-		f.folder = strings.TrimPrefix(strings.TrimPrefix(root(f), top), "/")
+		hold(f.root())
+	}
+	for _, b := range broken {
+		hold(b.root())
+	}
+	for _, f := range all {
+		f.folder = strings.TrimPrefix(strings.TrimPrefix(f.root(), top), "/")
 	}
 }
 
-// missing reports what a file names and none of the projects that it is for has.
+// missing reports what a file names and none of the projects that it is for has, where one of them is asked for.
 func missing(all []*found) error {
 	var l fault.List
 	said := map[string]bool{}
 	for _, f := range all {
 		for _, a := range f.absent {
 			peers := slices.DeleteFunc(slices.Clone(all), func(o *found) bool { return o.Config.File != f.Config.File })
-			if said[a.what] || slices.ContainsFunc(peers, func(o *found) bool { return !slices.Contains(o.absent, a) }) || f.others() {
+			asked := slices.ContainsFunc(peers, func(o *found) bool { return !o.Neighbour || len(o.chosen) > 0 })
+			if said[a.what] || !asked || slices.ContainsFunc(peers, func(o *found) bool { return !slices.Contains(o.absent, a) }) || f.others() {
 				continue
 			}
 			said[a.what] = true

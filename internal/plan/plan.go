@@ -7,6 +7,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -61,6 +62,12 @@ type Project struct {
 	// Others reports whether Config is also for projects that are not planned along with this one: what it names may be
 	// there. nil says that it is not.
 	Others func() bool
+	// Neighbour is set for a project in which a lambda is looked for by its name, and of which nothing is asked for
+	// otherwise. Its mistakes are its own until something of it is wanted.
+	Neighbour bool
+	// Dir is the folder of a project that could not be read, for the reason Err; nothing else of it is set then.
+	Dir string
+	Err error
 }
 
 func (p Project) others() bool { return p.Others != nil && p.Others() }
@@ -120,12 +127,21 @@ type Want struct {
 // selected has no plan; the others have theirs in the order of projects. All mistakes are reported at once, as
 // [fault.Usage] errors.
 func Make(projects []Project, wants []Want) ([]*Plan, error) {
-	all, err := findAll(projects)
+	all, broken, err := findAll(projects)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, missing(all))
 	}
-	if err := choose(all, wants); err != nil {
-		return nil, err
+	err = choose(all, wants)
+	if missed := missing(all); err != nil || missed != nil {
+		var l fault.List
+		l.Add(missed)
+		if err != nil { // what is not found may be in these
+			for _, b := range broken {
+				l.Add(b.Err)
+			}
+		}
+		l.Add(err)
+		return nil, l.Err()
 	}
 	distinguish(all)
 	var plans []*Plan
@@ -141,6 +157,7 @@ func Make(projects []Project, wants []Want) ([]*Plan, error) {
 		return nil, err
 	}
 	noteUnused(all, plans)
+	noteBroken(broken, plans)
 	noteOnce(plans)
 	return plans, labels(plans)
 }
@@ -157,6 +174,15 @@ func noteUnused(all []*found, plans []*Plan) {
 				said[note] = true
 				p.Notes = append(p.Notes, note)
 			}
+		}
+	}
+}
+
+// noteBroken notes the projects that nothing was looked for in, as they cannot be read.
+func noteBroken(broken []Project, plans []*Plan) {
+	for _, b := range broken {
+		for _, err := range fault.Parts(b.Err) {
+			plans[0].Notes = append(plans[0].Notes, fmt.Sprintf("no lambda was looked for in a project beside, which has a mistake: %v", err))
 		}
 	}
 }

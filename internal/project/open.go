@@ -2,6 +2,7 @@ package project
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -70,6 +71,8 @@ type opening struct {
 	cwd      string // as the disk has it
 	settings []config.Setting
 	searched []string // folders whose projects are all among those that are read
+	// neighbours are the folders of projects in which a lambda is looked for by its name; no argument names them.
+	neighbours []string
 }
 
 // read turns the arguments into what is wanted and the folders to read projects in. An argument with a slash, or "." or
@@ -100,6 +103,9 @@ func (o *opening) read(args []string) (wants []plan.Want, dirs []string, err err
 	if names {
 		found, err := o.search(o.cwd)
 		l.Add(err)
+		if len(args) > 0 && !slices.Equal(found, []string{o.cwd}) {
+			o.neighbours = slices.DeleteFunc(slices.Clone(found), func(dir string) bool { return slices.Contains(dirs, dir) })
+		}
 		dirs = append(dirs, found...)
 	}
 	if len(dirs) == 0 {
@@ -157,9 +163,15 @@ type workspace struct {
 	reach *reach.Findings
 	cfg   *config.Config
 	dirs  []string // by which it was found
+	err   error    // why it cannot be read
 }
 
-func (w *workspace) root() string { return path.Join(w.Base, w.Root) }
+func (w *workspace) root() string {
+	if w.Workspace == nil {
+		return w.dirs[0]
+	}
+	return path.Join(w.Base, w.Root)
+}
 
 // from is the folder that holds all of those by which it was found: the closest lpipe.toml above is for all of them.
 func (w *workspace) from() string {
@@ -185,15 +197,22 @@ func (o *opening) projects(dirs []string, wants []plan.Want, standing bool) ([]*
 	defer o.Trace.Begin("plan")()
 	var sources []plan.Project
 	for _, w := range all {
-		sources = append(sources, plan.Project{Config: w.cfg, Workspace: w.Workspace, Reach: w.reach, Env: o.Env, Others: o.others(w, all)})
+		p := plan.Project{Neighbour: o.neighbour(w), Dir: w.dirs[0], Err: w.err}
+		if w.err == nil {
+			p = plan.Project{Config: w.cfg, Workspace: w.Workspace, Reach: w.reach, Env: o.Env, Others: o.others(w, all), Neighbour: o.neighbour(w)}
+		}
+		sources = append(sources, p)
 	}
 	plans, err := plan.Make(sources, wants)
 	var l fault.List
 	var projects []*Project
 	for _, w := range all {
+		if w.err != nil {
+			continue
+		}
 		i := slices.IndexFunc(plans, func(p *plan.Plan) bool { return p.Workspace == w.Workspace })
 		// Of a library alone nothing is built, and it may have no lock file.
-		if i >= 0 || err != nil && slices.ContainsFunc(w.Packages, func(p *cargo.Package) bool { return len(p.Bins) > 0 }) {
+		if i >= 0 || err != nil && !o.neighbour(w) && slices.ContainsFunc(w.Packages, func(p *cargo.Package) bool { return len(p.Bins) > 0 }) {
 			l.Add(w.CheckLock())
 		}
 		if i >= 0 {
@@ -202,7 +221,12 @@ func (o *opening) projects(dirs []string, wants []plan.Want, standing bool) ([]*
 		}
 	}
 	l.Add(err)
-	return projects, l.Err()
+	return projects, each([]error{l.Err()})
+}
+
+// neighbour reports that no argument names the folder of a project.
+func (o *opening) neighbour(w *workspace) bool {
+	return !slices.ContainsFunc(w.dirs, func(dir string) bool { return !slices.Contains(o.neighbours, dir) })
 }
 
 // out is the folder for the results of w where that is not its own.
@@ -263,7 +287,8 @@ func member(ws *cargo.Workspace) string {
 	return ws.Dir
 }
 
-// load reads the workspaces of the folders, each once, and their configuration.
+// load reads the workspaces of the folders, each once, and their configuration. The error joins the mistakes of all unless
+// only neighbours have some, which are then in these.
 func (o *opening) load(dirs []string) ([]*workspace, error) {
 	var mistakes, unread []error
 	var all []*workspace
@@ -275,7 +300,7 @@ func (o *opening) load(dirs []string) ([]*workspace, error) {
 		}
 		ws, err := cargo.LoadFrom(o.disk, dir, o.cwd)
 		unread = append(unread, err)
-		w := &workspace{Workspace: ws, dirs: []string{dir}}
+		w := &workspace{Workspace: ws, dirs: []string{dir}, err: err}
 		if i := slices.IndexFunc(all, func(other *workspace) bool { return ws != nil && other.Workspace != nil && other.root() == w.root() }); i >= 0 {
 			all[i].dirs = append(all[i].dirs, dir)
 			continue
@@ -292,13 +317,18 @@ func (o *opening) load(dirs []string) ([]*workspace, error) {
 		view, err := o.disk.View(w.from())
 		if err != nil {
 			unread = append(unread, err)
+			w.err = errors.Join(w.err, err)
 			continue
 		}
 		view.Settle(top)
 		w.cfg, err = config.Load(config.Input{FS: o.disk.FS, View: view, Dir: w.from(), Cwd: o.cwd, Env: o.Env, Settings: o.settings})
 		mistakes = append(mistakes, err)
+		w.err = errors.Join(w.err, err)
 	}
 	end()
+	if !slices.ContainsFunc(all, func(w *workspace) bool { return w.err != nil && !o.neighbour(w) }) {
+		return all, nil
+	}
 	return all, each(append(mistakes, unread...))
 }
 
