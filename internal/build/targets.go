@@ -3,8 +3,10 @@ package build
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"lpipe/internal/artifact"
@@ -75,7 +77,7 @@ func prepare(
 			targets = append(targets, t)
 		}
 	}
-	return targets, c.notes, l.Err()
+	return targets, c.said(), l.Err()
 }
 
 // delivered returns the target with the folder that its files go to, and with a job that returns what of them has to be put
@@ -117,6 +119,7 @@ type contexts struct {
 	stubs     *skeleton.Base            // nil until a closure is laid over it
 	trees     map[string]*skeleton.Tree // by the packages in them: lambdas of one package share a closure, and groups of lambdas their libraries
 	notes     []string
+	leftOut   []string // as of [skeleton.LeftOut], which are one note
 }
 
 // add gives the job the contexts of its lambda.
@@ -171,8 +174,29 @@ func (c *contexts) addContext(job *solve.Job, name string, make contextFunc, o s
 	return nil
 }
 
+// said are the notes on all contexts.
+func (c *contexts) said() []string {
+	if len(c.leftOut) == 0 {
+		return c.notes
+	}
+	names := slices.Sorted(slices.Values(c.leftOut))
+	if more := len(names) - maxLeftOut; more > 0 {
+		names = append(names[:maxLeftOut], fmt.Sprintf("and %d more", more))
+	}
+	return append(c.notes, skeleton.LeftOut+": "+strings.Join(names, ", "))
+}
+
+// maxLeftOut is how many files the note on those that are left out names.
+const maxLeftOut = 20
+
 func (c *contexts) note(notes []skeleton.Note) {
 	for _, n := range notes {
+		if n.Package == skeleton.LeftOut {
+			if !slices.Contains(c.leftOut, n.Text) {
+				c.leftOut = append(c.leftOut, n.Text)
+			}
+			continue
+		}
 		if text := n.Package + ": " + n.Text; !slices.Contains(c.notes, text) {
 			c.notes = append(c.notes, text)
 		}

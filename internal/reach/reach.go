@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"sync"
 
 	"lpipe/internal/cargo"
 )
@@ -22,6 +23,8 @@ type Findings struct {
 	Packages map[*cargo.Package]Package
 	Beyond   []string // places of the configuration that name a file outside of the project, in words
 	Files    *Files   // of the workspace's base; those that were looked through are not read again
+
+	mentions sync.Map // *cargo.Package -> func() []mention
 }
 
 // Package is what was found in one package. Its paths are relative to the workspace's base.

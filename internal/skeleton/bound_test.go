@@ -2,6 +2,7 @@ package skeleton
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -134,11 +135,16 @@ func TestNoFileOfThisMachineEntersAContext(t *testing.T) {
 		"a module":                        {files: "-- p/src/main.rs --\n#[path = \"../../.aws/main.rs\"]\nmod x;\n", want: `which is not sent`},
 		"a string of a build script":      {files: "-- p/build.rs --\nfn main() { std::fs::read(\"../.ssh/id\"); std::fs::read_dir(\"../.aws\"); }\n", want: `build.rs:1 names "../.aws", which is not sent`},
 		"a word of another source":        {files: "-- p/x.proto --\nimport \"../.ssh/id\";\n-- p/build.rs --\n"},
-		"a link":                          {links: [][2]string{link("data", "../.ssh/id")}, want: "data: a link to"},
-		"a link to a folder":              {links: [][2]string{link("data", "../.ssh")}, want: "data: a link to"},
-		"a link to what does not exist":   {links: [][2]string{link("data", "../.ssh/none")}, want: "data: a link to"},
-		"an absolute link":                {links: [][2]string{link("data", "HOME/.ssh/id")}, want: "data: a link to"},
-		"a chain of links":                {links: [][2]string{link("data", "a"), link("a", "b/id"), link("b", "../.ssh")}, want: "data: a link to"},
+		"a link that a source names":      {files: "-- p/src/main.rs --\nconst A: &str = include_str!(\"../data\");\n", links: [][2]string{link("data", "../.ssh/id")}, want: "data: a link to ../.ssh/id, outside the project; src/main.rs:1 names it"},
+		"a link to a folder on the way":   {files: "-- p/build.rs --\nfn main() { std::fs::read(\"data/id\"); }\n", links: [][2]string{link("data", "../.ssh")}, want: "build.rs:1 names it"},
+		"a link in the place of a module": {files: "-- p/src/main.rs --\nmod x;\n", links: [][2]string{link("src/x", "../../.aws")}, want: "src/main.rs:1 names it"},
+		"a link in the place of a source": {links: [][2]string{link("src/x.rs", "../../.aws/main.rs")}, want: "it is a source of app"},
+		"a link to the place of results":  {links: [][2]string{link("target", "../.ssh")}},
+		"a link":                          {links: [][2]string{link("data", "../.ssh/id")}, want: "data (a link to"},
+		"a link to a folder":              {links: [][2]string{link("data", "../.ssh")}, want: "data (a link to"},
+		"a link to what does not exist":   {links: [][2]string{link("data", "../.ssh/none")}, want: "data (a link to"},
+		"an absolute link":                {links: [][2]string{link("data", "HOME/.ssh/id")}, want: "data (a link to"},
+		"a chain of links":                {links: [][2]string{link("data", "a"), link("a", "b/id"), link("b", "../.ssh")}, want: "data (a link to"},
 		"a file outside of the workspace": {files: manifest + "readme = \"../.ssh/id\"\nlicense-file = \"../.ssh/id\"\n"},
 	} {
 		for _, repository := range []bool{true, false} {
@@ -339,9 +345,15 @@ fn main() {}
 				} else if err != nil {
 					t.Fatal(err)
 				}
-				_, err := contexts(t, home)
-				if strings.HasPrefix(name, "target/") {
+				notes, err := contexts(t, home)
+				switch {
+				case strings.HasPrefix(name, "target/"):
 					return // a build result that is not looked at
+				case kind != "sparse file" && (name == "x.proto" || name == "data"):
+					if said := fmt.Sprint(notes); err != nil || !strings.Contains(said, LeftOut+" "+name+" (") {
+						t.Errorf("nothing names it: %v, %s", err, said)
+					}
+					return
 				}
 				if fault.Worst(err) != fault.Usage {
 					t.Errorf("accepted: %v", err)

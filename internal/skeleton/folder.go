@@ -54,6 +54,7 @@ func (m *maker) leftOut(name string, info fs.FileInfo) {
 
 // exact adds a folder with nothing left out: cargo compares vendored sources with a list.
 func (m *maker) exact(dir string) {
+	m.complete = append(m.complete, dir)
 	m.list(dir, func(name string, info fs.FileInfo) {
 		if info.IsDir() {
 			m.exact(name)
@@ -66,13 +67,13 @@ func (m *maker) exact(dir string) {
 func (m *maker) list(dir string, fn func(string, fs.FileInfo)) {
 	entries, err := m.found.Files.List(dir)
 	if err != nil {
-		m.bad = append(m.bad, unreadable(dir, err))
+		m.cannotSend(unreadable(dir, err))
 	}
 	for _, info := range entries {
 		name := path.Join(dir, info.Name())
 		if !utf8.ValidString(info.Name()) {
 			if !m.ignore.skip(name, info) {
-				m.problem(name, "its name is not valid UTF-8", "rename them, or exclude their folder in .lpipeignore")
+				m.cannotSend(problem{name, "its name is not valid UTF-8", "rename them, or exclude their folder in .lpipeignore"})
 			}
 			continue
 		}
@@ -92,7 +93,7 @@ func (m *maker) file(name string, info fs.FileInfo) {
 	case mode&fs.ModeSymlink != 0:
 		m.symlink(name)
 	default:
-		m.problem(name, disk.Kind(mode)+" cannot be part of a build", "remove them, or exclude them in .lpipeignore")
+		m.cannotSend(problem{name, disk.Kind(mode) + " cannot be part of a build", "remove them, or exclude them in .lpipeignore"})
 	}
 }
 
@@ -101,12 +102,14 @@ func (m *maker) symlink(name string) {
 	const fix = "replace the links by what they point to, exclude them in .lpipeignore, or allow what they lead to on this machine: --allow-outside"
 	to, err := fs.ReadLink(m.found.Files.FS(), name)
 	if err != nil {
-		m.bad = append(m.bad, unreadable(name, err))
+		m.cannotSend(unreadable(name, err))
 		return
 	}
 	target := path.Join(path.Dir(name), to)
 	if path.IsAbs(to) || !cargo.Within(".", target) || !m.ws.FS.Holds(path.Join(m.ws.Base, name)) {
-		m.problem(name, fmt.Sprintf("a link to %s, outside the project", shown(to)), fix)
+		if name != path.Join(m.ws.Root, "target") && name != m.ws.Config.TargetDir { // which cargo writes
+			m.cannotSend(problem{name, fmt.Sprintf("a link to %s, outside the project", shown(to)), fix})
+		}
 		return
 	}
 	m.tree.add(&entry{path: name, mode: fs.ModeSymlink | 0o777, link: to})

@@ -15,7 +15,8 @@
 // files, cargo's credentials, what cargo compiled, and what .lpipeignore or else .dockerignore excludes. With them
 // come the files beyond their folders that their sources name, and those below the workspace's root that belong to
 // no package, but for documents and the folders of other tools. What a source names is sent although one of these lists
-// leaves it out, with a note; of what is not sent all the same, as git's folder, the note says why.
+// leaves it out, with a note; of what is not sent all the same, as git's folder, the note says why. What cannot be
+// sent, such as a link out of the project or a socket, is refused where a source names it, and left out with a note otherwise.
 //
 // What the closures of a workspace have in common is [Stubs]. A build sends it once, and of each closure what is laid
 // over it ([Options.Over]), or the cost of a build would grow with the square of the workspace. Laying over only adds
@@ -72,6 +73,7 @@ type Base struct {
 	*Tree
 	wide bool // it has every file of the workspace that belongs to no package
 	lock *lockFile
+	left []problem // what cannot be sent; whether that matters, a closure knows
 }
 
 // Stubs returns what the closures of ws have in common: its closure of no package. Its errors are usage faults, all of
@@ -80,7 +82,7 @@ func Stubs(ws *cargo.Workspace, found *reach.Findings) (*Base, []Note, error) {
 	m := newMaker(ws, found, Options{})
 	m.closure = true
 	tree, notes, err := m.make(nil)
-	return &Base{tree, m.wideContext, m.lock}, notes, err
+	return &Base{tree, m.wideContext, m.lock, m.left}, notes, err
 }
 
 // Closure returns the context in which pkgs are compiled: the skeleton with their folders and those of the local
@@ -135,6 +137,9 @@ type maker struct {
 	owned     map[string]*cargo.Package // by folder
 	ignore    *ignore
 	bad       []problem
+	unsent    []problem       // what cannot be sent, whether that matters or not
+	left      []problem       // of that, what does not
+	complete  []string        // folders of which everything is needed
 	done      map[string]bool // outside files and folders that were added
 	over      *Base           // what the tree is laid over, nil for one that stands alone
 	lock      *lockFile
@@ -152,6 +157,7 @@ func newMaker(ws *cargo.Workspace, found *reach.Findings, o Options) *maker {
 	}
 	if m.over != nil {
 		m.lock = m.over.lock
+		m.unsent = slices.Clone(m.over.left)
 	} else {
 		m.lock = newLockFile(ws)
 	}
@@ -196,6 +202,7 @@ func (m *maker) make(pkgs []*cargo.Package) (*Tree, []Note, error) {
 		}
 	}
 	m.requireSources()
+	m.leaveOut()
 	if m.over != nil {
 		m.tree.without(m.over.Tree)
 	}
@@ -205,7 +212,7 @@ func (m *maker) make(pkgs []*cargo.Package) (*Tree, []Note, error) {
 	if m.tree.Size() > m.limit {
 		return nil, nil, tooLarge(m.tree, m.limit)
 	}
-	m.bad = append(m.bad, m.tree.hash()...)
+	m.hash()
 	return m.tree, m.notes, m.faults()
 }
 

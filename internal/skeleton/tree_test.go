@@ -419,21 +419,22 @@ func TestFilesThatCannotBeSentAreReportedTogether(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "src/\xff.rs"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	testparts.Unpack(t, dir, "-- src/main.rs --\nconst A: (&str, &str, &[u8]) = (include_str!(\"absolute\"), include_str!(\"up/x\"), include_bytes!(\"pipe\"));\n")
 	want := `lpipe: error: a file of the project cannot be sent to the build
-lpipe: why:   src/pipe: a named pipe cannot be part of a build
+lpipe: why:   src/pipe: a named pipe cannot be part of a build; src/main.rs:1 names it
 lpipe: fix:   remove them, or exclude them in .lpipeignore
 lpipe: error: a file of the project cannot be sent to the build
-lpipe: why:   "src/\xff.rs": its name is not valid UTF-8
+lpipe: why:   "src/\xff.rs": its name is not valid UTF-8; it is a source of a
 lpipe: fix:   rename them, or exclude their folder in .lpipeignore
 lpipe: error: 2 files of the project cannot be sent to the build
-lpipe: why:   src/absolute: a link to /etc/passwd, outside the project
-              src/up: a link to ../../../etc, outside the project
+lpipe: why:   src/absolute: a link to /etc/passwd, outside the project; src/main.rs:1 names it
+              src/up: a link to ../../../etc, outside the project; src/main.rs:1 names it
 lpipe: fix:   replace the links by what they point to, exclude them in .lpipeignore, or allow what they lead to on this machine: --allow-outside
 `
 	if got := refused(t, dir, Options{}); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
-	testparts.Unpack(t, dir, "-- .lpipeignore --\nsrc/pipe\nsrc/absolute\nsrc/up\nsrc/?.rs\n")
+	testparts.Unpack(t, dir, "-- .lpipeignore --\nsrc/pipe\nsrc/absolute\nsrc/up\nsrc/?.rs\n-- src/main.rs --\nfn main() {}\n")
 	closure(t, dir)
 }
 
