@@ -2,6 +2,7 @@ package skeleton
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -70,7 +71,12 @@ func junk(t *testing.T, dir string) {
 // closureOver makes the closure of package a as a build does, laid over the stubs.
 func closureOver(t *testing.T, dir string) (paths []string, notes []Note, err error) {
 	t.Helper()
-	ws, err := cargo.Load(os.DirFS("/"), strings.TrimPrefix(dir, "/"))
+	return closureOn(t, os.DirFS("/"), dir)
+}
+
+func closureOn(t *testing.T, fsys fs.FS, dir string) (paths []string, notes []Note, err error) {
+	t.Helper()
+	ws, err := cargo.Load(fsys, strings.TrimPrefix(dir, "/"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,5 +159,38 @@ func TestWhatASourceNamesStaysAnError(t *testing.T) {
 	junk(t, dir)
 	if _, _, err := closureOver(t, dir); err != nil {
 		t.Errorf("what another package names: %v", err)
+	}
+}
+
+// denied is a disk with names that the user may not read.
+type denied struct {
+	fs.FS
+	names []string
+}
+
+func (d denied) Stat(name string) (fs.FileInfo, error) { return fs.Stat(d.FS, name) }
+
+func (d denied) Open(name string) (fs.File, error) {
+	if slices.ContainsFunc(d.names, func(denied string) bool { return strings.HasSuffix(name, denied) }) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
+	return d.FS.Open(name)
+}
+
+// TestWhatMayNotBeRead is left out as well where nothing names it: a key beside the sources, the folder of a database.
+func TestWhatMayNotBeRead(t *testing.T) {
+	dir := testparts.Project(t, oneOfTwo+"-- a/private.key --\n-- a/data/x --\n-- a/src/main.rs --\nconst A: &str = include_str!(\"../named.txt\");\n-- a/named.txt --\n")
+	paths, notes, err := closureOn(t, denied{os.DirFS("/"), []string{"/a/private.key", "/a/data"}}, dir)
+	if err != nil || !slices.Contains(paths, "a/named.txt") || slices.Contains(paths, "a/private.key") {
+		t.Errorf("%v, %v", paths, err)
+	}
+	if want := []Note{{LeftOut, "a/data (permission denied)"}, {LeftOut, "a/private.key (permission denied)"}}; !slices.Equal(notes, want) {
+		t.Errorf("notes %v, want %v", notes, want)
+	}
+	for _, name := range []string{"a/named.txt", "a/src"} {
+		_, _, err := closureOn(t, denied{os.DirFS("/"), []string{"/" + name}}, dir)
+		if err == nil || !strings.Contains(err.Error(), name+": permission denied; ") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

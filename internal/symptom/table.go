@@ -70,7 +70,7 @@ var table = []row{
 		stages: compiling,
 		words:  pattern.Of("environment variable `([A-Za-z_][A-Za-z0-9_]{0,60})` not defined at compile time"),
 		what:   "a variable is not set: $1", why: "the code wants its value when it is compiled, and the environment of your shell is not that of the build",
-		fix: "set $1 in [build.env] of lpipe.toml, or in [env] of .cargo/config.toml; a secret does not belong into a program",
+		fix: "set $1 in [build.env] of lpipe.toml, or in [env] of .cargo/config.toml; a secret does not belong in a program",
 	},
 	{
 		stages: compiling,
@@ -156,6 +156,12 @@ var table = []row{
 	},
 	{
 		stages: compiling,
+		words:  pattern.Of(`cannot find -lstdc\+\+|unable to find library -lstdc\+\+`),
+		what:   "the library of C++ is missing", why: "a crate has C++ code, and the base has no such library for the target",
+		fix: "use a base of Alpine with g++ in packages for the default link = \"static\", or set link = \"dynamic\" in [build] of lpipe.toml and add g++ to packages",
+	},
+	{
+		stages: compiling,
 		words: pattern.Of("cannot find -l:?([A-Za-z0-9_.+-]{1,64})|unable to find library -l:?([A-Za-z0-9_.+-]{1,64})|library not found: ([A-Za-z0-9_.+-]{1,64})|" +
 			"could not find native static library `([A-Za-z0-9_.+-]{1,64})`"),
 		what: "a C library is missing: $1",
@@ -233,7 +239,33 @@ var table = []row{
 		fix: "set another channel in rust-toolchain.toml or another base in [build] of lpipe.toml, and report it as the output says",
 	},
 
+	{
+		stages: compiling,
+		words:  pattern.Of(`error\[E0658\]: .{0,120}`),
+		what:   "code uses what this Rust does not have yet", why: "it is unstable there", fix: anotherCompiler,
+	},
+	{
+		words: pattern.Of("version [`'](?:GLIBC|GLIBCXX)_[0-9.]{1,8}' not found"),
+		what:  "a program is made for a newer C library", why: "the base's is older than the one that it was linked for",
+		fix: "set base in [build] of lpipe.toml to an image of a newer distribution, or take a program that is made for this one",
+	},
+	{
+		words: pattern.Of(`error while loading shared libraries: ([A-Za-z0-9_.+-]{1,64}): cannot open shared object file`),
+		what:  "a program does not start without a shared library", why: "the image does not have $1",
+		fix: "add the package of the library to packages in [build] of lpipe.toml" + orBase,
+	},
+
 	// cargo's resolver and registries.
+	{
+		stages: compiling,
+		words:  pattern.Of(`(?:none of the selected packages contains|the package '[A-Za-z0-9_-]{1,64}' does not contain) (?:this feature|these features): .{1,80}`),
+		what:   "a feature does not exist", why: "no package that is built has it", fix: "correct features in [build] or [lambda.NAME] of lpipe.toml, or --features",
+	},
+	{
+		stages: compiling,
+		words:  pattern.Of("error: profile `([A-Za-z0-9_-]{1,64})` is not defined"),
+		what:   "the profile $1 does not exist", why: "the workspace's Cargo.toml has no such table", fix: "add [profile.$1] with inherits = \"release\" to Cargo.toml, or correct profile in [build] of lpipe.toml",
+	},
 	{
 		stages: fetching,
 		words:  pattern.Of("registry index was not found in any configuration: `([A-Za-z0-9_-]{1,64})`"),
@@ -417,6 +449,12 @@ var table = []row{
 		stages: downloading,
 	},
 	{
+		words:  pattern.Of(`got 404\b|returned error: 404\b`),
+		stages: fetching,
+		what:   "a server does not have what was asked for", why: "the address is wrong, or what it names was removed",
+		fix: "check the registry's index in [registries] or [source] of cargo's configuration, and the git URLs in Cargo.toml",
+	},
+	{
 		words: pattern.Of(`got 429\b|returned error: 429\b|429 +Too Many Requests|toomanyrequests|got 5\d\d\b|returned error: 5\d\d\b|50[0234] +(?:Internal|Bad Gateway|Service|Gateway)`),
 		what:  "a server cannot answer now", why: "it has a fault, or had too many requests",
 		fix:    "run the command again later, which goes on with what arrived",
@@ -496,7 +534,7 @@ var table = []row{
 	},
 	{
 		stages: compiling,
-		words:  pattern.Of(`(?i)failed to find tool.{0,12}(musl-gcc|[a-z0-9_]{1,12}-linux-musl-g?[c+]{2})\b|Is .(musl-gcc). installed`),
+		words:  pattern.Of(`(?i)failed to find tool.{0,12}(musl-gcc|[a-z0-9_]{1,12}-linux-musl-g?[c+]{2})\b|Is .([a-z0-9_-]{0,20}musl-g?cc). installed`),
 		what:   "there is no C compiler for musl", why: "a crate compiles C code for it", fix: withoutMusl,
 	},
 	{
@@ -598,7 +636,7 @@ var table = []row{
 	{
 		stages: compiling,
 		words:  pattern.Of("(?i)is [`'\"]([A-Za-z0-9_.+-]{1,40})[`'\"] (?:not )?installed\\?|(?:sh|bash): (?:line )?(?:\\d+: )?([A-Za-z0-9_.+-]{1,40}): (?:command )?not found|env: .{0,20}?['‘]([A-Za-z0-9_.+-]{1,40})['’]: No such file or directory|[Ff]ailed to find tool.{0,12}\"([A-Za-z0-9_.+-]{1,64})\"|cannot find binary path.{0,40}"),
-		what:   "a program is missing that a build script runs", why: "the image does not have it", program: true,
+		what:   "a program is missing that the step runs", why: "the image does not have it", program: true,
 		fix: inPackages + orBase,
 	},
 	{
@@ -621,6 +659,12 @@ var table = []row{
 	},
 	{
 		stages: compiling,
+		words:  pattern.Of(`Os \{ code: 13, kind: PermissionDenied, message: "Permission denied" \}|(?:sh|bash): (?:line )?(?:\d+: )?[A-Za-z0-9_./+-]{1,80}: Permission denied`),
+		what:   "a build script may not open or run a file", why: "it is not executable, or belongs to another user",
+		fix: "make a script that is run executable, also in the repository: git update-index --chmod=+x FILE",
+	},
+	{
+		stages: compiling,
 		words:  pattern.Of(`Os \{ code: 2, kind: NotFound, message: "No such file or directory" \}`),
 		what:   "a build script did not find a file or a program", why: "it does not say which",
 		fix: "the line of the build script is above: if it runs a program, " + inPackages + "; if it reads a file, name its path from the package's folder, so that it is sent, and check that " +
@@ -633,6 +677,6 @@ var (
 	unresolved = pattern.Of(`(?i)Could not resolve host(?:name)?|Couldn't resolve host|Temporary failure resolving|Temporary failure in name resolution|failed to lookup address|dns error|` +
 		`DNS: transient error|Name or service not known|Name does not resolve|getaddrinfo E?[A-Z_]*NOTFOUND|EAI_AGAIN`)
 	unreached = pattern.Of(`(?i)Could not connect to (?:server|[a-z0-9.-]{1,60})|Couldn't connect to server|Failed to connect to|Unable to connect to|Connection timed out|Operation too slow|Timeout was reached|` +
-		`Network is unreachable|No route to host|Connection refused|Connection reset by peer|SSL connect error|HTTP2 framing layer|HTTP/2 stream \d+ was not closed cleanly|Transferred a partial file|` +
+		`Network is unreachable|No route to host|Connection refused|Connection reset by peer|SSL connect error|HTTP2 framing layer|HTTP/2 stream \d+ was not closed cleanly|Transferred a partial file|fatal: early EOF|unexpected disconnect while reading sideband packet|` +
 		`network error \(check Internet connection and firewall\)|Failed to download metadata for repo|Cannot download repomd\.xml|Could not download file from|transfer closed with|unexpected end of file from server|error sending request for url`)
 )
