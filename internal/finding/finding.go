@@ -141,13 +141,6 @@ func (r Report) Macro() bool {
 	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Kind == Error && ofMacro().MatchString(f.Message) })
 }
 
-// CompilerKilled reports whether the system killed the compiler, which it does where memory is short.
-func (r Report) CompilerKilled() bool {
-	return slices.ContainsFunc(r.Findings, func(f Finding) bool {
-		return f.Kind == Error && strings.HasSuffix(f.Message, ": signal: 9, SIGKILL: kill")
-	})
-}
-
 // Uncompiled says whether a program or library does not compile, and whether one with its unit tests does not: what is in
 // folders of tests and benchmarks is neither.
 func (r Report) Uncompiled() (program, unitTests bool) {

@@ -9,10 +9,7 @@ import (
 	"lpipe/internal/progress"
 )
 
-const (
-	correctScript = "correct what the build script says above; it may need packages, env or features in [build] of lpipe.toml"
-	lessMemory    = "give the engine more memory, or set CARGO_BUILD_JOBS to a small number in [build.env]"
-)
+const correctScript = "correct what the build script says above; it may need packages, env or features in [build] of lpipe.toml"
 
 // quote puts into the fault of a failed step what was found in the step's output or, where that is nothing, the output's last
 // lines. Those are few if all of them are further up, between the output of other steps.
@@ -49,8 +46,6 @@ func blame(f *fault.Error, labels, stage string) {
 		f.What, f.Fix = script+" failed, which is needed for "+labels, correctScript
 	case found.Macro():
 		f.What = "a macro panicked while it was compiling " + labels
-	case found.CompilerKilled():
-		f.Why, f.Fix = "the compiler was killed: most often the engine's machine ran out of memory", lessMemory
 	case stage == dockerfile.StageTest:
 		switch program, unitTests := found.Uncompiled(); {
 		case program:

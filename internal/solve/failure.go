@@ -38,9 +38,14 @@ func explain(r Request, outcomes []Outcome, d *progress.Display) {
 			continue
 		}
 		if known[dgst] == nil {
-			f, stage, log := stepFault(err, strings.Join(labels[dgst], ", "), dgst, d, r.Setting)
+			of := strings.Join(labels[dgst], ", ")
+			f, stage, log := stepFault(err, of, dgst, d)
 			known[dgst] = f
-			blame(f, strings.Join(labels[dgst], ", "), stage)
+			open := strings.HasSuffix(f.Why, "; its output is above") // nothing is known better
+			blame(f, of, stage)
+			if open && f.Kind != fault.Tests { // a test may well print the words of any tool
+				explainSymptom(f, symptom.Step{Stage: stage, Log: log, Setting: r.Setting}, of)
+			}
 			if r.Explain != nil {
 				known[dgst] = r.Explain(f, stage, log)
 			}
@@ -108,7 +113,7 @@ const (
 )
 
 // stepFault is the fault for a step that failed; labels are the lambdas that need it.
-func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display, setting func(string) string) (f *fault.Error, stage, log string) {
+func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display) (f *fault.Error, stage, log string) {
 	o := d.Output(dgst)
 	name, stage, log := o.Name, o.Stage, o.Log
 	f = &fault.Error{Kind: fault.Build, Err: err, Why: err.Error(), Fix: buildAgain}
@@ -153,8 +158,6 @@ func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display
 	case exit.ExitCode == 137:
 		f.Why = fmt.Sprintf("the step %q was killed: most often the engine's machine ran out of memory", name)
 		f.Fix = "give the engine more memory, or set CARGO_BUILD_JOBS to a small number in [build.env]"
-	case f.Kind != fault.Tests: // a test may well print the words of any tool
-		explainSymptom(f, symptom.Step{Stage: stage, Log: log, Setting: setting}, labels)
 	}
 	return f, stage, log
 }

@@ -172,7 +172,7 @@ func TestAFailedStepSaysWhatCouldNotBeDone(t *testing.T) {
 		},
 		"a test that prints the words of a tool": {
 			testStep, "error: linker `cc` not found\nNo space left on device\ntest a ... FAILED\n", "", dockerfile.ExitTests, fault.Tests,
-			"the tests of a failed", "cargo test found failures; its output is above", correctTests,
+			"the tests of a failed", "cargo test found failures, which are above", correctTests,
 		},
 		"the toolchain says why": {
 			toolchainStep, "sh: x\n", "the base image has no apt-get\nfix: choose another\n", 1, fault.Build,

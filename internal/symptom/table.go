@@ -44,7 +44,7 @@ var table = []row{
 		stages: compiling,
 		words: pattern.Of(`\(signal: 9, SIGKILL: kill\)|terminated with signal 9 \[Killed\]|fatal error: Killed signal terminated program \w+|` +
 			`internal compiler error: Killed \(program \w+\)|^Killed$`),
-		what: "it was killed", why: "most often the engine's machine ran out of memory", fix: moreMemory,
+		what: "the compiler, or what it ran, was killed", why: "most often the engine's machine ran out of memory", fix: moreMemory,
 	},
 	{
 		stages: compiling,
