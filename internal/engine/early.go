@@ -43,7 +43,7 @@ func running(ctx context.Context, o Options, c Choice) *Engine {
 
 // take returns the connection to the engine at i, or nil. The caller closes it.
 func (early *Early) take(i int) *Engine {
-	if early.found[i] == nil {
+	if early == nil || early.found[i] == nil {
 		return nil
 	}
 	found := early.found[i]

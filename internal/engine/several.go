@@ -53,8 +53,8 @@ func ChooseEach(o Options) []Chosen {
 	return all
 }
 
-// OpenEach connects to all engines that were chosen, as [Connect] does, where early has no connection yet. Of several, those
-// that cannot be reached are left out, with a warning for each, as long as there is one.
+// OpenEach connects to all engines that were chosen, as [Connect] does, where early, which may be nil, has no connection
+// yet. Of several, those that cannot be reached are left out, with a warning for each, as long as there is one.
 func OpenEach(ctx context.Context, o Options, chosen []Chosen, early *Early) (all []*Engine, warnings []string, err error) {
 	opened, errs := make([]*Engine, len(chosen)), make([]error, len(chosen))
 	var wait sync.WaitGroup
