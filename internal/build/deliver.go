@@ -149,7 +149,7 @@ func (out *Output) failed(err error) {
 		return
 	}
 	found := f.Found
-	out.Failures, out.MoreFailures, out.Cases = found.Findings, found.More, found.Cases
+	out.Failures, out.MoreFailures, out.Cases, out.CompilerWarnings = found.Findings, found.More, found.Cases, found.Warnings
 	if found.Passed+found.Failed+found.Ignored > 0 {
 		out.Tests = &report.Tests{Passed: found.Passed, Failed: found.Failed, Ignored: found.Ignored}
 	}

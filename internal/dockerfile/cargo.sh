@@ -1,8 +1,14 @@
-# compile WORDS...: runs cargo, whose messages go to /tmp/messages. The compiler's errors come last in the output. Its warnings
-# are not in it: nobody sees the output of a step that is cached.
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
-  cargo "$@" --message-format=json >>/tmp/messages && return
-  status=$?
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  status=$(cat /tmp/status)
+  rm /tmp/status
+  if [ "$status" = 0 ]; then return; fi
   rendered error cat >&2
   exit "$status"
 }
@@ -16,5 +22,11 @@ rendered() {
     sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
 }
 
-# keep_warnings FILE: writes what the compiler warned of, each warning once and in the same order whatever compiled first.
-keep_warnings() { rendered warning sort -u | head -c 2000000 >"$1"; }
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}

@@ -300,13 +300,13 @@ func TestTheCompilersWordsAreKept(t *testing.T) {
 		if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != 101 || out != want {
 			t.Errorf("%v: got\n%s", err, out)
 		}
-		s.program("cargo", "cat "+s.dir+"/messages")
-		const kept = "warning: first\n --> src/a.rs:1:1\n\nwarning: unused: `\\n` is \"100%\"\n --> src/b.rs:1:1\n\n"
-		if out := s.must("cargo.sh", "compile build\ncompile test\nkeep_warnings /out/warnings\ncat /out/warnings\n"); out != kept {
+		s.program("cargo", "cat "+s.dir+"/messages\necho 'warning: ffi@0.1.0: old clang' >&2\necho '   Compiling ffi v0.1.0' >&2\necho 'warning: other' >&2")
+		const kept = "warning: first\n --> src/a.rs:1:1\n\nwarning: unused: `\\n` is \"100%\"\n --> src/b.rs:1:1\n\nwarning: ffi@0.1.0: old clang\n"
+		if out := s.must("cargo.sh", "compile build 2>/dev/null\ncompile test 2>/dev/null\nkeep_warnings /out/warnings\ncat /out/warnings\n"); out != kept {
 			t.Errorf("got\n%s", out)
 		}
 		s.program("cargo", "echo '{}'")
-		if out := s.must("cargo.sh", "rm /tmp/messages\ncompile build\nkeep_warnings /out/warnings\ncat /out/warnings\n"); out != "" {
+		if out := s.must("cargo.sh", "rm /tmp/messages /tmp/said\ncompile build\nkeep_warnings /out/warnings\ncat /out/warnings\n"); out != "" {
 			t.Errorf("got\n%s", out)
 		}
 	})

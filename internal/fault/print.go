@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -68,7 +69,7 @@ func outputs(faults []*Error) string {
 		if f.Output != "" {
 			fmt.Fprintln(&all, strings.TrimRight(foreign.Text(f.Output), "\n"))
 		}
-		for _, found := range f.Found.Findings {
+		for _, found := range slices.Concat(f.Found.Warnings, f.Found.Findings) {
 			key := found
 			if key.Text = ""; seen[key] {
 				continue

@@ -86,8 +86,9 @@ type Unit struct {
 // Report is all that was read.
 type Report struct {
 	Findings                []Finding
-	More                    int // how many findings there were beyond those
-	Passed, Failed, Ignored int // tests
+	More                    int       // how many findings there were beyond those
+	Passed, Failed, Ignored int       // tests
+	Warnings                []Finding // of build scripts
 	Cases                   []Case
 	Units                   []Unit // that did not compile
 }

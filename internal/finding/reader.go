@@ -11,6 +11,7 @@ import (
 // Bounds of what is kept of output that does not end. What is beyond them belongs to no finding.
 const (
 	maxFindings = 1000
+	maxWarnings = 20_000
 	maxCases    = 100_000
 	maxText     = 256 << 10 // bytes of one finding
 	maxMessage  = 40        // lines of a message
@@ -241,17 +242,18 @@ func (r *Reader) diagnostic(line string) []string {
 func (r *Reader) begin(line string, m []string) bool {
 	r.close()
 	level, code, message := Kind(m[1]), m[2], m[3]
-	if summary().MatchString(message) || (level == Warning) != r.warnings {
+	said := scriptSaid().FindStringSubmatch(message)
+	if summary().MatchString(message) || (level == Warning) != r.warnings && (said == nil || r.warnings) {
 		return false
 	}
 	d := &draft{Finding: Finding{Kind: level, Name: code, Message: message}}
 	if of := script().FindStringSubmatch(message); of != nil {
 		d.Kind, d.Name, d.Package, d.Message, d.causes = BuildScript, of[1]+" "+of[2], of[1], "", true
-	} else if said := scriptSaid().FindStringSubmatch(message); said != nil {
+	} else if said != nil {
 		name, version := cutLast(said[1], "@")
-		d.Kind, d.Name, d.Package, d.Message = BuildScript, name+" "+version, name, said[2]
-		if level == Warning {
-			d.Kind = Warning
+		d.Name, d.Package, d.Message, d.causes = name+" "+version, name, said[2], true
+		if level == Error {
+			d.Kind = BuildScript
 		}
 	} else if of := uncompiled().FindStringSubmatch(message); of != nil {
 		d.unit, d.Package, d.causes = &Unit{of[1], of[2]}, of[1], true
@@ -277,7 +279,7 @@ func (r *Reader) add(line string) bool {
 	if d.unit != nil || d.Kind == TestProgram {
 		return false
 	}
-	if d.bytes += len(line) + 1; d.bytes > maxText || len(r.report.Findings) >= maxFindings {
+	if d.bytes += len(line) + 1; d.bytes > maxText || len(*r.all(d.Kind)) >= r.limit() {
 		return false
 	}
 	d.lines = append(d.lines, line)
@@ -327,17 +329,41 @@ func (r *Reader) close() {
 	case d.unit != nil && !d.killed(): // the errors say why
 		r.report.Units = append(r.report.Units, *d.unit)
 		return
-	case len(r.report.Findings) >= maxFindings:
-		r.report.More++
+	}
+	all := r.all(d.Kind)
+	if len(*all) >= r.limit() {
+		if d.Kind != Warning {
+			r.report.More++
+		}
 		return
-	case d.Kind == TestProgram:
+	}
+	if d.Kind == TestProgram {
 		r.report.Failed++
 	}
 	d.finish()
-	again := func(f Finding) bool { return f.Kind == Error && f.Text != "" && f.Text == d.Text } // of a program and of its tests
-	if !slices.ContainsFunc(r.report.Findings, again) {
-		r.report.Findings = append(r.report.Findings, d.Finding)
+	// A program and its tests have errors in common, and all steps the warnings of build scripts.
+	again := func(f Finding) bool {
+		return (f.Kind == Error || f.Kind == Warning) && f.Text != "" && f.Text == d.Text
 	}
+	if r.warnings || !slices.ContainsFunc(*all, again) {
+		*all = append(*all, d.Finding)
+	}
+}
+
+// all is where findings of the kind are put.
+func (r *Reader) all(kind Kind) *[]Finding {
+	if kind == Warning && !r.warnings {
+		return &r.report.Warnings
+	}
+	return &r.report.Findings
+}
+
+// limit is how many findings are kept of those that are put to one place.
+func (r *Reader) limit() int {
+	if r.warnings {
+		return maxWarnings
+	}
+	return maxFindings
 }
 
 func (d *draft) killed() bool { return strings.HasPrefix(d.ended, "signal: ") }

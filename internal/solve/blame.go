@@ -15,9 +15,11 @@ const correctScript = "correct what the build script says above; it may need pac
 // lines. Those are few if all of them are further up, between the output of other steps.
 func quote(f *fault.Error, o progress.Output, status uint32, d *progress.Display) {
 	setup := o.Stage == dockerfile.StageTest && status == dockerfile.ExitSetup // is no compiler, whatever it prints
-	switch {
-	case len(o.Found.Findings) > 0 && !setup:
+	if !setup {
 		f.Found = o.Found
+	}
+	switch {
+	case len(f.Found.Findings) > 0:
 	case d.ShowsLines() && len(o.Found.Findings) == 0:
 		f.Output = lastLines(o.Log, 10)
 	default:

@@ -279,7 +279,7 @@ FROM toolchain AS compiler
 FROM compiler AS deps
 RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
-    --mount=type=cache,id=lpipe-warm-278bc453b4c0e5c1,sharing=private,target=/warm \
+    --mount=type=cache,id=lpipe-warm-9f16d7a108d5884a,sharing=private,target=/warm \
     --mount=type=secret,id=lpipe-warm,target=/run/lpipe-warm \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
@@ -346,11 +346,17 @@ give_warm() {
   trap - EXIT
 }
 take_warm
-# compile WORDS...: runs cargo, whose messages go to /tmp/messages. The compiler's errors come last in the output. Its warnings
-# are not in it: nobody sees the output of a step that is cached.
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
-  cargo "$@" --message-format=json >>/tmp/messages && return
-  status=$?
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  status=$(cat /tmp/status)
+  rm /tmp/status
+  if [ "$status" = 0 ]; then return; fi
   rendered error cat >&2
   exit "$status"
 }
@@ -364,8 +370,14 @@ rendered() {
     sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
 }
 
-# keep_warnings FILE: writes what the compiler warned of, each warning once and in the same order whatever compiled first.
-keep_warnings() { rendered warning sort -u | head -c 2000000 >"$1"; }
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}
 compile build --frozen --package api --target x86_64-unknown-linux-musl --profile release --no-default-features --features api/with-lambda
 compile test --no-run --frozen --package api --target "$(uname -m)-"unknown-linux-musl --profile release --no-default-features --features api/with-lambda
 compile test --no-run --frozen --package fleet-bikes --package shared --target "$(uname -m)-"unknown-linux-musl --profile release
@@ -382,11 +394,17 @@ RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
 set -eu
 cd /src
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
-# compile WORDS...: runs cargo, whose messages go to /tmp/messages. The compiler's errors come last in the output. Its warnings
-# are not in it: nobody sees the output of a step that is cached.
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
-  cargo "$@" --message-format=json >>/tmp/messages && return
-  status=$?
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  status=$(cat /tmp/status)
+  rm /tmp/status
+  if [ "$status" = 0 ]; then return; fi
   rendered error cat >&2
   exit "$status"
 }
@@ -400,8 +418,14 @@ rendered() {
     sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
 }
 
-# keep_warnings FILE: writes what the compiler warned of, each warning once and in the same order whatever compiled first.
-keep_warnings() { rendered warning sort -u | head -c 2000000 >"$1"; }
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}
 compile build --frozen --package api "--$LAMBDA_KIND" "$LAMBDA_BIN" --target x86_64-unknown-linux-musl --profile release --no-default-features --features api/with-lambda
 mkdir /out
 keep_warnings /out/warnings.txt
@@ -420,11 +444,17 @@ RUN --network=none --mount=type=bind,from=tests,target=/src,rw \
 set -eu
 cd /src
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
-# compile WORDS...: runs cargo, whose messages go to /tmp/messages. The compiler's errors come last in the output. Its warnings
-# are not in it: nobody sees the output of a step that is cached.
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
-  cargo "$@" --message-format=json >>/tmp/messages && return
-  status=$?
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  status=$(cat /tmp/status)
+  rm /tmp/status
+  if [ "$status" = 0 ]; then return; fi
   rendered error cat >&2
   exit "$status"
 }
@@ -438,8 +468,14 @@ rendered() {
     sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
 }
 
-# keep_warnings FILE: writes what the compiler warned of, each warning once and in the same order whatever compiled first.
-keep_warnings() { rendered warning sort -u | head -c 2000000 >"$1"; }
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}
 compile test --no-run --frozen --package api --target "$(uname -m)-"unknown-linux-musl --profile release --no-default-features --features api/with-lambda
 compile test --no-run --frozen --package fleet-bikes --package shared --target "$(uname -m)-"unknown-linux-musl --profile release
 mkdir /out

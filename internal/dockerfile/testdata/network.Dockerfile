@@ -283,11 +283,17 @@ RUN --mount=type=bind,from=skeleton,target=/src,rw \
 set -eu
 cd /src
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
-# compile WORDS...: runs cargo, whose messages go to /tmp/messages. The compiler's errors come last in the output. Its warnings
-# are not in it: nobody sees the output of a step that is cached.
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
-  cargo "$@" --message-format=json >>/tmp/messages && return
-  status=$?
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  status=$(cat /tmp/status)
+  rm /tmp/status
+  if [ "$status" = 0 ]; then return; fi
   rendered error cat >&2
   exit "$status"
 }
@@ -301,8 +307,14 @@ rendered() {
     sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
 }
 
-# keep_warnings FILE: writes what the compiler warned of, each warning once and in the same order whatever compiled first.
-keep_warnings() { rendered warning sort -u | head -c 2000000 >"$1"; }
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}
 compile build --frozen --workspace --target x86_64-unknown-linux-musl --profile release
 compile test --no-run --frozen --workspace --target "$(uname -m)-"unknown-linux-musl --profile release
 EOF
@@ -317,11 +329,17 @@ RUN --mount=type=bind,from=closure,target=/src,rw \
 set -eu
 cd /src
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
-# compile WORDS...: runs cargo, whose messages go to /tmp/messages. The compiler's errors come last in the output. Its warnings
-# are not in it: nobody sees the output of a step that is cached.
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
-  cargo "$@" --message-format=json >>/tmp/messages && return
-  status=$?
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  status=$(cat /tmp/status)
+  rm /tmp/status
+  if [ "$status" = 0 ]; then return; fi
   rendered error cat >&2
   exit "$status"
 }
@@ -335,8 +353,14 @@ rendered() {
     sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
 }
 
-# keep_warnings FILE: writes what the compiler warned of, each warning once and in the same order whatever compiled first.
-keep_warnings() { rendered warning sort -u | head -c 2000000 >"$1"; }
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}
 compile build --frozen --workspace "--$LAMBDA_KIND" "$LAMBDA_BIN" --target x86_64-unknown-linux-musl --profile release
 mkdir /out
 keep_warnings /out/warnings.txt
@@ -355,11 +379,17 @@ RUN --mount=type=bind,from=tests,target=/src,rw \
 set -eu
 cd /src
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
-# compile WORDS...: runs cargo, whose messages go to /tmp/messages. The compiler's errors come last in the output. Its warnings
-# are not in it: nobody sees the output of a step that is cached.
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
-  cargo "$@" --message-format=json >>/tmp/messages && return
-  status=$?
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  status=$(cat /tmp/status)
+  rm /tmp/status
+  if [ "$status" = 0 ]; then return; fi
   rendered error cat >&2
   exit "$status"
 }
@@ -373,8 +403,14 @@ rendered() {
     sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
 }
 
-# keep_warnings FILE: writes what the compiler warned of, each warning once and in the same order whatever compiled first.
-keep_warnings() { rendered warning sort -u | head -c 2000000 >"$1"; }
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}
 compile test --no-run --frozen --workspace --target "$(uname -m)-"unknown-linux-musl --profile release
 mkdir /out
 keep_warnings /out/test-warnings.txt

@@ -283,11 +283,17 @@ RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
 set -eu
 cd /src/services
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
-# compile WORDS...: runs cargo, whose messages go to /tmp/messages. The compiler's errors come last in the output. Its warnings
-# are not in it: nobody sees the output of a step that is cached.
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
-  cargo "$@" --message-format=json >>/tmp/messages && return
-  status=$?
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  status=$(cat /tmp/status)
+  rm /tmp/status
+  if [ "$status" = 0 ]; then return; fi
   rendered error cat >&2
   exit "$status"
 }
@@ -301,8 +307,14 @@ rendered() {
     sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
 }
 
-# keep_warnings FILE: writes what the compiler warned of, each warning once and in the same order whatever compiled first.
-keep_warnings() { rendered warning sort -u | head -c 2000000 >"$1"; }
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}
 compile build --frozen --workspace --target aarch64-unknown-linux-musl --profile release
 compile test --no-run --frozen --workspace --target "$(uname -m)-"unknown-linux-musl --profile release
 EOF
@@ -318,11 +330,17 @@ cd /src/services
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
 touch /tmp/start
 export LPIPE_STUB=libs # empty programs that read it; cargo compiles the real ones where it is not set
-# compile WORDS...: runs cargo, whose messages go to /tmp/messages. The compiler's errors come last in the output. Its warnings
-# are not in it: nobody sees the output of a step that is cached.
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
-  cargo "$@" --message-format=json >>/tmp/messages && return
-  status=$?
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  status=$(cat /tmp/status)
+  rm /tmp/status
+  if [ "$status" = 0 ]; then return; fi
   rendered error cat >&2
   exit "$status"
 }
@@ -336,8 +354,14 @@ rendered() {
     sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
 }
 
-# keep_warnings FILE: writes what the compiler warned of, each warning once and in the same order whatever compiled first.
-keep_warnings() { rendered warning sort -u | head -c 2000000 >"$1"; }
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}
 compile build --frozen --workspace --target aarch64-unknown-linux-musl --profile release
 compile test --no-run --frozen --workspace --target "$(uname -m)-"unknown-linux-musl --profile release
 clean() { cargo clean --frozen --package "$1" --target aarch64-unknown-linux-musl --target "$(uname -m)-"unknown-linux-musl --profile release; }
@@ -361,11 +385,17 @@ cd /src/services
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
 touch /tmp/start
 export LPIPE_STUB=libs # empty programs that read it; cargo compiles the real ones where it is not set
-# compile WORDS...: runs cargo, whose messages go to /tmp/messages. The compiler's errors come last in the output. Its warnings
-# are not in it: nobody sees the output of a step that is cached.
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
-  cargo "$@" --message-format=json >>/tmp/messages && return
-  status=$?
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  status=$(cat /tmp/status)
+  rm /tmp/status
+  if [ "$status" = 0 ]; then return; fi
   rendered error cat >&2
   exit "$status"
 }
@@ -379,8 +409,14 @@ rendered() {
     sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
 }
 
-# keep_warnings FILE: writes what the compiler warned of, each warning once and in the same order whatever compiled first.
-keep_warnings() { rendered warning sort -u | head -c 2000000 >"$1"; }
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}
 compile build --frozen --workspace --target aarch64-unknown-linux-musl --profile release
 compile test --no-run --frozen --workspace --target "$(uname -m)-"unknown-linux-musl --profile release
 clean() { cargo clean --frozen --package "$1" --target aarch64-unknown-linux-musl --target "$(uname -m)-"unknown-linux-musl --profile release; }
@@ -412,11 +448,17 @@ lay() {
 lay /closure /src
 cd /src/services
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
-# compile WORDS...: runs cargo, whose messages go to /tmp/messages. The compiler's errors come last in the output. Its warnings
-# are not in it: nobody sees the output of a step that is cached.
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
-  cargo "$@" --message-format=json >>/tmp/messages && return
-  status=$?
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  status=$(cat /tmp/status)
+  rm /tmp/status
+  if [ "$status" = 0 ]; then return; fi
   rendered error cat >&2
   exit "$status"
 }
@@ -430,8 +472,14 @@ rendered() {
     sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
 }
 
-# keep_warnings FILE: writes what the compiler warned of, each warning once and in the same order whatever compiled first.
-keep_warnings() { rendered warning sort -u | head -c 2000000 >"$1"; }
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}
 compile build --frozen --workspace "--$LAMBDA_KIND" "$LAMBDA_BIN" --target aarch64-unknown-linux-musl --profile release
 mkdir /out
 keep_warnings /out/warnings.txt
@@ -458,11 +506,17 @@ lay() {
 lay /closure /src
 cd /src/services
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
-# compile WORDS...: runs cargo, whose messages go to /tmp/messages. The compiler's errors come last in the output. Its warnings
-# are not in it: nobody sees the output of a step that is cached.
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
-  cargo "$@" --message-format=json >>/tmp/messages && return
-  status=$?
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  status=$(cat /tmp/status)
+  rm /tmp/status
+  if [ "$status" = 0 ]; then return; fi
   rendered error cat >&2
   exit "$status"
 }
@@ -476,8 +530,14 @@ rendered() {
     sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
 }
 
-# keep_warnings FILE: writes what the compiler warned of, each warning once and in the same order whatever compiled first.
-keep_warnings() { rendered warning sort -u | head -c 2000000 >"$1"; }
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}
 compile test --no-run --frozen --workspace --target "$(uname -m)-"unknown-linux-musl --profile release
 mkdir /out
 keep_warnings /out/test-warnings.txt
