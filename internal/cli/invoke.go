@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -42,7 +41,9 @@ An answer goes to standard output and what the program prints to standard error;
 	out := outFlag(cmd.Flags())
 	file := cmd.Flags().StringP("event", "e", "", "`FILE` with the event, - for standard input")
 	data := cmd.Flags().StringP("data", "d", "{}", "the event as `JSON`, or @FILE")
-	timeout := cmd.Flags().Duration("timeout", 30*time.Second, "`TIME` after which the invocation fails")
+	run := runFlags(cmd.Flags())
+	client := cmd.Flags().String("client-context", "", "`JSON` that the runtime gives the program as client context")
+	tenant := cmd.Flags().String("tenant-id", "", "`ID` of the tenant that the event is for")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		here, err := a.here()
 		if err != nil {
@@ -62,6 +63,13 @@ An answer goes to standard output and what the program prints to standard error;
 		if err != nil {
 			return err
 		}
+		if *client != "" && !json.Valid([]byte(*client)) {
+			return &fault.Error{Kind: fault.Usage, What: "the client context is not JSON", Fix: "correct --client-context"}
+		}
+		running, err := run(a)
+		if err != nil {
+			return err
+		}
 		built := project.Targets(projects)
 		if len(built) != 1 {
 			return &fault.Error{
@@ -74,8 +82,9 @@ An answer goes to standard output and what the program prints to standard error;
 			return err
 		}
 		defer clean()
-		program.Timeout = *timeout
-		return a.invoke(cmd.Context(), program, payload)
+		program.Supervisor = []string{"/proc/self/exe", "supervise", program.Dir}
+		running.in(&program)
+		return a.invoke(cmd.Context(), program, emulator.Event{Payload: payload, ClientContext: *client, TenantID: *tenant})
 	}
 	return cmd
 }
@@ -119,11 +128,16 @@ func (a *app) payload(file, data string) ([]byte, error) {
 	return payload, nil
 }
 
+// runsHere reports whether this machine runs programs for an architecture of Lambda.
+func runsHere(arch string) bool {
+	return runtime.GOOS == "linux" && map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH] == arch
+}
+
 // program is the lambda as the last build left it, for the emulator to run; clean removes it. The user is told when its
 // sources are others now.
 func (a *app) program(ctx context.Context, here *project.Here, t project.Target) (program emulator.Program, clean func(), err error) {
 	l := t.Lambda
-	if native := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]; runtime.GOOS != "linux" || native != l.Arch {
+	if !runsHere(l.Arch) {
 		return program, nil, &fault.Error{
 			Kind: fault.Usage, What: l.Label() + " cannot run on this machine",
 			Why: fmt.Sprintf("it is built for Linux on %s, and this is %s on %s", l.Arch, runtime.GOOS, runtime.GOARCH),
@@ -139,15 +153,14 @@ func (a *app) program(ctx context.Context, here *project.Here, t project.Target)
 	}
 	return emulator.Program{
 		Config: emulator.Config{Name: l.Name}, Path: filepath.Join(dir, artifact.ProgramName), Dir: dir, Stdout: a.Err, Stderr: a.Err,
-		Supervisor: []string{"/proc/self/exe", "supervise", dir},
 	}, func() { os.RemoveAll(dir) }, nil
 }
 
-// superviseCommand is what lpipe invoke starts a program with.
+// superviseCommand is what lpipe invoke and lpipe serve start a program with.
 func (a *app) superviseCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "supervise DIR PROGRAM", Hidden: true, Args: cobra.ExactArgs(2),
-		Short: "Run the program of lpipe invoke, and remove its folder when nothing of it is left",
+		Use: "supervise DIR|- PROGRAM", Hidden: true, Args: cobra.ExactArgs(2),
+		Short: "Run the program of lpipe invoke, and remove its folder, - for none, when nothing of it is left",
 		RunE: func(_ *cobra.Command, args []string) error {
 			var env []string
 			for name, value := range a.env {
@@ -156,13 +169,16 @@ func (a *app) superviseCommand() *cobra.Command {
 			if err := emulator.Supervise(args[1:], env); err != nil {
 				return &fault.Error{Kind: fault.Usage, What: "cannot supervise a program", Err: err, Fix: "lpipe invoke runs a lambda"}
 			}
+			if args[0] == "-" {
+				return nil
+			}
 			return os.RemoveAll(args[0])
 		},
 	}
 }
 
-func (a *app) invoke(ctx context.Context, program emulator.Program, payload []byte) error {
-	results, err := emulator.Run(ctx, program, emulator.Event{Payload: payload})
+func (a *app) invoke(ctx context.Context, program emulator.Program, event emulator.Event) error {
+	results, err := emulator.Run(ctx, program, event)
 	if errors.Is(err, fs.ErrPermission) {
 		return &fault.Error{Kind: fault.Usage, What: "cannot run " + program.Name, Err: err, Fix: "set TMPDIR to a folder on a disk that is not mounted noexec"}
 	}

@@ -104,6 +104,9 @@ func Main(args []string, s Streams, environ []string) int {
 	if ctx.Err() != nil && !errors.As(err, new(*fault.Error)) {
 		err = &fault.Error{Kind: fault.Cancelled, What: "cancelled", Err: err, Fix: "run the command again"}
 	}
+	if status := exitStatus(0); errors.As(err, &status) {
+		return int(status)
+	}
 	if !a.told {
 		var summary report.Summary
 		tell(&summary, err)
@@ -150,6 +153,7 @@ func (a *app) root() *cobra.Command {
 		a.buildCommand(),
 		a.testCommand(),
 		a.invokeCommand(),
+		a.serveCommand(),
 		a.planCommand(),
 		a.renderCommand(),
 		a.hostkeysCommand(),

@@ -31,7 +31,7 @@ func asNobody(t *testing.T, script string) string {
 // TestAnotherUserGetsNoEvent: neither the event nor the right to answer it goes to a process of another user.
 func TestAnotherUserGetsNoEvent(t *testing.T) {
 	server := New(Config{})
-	l, err := Listen(t.Context())
+	l, err := Listen(t.Context(), AnyPort)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ cat <&3`, host, port, method, path, len(body), body))
 // TestAnotherUserIsNotHeard: no request arrives of one who closes the connection at once, when its owner is not known any
 // more, nor over a socket for IPv6.
 func TestAnotherUserIsNotHeard(t *testing.T) {
-	l, err := Listen(t.Context())
+	l, err := Listen(t.Context(), AnyPort)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ done`, host, port))
 
 // TestOwnSocketForIPv6: the user's own program may connect over such a one.
 func TestOwnSocketForIPv6(t *testing.T) {
-	l, err := Listen(t.Context())
+	l, err := Listen(t.Context(), AnyPort)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestOwnSocketForIPv6(t *testing.T) {
 func TestBrowsersAreRefused(t *testing.T) {
 	server := New(Config{})
 	defer server.Close()
-	l, err := Listen(t.Context())
+	l, err := Listen(t.Context(), AnyPort)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,7 +66,7 @@ func Start(ctx context.Context, p Program) (*Sandbox, error) {
 	if p.Dir == "" {
 		p.Dir = filepath.Dir(path)
 	}
-	listener, err := Listen(ctx)
+	listener, err := Listen(ctx, AnyPort)
 	if err != nil {
 		return nil, fmt.Errorf("listening for the program: %w", err)
 	}

@@ -1,0 +1,37 @@
+package build
+
+import (
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"lpipe/internal/skeleton"
+)
+
+// Files are the paths of the files that the contexts of the request were made of, of its settings and of their folders: where
+// none of these changed, the same request comes out again.
+func (r *Request) Files() []string {
+	all := map[string]bool{}
+	for _, t := range r.Targets {
+		base := filepath.Join("/", t.Plan.Workspace.Base)
+		add := func(name string) {
+			for all[filepath.Join(base, name)] = true; name != "."; {
+				name = path.Dir(name)
+				all[filepath.Join(base, name)] = true
+			}
+		}
+		for _, c := range t.Job.Contexts {
+			if tree, ok := c.(*skeleton.Tree); ok {
+				for _, name := range tree.Paths() {
+					add(name)
+				}
+			}
+		}
+		for _, p := range t.Plan.Workspace.Packages {
+			add(p.Manifest.Path)
+		}
+		all[t.ConfigFile()] = true
+	}
+	return slices.Sorted(maps.Keys(all))
+}

@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/cli/pkg/kvfile"
+	"github.com/spf13/pflag"
+
+	"lpipe/internal/emulator"
+	"lpipe/internal/fault"
+)
+
+// running is how lpipe invoke and lpipe serve run programs.
+type running struct {
+	env     []string // NAME=value
+	memory  int      // in MB
+	timeout time.Duration
+}
+
+// in sets how a program runs.
+func (r running) in(p *emulator.Program) { p.Env, p.Memory, p.Timeout = r.env, r.memory, r.timeout }
+
+// credentialVariables are those by which AWS's SDKs are given credentials.
+var credentialVariables = []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+
+// Bounds of a function's memory in MB: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const leastMemory, mostMemory = 128, 10240
+
+// runFlags declares the flags for running programs; the function returns what they say. All mistakes are reported at once.
+func runFlags(f *pflag.FlagSet) func(*app) (running, error) {
+	env := listFlag(f, "env", "`NAME=VALUE` in the environment of the program, or NAME to pass on that of this shell")
+	files := listFlag(f, "env-file", "`FILE` with lines NAME=VALUE for the environment of the program, as for docker run")
+	credentials := f.Bool("aws-credentials", false, "pass on the AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN of this shell")
+	memory := f.Int("memory", leastMemory, "the function's `MB`, which the program is told and not held to")
+	timeout := f.Duration("timeout", 30*time.Second, "`TIME` after which an invocation fails")
+	return func(a *app) (running, error) {
+		var l fault.List
+		r := running{memory: *memory, timeout: *timeout}
+		lookup := func(name string) (string, bool) { v, ok := a.env[name]; return v, ok }
+		for _, file := range *files {
+			lines, err := kvfile.Parse(file, lookup)
+			if err != nil {
+				l.Add(&fault.Error{Kind: fault.Usage, What: "reading --env-file " + file, Err: err, Fix: "name a file with a line NAME=VALUE for each variable"})
+			}
+			r.env = append(r.env, lines...)
+		}
+		for _, pair := range *env {
+			name, value, given := strings.Cut(pair, "=")
+			if !given {
+				if value, given = a.env[name]; !given {
+					l.Addf("--env "+pair+" has no value", "this shell has no variable of that name", "write --env "+pair+"=VALUE")
+				}
+			}
+			if name == "" {
+				l.Addf(fmt.Sprintf("--env %q has no name", pair), "", "write --env NAME=VALUE")
+			}
+			r.env = append(r.env, name+"="+value)
+		}
+		if *credentials {
+			var passed []string
+			for _, name := range credentialVariables {
+				if a.env[name] != "" {
+					passed = append(passed, name+"="+a.env[name])
+				}
+			}
+			if len(passed) < 2 {
+				l.Addf("--aws-credentials has nothing to pass on", "this shell has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+					`eval "$(aws configure export-credentials --format env)" sets them from a profile`)
+			}
+			r.env = slices.Concat(passed, r.env)
+		}
+		if *memory < leastMemory || *memory > mostMemory {
+			l.Addf(fmt.Sprintf("--memory %d is no memory of a function", *memory), fmt.Sprintf("Lambda has %d to %d MB", leastMemory, mostMemory), "correct it")
+		}
+		if *timeout <= 0 {
+			l.Addf(fmt.Sprintf("--timeout %s leaves no time", *timeout), "", "give a time such as 30s")
+		}
+		return r, l.Err()
+	}
+}

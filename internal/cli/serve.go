@@ -1,0 +1,349 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"lpipe/internal/build"
+	"lpipe/internal/config"
+	"lpipe/internal/dockerfile"
+	"lpipe/internal/emulator"
+	"lpipe/internal/fault"
+	"lpipe/internal/plan"
+	"lpipe/internal/project"
+	"lpipe/internal/report"
+	"lpipe/internal/serve"
+)
+
+// The address of lpipe serve unless flags say otherwise: the port is that of cargo lambda watch.
+const (
+	servedHost = "127.0.0.1"
+	servedPort = 9000
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve [NAME|PATH ...] [--exec -- COMMAND ...]",
+		Short: "Answer for lambdas on this machine, as Lambda does",
+		Long: `Build lambdas and answer for them on this machine, on one address: Lambda's API for AWS's SDKs and "aws lambda invoke
+--endpoint-url", and function URLs at /lambda-url/NAME/, of a single lambda also at /. What answers is the zip that is
+deployed: its bootstrap runs here as with "lpipe invoke", without credentials unless a flag gives them.
+
+When sources change, the lambdas are built again and take over; requests under way end with the program that they began with.
+A build that fails leaves the last good program. Tests are not run; "lpipe test" runs them.
+
+Only programs of this user on this machine are answered. The address goes to standard output when everything is ready.
+With --exec, COMMAND is run instead, with AWS_ENDPOINT_URL_LAMBDA and what else AWS's SDKs need to find the lambdas, and its exit
+status is that of lpipe: so a project's own integration tests run against the programs that are deployed.`,
+	}
+	settings := settingFlags(cmd.Flags())
+	all := allFlag(cmd.Flags())
+	ssh := listFlag(cmd.Flags(), "ssh", sshUsage)
+	run := runFlags(cmd.Flags())
+	f := cmd.Flags()
+	port := f.IntP("invoke-port", "P", servedPort, "`PORT` to answer on; 0 takes one that is free, as does --exec")
+	host := f.StringP("invoke-address", "A", servedHost, "`ADDRESS` of this machine's loopback to answer on")
+	concurrency := f.Int("concurrency", 10, "how many processes, and so requests at a time, a lambda has at most")
+	watch := f.Bool("watch", true, "build again when sources change")
+	execute := f.Bool("exec", false, "run the command after --, and end with it")
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		given := cmd.ArgsLenAtDash() >= 0 && cmd.ArgsLenAtDash() < len(args)
+		switch {
+		case *execute && !given:
+			return &fault.Error{Kind: fault.Usage, What: "--exec has no command", Fix: "give it last: lpipe serve --exec -- npm test"}
+		case given && !*execute:
+			return &fault.Error{Kind: fault.Usage, What: "there is a command after --", Why: "it is for --exec", Fix: "lpipe serve --exec -- COMMAND"}
+		}
+		return nil
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var command []string
+		if n := cmd.ArgsLenAtDash(); n >= 0 {
+			args, command = args[:n], args[n:]
+		}
+		if *execute {
+			*watch = *watch && f.Changed("watch")
+			if !f.Changed("invoke-port") {
+				*port = 0
+			}
+		}
+		running, err := run(a)
+		if *concurrency < 1 {
+			err = errors.Join(err, &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("--concurrency %d answers nobody", *concurrency), Fix: "give 1 or more"})
+		}
+		if err != nil {
+			return err
+		}
+		address := net.JoinHostPort(*host, strconv.Itoa(*port))
+		listener, err := emulator.Listen(cmd.Context(), address)
+		if err != nil {
+			return &fault.Error{
+				Kind: fault.Usage, What: "cannot answer on " + address, Err: err, Fix: "take another --invoke-port, such as 0 for any, and an --invoke-address of the loopback, such as 127.0.0.1",
+			}
+		}
+		defer listener.Close()
+		s := &serving{
+			app: a, args: args, all: *all, settings: slices.Concat(settings(), []config.Setting{{Key: "build.test", Values: []string{"false"}, Flag: "lpipe serve"}}),
+			ssh: *ssh, running: running, lines: &serve.Lines{W: a.Err}, digests: map[string]string{},
+		}
+		if err := s.open(*concurrency); err != nil {
+			return err
+		}
+		defer s.server.Close()
+		return s.serve(cmd.Context(), listener, *watch, command)
+	}
+	return cmd
+}
+
+// serving is lpipe serve at work.
+type serving struct {
+	*app
+	args     []string
+	all      bool
+	settings []config.Setting
+	ssh      []string
+	running  running
+
+	server  *serve.Server
+	lines   *serve.Lines
+	sources []string          // of the last request
+	digests map[string]string // the zips that answer, by lambda
+}
+
+// read reads the projects as they are now, without the lambdas that cannot run here.
+func (s *serving) read() (*project.Here, []*project.Project, error) {
+	here, err := s.here()
+	if err != nil {
+		return nil, nil, err
+	}
+	projects, err := here.Open(s.args, s.all, s.settings)
+	if err != nil {
+		return nil, nil, err
+	}
+	var foreign []string
+	count := 0
+	for i, p := range projects {
+		one := *p
+		one.Plan = p.Plan.Keep(func(l *plan.Lambda) bool {
+			if !runsHere(l.Arch) {
+				foreign = append(foreign, l.Label())
+			}
+			return runsHere(l.Arch)
+		})
+		count += len(one.Plan.Lambdas())
+		projects[i] = &one
+	}
+	if count == 0 {
+		return nil, nil, &fault.Error{
+			Kind: fault.Usage, What: "no lambda here runs on this machine", Why: strings.Join(foreign, ", ") + ": built for another architecture or system", Fix: "add --arch with that of this machine: x86_64 or arm64",
+		}
+	}
+	return here, projects, nil
+}
+
+// open reads the projects and makes the server of their lambdas.
+func (s *serving) open(concurrency int) error {
+	_, projects, err := s.read()
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, t := range project.Targets(projects) {
+		names = append(names, t.Lambda.Name)
+	}
+	slices.Sort(names)
+	if len(slices.Compact(slices.Clone(names))) < len(names) {
+		return &fault.Error{
+			Kind: fault.Usage, What: "two lambdas have one name", Why: "they are " + strings.Join(names, ", ") + ", of several projects", Fix: "name those to serve by the path of their project",
+		}
+	}
+	s.server = serve.New(names, concurrency, s.Err)
+	return nil
+}
+
+// serve builds, answers and builds again until ctx ends or the command does.
+func (s *serving) serve(ctx context.Context, listener net.Listener, watch bool, command []string) error {
+	files, err := s.build(ctx, "")
+	if err != nil && (!watch || ctx.Err() != nil) {
+		return err
+	}
+	web := &http.Server{Handler: s.server.Handler(), ReadHeaderTimeout: time.Minute}
+	failed := make(chan error, 1)
+	go func() { failed <- web.Serve(listener) }()
+	defer web.Close()
+	url := "http://" + listener.Addr().String()
+	if err != nil {
+		fault.PrintOn(s.Err, err, screen(s.Err))
+	}
+	if len(command) == 0 {
+		s.announce(url)
+		if _, err := fmt.Fprintln(s.Out, url); err != nil {
+			return fmt.Errorf("writing the address: %w", err)
+		}
+	}
+	if watch {
+		watching, stop := context.WithCancel(ctx)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			s.watch(watching, files)
+		}()
+		defer func() {
+			stop()
+			<-done
+		}()
+	}
+	if len(command) > 0 {
+		return s.execute(ctx, url, command)
+	}
+	select {
+	case <-ctx.Done():
+		return nil // which is how it ends
+	case err := <-failed:
+		return fmt.Errorf("answering on %s: %w", url, err)
+	}
+}
+
+// announce tells what there is, with lines to copy.
+func (s *serving) announce(url string) {
+	names := s.server.Names()
+	fmt.Fprintf(s.Err, "lpipe: serving %s on %s; Ctrl-C ends it\n", strings.Join(names, ", "), url)
+	fmt.Fprintf(s.Err, "  curl %s%s%s/\n", url, serve.Prefix, names[0])
+	fmt.Fprintf(s.Err, "  aws lambda invoke --endpoint-url %s --no-sign-request --region us-east-1 --function-name %s \\\n"+
+		"    --cli-binary-format raw-in-base64-out --payload '{}' /dev/stdout\n", url, names[0])
+}
+
+// watch builds again whenever the files change, until ctx ends.
+func (s *serving) watch(ctx context.Context, files serve.Files) {
+	for files.Wait(ctx) == nil {
+		var err error
+		files, err = s.build(ctx, "quiet")
+		if err != nil && ctx.Err() == nil {
+			fault.PrintOn(s.Err, err, screen(s.Err))
+			fmt.Fprintln(s.Err, "lpipe: the last good programs answer until the next build succeeds")
+		}
+	}
+}
+
+// build builds the lambdas as their sources are now, and has those that became other programs answer. It returns the state of
+// the sources before, also where it fails.
+func (s *serving) build(ctx context.Context, progress string) (serve.Files, error) {
+	start := time.Now()
+	if s.sources == nil {
+		s.sources = []string{filepath.Join(s.env["PWD"], "Cargo.toml")} // until a request could be made
+	}
+	before := serve.Look(s.sources)
+	here, projects, err := s.read()
+	if err != nil {
+		return before, err
+	}
+	cfg, err := here.Common(projects)
+	if err != nil {
+		return before, err
+	}
+	if progress != "" {
+		quiet := *cfg
+		quiet.Progress, cfg = progress, &quiet
+	}
+	key, notice := here.Key(projects)
+	o := build.Options{Stage: dockerfile.StageLambda, Partial: true, StallTimeout: stallTimeout, SSH: s.ssh, Key: key}
+	if joined, err := s.join(cfg); err == nil {
+		asked := o
+		asked.Network = joined
+		if request, err := build.Prepare(ctx, here, projects, asked); err == nil {
+			s.sources = request.Files()
+			before = serve.Look(s.sources)
+		}
+	}
+	summary, err := s.app.build(ctx, here, projects, cfg, pushing{}, o)
+	if summary == nil {
+		return before, err
+	}
+	if progress == "" {
+		summary.Notes = append(planNotes(projects, notice), summary.Notes...)
+		summary.Seconds = time.Since(start).Seconds()
+		report.Text(s.Err, *summary)
+	}
+	var fresh []string
+	digests := maps.Clone(s.digests)
+	for _, l := range summary.Lambdas {
+		digests[l.Name] = l.CodeSHA256
+	}
+	for _, t := range project.Targets(projects) {
+		label := t.Lambda.Label()
+		if digests[label] == "" || digests[label] == s.digests[label] {
+			continue
+		}
+		program, clean, startErr := s.program(ctx, here, t)
+		if startErr != nil {
+			err = errors.Join(err, startErr)
+			continue
+		}
+		s.running.in(&program)
+		if len(s.server.Names()) > 1 {
+			program.Stdout = s.lines.Of(t.Lambda.Name)
+			program.Stderr = program.Stdout
+		}
+		program.Supervisor = []string{"/proc/self/exe", "supervise", "-"}
+		s.server.Replace(program, clean)
+		s.digests[label] = digests[label]
+		fresh = append(fresh, t.Lambda.Name)
+	}
+	if progress != "" && len(fresh) > 0 {
+		fmt.Fprintf(s.Err, "lpipe: %s answers with the new program, after %.1fs\n", strings.Join(fresh, ", "), time.Since(start).Seconds())
+	}
+	return before, err
+}
+
+// execute runs the command of --exec with the variables by which AWS's SDKs find the lambdas.
+func (s *serving) execute(ctx context.Context, url string, command []string) error {
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.In, s.Out, s.Err
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	cmd.Env = []string{"AWS_ENDPOINT_URL_LAMBDA=" + url}
+	defaults := map[string]string{"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+	if s.env["AWS_ACCESS_KEY_ID"] == "" && s.env["AWS_PROFILE"] == "" {
+		// SDKs sign what they send, and nobody here looks at the signature.
+		maps.Copy(defaults, map[string]string{"AWS_ACCESS_KEY_ID": "lpipe", "AWS_SECRET_ACCESS_KEY": "lpipe"})
+	}
+	for name, value := range defaults {
+		if s.env[name] == "" {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
+	for name, value := range s.env {
+		if name != "AWS_ENDPOINT_URL_LAMBDA" && !(value == "" && defaults[name] != "") {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
+	err := cmd.Run()
+	var ended *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &ended) && ended.Exited():
+		return exitStatus(ended.ExitCode())
+	case err != nil:
+		return &fault.Error{Kind: fault.Usage, What: "cannot run the command of --exec", Err: err, Fix: "correct it: lpipe serve --exec -- COMMAND"}
+	}
+	return nil
+}
+
+// exitStatus ends lpipe with the status of another program, which has said why.
+type exitStatus int
+
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }

@@ -1,0 +1,141 @@
+// Package serve answers for built lambdas on this machine, as AWS answers for deployed ones: Lambda's API and function URLs,
+// on one address.
+//
+// It knows programs and HTTP, and nothing of how they are built. [Files] tells when the sources of a build changed.
+package serve
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"lpipe/internal/emulator"
+)
+
+// Prefix is where function URLs begin: /lambda-url/NAME/.
+const Prefix = "/lambda-url/"
+
+// Server serves functions by their names. Make it with [New].
+type Server struct {
+	api         emulator.API
+	concurrency int
+
+	mu        sync.Mutex
+	functions map[string]*emulator.Current
+}
+
+// New returns a server of the functions of these names, which have no programs yet. Each answers up to concurrency calls
+// at a time. log takes the failures of asynchronous invocations.
+func New(names []string, concurrency int, log io.Writer) *Server {
+	s := &Server{concurrency: concurrency, functions: map[string]*emulator.Current{}}
+	s.api = emulator.API{Lookup: s.lookup, Log: log}
+	for _, name := range names {
+		s.functions[name] = &emulator.Current{}
+	}
+	return s
+}
+
+// Replace has a program answer for its function from now on, which is made if there is none of its name. gone is called when
+// nothing of the program is left.
+func (s *Server) Replace(p emulator.Program, gone func()) {
+	s.mu.Lock()
+	f := s.functions[p.Name]
+	if f == nil {
+		f = &emulator.Current{}
+		s.functions[p.Name] = f
+	}
+	s.mu.Unlock()
+	f.Replace(emulator.NewFunction(p, s.concurrency), gone)
+}
+
+// Names are those of the functions, sorted.
+func (s *Server) Names() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var names []string
+	for name := range s.functions {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (s *Server) lookup(name string) (emulator.Invoker, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, ok := s.functions[name]
+	return f, ok
+}
+
+// Close ends all programs; calls under way fail, and those that nobody waits for are waited for.
+func (s *Server) Close() {
+	s.mu.Lock()
+	var all []*emulator.Current
+	for _, f := range s.functions {
+		all = append(all, f)
+	}
+	s.mu.Unlock()
+	for _, f := range all {
+		f.Close()
+	}
+	s.api.Wait()
+}
+
+// Handler serves Lambda's API, the function URLs below [Prefix] and, of a single function, its URL at the root. A request
+// that names another host than this machine's loopback is refused: it comes from a web page whose name leads here.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	api := s.api.Handler()
+	mux.Handle("/2015-03-31/", api)
+	mux.Handle("/2021-11-15/", api)
+	mux.HandleFunc(Prefix+"{name}/", func(w http.ResponseWriter, r *http.Request) {
+		name := r.PathValue("name")
+		f, ok := s.lookup(name)
+		if !ok {
+			s.unknown(w)
+			return
+		}
+		http.StripPrefix(Prefix+name, emulator.URL(f)).ServeHTTP(w, r)
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		names := s.Names()
+		if len(names) != 1 {
+			s.unknown(w)
+			return
+		}
+		f, _ := s.lookup(names[0])
+		emulator.URL(f).ServeHTTP(w, r)
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !loopback(r.Host) {
+			http.Error(w, "lpipe serves this machine alone, as localhost", http.StatusForbidden)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// unknown answers a request for no function with what there is.
+func (s *Server) unknown(w http.ResponseWriter) {
+	var text strings.Builder
+	text.WriteString("no such lambda; there are\n")
+	for _, name := range s.Names() {
+		text.WriteString(Prefix + name + "/\n")
+	}
+	http.Error(w, text.String(), http.StatusNotFound)
+}
+
+// loopback reports whether a host, which may have a port, is this machine's own name for itself.
+func loopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.Trim(host, "[]")
+	if ip := net.ParseIP(host); ip != nil {
+		return ip.IsLoopback()
+	}
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}

@@ -1,0 +1,115 @@
+package serve
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func get(t *testing.T, s *Server, host, path string) (int, string) {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+	r.Host = host
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, r)
+	return w.Code, w.Body.String()
+}
+
+// TestPathsLeadToFunctions: what has no program yet says so, and so shows where a request was taken to.
+func TestPathsLeadToFunctions(t *testing.T) {
+	one, two := New([]string{"orders"}, 1, io.Discard), New([]string{"orders", "users"}, 1, io.Discard)
+	const notBuilt, unknown = "has not been built", "there are\n/lambda-url/orders/\n"
+	for _, c := range []struct {
+		s          *Server
+		path, want string
+		code       int
+	}{
+		{one, "/", notBuilt, 500},
+		{one, "/any/path", notBuilt, 500},
+		{one, "/lambda-url/orders/a/b?c", notBuilt, 500},
+		{one, "/lambda-url/users/", unknown, 404},
+		{two, "/", unknown + "/lambda-url/users/\n", 404},
+		{two, "/lambda-url/users/x", notBuilt, 500},
+		{two, "/lambda-url/orders", "", 307},
+		{two, "/2015-03-31/functions/orders/invocations", "UnknownOperation", 404}, // not by GET
+	} {
+		if code, body := get(t, c.s, "localhost:9000", c.path); code != c.code || !strings.Contains(body, c.want) && c.code != 404 {
+			t.Errorf("%s: %d %s", c.path, code, body)
+		}
+	}
+}
+
+// TestOtherHostsAreRefused: the name of a web page may lead to this machine, and its requests are then of the same origin.
+func TestOtherHostsAreRefused(t *testing.T) {
+	s := New([]string{"orders"}, 1, io.Discard)
+	for host, ok := range map[string]bool{
+		"localhost:9000": true, "localhost": true, "127.0.0.1:9000": true, "[::1]:9000": true, "orders.localhost": true, "127.1.2.3": true,
+		"example.com": false, "localhost.example.com:9000": false, "192.168.0.1:9000": false, "": false, "0.0.0.0": false,
+	} {
+		for _, path := range []string{"/", "/lambda-url/orders/", "/2015-03-31/functions/orders/invocations"} {
+			if code, _ := get(t, s, host, path); (code == http.StatusForbidden) == ok {
+				t.Errorf("%q %s: %d", host, path, code)
+			}
+		}
+	}
+}
+
+func TestChangesOfFilesAreNoticed(t *testing.T) {
+	write := func(at, text string) {
+		t.Helper()
+		if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, change := range map[string]func(dir string) error{
+		"another content": func(dir string) error { return os.WriteFile(filepath.Join(dir, "a"), []byte("longer"), 0o600) },
+		"another time": func(dir string) error {
+			return os.Chtimes(filepath.Join(dir, "a"), time.Time{}, time.Now().Add(time.Hour))
+		},
+		"removed":    func(dir string) error { return os.Remove(filepath.Join(dir, "a")) },
+		"a new file": func(dir string) error { return os.WriteFile(filepath.Join(dir, "new"), nil, 0o600) },
+		"one that was not there": func(dir string) error {
+			return os.Mkdir(filepath.Join(dir, "later"), 0o700)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(filepath.Join(dir, "a"), "text")
+			files := Look([]string{dir, filepath.Join(dir, "a"), filepath.Join(dir, "later")})
+			ctx, cancel := context.WithTimeout(t.Context(), 3*interval)
+			defer cancel()
+			if err := files.Wait(ctx); err == nil {
+				t.Fatal("a change is noticed where there is none")
+			}
+			if err := change(dir); err != nil {
+				t.Fatal(err)
+			}
+			if err := files.Wait(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestLinesAreWhole(t *testing.T) {
+	var out strings.Builder
+	lines := &Lines{W: &out}
+	a, b := lines.Of("a"), lines.Of("b")
+	for _, w := range []struct {
+		io.Writer
+		text string
+	}{{a, "one "}, {b, "two\nthree"}, {a, "line\n"}, {b, "\n\nrest"}} {
+		if n, err := io.WriteString(w.Writer, w.text); err != nil || n != len(w.text) {
+			t.Fatal(n, err)
+		}
+	}
+	if want := "b | two\na | one line\nb | three\nb | \n"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+}
