@@ -172,7 +172,12 @@ func TestACutLayerIsContinued(t *testing.T) {
 
 	e := open(t, o)
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(time.Second, cancel)
+	go func() {
+		defer cancel()
+		for enough := false; !enough && ctx.Err() == nil; time.Sleep(5 * time.Millisecond) {
+			r.set(func() { enough = r.total() >= 4<<20 })
+		}
+	}()
 	if _, err := e.Client().Solve(ctx, def, client.SolveOpt{}, nil); err == nil || ctx.Err() == nil {
 		t.Fatalf("the download was not cancelled: %v", err)
 	}
