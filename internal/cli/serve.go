@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"lpipe/internal/build"
 	"lpipe/internal/config"
@@ -58,6 +59,16 @@ status is that of lpipe: so a project's own integration tests run against the pr
 	host := f.StringP("invoke-address", "A", servedHost, "`ADDRESS` of this machine's loopback to answer on")
 	concurrency := f.Int("concurrency", 10, "how many processes, and so requests at a time, a lambda has at most")
 	watch := f.Bool("watch", true, "build again when sources change")
+	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		// The names that SAM has for them.
+		switch name {
+		case "port":
+			name = "invoke-port"
+		case "host":
+			name = "invoke-address"
+		}
+		return pflag.NormalizedName(name)
+	})
 	execute := f.Bool("exec", false, "run the command after --, and end with it")
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		given := cmd.ArgsLenAtDash() >= 0 && cmd.ArgsLenAtDash() < len(args)

@@ -76,7 +76,11 @@ func explainArgs(cmd *cobra.Command) {
 		}
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if slices.Contains(args, "") {
+		own := args
+		if n := cmd.ArgsLenAtDash(); n >= 0 { // what follows is a command's, if any
+			own = args[:n]
+		}
+		if slices.Contains(own, "") {
 			return &fault.Error{
 				Kind: fault.Usage, What: "an argument is empty", Why: "a variable of the shell that is not set gives one, and without arguments more would be done than you may want",
 				Fix: "leave it out, or give it a value",
@@ -115,6 +119,7 @@ var foreignFlags = map[string]string{
 	"bin":            "name lambdas without a flag: lpipe build NAME",
 	"workspace":      "--all is every lambda of the workspace",
 	"manifest-path":  "give the project's folder without a flag: lpipe build FOLDER/",
+	"ignore-changes": "lpipe serve --watch=false serves what one build made",
 	"locked":         "a build always takes Cargo.lock as it is",
 	"frozen":         "a build always takes Cargo.lock as it is",
 	"offline":        "what was downloaded before is not downloaded again",
