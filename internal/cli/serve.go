@@ -37,8 +37,9 @@ const (
 
 func (a *app) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "serve [NAME|PATH ...] [--exec -- COMMAND ...]",
-		Short: "Answer for lambdas on this machine, as Lambda does",
+		Use:     "serve [NAME|PATH ...] [--exec -- COMMAND ...]",
+		Aliases: []string{"watch"}, // as in cargo lambda watch
+		Short:   "Answer for lambdas on this machine, as Lambda does",
 		Long: `Build lambdas and answer for them on this machine, on one address: Lambda's API for AWS's SDKs and "aws lambda invoke
 --endpoint-url", and function URLs at /lambda-url/NAME/, of a single lambda also at /. What answers is the zip that is
 deployed: its bootstrap runs here as with "lpipe invoke", without credentials unless a flag gives them.
