@@ -52,6 +52,7 @@ With --exec, COMMAND is run instead, with AWS_ENDPOINT_URL_LAMBDA and what else 
 status is that of lpipe: so a project's own integration tests run against the programs that are deployed.`,
 	}
 	settings := settingFlags(cmd.Flags())
+	out := outFlag(cmd.Flags())
 	all := allFlag(cmd.Flags())
 	ssh := listFlag(cmd.Flags(), "ssh", sshUsage)
 	run := runFlags(cmd.Flags())
@@ -109,7 +110,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 		defer listener.Close()
 		s := &serving{
 			app: a, args: args, all: *all, settings: slices.Concat(settings(), []config.Setting{{Key: "build.test", Values: []string{"false"}, Flag: "lpipe serve"}}),
-			ssh: *ssh, running: running, lines: &serve.Lines{W: a.Err}, digests: map[string]string{},
+			out: out, ssh: *ssh, running: running, lines: &serve.Lines{W: a.Err}, digests: map[string]string{},
 		}
 		if err := s.open(*concurrency); err != nil {
 			return err
@@ -126,6 +127,7 @@ type serving struct {
 	args     []string
 	all      bool
 	settings []config.Setting
+	out      func(*app, *project.Here) error // says where the results go
 	ssh      []string
 	running  running
 
@@ -139,6 +141,9 @@ type serving struct {
 func (s *serving) read() (*project.Here, []*project.Project, error) {
 	here, err := s.here()
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.out(s.app, here); err != nil {
 		return nil, nil, err
 	}
 	projects, err := here.Open(s.args, s.all, s.settings)
