@@ -37,9 +37,10 @@ const (
 
 func (a *app) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "serve [NAME|PATH ...] [--exec -- COMMAND ...]",
-		Aliases: []string{"watch"}, // as in cargo lambda watch
-		Short:   "Answer for lambdas on this machine, as Lambda does",
+		Use:               "serve [NAME|PATH ...] [--exec -- COMMAND ...]",
+		Aliases:           []string{"watch"}, // as in cargo lambda watch
+		ValidArgsFunction: a.completeLambdas,
+		Short:             "Answer for lambdas on this machine, as Lambda does",
 		Long: `Build lambdas and answer for them on this machine, on one address: Lambda's API for AWS's SDKs and "aws lambda invoke
 --endpoint-url", and function URLs at /lambda-url/NAME/, of a single lambda also at /. What answers is the zip that is
 deployed: its bootstrap runs here as with "lpipe invoke", without credentials unless a flag gives them.
@@ -51,7 +52,7 @@ Only programs of this user on this machine are answered. The address goes to sta
 With --exec, COMMAND is run instead, with AWS_ENDPOINT_URL_LAMBDA and what else AWS's SDKs need to find the lambdas, and its exit
 status is that of lpipe: so a project's own integration tests run against the programs that are deployed.`,
 	}
-	settings := settingFlags(cmd.Flags())
+	settings := settingFlags(cmd.Flags(), aboutBuild, 0)
 	out := outFlag(cmd.Flags())
 	all := allFlag(cmd.Flags())
 	ssh := listFlag(cmd.Flags(), "ssh", sshUsage)
@@ -59,7 +60,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 	f := cmd.Flags()
 	port := f.IntP("invoke-port", "P", servedPort, "`PORT` to answer on; 0 takes one that is free, as does --exec")
 	host := f.StringP("invoke-address", "A", servedHost, "`ADDRESS` of this machine's loopback to answer on")
-	concurrency := f.Int("concurrency", 10, "how many processes, and so requests at a time, a lambda has at most")
+	concurrency := f.Int("concurrency", 10, "a lambda has at most `N` processes, and so requests at a time")
 	watch := f.Bool("watch", true, "build again when sources change")
 	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		// The names that SAM has for them.
