@@ -113,7 +113,7 @@ var lpipeMap = map[string]row{
 	"internal/symptom":   {imports: in("internal/dockerfile", "internal/fault", "internal/pattern"), why: "an output in, sentences out; who runs a step and who reads the sentences is not its concern", pure: true},
 	"internal/screen":    {imports: in("github.com/morikuni/aec", "golang.org/x/text/width"), why: "what a build is at in, lines of a terminal out", pure: true},
 	"internal/progress": {
-		imports: in("internal/foreign", "internal/pattern", "internal/report", "internal/screen", "github.com/morikuni/aec", "github.com/opencontainers/go-digest", "golang.org/x/term", buildkit),
+		imports: in("internal/finding", "internal/foreign", "internal/pattern", "internal/report", "internal/screen", "github.com/morikuni/aec", "github.com/opencontainers/go-digest", "golang.org/x/term", buildkit),
 		why:     "it draws BuildKit's status stream and decides nothing",
 	},
 	"internal/solve": {

@@ -83,7 +83,11 @@ func TestTheProjectsConfigurationRunsNothingBesideSecrets(t *testing.T) {
 				}
 			}
 			env := append([]string{agent(t, key), "RUSTUP_DIST_SERVER=" + testparts.Channel(t)}, secretsEnv...)
-			out := p.fails(1, []string{"the dependencies of greet do not compile"}, env, "build")
+			failed := "the dependencies of greet do not compile"
+			if strings.HasSuffix(name, "wrapper") {
+				failed = "the compiler wrapper evil.sh failed"
+			}
+			out := p.fails(1, []string{failed}, env, "build")
 			heldOut(t, p, out)
 			if !strings.Contains(out, "ran without secrets") {
 				t.Error("the program does not run at all")

@@ -12,8 +12,8 @@ import (
 	"github.com/moby/buildkit/util/progress/progressui"
 	digest "github.com/opencontainers/go-digest"
 
+	"lpipe/internal/finding"
 	"lpipe/internal/foreign"
-	"lpipe/internal/report"
 )
 
 // tail is how many bytes of the end of a step's output are kept for the report of a failure.
@@ -36,7 +36,7 @@ type step struct {
 	streams   map[int]*foreign.Stream // by BuildKit's numbers
 	vertex    client.Vertex           // as it is drawn
 	cargo     bool                    // as of [Known]
-	findings  report.Reader
+	findings  finding.Reader
 
 	download
 	compileRun
@@ -75,7 +75,7 @@ type Output struct {
 	Name   string // as it is shown
 	Log    string // all of it, or the end if it is long
 	Stdout string // of it, what was written to standard output
-	Found  report.Findings
+	Found  finding.Report
 }
 
 // Failed returns which of the steps failed with the error of this text, "" for none.
@@ -112,7 +112,7 @@ func (d *Display) observe(status *client.SolveStatus) (lines []string) {
 	for _, v := range status.Vertexes {
 		s := d.step(v.Digest)
 		if s.completed && v.Started != nil && v.Completed == nil { // it runs again
-			s.findings = report.Reader{}
+			s.findings = finding.Reader{}
 		}
 		s.cached = s.cached || v.Cached
 		s.started = s.started || v.Started != nil
@@ -252,7 +252,7 @@ func (s *step) withheld(dgst digest.Digest) (logs []*client.VertexLog) {
 			logs = append(logs, &client.VertexLog{Vertex: dgst, Stream: stdout, Data: []byte(f.Text + "\n"), Timestamp: time.Now()})
 		}
 	}
-	s.findings = report.Reader{}
+	s.findings = finding.Reader{}
 	return logs
 }
 

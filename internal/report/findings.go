@@ -13,12 +13,6 @@ import (
 	"lpipe/internal/foreign"
 )
 
-// What a display reads of the output of steps for the report.
-type (
-	Reader   = finding.Reader
-	Findings = finding.Report
-)
-
 // maxAnnotations is how many GitHub Actions shows of a level for one step.
 const maxAnnotations = 10
 
