@@ -165,6 +165,7 @@ var cases = []struct{ name, stage, log, what, fix string }{
 	{"connection, apt", toolchain, "W: Failed to fetch http://deb.debian.org/x  Could not connect to deb.debian.org:80 (1.2.3.4), connection timed out\nE: Unable to locate package x\n", "not reached", "engine's machine"},
 
 	{"channel", toolchain, "error: could not download nonexistent rust version `1.999-x86_64-unknown-linux-gnu`: file not found\n", "rust-toolchain.toml", "channel"},
+	{"channel, by the server's answer", toolchain, "error: could not download nonexistent rust version `9.99-x86_64-unknown-linux-gnu`: could not download file from 'https://static.rust-lang.org/dist/rust-9.99-x86_64-unknown-linux-gnu.tar.gz.sha256' to '/usr/local/rustup/tmp/x_file': http request returned an unsuccessful status code: 404\n", "rust-toolchain.toml", "channel"},
 	{"component", toolchain, "error: component 'foo' for target 'x86_64-unknown-linux-gnu' is unavailable for download for channel '1.96'\n", "rust-toolchain.toml", "components"},
 	{"toolchain of a script", deps, script("api", "error: toolchain 'nightly-x86_64-unknown-linux-gnu' is not installed"), "toolchain is not there", "channel"},
 	{"no toolchain", toolchain, "error: rustup could not choose a version of cargo to run, because one wasn't specified explicitly, and no default is configured.\n", "toolchain is not there", "channel"},

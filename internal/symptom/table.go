@@ -464,18 +464,19 @@ var table = []row{
 		stages: compiling, words: unreached, what: "the build wants to download something",
 		why: "a build script or a test connected to a server, and these steps have no network", fix: withNetwork,
 	},
-	{
-		stages: downloading, words: unreached, what: "a server was not reached",
-		why: "the connection was refused, cut off or not answered", fix: "run the command again, which goes on with what arrived; " + reachable,
-	},
-
-	// rustup.
+	// rustup says of a version that there is not how its file could not be downloaded.
 	{
 		stages: installing,
 		words: pattern.Of(`could not download nonexistent rust version|error: no release found for|invalid toolchain name|is unavailable for download for channel|does not contain component|` +
 			`does not support target|component '[a-z0-9_.-]{1,60}' .{0,60}is unavailable`),
 		what: "rust-toolchain.toml asks for what there is not", why: "rustup does not know it", fix: correctToolchain,
 	},
+	{
+		stages: downloading, words: unreached, what: "a server was not reached",
+		why: "the connection was refused, cut off or not answered", fix: "run the command again, which goes on with what arrived; " + reachable,
+	},
+
+	// rustup.
 	{
 		words: pattern.Of(`toolchain '[A-Za-z0-9_.-]{1,80}' (?:is not installed|is not installable)|could not choose a version of (?:cargo|rustc|[a-z-]{1,20}) to run`),
 		what:  "the toolchain is not there", why: "rustup was asked for one that it did not install",
