@@ -68,7 +68,7 @@ func attempt(ctx context.Context, c *client.Client, r Request, opt client.SolveO
 	if built { // then it is about the export
 		ofRun = nil
 	}
-	if found := damage(ofRun, r.Jobs, result.Outcomes, d); found != nil && !r.healed && failed == nil && stall == nil && ctx.Err() == nil {
+	if found := damage(ofRun, r.Jobs, result.Outcomes, d); found != nil && found.curable(r) && failed == nil && stall == nil && ctx.Err() == nil {
 		return nil, found
 	}
 	explain(r, result.Outcomes, d)

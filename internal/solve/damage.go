@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/moby/buildkit/client"
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
@@ -24,14 +25,36 @@ type damaged struct {
 
 func (d *damaged) Error() string { return d.why }
 
-// heal prepares r for the one attempt that is worth it after damage, which takes nothing from the engine's cache that
-// may be damaged. It returns what to tell and the engine to use: where that is the user's own and cannot read what it
+// The engine loses track of steps that a build shared which was given up, until that has ended.
+const (
+	maxRestarts  = 6
+	restartDelay = 200 * time.Millisecond // times the number of attempts before
+)
+
+// curable reports that another attempt is worth it.
+func (d *damaged) curable(r Request) bool {
+	if d.forgot {
+		return r.restarts < maxRestarts
+	}
+	return !r.healed
+}
+
+// heal prepares r for an attempt that is worth it after damage, which takes nothing from the engine's cache that
+// may be damaged. It returns what to tell, "" for nothing new, and the engine to use: where that is the user's own and cannot read what it
 // keeps, another one in its place that keeps nothing.
 func (d *damaged) heal(ctx context.Context, c *client.Client, r *Request) (*client.Client, string) {
-	r.healed = true
 	if d.forgot {
+		r.restarts++
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Duration(r.restarts-1) * restartDelay):
+		}
+		if r.restarts > 1 {
+			return c, ""
+		}
 		return c, "the engine lost track of the build, which was started again: " + d.why
 	}
+	r.healed = true
 	why := "the engine's cache was damaged: " + d.why
 	if d.stage != "" && !r.NoCache {
 		r.rerun = d.stage

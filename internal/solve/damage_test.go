@@ -14,8 +14,8 @@ import (
 	"lpipe/internal/dockerfile"
 )
 
-// TestDamageIsToldFromMistakes: only what the engine kept is to blame for the one, and only the project for the other.
-// TestABuildThatTheEngineForgotIsStartedAgain: with all that is kept, once.
+// TestABuildThatTheEngineForgotIsStartedAgain: with all that is kept, until the build that was given up has ended, and
+// damage may be met after that.
 func TestABuildThatTheEngineForgotIsStartedAgain(t *testing.T) {
 	for _, text := range []string{
 		"failed to compute cache key: failed to get state for index 0 on [fetch 1/1] RUN --mount=type=bind set -eu",
@@ -27,12 +27,24 @@ func TestABuildThatTheEngineForgotIsStartedAgain(t *testing.T) {
 		}
 		r := Request{}
 		_, said := found.heal(t.Context(), nil, &r)
-		if r.NoCache || r.rerun != "" || !r.healed || !strings.Contains(said, "started again") {
+		if r.NoCache || r.rerun != "" || r.healed || !strings.Contains(said, "started again") || !found.curable(r) {
 			t.Errorf("%s: %q, %+v", text, said, r)
+		}
+		now, cancel := context.WithCancel(t.Context())
+		cancel() // so that nothing is waited for
+		attempts := 1
+		for ; found.curable(r); attempts++ {
+			if _, said := found.heal(now, nil, &r); said != "" {
+				t.Errorf("said again: %q", said)
+			}
+		}
+		if attempts != maxRestarts {
+			t.Errorf("%d attempts", attempts)
 		}
 	}
 }
 
+// TestDamageIsToldFromMistakes: only what the engine kept is to blame for the one, and only the project for the other.
 func TestDamageIsToldFromMistakes(t *testing.T) {
 	ofEngine := func(text string) error {
 		return fmt.Errorf("failed to solve: %w", errdefs.WrapVertex(errors.New(text), digest.FromString(buildStep)))

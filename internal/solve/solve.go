@@ -100,6 +100,8 @@ type Request struct {
 
 	healed bool   // damage of the engine's cache was met, and is no reason for another attempt
 	rerun  string // the stage to run again whatever the cache has
+
+	restarts int // after the engine lost track of the build
 }
 
 // Outcome is what became of one job.
@@ -142,7 +144,7 @@ func run(ctx context.Context, c *client.Client, r Request, d *progress.Display) 
 		Internal: true,
 	}
 	var warnings []string
-	for { // at most once more for each of the two reasons
+	for { // at most once more for each reason, and a few times where the engine loses track
 		result, err := attempt(ctx, c, r, opt, d)
 		var failed *importFailed
 		var found *damaged
@@ -152,9 +154,10 @@ func run(ctx context.Context, c *client.Client, r Request, d *progress.Display) 
 			warnings = append(warnings, withoutImports(failed))
 		case errors.As(err, &found):
 			var warning string
-			c, warning = found.heal(ctx, c, &r)
-			d.Say("lpipe: %s", warning)
-			warnings = append(warnings, warning)
+			if c, warning = found.heal(ctx, c, &r); warning != "" {
+				d.Say("lpipe: %s", warning)
+				warnings = append(warnings, warning)
+			}
 		case err != nil:
 			return nil, err
 		default:
