@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -21,7 +20,7 @@ func (a *app) helpWidth() int {
 	if n, err := strconv.Atoi(a.env["COLUMNS"]); err == nil && n > 0 {
 		width = n
 	}
-	var out io.Writer = a.Out
+	out := a.Out
 	if checked, ok := out.(*checkedWriter); ok {
 		out = checked.Writer
 	}

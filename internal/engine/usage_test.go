@@ -18,8 +18,10 @@ func TestUsageIsSummedByKind(t *testing.T) {
 		{Size: 1, RecordType: client.UsageRecordTypeLocalSource, Description: "local source for closure"},
 	})
 	want := []Usage{
-		{Kind: "downloaded crates", Count: 2, Size: 12, Removable: 5}, {Kind: "finished steps", Count: 2, Size: 5, Removable: 2},
-		{Kind: "base images", Count: 1, Size: 4, Removable: 4}, {Kind: "sources of projects", Count: 1, Size: 1, Removable: 1},
+		{Kind: "downloaded crates", Count: 2, Size: 12, Removable: 5},
+		{Kind: "finished steps", Count: 2, Size: 5, Removable: 2},
+		{Kind: "base images", Count: 1, Size: 4, Removable: 4},
+		{Kind: "sources of projects", Count: 1, Size: 1, Removable: 1},
 	}
 	if !slices.Equal(kinds, want) || total != (Usage{Count: 6, Size: 22, Removable: 12}) {
 		t.Errorf("%+v, %+v", kinds, total)

@@ -47,7 +47,8 @@ func TestNothingInAnErrorPassesForAnother(t *testing.T) {
 		&Error{What: "a", Err: errors.New(evil), Fix: "b"},
 		errors.New(evil),
 		&Error{What: "a", Why: "b", Fix: "c", Found: finding.Report{Findings: []finding.Finding{
-			{Kind: finding.Test, Name: evil, Message: evil, File: evil, Text: evil}, {Kind: finding.Error, Name: evil, Message: evil, Text: evil},
+			{Kind: finding.Test, Name: evil, Message: evil, File: evil, Text: evil},
+			{Kind: finding.Error, Name: evil, Message: evil, Text: evil},
 			{Kind: finding.TestProgram, Name: evil, Message: evil},
 		}}},
 	), Screen{80, 24})

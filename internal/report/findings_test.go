@@ -22,8 +22,10 @@ func failing() Summary {
 			{Name: "api", Error: "the tests of api failed: 2 of 4 tests failed", Kind: "tests", Failures: []finding.Finding{
 				test, twin, {Kind: finding.TestProgram, Name: "--test it", Suite: "it tests/it.rs", Message: "signal: 11"},
 			}, Tests: &Tests{Passed: 1, Failed: 3, Ignored: 1}, Cases: []finding.Case{
-				{Suite: "api src/lib.rs", Name: "tests::adds", Result: "FAILED"}, {Suite: "api src/lib.rs", Name: "tests::works", Result: "ok"},
-				{Suite: "api src/lib.rs", Name: "tests::slow", Result: "ignored"}, {Suite: "shared src/lib.rs", Name: "tests::adds", Result: "FAILED"},
+				{Suite: "api src/lib.rs", Name: "tests::adds", Result: "FAILED"},
+				{Suite: "api src/lib.rs", Name: "tests::works", Result: "ok"},
+				{Suite: "api src/lib.rs", Name: "tests::slow", Result: "ignored"},
+				{Suite: "shared src/lib.rs", Name: "tests::adds", Result: "FAILED"},
 			}},
 			{Name: "jobs", Error: "jobs does not compile: 1 error", Kind: "build", Failures: []finding.Finding{
 				{Kind: finding.Error, Name: "E0308", Message: "mismatched types", File: "jobs/src/main.rs", Line: 7, Column: 2, Text: "error[E0308]: mismatched types\n --> jobs/src/main.rs:7:2"},
