@@ -164,6 +164,7 @@ var lpipeMap = map[string]row{
 		why: "a program of its own, which measures lpipe from outside and takes from it only how a project is read; it serves a registry",
 	},
 	"internal/testparts/require": {why: "every test may import it, so it imports nothing", testOnly: true},
+	"internal/testparts/golden":  {why: "the tests of every package may import it, so it imports nothing", testOnly: true},
 	"internal/testparts/mirror":  {why: "a mirror of crates.io for tests and for the bench"},
 	"internal/testparts/suite": {
 		imports: in("internal/testparts/require"),

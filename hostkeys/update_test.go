@@ -3,20 +3,17 @@ package hostkeys
 import (
 	"encoding/json"
 	"errors"
-	"flag"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
-)
 
-var update = flag.Bool("update", false, "rewrite the files in testdata")
+	"lpipe/internal/testparts/golden"
+)
 
 // meta is the answer of GitHub's meta endpoint, of which these are a few of many fields.
 type meta struct {
@@ -92,7 +89,7 @@ func TestUpdateShowsARotationAndItsLinesMakeThePinsWhatIsPublished(t *testing.T)
 		t.Fatal(err)
 	}
 	shown := regexp.MustCompile(`known_hosts:\d+`).ReplaceAllString(diff.String(), "known_hosts:N")
-	golden(t, "rotation.golden", shown+"---"+string(diff.Lines()))
+	golden.Check(t, "testdata/rotation.golden", shown+"---"+string(diff.Lines()))
 
 	over := with(t, pins, "# a file without a last line end"+string(diff.Lines()))
 	for _, host := range GitHub {
@@ -189,20 +186,5 @@ func TestPublishedNeedsAVerifiedServer(t *testing.T) {
 	client := *s.Client()
 	if _, err := Published(t.Context(), &client, s.URL); err != nil || client.CheckRedirect != nil {
 		t.Errorf("%v; the caller's client was changed: %t", err, client.CheckRedirect != nil)
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		write(t, file, []byte(got))
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs (go test -update rewrites it); got\n%s", file, got)
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/xml"
 	"errors"
-	"flag"
 	"io"
 	"maps"
 	"os"
@@ -12,9 +11,9 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-var update = flag.Bool("update", false, "write the golden files")
+	"lpipe/internal/testparts/golden"
+)
 
 func checkXML(t *testing.T, text string) {
 	t.Helper()
@@ -50,19 +49,7 @@ func TestDockerfilesOfThePeers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden := filepath.Join("testdata", p.name+"-"+peer+".Dockerfile")
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("%s differs; go test -update writes it:\n%s", golden, got)
-			}
+			golden.Check(t, "testdata/"+p.name+"-"+peer+".Dockerfile", got)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package cargo
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,10 +17,9 @@ import (
 
 	"lpipe/internal/fault"
 	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/golden"
 	"lpipe/internal/testparts/require"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // described is what both cargo metadata and Load say about a package.
 type described struct {
@@ -243,28 +241,8 @@ name = "b"
 			}
 			var b strings.Builder
 			fault.Print(&b, err)
-			golden(t, "mistakes/"+strings.ReplaceAll(name, " ", "-"), b.String())
+			golden.Check(t, "testdata/mistakes/"+strings.ReplaceAll(name, " ", "-")+".golden", b.String())
 		})
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	name = filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }
 

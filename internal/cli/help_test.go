@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -14,9 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-)
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+	"lpipe/internal/testparts/golden"
+)
 
 func newRoot(t *testing.T) (*cobra.Command, *bytes.Buffer) {
 	t.Helper()
@@ -38,23 +37,6 @@ func eachVerb(cmd *cobra.Command, do func(*cobra.Command)) {
 	}
 }
 
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; -update rewrites it. got\n%s", file, got)
-	}
-}
-
 func TestHelpOfEachVerb(t *testing.T) {
 	for _, terminal := range []int{80, 200} {
 		var all strings.Builder
@@ -71,7 +53,7 @@ func TestHelpOfEachVerb(t *testing.T) {
 				}
 			}
 		})
-		golden(t, fmt.Sprintf("help-%d.golden", terminal), all.String())
+		golden.Check(t, fmt.Sprintf("testdata/help-%d.golden", terminal), all.String())
 	}
 }
 
@@ -163,7 +145,7 @@ func TestManualPages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name+".golden", regexp.MustCompile(`"lpipe [^"]*" "lpipe"`).ReplaceAllString(string(page), `"lpipe VERSION" "lpipe"`))
+		golden.Check(t, "testdata/"+name+".golden", regexp.MustCompile(`"lpipe [^"]*" "lpipe"`).ReplaceAllString(string(page), `"lpipe VERSION" "lpipe"`))
 	}
 }
 

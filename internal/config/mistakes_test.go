@@ -1,7 +1,6 @@
 package config
 
 import (
-	"flag"
 	"io/fs"
 	"os"
 	"strings"
@@ -11,9 +10,8 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/testparts/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // said returns err as lpipe prints it.
 func said(err error) string {
@@ -26,8 +24,8 @@ func said(err error) string {
 }
 
 func TestMistakesInTheFile(t *testing.T) {
-	const golden = "testdata/mistakes.txtar"
-	archive, err := txtar.ParseFile(golden)
+	const file = "testdata/mistakes.txtar"
+	archive, err := txtar.ParseFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +40,7 @@ func TestMistakesInTheFile(t *testing.T) {
 			if fault.Worst(err) != fault.Usage {
 				t.Errorf("the kind is %v", fault.Worst(err))
 			}
-			if *update {
+			if golden.Updating() {
 				want.Data = []byte(got)
 			}
 			if string(want.Data) != got {
@@ -50,8 +48,8 @@ func TestMistakesInTheFile(t *testing.T) {
 			}
 		})
 	}
-	if *update {
-		if err := os.WriteFile(golden, txtar.Format(archive), 0o644); err != nil {
+	if golden.Updating() {
+		if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

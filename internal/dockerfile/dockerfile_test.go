@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -20,10 +17,9 @@ import (
 	"lpipe/internal/cargo"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
+	"lpipe/internal/testparts/golden"
 	"lpipe/internal/testparts/require"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // variant is what a package without lpipe.toml has, with changes.
 func variant(change func(*plan.Variant)) *plan.Variant {
@@ -139,20 +135,7 @@ func script(t *testing.T, text, stage string) string {
 func TestRenderingIsTheGoldenOne(t *testing.T) {
 	for name, v := range variants {
 		t.Run(name, func(t *testing.T) {
-			got := render(t, v)
-			golden := filepath.Join("testdata", name+".Dockerfile")
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("differs from %s; see what changed with -update and git diff\n%s", golden, got)
-			}
+			golden.Check(t, "testdata/"+name+".Dockerfile", render(t, v))
 		})
 	}
 }

@@ -2,16 +2,13 @@ package fault
 
 import (
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"lpipe/internal/finding"
+	"lpipe/internal/testparts/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // failed is a test that failed at a line of its own.
 func failed(n int, message, text string) finding.Finding {
@@ -67,15 +64,7 @@ func TestTheLastLinesNameWhatFailed(t *testing.T) {
 				if s.Rows > 0 {
 					got = onScreen(got, s)
 				}
-				if *update {
-					if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-						t.Fatal(err)
-					}
-				}
-				want, err := os.ReadFile(file)
-				if err != nil || got != string(want) {
-					t.Errorf("%v: got\n%s\nwant\n%s", err, got, want)
-				}
+				golden.Check(t, file, got)
 			})
 		}
 	}

@@ -2,16 +2,15 @@ package finding
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+	"lpipe/internal/testparts/golden"
+)
 
 // read reads all of an output, and returns the lines that belong to no finding.
 func read(text string) (r Report, rest []string) {
@@ -42,16 +41,7 @@ func TestReports(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := string(data) + "\n\nNot in a finding:\n" + strings.Join(rest, "\n")
-			golden := strings.TrimSuffix(file, ".txt") + ".golden"
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil || got != string(want) {
-				t.Errorf("%v: got\n%s\nwant\n%s", err, got, want)
-			}
+			golden.Check(t, strings.TrimSuffix(file, ".txt")+".golden", got)
 		})
 	}
 }

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path"
@@ -15,9 +14,8 @@ import (
 	"lpipe/internal/fault"
 	"lpipe/internal/reach"
 	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // plan makes a plan for the project in a txtar archive, which gets an empty lock file.
 func plan(t *testing.T, archive string, wants []Want) (*Plan, error) {
@@ -698,20 +696,7 @@ func TestFixturesHaveTheGoldenPlan(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := describe(p)
-			golden := filepath.Join("testdata", name+".txt")
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("the plan is\n%swant that of %s, or rewrite it with -update\n%s", got, golden, want)
-			}
+			golden.Check(t, "testdata/"+name+".txt", describe(p))
 		})
 	}
 }

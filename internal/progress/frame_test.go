@@ -2,11 +2,8 @@ package progress
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,9 +15,8 @@ import (
 	digest "github.com/opencontainers/go-digest"
 
 	"lpipe/internal/screen"
+	"lpipe/internal/testparts/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // sizes are those of the terminals of the golden files.
 var sizes = []screen.Style{{Width: 80, Height: 24}, {Width: 200, Height: 50}, {Width: 40, Height: 12}}
@@ -310,24 +306,7 @@ func TestScreens(t *testing.T) {
 				fmt.Fprintf(&text, "-- what stays\n%s\n", strings.Join(ran, "\n"))
 			}
 		}
-		golden(t, fmt.Sprintf("screens-%dx%d", size.Width, size.Height), text.String())
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; -update rewrites it. got\n%s", file, got)
+		golden.Check(t, fmt.Sprintf("testdata/screens-%dx%d.golden", size.Width, size.Height), text.String())
 	}
 }
 
