@@ -117,7 +117,7 @@ var lpipeMap = map[string]row{
 		why:     "it draws BuildKit's status stream and decides nothing",
 	},
 	"internal/solve": {
-		imports: in("internal/dockerfile", "internal/fault", "internal/pattern", "internal/progress", "internal/redact", "internal/symptom", "internal/trace",
+		imports: in("internal/dockerfile", "internal/fault", "internal/pattern", "internal/progress", "internal/redact", "internal/report", "internal/symptom", "internal/trace",
 			"github.com/containerd/containerd/v2", "github.com/distribution/reference", "github.com/opencontainers", "github.com/tonistiigi/fsutil", "golang.org/x/sync", "google.golang.org/grpc/codes", buildkit),
 		why: "rendered Dockerfiles and contexts in, files out: it reads no project and writes no file",
 	},

@@ -100,11 +100,7 @@ that other programs made.`,
 		if err != nil {
 			return err
 		}
-		noun := "records"
-		if total.Count == 1 {
-			noun = "record"
-		}
-		fmt.Fprintf(a.Out, "%s %d %s, %s\n", did, total.Count, noun, report.Size(total.Size))
+		fmt.Fprintf(a.Out, "%s %s, %s\n", did, report.Count(total.Count, "record", "records"), report.Size(total.Size))
 		return nil
 	}
 	return cmd

@@ -134,7 +134,7 @@ type serving struct {
 
 	server  *serve.Server
 	lines   *serve.Lines
-	sources []string          // of the last request
+	sources []string          // the files of the last request
 	digests map[string]string // the zips that answer, by lambda
 }
 
@@ -283,7 +283,7 @@ func (s *serving) build(ctx context.Context, progress string) (serve.Files, erro
 		asked.Network = joined
 		if request, err := build.Prepare(ctx, here, projects, asked); err == nil {
 			s.sources = request.Files()
-			before = serve.Look(s.sources)
+			before = serve.Look(s.sources) // and only then does the build read them: what changes from here on is built again
 		}
 	}
 	summary, err := s.app.build(ctx, here, projects, cfg, pushing{}, o)
@@ -291,12 +291,12 @@ func (s *serving) build(ctx context.Context, progress string) (serve.Files, erro
 		return before, err
 	}
 	if progress == "" {
-		summary.Notes = append(planNotes(projects, notice), summary.Notes...)
+		summary.Notes = distinct(append(planNotes(projects, notice), summary.Notes...))
 		summary.Seconds = time.Since(start).Seconds()
 		report.Text(s.Err, *summary)
 	}
 	var fresh []string
-	digests := maps.Clone(s.digests)
+	digests := map[string]string{}
 	for _, l := range summary.Lambdas {
 		digests[l.Name] = l.CodeSHA256
 	}

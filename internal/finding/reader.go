@@ -1,6 +1,7 @@
 package finding
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -220,10 +221,10 @@ func (r *Reader) rerun(line string) bool {
 	}
 	mine := r.report.Findings[min(r.suite.first, len(r.report.Findings)):]
 	for i := range mine {
-		mine[i].Package = orElse(of, mine[i].Package)
+		mine[i].Package = cmp.Or(of, mine[i].Package)
 	}
 	r.start(&draft{
-		Finding: Finding{Kind: TestProgram, Name: m[1], Package: orElse(of, r.suite.crate), Suite: r.suite.name}, panic: r.suite.panic, causes: true,
+		Finding: Finding{Kind: TestProgram, Name: m[1], Package: cmp.Or(of, r.suite.crate), Suite: r.suite.name}, panic: r.suite.panic, causes: true,
 		known: len(mine) > 0,
 	})
 	r.suite.panic = panicked{}
@@ -463,13 +464,6 @@ func lastOf(lines []string) []string { return lines[max(0, len(lines)-lastLines)
 func number(digits string) int {
 	n, _ := strconv.Atoi(digits)
 	return n
-}
-
-func orElse(first, other string) string {
-	if first != "" {
-		return first
-	}
-	return other
 }
 
 func cutLast(s, sep string) (before, after string) {

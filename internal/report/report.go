@@ -232,10 +232,7 @@ func tests(l Lambda) string {
 	if t == nil {
 		return "TESTS NOT RUN (--no-test)"
 	}
-	text := fmt.Sprintf("%d tests passed", t.Passed)
-	if t.Passed == 1 {
-		text = "1 test passed"
-	}
+	text := Count(t.Passed, "test passed", "tests passed")
 	if t.Ignored > 0 {
 		text += fmt.Sprintf(", %d ignored", t.Ignored)
 	}

@@ -7,6 +7,7 @@ import (
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
 	"lpipe/internal/progress"
+	"lpipe/internal/report"
 )
 
 const correctScript = "correct what the build script says above; it may need packages, env or features in [build] of lpipe.toml"
@@ -35,14 +36,14 @@ func blame(f *fault.Error, labels, stage string) {
 	}
 	if f.Kind == fault.Tests {
 		if f.Why = "cargo test found failures, which are above"; found.Failed > 0 {
-			f.Why = fmt.Sprintf("%d of %s failed", found.Failed, counted(found.Passed+found.Failed, "test"))
+			f.Why = fmt.Sprintf("%d of %s failed", found.Failed, report.Count(found.Passed+found.Failed, "test", "tests"))
 		}
 		return
 	}
 	if !strings.HasSuffix(f.Why, "; its output is above") {
 		return // it is known better
 	}
-	f.Why = counted(found.Errors(), "error")
+	f.Why = report.Count(found.Errors(), "error", "errors")
 	switch script := found.Script(); {
 	case script != "":
 		f.What, f.Fix = script+" failed, which is needed for "+labels, correctScript
@@ -56,11 +57,4 @@ func blame(f *fault.Error, labels, stage string) {
 			f.What = labels + " or the unit tests do not compile"
 		}
 	}
-}
-
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
