@@ -1,7 +1,6 @@
 package artifact
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -13,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"lpipe/internal/fault"
@@ -131,16 +129,9 @@ func checkWay(project *os.Root, dir string) error {
 
 // CheckWritable is nil where the files of a build can be written, as far as that can be told without writing any.
 func (f *Folder) CheckWritable() error {
-	at := f.dir
-	for {
-		info, err := f.project.Stat(at)
-		if err == nil && info.IsDir() {
-			break
-		}
-		if err == nil || !errors.Is(err, fs.ErrNotExist) {
-			return writeFault(filepath.Join(f.project.Name(), at), cmp.Or(err, error(syscall.ENOTDIR)))
-		}
-		at = filepath.Dir(at)
+	at, err := existing(f.dir, f.project.Stat)
+	if err != nil {
+		return writeFault(filepath.Join(f.project.Name(), at), err)
 	}
 	for _, name := range []string{ProgramName, ZipName} {
 		if info, err := f.project.Lstat(filepath.Join(f.dir, name)); err == nil && info.IsDir() {

@@ -119,15 +119,24 @@ func CheckWritable(name string) error {
 	if info, err := os.Lstat(name); err == nil && info.IsDir() {
 		return writeFault(name, errors.New("it is a folder"))
 	}
-	for dir := filepath.Dir(name); ; dir = filepath.Dir(dir) {
-		info, err := os.Stat(dir)
+	dir, err := existing(filepath.Dir(name), os.Stat)
+	if err != nil {
+		return writeFault(dir, err)
+	}
+	return enterable(dir)
+}
+
+// existing returns the closest of dir and the paths above it that is there, and why it is no folder that can be looked into.
+func existing(dir string, stat func(string) (fs.FileInfo, error)) (string, error) {
+	for ; ; dir = filepath.Dir(dir) {
+		info, err := stat(dir)
 		switch {
 		case err == nil && info.IsDir():
-			return enterable(dir)
+			return dir, nil
 		case err == nil:
-			return writeFault(dir, syscall.ENOTDIR)
+			return dir, syscall.ENOTDIR
 		case !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir):
-			return writeFault(dir, err)
+			return dir, err
 		}
 	}
 }
