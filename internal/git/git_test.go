@@ -23,12 +23,13 @@ func nobody(t *testing.T) map[string]string {
 	return map[string]string{"PATH": os.Getenv("PATH"), "HOME": t.TempDir()}
 }
 
-// plain runs git as anybody would, and returns what it writes; a failure of it is left to the caller.
+// plain runs git as anybody would, and returns what it writes; a failure of it is left to the caller. Git does not go on to
+// tidy the repository when it has ended: the test's folder may be gone by then.
 func plain(t *testing.T, dir string, args ...string) (string, error) {
 	t.Helper()
 	_, err := exec.LookPath("git")
 	require.Part(t, err == nil, "git", "apt-get install git")
-	cmd := exec.Command("git", append([]string{"-C", dir}, args...)...)
+	cmd := exec.Command("git", append([]string{"-C", dir, "-c", "maintenance.auto=false", "-c", "gc.auto=0"}, args...)...)
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
 		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com")
 	out, err := cmd.CombinedOutput()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"lpipe/internal/testparts/require"
 )
@@ -17,6 +19,16 @@ type event struct {
 	Action        string // of a test or a package: "output", "pass", "fail", "skip", …
 	Package, Test string
 	Output        string
+	Elapsed       float64 // seconds, of what ended
+}
+
+// A test that took as long as this is named at the end, so that a person sees where a long run went.
+const long = 10 * time.Second
+
+// A took is a test and how long it ran, its waits for others that ran beside it included.
+type took struct {
+	name string
+	time time.Duration
 }
 
 // suite is what the events so far say.
@@ -24,6 +36,7 @@ type suite struct {
 	out           io.Writer
 	output        map[string]*strings.Builder // of what has not ended, by package and test
 	skipped, slow []string
+	long          []took
 	failed        bool
 }
 
@@ -45,7 +58,7 @@ func (s *suite) line(line []byte) {
 			s.output[name] = &strings.Builder{}
 		}
 		s.output[name].WriteString(e.Output)
-		if strings.Contains(e.Output, require.LeftOut) && e.Test != "" {
+		if strings.Contains(e.Output, require.LeftOut) && e.Test != "" && !slices.Contains(s.slow, name) {
 			s.slow = append(s.slow, name)
 		}
 	case "pass", "fail", "skip":
@@ -55,6 +68,9 @@ func (s *suite) line(line []byte) {
 		}
 		if e.Action == "skip" {
 			s.skipped = append(s.skipped, name)
+		}
+		if elapsed := time.Duration(e.Elapsed * float64(time.Second)); elapsed >= long {
+			s.long = append(s.long, took{name, elapsed})
 		}
 		if e.Action != "pass" {
 			s.show(name)
@@ -91,8 +107,14 @@ func (s *suite) show(name string) {
 	}
 }
 
-// end names what did not run. The error says that a test failed or skipped.
+// end names what took long and what did not run. The error says that a test failed or skipped.
 func (s *suite) end() error {
+	slices.SortStableFunc(s.long, func(a, b took) int { return cmp.Compare(b.time, a.time) })
+	for _, t := range s.long {
+		if !slices.ContainsFunc(s.long, func(other took) bool { return strings.HasPrefix(other.name, t.name+"/") }) {
+			fmt.Fprintf(s.out, "took %.0f s: %s\n", t.time.Seconds(), t.name)
+		}
+	}
 	for _, name := range s.slow {
 		fmt.Fprintln(s.out, require.LeftOut+name)
 	}

@@ -100,3 +100,23 @@ func write(t *testing.T, dir, name, text string) {
 		t.Fatal(err)
 	}
 }
+
+// TestWhatTookLongIsNamed: the longest first, and a test with parts only by its parts.
+func TestWhatTookLongIsNamed(t *testing.T) {
+	var out strings.Builder
+	s := newSuite(&out)
+	for _, line := range []string{
+		`{"Action":"pass","Package":"m","Test":"TestA/one","Elapsed":12}`,
+		`{"Action":"pass","Package":"m","Test":"TestA/two","Elapsed":2}`,
+		`{"Action":"pass","Package":"m","Test":"TestA","Elapsed":14}`,
+		`{"Action":"pass","Package":"m","Test":"TestB","Elapsed":70.4}`,
+	} {
+		s.line([]byte(line))
+	}
+	if err := s.end(); err != nil {
+		t.Fatal(err)
+	}
+	if want := "took 70 s: m TestB\ntook 12 s: m TestA/one\n"; out.String() != want {
+		t.Errorf("it prints %q, want %q", out.String(), want)
+	}
+}

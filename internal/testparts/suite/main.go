@@ -1,7 +1,7 @@
 // Command suite runs go test and accepts no skip: where all parts are installed, a test that skips has tested nothing.
 //
-// Its output is that of go test without -v: a line for each package, and all that a failed test printed. A test that was
-// left out for being slow, as package require says it, is named at the end.
+// Its output is that of go test without -v: a line for each package, and all that a failed test printed. At the end it
+// names the tests that took long, and those that were left out for being slow, as package require says it.
 //
 //	go run ./internal/testparts/suite ARGUMENT...   the arguments of go test
 package main
