@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"lpipe/internal/examples"
 	"lpipe/internal/progress"
 	"lpipe/internal/project"
 )
@@ -36,6 +37,10 @@ func (a *app) completeFlags(cmd *cobra.Command) {
 		case known != nil:
 			values = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 				return known, cobra.ShellCompDirectiveNoFileComp
+			}
+		case f.Name == "data-example":
+			values = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+				return examples.Names(), cobra.ShellCompDirectiveNoFileComp
 			}
 		case f.Name == "profile":
 			values = a.fromProjects(profiles)

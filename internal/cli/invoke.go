@@ -6,18 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"lpipe/internal/artifact"
 	"lpipe/internal/build"
-	"lpipe/internal/disk"
 	"lpipe/internal/emulator"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
@@ -39,8 +36,7 @@ An answer goes to standard output and what the program prints to standard error;
 	}
 	settings := settingFlags(cmd.Flags(), aboutProject, 0)
 	out := outFlag(cmd.Flags())
-	file := cmd.Flags().StringP("event", "e", "", "`FILE` with the event, - for standard input")
-	data := cmd.Flags().StringP("data", "d", "{}", "the event as `JSON`, or @FILE")
+	event := eventFlags(cmd.Flags())
 	run := runFlags(cmd.Flags())
 	client := cmd.Flags().String("client-context", "", "`JSON` that the runtime gives the program as client context")
 	tenant := cmd.Flags().String("tenant-id", "", "`ID` of the tenant that the event is for")
@@ -56,10 +52,7 @@ An answer goes to standard output and what the program prints to standard error;
 		if err != nil {
 			return err
 		}
-		if cmd.Flags().Changed("event") && cmd.Flags().Changed("data") {
-			return &fault.Error{Kind: fault.Usage, What: "--event and --data both give the event", Fix: "leave one of them out"}
-		}
-		payload, err := a.event(*file, *data)
+		payload, err := event(a)
 		if err != nil {
 			return err
 		}
@@ -87,45 +80,6 @@ An answer goes to standard output and what the program prints to standard error;
 		return a.invoke(cmd.Context(), program, emulator.Event{Payload: payload, ClientContext: *client, TenantID: *tenant})
 	}
 	return cmd
-}
-
-// maxEvent is the largest event that Lambda takes in an invocation that waits for the answer, in bytes.
-const maxEvent = 6 << 20
-
-// event reads the event that the flags give, which is JSON as Lambda's Invoke wants it.
-func (a *app) event(file, data string) ([]byte, error) {
-	payload, err := a.payload(file, data)
-	if err != nil {
-		return nil, err
-	}
-	var any json.RawMessage
-	if err := json.Unmarshal(payload, &any); err != nil {
-		return nil, &fault.Error{
-			Kind: fault.Usage, What: "the event is not JSON", Why: err.Error(), Fix: "correct it; on a command line JSON needs quotes: -d '{\"id\": 1}', and a text is -d '\"text\"'",
-		}
-	}
-	return payload, nil
-}
-
-func (a *app) payload(file, data string) ([]byte, error) {
-	if named, ok := strings.CutPrefix(data, "@"); ok && file == "" {
-		file = named
-	}
-	switch file {
-	case "":
-		return []byte(data), nil
-	case "-":
-		payload, err := io.ReadAll(io.LimitReader(a.In, maxEvent+1))
-		if len(payload) > maxEvent {
-			return nil, &fault.Error{Kind: fault.Usage, What: "the event is too large", Why: "Lambda takes 6 MiB", Fix: "give a smaller one"}
-		}
-		return payload, err
-	}
-	payload, err := disk.ReadFile(file, maxEvent)
-	if err != nil {
-		return nil, &fault.Error{Kind: fault.Usage, What: "reading the event", Err: err, Fix: "name a file of at most 6 MiB, or pipe the event in: --event -"}
-	}
-	return payload, nil
 }
 
 // runsHere reports whether this machine runs programs for an architecture of Lambda.

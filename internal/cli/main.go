@@ -153,6 +153,7 @@ func (a *app) root() *cobra.Command {
 		a.buildCommand(),
 		a.testCommand(),
 		a.invokeCommand(),
+		a.examplesCommand(),
 		a.serveCommand(),
 		a.planCommand(),
 		a.renderCommand(),
