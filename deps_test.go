@@ -135,6 +135,7 @@ var lpipeMap = map[string]row{
 	"internal/report":   {imports: in("internal/finding", "internal/foreign", "internal/pattern"), why: "it tells what happened and makes nothing happen"},
 	"internal/emulator": {why: "it serves HTTP as Lambda does; the standard library is enough"},
 	"internal/examples": {pure: true, why: "events as files; the library that they come from is for its test alone"},
+	"internal/measure":  {imports: in("internal/emulator"), why: "it calls a function and counts; who it is, and how numbers are shown, is for others"},
 	"internal/serve":    {imports: in("internal/emulator"), why: "it answers for programs, whoever builds them"},
 	"internal/attest": {
 		imports: in("internal/artifact", "internal/cargo", "internal/config", "internal/plan", "internal/publish", "internal/redact", "github.com/distribution/reference",
@@ -154,7 +155,7 @@ var lpipeMap = map[string]row{
 	},
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/build", "internal/config", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
-			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/interrupt", "internal/login", "internal/network", "internal/plan",
+			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/interrupt", "internal/login", "internal/measure", "internal/network", "internal/plan",
 			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/serve", "internal/since", "internal/trace", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",

@@ -31,7 +31,9 @@ others. What the program started ends with it.
 
 Only a zip that this lpipe built for you is run: one that came with a repository, or was changed since, is refused.
 
-An answer goes to standard output and what the program prints to standard error; a function error is exit status 1.`,
+An answer goes to standard output and what the program prints to standard error; a function error is exit status 1. With --repeat a
+table of the times goes to standard output instead: init, from the start of a process until it asks for an event; cold, what the
+caller of a new process waits; warm, what the others wait.`,
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completeLambdas,
 	}
 	settings := settingFlags(cmd.Flags(), aboutProject, 0)
@@ -39,6 +41,7 @@ An answer goes to standard output and what the program prints to standard error;
 	event := eventFlags(cmd.Flags())
 	run := runFlags(cmd.Flags())
 	client := cmd.Flags().String("client-context", "", "`JSON` that the runtime gives the program as client context")
+	repeat := repeatFlags(cmd.Flags())
 	tenant := cmd.Flags().String("tenant-id", "", "`ID` of the tenant that the event is for")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		here, err := a.here()
@@ -59,8 +62,9 @@ An answer goes to standard output and what the program prints to standard error;
 		if *client != "" && !json.Valid([]byte(*client)) {
 			return &fault.Error{Kind: fault.Usage, What: "the client context is not JSON", Fix: "correct --client-context"}
 		}
-		running, err := run(a)
-		if err != nil {
+		running, runErr := run(a)
+		calls, repeatErr := repeat()
+		if err := errors.Join(runErr, repeatErr); err != nil {
 			return err
 		}
 		built := project.Targets(projects)
@@ -75,9 +79,14 @@ An answer goes to standard output and what the program prints to standard error;
 			return err
 		}
 		defer clean()
-		program.Supervisor = []string{"/proc/self/exe", "supervise", program.Dir}
 		running.in(&program)
-		return a.invoke(cmd.Context(), program, emulator.Event{Payload: payload, ClientContext: *client, TenantID: *tenant})
+		e := emulator.Event{Payload: payload, ClientContext: *client, TenantID: *tenant}
+		if calls.count > 1 {
+			program.Supervisor = []string{"/proc/self/exe", "supervise", "-"} // several processes have the folder
+			return a.repeat(cmd.Context(), program, e, calls)
+		}
+		program.Supervisor = []string{"/proc/self/exe", "supervise", program.Dir}
+		return a.invoke(cmd.Context(), program, e)
 	}
 	return cmd
 }
@@ -133,11 +142,8 @@ func (a *app) superviseCommand() *cobra.Command {
 
 func (a *app) invoke(ctx context.Context, program emulator.Program, event emulator.Event) error {
 	results, err := emulator.Run(ctx, program, event)
-	if errors.Is(err, fs.ErrPermission) {
-		return &fault.Error{Kind: fault.Usage, What: "cannot run " + program.Name, Err: err, Fix: "set TMPDIR to a folder on a disk that is not mounted noexec"}
-	}
 	if err != nil {
-		return err
+		return cannotRun(program.Name, err)
 	}
 	result := results[0]
 	fmt.Fprintf(a.Out, "%s\n", bytes.TrimRight(result.Payload, "\n"))
@@ -145,4 +151,12 @@ func (a *app) invoke(ctx context.Context, program emulator.Program, event emulat
 		return &fault.Error{Kind: fault.Build, What: program.Name + " failed", Why: result.ErrorType, Fix: "the answer and the output above say why; correct the lambda or the event, and run lpipe build before the next lpipe invoke"}
 	}
 	return nil
+}
+
+// cannotRun explains an error of starting a program.
+func cannotRun(name string, err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return &fault.Error{Kind: fault.Usage, What: "cannot run " + name, Err: err, Fix: "set TMPDIR to a folder on a disk that is not mounted noexec"}
+	}
+	return err
 }
