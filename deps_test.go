@@ -60,7 +60,7 @@ var lpipeMap = map[string]row{
 	},
 	"internal/disk": {imports: in("internal/fault"), why: "which files a project may use is decided in one place, whatever they are for"},
 	"internal/config": {
-		imports: in("internal/disk", "internal/fault", "internal/pattern", "cache", "github.com/distribution/reference", "github.com/pelletier/go-toml/v2"),
+		imports: in("internal/disk", "internal/fault", "internal/pattern", "internal/route", "cache", "github.com/distribution/reference", "github.com/pelletier/go-toml/v2"),
 		why:     "it says what the user wrote; whether a lambda or an engine exists is for their packages", pure: true,
 	},
 	"internal/cargo": {imports: in("internal/disk", "internal/fault", "github.com/pelletier/go-toml/v2"), why: "it reads a project as cargo does, whatever lpipe.toml says", pure: true},
@@ -136,7 +136,10 @@ var lpipeMap = map[string]row{
 	"internal/emulator": {why: "it serves HTTP as Lambda does; the standard library is enough"},
 	"internal/examples": {pure: true, why: "events as files; the library that they come from is for its test alone"},
 	"internal/measure":  {imports: in("internal/emulator"), why: "it calls a function and counts; who it is, and how numbers are shown, is for others"},
-	"internal/serve":    {imports: in("internal/emulator"), why: "it answers for programs, whoever builds them"},
+	"internal/route":    {pure: true, why: "which function answers a request, from values"},
+	"internal/template": {imports: in("internal/fault", "internal/route", "go.yaml.in/yaml/v4"), pure: true, why: "it reads what a template says, and evaluates nothing"},
+	"internal/gateway":  {imports: in("internal/emulator", "internal/route", "github.com/google/uuid"), why: "HTTP to events and back, for whoever invokes"},
+	"internal/serve":    {imports: in("internal/emulator", "internal/gateway", "internal/route"), why: "it answers for programs, whoever builds them"},
 	"internal/attest": {
 		imports: in("internal/artifact", "internal/cargo", "internal/config", "internal/plan", "internal/publish", "internal/redact", "github.com/distribution/reference",
 			"github.com/google/uuid", "github.com/in-toto/attestation", "github.com/package-url/packageurl-go", "github.com/spdx/tools-golang", "google.golang.org/protobuf"),
@@ -156,7 +159,7 @@ var lpipeMap = map[string]row{
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/build", "internal/config", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
 			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/interrupt", "internal/login", "internal/measure", "internal/network", "internal/plan",
-			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/serve", "internal/since", "internal/trace", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
+			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/serve", "internal/since", "internal/template", "internal/trace", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",
 	},

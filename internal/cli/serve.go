@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,7 @@ import (
 	"lpipe/internal/plan"
 	"lpipe/internal/project"
 	"lpipe/internal/report"
+	"lpipe/internal/route"
 	"lpipe/internal/serve"
 )
 
@@ -42,7 +44,8 @@ func (a *app) serveCommand() *cobra.Command {
 		ValidArgsFunction: a.completeLambdas,
 		Short:             "Answer for lambdas on this machine, as Lambda does",
 		Long: `Build lambdas and answer for them on this machine, on one address: Lambda's API for AWS's SDKs and "aws lambda invoke
---endpoint-url", and function URLs at /lambda-url/NAME/, of a single lambda also at /. What answers is the zip that is
+--endpoint-url", function URLs at /lambda-url/NAME/, of a single lambda also at /, and the routes of [serve] in lpipe.toml and of
+a SAM or CloudFormation template, with the events of API Gateway or a load balancer. What answers is the zip that is
 deployed: its bootstrap runs here as with "lpipe invoke", without credentials unless a flag gives them.
 
 When sources change, the lambdas are built again and take over; requests under way end with the program that they began with.
@@ -72,6 +75,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 		}
 		return pflag.NormalizedName(name)
 	})
+	templates := f.String("template", "", "`FILE` with a SAM or CloudFormation template whose routes are answered too")
 	execute := f.Bool("exec", false, "run the command after --, and end with it")
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		given := cmd.ArgsLenAtDash() >= 0 && cmd.ArgsLenAtDash() < len(args)
@@ -101,6 +105,10 @@ status is that of lpipe: so a project's own integration tests run against the pr
 		if err != nil {
 			return err
 		}
+		fixed := []config.Setting{{Key: "build.test", Values: []string{"false"}, Flag: "lpipe serve"}}
+		if f.Changed("template") {
+			fixed = append(fixed, config.Setting{Key: "serve.template", Values: []string{*templates}, Flag: "--template"})
+		}
 		address := net.JoinHostPort(*host, strconv.Itoa(*port))
 		listener, err := emulator.Listen(cmd.Context(), address)
 		if err != nil {
@@ -110,7 +118,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 		}
 		defer listener.Close()
 		s := &serving{
-			app: a, args: args, all: *all, settings: slices.Concat(settings(), []config.Setting{{Key: "build.test", Values: []string{"false"}, Flag: "lpipe serve"}}),
+			app: a, args: args, all: *all, settings: slices.Concat(settings(), fixed),
 			out: out, ssh: *ssh, running: running, lines: &serve.Lines{W: a.Err}, digests: map[string]string{},
 		}
 		if err := s.open(*concurrency); err != nil {
@@ -138,18 +146,25 @@ type serving struct {
 	digests map[string]string // the zips that answer, by lambda
 }
 
-// read reads the projects as they are now, without the lambdas that cannot run here.
-func (s *serving) read() (*project.Here, []*project.Project, error) {
+// input is what lpipe serve has read before a build.
+type input struct {
+	here     *project.Here
+	projects []*project.Project
+	routing
+}
+
+// read reads the projects as they are now, without the lambdas that cannot run here, and their routes.
+func (s *serving) read() (input, error) {
 	here, err := s.here()
 	if err != nil {
-		return nil, nil, err
+		return input{}, err
 	}
 	if err := s.out(s.app, here); err != nil {
-		return nil, nil, err
+		return input{}, err
 	}
 	projects, err := here.Open(s.args, s.all, s.settings)
 	if err != nil {
-		return nil, nil, err
+		return input{}, err
 	}
 	var foreign []string
 	count := 0
@@ -165,21 +180,22 @@ func (s *serving) read() (*project.Here, []*project.Project, error) {
 		projects[i] = &one
 	}
 	if count == 0 {
-		return nil, nil, &fault.Error{
+		return input{}, &fault.Error{
 			Kind: fault.Usage, What: "no lambda here runs on this machine", Why: strings.Join(foreign, ", ") + ": built for another architecture or system", Fix: "add --arch with that of this machine: x86_64 or arm64",
 		}
 	}
-	return here, projects, nil
+	routes, err := readRoutes(here.Dir, projects)
+	return input{here, projects, routes}, err
 }
 
 // open reads the projects and makes the server of their lambdas.
 func (s *serving) open(concurrency int) error {
-	_, projects, err := s.read()
+	in, err := s.read()
 	if err != nil {
 		return err
 	}
 	var names []string
-	for _, t := range project.Targets(projects) {
+	for _, t := range project.Targets(in.projects) {
 		names = append(names, t.Lambda.Name)
 	}
 	slices.Sort(names)
@@ -235,10 +251,23 @@ func (s *serving) serve(ctx context.Context, listener net.Listener, watch bool, 
 	}
 }
 
+// shownRoutes is how many routes are listed.
+const shownRoutes = 20
+
 // announce tells what there is, with lines to copy.
 func (s *serving) announce(url string) {
 	names := s.server.Names()
 	fmt.Fprintf(s.Err, "lpipe: serving %s on %s; Ctrl-C ends it\n", strings.Join(names, ", "), url)
+	routes := s.server.Routes()
+	for _, r := range routes[:min(len(routes), shownRoutes)] {
+		fmt.Fprintf(s.Err, "  %s (%s)\n", r, r.Service)
+	}
+	if more := len(routes) - shownRoutes; more > 0 {
+		fmt.Fprintf(s.Err, "  and %s\n", report.Count(more, "route", "routes"))
+	}
+	if i := slices.IndexFunc(routes, func(r route.Route) bool { return r.Method == http.MethodGet || r.Method == route.Any }); i >= 0 {
+		fmt.Fprintf(s.Err, "  curl '%s%s'\n", url, routes[i].Sample())
+	}
 	fmt.Fprintf(s.Err, "  curl %s%s%s/\n", url, serve.Prefix, names[0])
 	fmt.Fprintf(s.Err, "  aws lambda invoke --endpoint-url %s --no-sign-request --region us-east-1 --function-name %s \\\n"+
 		"    --cli-binary-format raw-in-base64-out --payload '{}' /dev/stdout\n", url, names[0])
@@ -264,9 +293,19 @@ func (s *serving) build(ctx context.Context, progress string) (serve.Files, erro
 		s.sources = []string{filepath.Join(s.env["PWD"], "Cargo.toml")} // until a request could be made
 	}
 	before := serve.Look(s.sources)
-	here, projects, err := s.read()
+	in, err := s.read()
 	if err != nil {
 		return before, err
+	}
+	here, projects := in.here, in.projects
+	if changed := !reflect.DeepEqual(s.server.Routes(), in.routes); changed {
+		s.server.Route(in.routes)
+		if progress != "" {
+			fmt.Fprintf(s.Err, "lpipe: %s now\n", report.Count(len(in.routes), "route", "routes"))
+			for _, note := range in.notes {
+				fmt.Fprintf(s.Err, "note: %s\n", note)
+			}
+		}
 	}
 	cfg, err := here.Common(projects)
 	if err != nil {
@@ -282,7 +321,7 @@ func (s *serving) build(ctx context.Context, progress string) (serve.Files, erro
 		asked := o
 		asked.Network = joined
 		if request, err := build.Prepare(ctx, here, projects, asked); err == nil {
-			s.sources = request.Files()
+			s.sources = append(request.Files(), in.files...)
 			before = serve.Look(s.sources) // and only then does the build read them: what changes from here on is built again
 		}
 	}
@@ -291,7 +330,7 @@ func (s *serving) build(ctx context.Context, progress string) (serve.Files, erro
 		return before, err
 	}
 	if progress == "" {
-		summary.Notes = distinct(append(planNotes(projects, notice), summary.Notes...))
+		summary.Notes = distinct(slices.Concat(planNotes(projects, notice), in.notes, summary.Notes))
 		summary.Seconds = time.Since(start).Seconds()
 		report.Text(s.Err, *summary)
 	}

@@ -20,6 +20,7 @@ import (
 
 	"lpipe/internal/disk"
 	"lpipe/internal/fault"
+	"lpipe/internal/route"
 )
 
 // Config is all settings of one run. Paths in it are absolute: those of lpipe.toml start at its folder, those of
@@ -35,6 +36,7 @@ type Config struct {
 	Git      Git
 	Network  Network
 	Cache    Cache
+	Serve    Serve
 
 	Push       bool
 	Image      string   // the image to push, a template with [Placeholders]; "" when nothing was said
@@ -108,6 +110,12 @@ type Network struct {
 	HTTPProxy, HTTPSProxy string   // URLs
 	NoProxy               []string // hosts, domains and addresses that are reached without
 	Authorities           []string // paths of PEM files
+}
+
+// Serve is what lpipe serve answers over HTTP beside function URLs.
+type Serve struct {
+	Routes   route.Table
+	Template string // path of a SAM or CloudFormation template; "" for none
 }
 
 // Cache is where cached layers are read from and written to, for [cache.ParseImport] and [cache.ParseExport].
@@ -305,6 +313,7 @@ func (l *loader) config() *Config {
 	for _, name := range children(l.values, "git.tokens.") {
 		c.Git.Tokens[name] = text(Key("git", "tokens", name))
 	}
+	c.Serve = Serve{Routes: l.routes(), Template: text("serve.template")}
 	c.Network = Network{HTTPProxy: text("network.http-proxy"), HTTPSProxy: text("network.https-proxy"), NoProxy: list("network.no-proxy"), Authorities: list("network.ca")}
 	return c
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"lpipe/cache"
+	"lpipe/internal/route"
 )
 
 // kind is the shape of a value in lpipe.toml.
@@ -149,6 +150,11 @@ var table = slices.Concat(
 		{name: "network.ca", kind: list, check: checkPlain, paths: filePath, doc: "PEM files of certificate authorities that downloads and pushes trust, beside those of the system and those of `SSL_CERT_FILE` and `CARGO_HTTP_CAINFO`"},
 		{name: "cache.from", kind: list, check: checkCache(cache.ParseImport), private: true, paths: cachePath(cache.ParseImport, "src"), doc: "caches to read, as for `docker buildx build --cache-from`"},
 		{name: "cache.to", kind: list, check: checkCache(cache.ParseExport), private: true, paths: cachePath(cache.ParseExport, "dest"), doc: "caches to write, as for `docker buildx build --cache-to`"},
+		{name: "serve.routes", kind: list, check: checkRoute, doc: "what `lpipe serve` answers over HTTP, each `METHOD PATH LAMBDA`: `ANY` is every method; a segment `{NAME}` of the path is a parameter, `{NAME+}` at its end takes the rest, and `$default LAMBDA` takes what no other route does; for alb `*` and `?` in the path, and the first that fits answers"},
+		{name: "serve.api", defaults: []string{string(route.HTTP)}, choices: route.Services, doc: "the service whose events these routes send: API Gateway's HTTP API (payload format 2.0 or 1.0) or REST API, or a load balancer, with single or with multi-value headers"},
+		{name: "serve.stage", derived: "`$default` for http, `Prod` for rest", check: checkStage, doc: "the stage of that API, which a path may begin with"},
+		{name: "serve.cors", kind: list, check: checkPlain, doc: "origins whose pages may call these routes, as the CORS configuration of an HTTP API answers them; `*` for all"},
+		{name: "serve.template", check: checkPlain, paths: filePath, doc: "a SAM or CloudFormation template whose routes are served too"},
 		{name: "ci.cache-write", derived: "every branch", check: checkPlain, doc: "the branch whose builds may write the cache"},
 	},
 )

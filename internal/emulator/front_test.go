@@ -179,7 +179,7 @@ func TestURLEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	var e urlEvent
+	var e URLEvent
 	if err := json.Unmarshal(got, &e); err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestURLEvents(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	c := e.RequestContext
-	if c.HTTP != (urlHTTP{"PUT", "/a%20b/c", "HTTP/1.1", "127.0.0.1", "test"}) || c.RequestID != resp.Header.Get("X-Amzn-RequestId") ||
+	if c.HTTP != (URLRequest{"PUT", "/a%20b/c", "HTTP/1.1", "127.0.0.1", "test"}) || c.RequestID != resp.Header.Get("X-Amzn-RequestId") ||
 		time.Since(time.UnixMilli(c.TimeEpoch)) > time.Minute || !strings.HasSuffix(c.Time, " +0000") {
 		t.Errorf("%+v", c)
 	}
@@ -197,7 +197,7 @@ func TestURLEvents(t *testing.T) {
 		"text/plain": false, "application/vnd.api+json": false, "application/octet-stream": true, "application/x-www-form-urlencoded": true, "": true,
 	} {
 		send(t, web.URL, "a=b", "Content-Type", contentType)
-		var e urlEvent
+		var e URLEvent
 		if err := json.Unmarshal(got, &e); err != nil {
 			t.Fatal(err)
 		}
@@ -305,7 +305,7 @@ func TestURLStreams(t *testing.T) {
 type unwrap struct{ Invoker }
 
 func (u unwrap) Invoke(ctx context.Context, e Event) (Result, error) {
-	var event urlEvent
+	var event URLEvent
 	if err := json.Unmarshal(e.Payload, &event); err != nil {
 		return Result{}, err
 	}
@@ -348,7 +348,7 @@ func FuzzURLResponse(f *testing.F) {
 	f.Add([]byte(`{"statusCode":101,"headers":{"\n":"\r\n"}}`))
 	f.Add(append([]byte(`{"statusCode":201}`), preludeEnd...))
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		answerURL(httptest.NewRecorder(), payload)
+		AnswerURL(httptest.NewRecorder(), payload)
 		s := &urlStream{w: httptest.NewRecorder(), flush: func() error { return nil }}
 		_, _ = s.Write(payload)
 	})
@@ -365,11 +365,11 @@ func FuzzURLEvent(f *testing.F) {
 			return
 		}
 		req.Header = http.Header{"Content-Type": {contentType}, "Cookie": {cookie}}
-		b, err := json.Marshal(newURLEvent(req, body, "id", time.Now()))
+		b, err := json.Marshal(NewURLEvent(req, body, "id", time.Now()))
 		if err != nil {
 			t.Fatal(err)
 		}
-		var e urlEvent
+		var e URLEvent
 		if err := json.Unmarshal(b, &e); err != nil {
 			t.Fatal(err)
 		}

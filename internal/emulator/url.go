@@ -27,7 +27,7 @@ func URL(f Invoker) http.Handler {
 			writeJSON(w, http.StatusRequestEntityTooLarge, message("Request Too Large"))
 			return
 		}
-		event, err := json.Marshal(newURLEvent(r, payload, id, time.Now()))
+		event, err := json.Marshal(NewURLEvent(r, payload, id, time.Now()))
 		if err != nil {
 			writeJSON(w, http.StatusBadRequest, message("Bad Request"))
 			return
@@ -57,15 +57,17 @@ func URL(f Invoker) http.Handler {
 		case stream != nil || result.FunctionError != "": // a stream that ended before its prelude
 			writeJSON(w, http.StatusBadGateway, message("Internal Server Error"))
 		default:
-			answerURL(w, result.Payload)
+			if !AnswerURL(w, result.Payload) {
+				writeJSON(w, http.StatusBadGateway, message("Internal Server Error"))
+			}
 		}
 	})
 }
 
 func message(text string) map[string]string { return map[string]string{"Message": text} }
 
-// urlEvent is a request in payload format 2.0.
-type urlEvent struct {
+// URLEvent is a request in payload format 2.0, of a function URL and of API Gateway's HTTP APIs.
+type URLEvent struct {
 	Version         string            `json:"version"`
 	RouteKey        string            `json:"routeKey"`
 	RawPath         string            `json:"rawPath"`
@@ -73,25 +75,28 @@ type urlEvent struct {
 	Cookies         []string          `json:"cookies,omitempty"`
 	Headers         map[string]string `json:"headers"`
 	Query           map[string]string `json:"queryStringParameters,omitempty"`
-	RequestContext  urlContext        `json:"requestContext"`
+	PathParameters  map[string]string `json:"pathParameters,omitempty"` // of a route
+	RequestContext  URLContext        `json:"requestContext"`
 	Body            string            `json:"body,omitempty"`
 	IsBase64Encoded bool              `json:"isBase64Encoded"`
 }
 
-type urlContext struct {
-	AccountID    string  `json:"accountId"`
-	APIID        string  `json:"apiId"`
-	DomainName   string  `json:"domainName"`
-	DomainPrefix string  `json:"domainPrefix"`
-	HTTP         urlHTTP `json:"http"`
-	RequestID    string  `json:"requestId"`
-	RouteKey     string  `json:"routeKey"`
-	Stage        string  `json:"stage"`
-	Time         string  `json:"time"`
-	TimeEpoch    int64   `json:"timeEpoch"` // milliseconds
+// URLContext is what a service knows of a request beside what was sent.
+type URLContext struct {
+	AccountID    string     `json:"accountId"`
+	APIID        string     `json:"apiId"`
+	DomainName   string     `json:"domainName"`
+	DomainPrefix string     `json:"domainPrefix"`
+	HTTP         URLRequest `json:"http"`
+	RequestID    string     `json:"requestId"`
+	RouteKey     string     `json:"routeKey"`
+	Stage        string     `json:"stage"`
+	Time         string     `json:"time"`
+	TimeEpoch    int64      `json:"timeEpoch"` // milliseconds
 }
 
-type urlHTTP struct {
+// URLRequest is the line of a request, and who sent it.
+type URLRequest struct {
 	Method    string `json:"method"`
 	Path      string `json:"path"`
 	Protocol  string `json:"protocol"`
@@ -99,26 +104,31 @@ type urlHTTP struct {
 	UserAgent string `json:"userAgent"`
 }
 
-func newURLEvent(r *http.Request, body []byte, id string, now time.Time) urlEvent {
+// NewURLEvent returns the event of a request to a function URL, with the body that was read of it.
+func NewURLEvent(r *http.Request, body []byte, id string, now time.Time) URLEvent {
 	source, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		source = r.RemoteAddr
 	}
+	scheme, usual := "http", "80"
+	if r.TLS != nil {
+		scheme, usual = "https", "443"
+	}
 	domain, port, err := net.SplitHostPort(r.Host)
 	if err != nil {
-		domain, port = r.Host, "80"
+		domain, port = r.Host, usual
 	}
 	prefix, _, _ := strings.Cut(domain, ".")
 	path := r.URL.EscapedPath()
 	if path == "" {
 		path = "/"
 	}
-	e := urlEvent{
+	e := URLEvent{
 		Version: "2.0", RouteKey: "$default", RawPath: path, RawQueryString: r.URL.RawQuery,
-		Headers: map[string]string{"host": r.Host, "x-forwarded-for": source, "x-forwarded-proto": "http", "x-forwarded-port": port},
-		RequestContext: urlContext{
+		Headers: map[string]string{"host": r.Host, "x-forwarded-for": source, "x-forwarded-proto": scheme, "x-forwarded-port": port},
+		RequestContext: URLContext{
 			AccountID: "anonymous", APIID: prefix, DomainName: domain, DomainPrefix: prefix,
-			HTTP:      urlHTTP{r.Method, path, r.Proto, source, r.UserAgent()},
+			HTTP:      URLRequest{r.Method, path, r.Proto, source, r.UserAgent()},
 			RequestID: id, RouteKey: "$default", Stage: "$default",
 			Time: now.UTC().Format("02/Jan/2006:15:04:05 -0700"), TimeEpoch: now.UnixMilli(),
 		},
@@ -139,7 +149,7 @@ func newURLEvent(r *http.Request, body []byte, id string, now time.Time) urlEven
 		}
 		e.Query[name] = strings.Join(values, ",")
 	}
-	if e.IsBase64Encoded = len(body) > 0 && !isText(r.Header.Get("Content-Type"), body); e.IsBase64Encoded {
+	if e.IsBase64Encoded = len(body) > 0 && !IsText(r.Header.Get("Content-Type"), body); e.IsBase64Encoded {
 		e.Body = base64.StdEncoding.EncodeToString(body)
 	} else {
 		e.Body = string(body)
@@ -147,8 +157,8 @@ func newURLEvent(r *http.Request, body []byte, id string, now time.Time) urlEven
 	return e
 }
 
-// isText reports whether a body is passed on as it is: text and the usual kinds of JSON, XML and JavaScript.
-func isText(contentType string, body []byte) bool {
+// IsText reports whether a body is passed on as it is: text and the usual kinds of JSON, XML and JavaScript.
+func IsText(contentType string, body []byte) bool {
 	if !utf8.Valid(body) {
 		return false
 	}
@@ -196,13 +206,14 @@ func (u urlResponse) writeHead(w http.ResponseWriter) bool {
 	return true
 }
 
-// answerURL makes HTTP of a whole response. A value without statusCode is the body itself.
-func answerURL(w http.ResponseWriter, payload []byte) {
+// AnswerURL makes HTTP of a whole response of payload format 2.0. A value without statusCode is the body itself. false means
+// that the response is none, and that nothing was written.
+func AnswerURL(w http.ResponseWriter, payload []byte) bool {
 	var keys map[string]json.RawMessage
 	if json.Unmarshal(payload, &keys) != nil || keys["statusCode"] == nil {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(payload)
-		return
+		return true
 	}
 	var u urlResponse
 	err := json.Unmarshal(payload, &u)
@@ -211,10 +222,10 @@ func answerURL(w http.ResponseWriter, payload []byte) {
 		body, err = base64.StdEncoding.DecodeString(u.Body)
 	}
 	if err != nil || !u.writeHead(w) {
-		writeJSON(w, http.StatusBadGateway, message("Internal Server Error"))
-		return
+		return false
 	}
 	_, _ = w.Write(body) // an error is that of the other side, or of a status without a body
+	return true
 }
 
 // The content type of a stream that starts with status and headers, and what ends those.

@@ -1,5 +1,5 @@
-// Package serve answers for built lambdas on this machine, as AWS answers for deployed ones: Lambda's API and function URLs,
-// on one address.
+// Package serve answers for built lambdas on this machine, as AWS answers for deployed ones: Lambda's API, function URLs and
+// routes of API Gateway and load balancers, on one address.
 //
 // It knows programs and HTTP, and nothing of how they are built. [Files] tells when the sources of a build changed.
 package serve
@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	"lpipe/internal/emulator"
+	"lpipe/internal/gateway"
+	"lpipe/internal/route"
 )
 
 // Prefix is where function URLs begin: /lambda-url/NAME/.
@@ -25,6 +27,7 @@ type Server struct {
 
 	mu        sync.Mutex
 	functions map[string]*emulator.Current
+	routes    route.Table
 }
 
 // New returns a server of the functions of these names, which have no programs yet. Each answers up to concurrency calls
@@ -49,6 +52,20 @@ func (s *Server) Replace(p emulator.Program, gone func()) {
 	}
 	s.mu.Unlock()
 	f.Replace(emulator.NewFunction(p, s.concurrency), gone)
+}
+
+// Route has the routes answer from now on, in place of those before.
+func (s *Server) Route(routes route.Table) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.routes = routes
+}
+
+// Routes are those that answer.
+func (s *Server) Routes() route.Table {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.routes
 }
 
 // Names are those of the functions, sorted.
@@ -84,8 +101,8 @@ func (s *Server) Close() {
 	s.api.Wait()
 }
 
-// Handler serves Lambda's API, the function URLs below [Prefix] and, of a single function, its URL at the root. A request
-// that names another host than this machine's loopback is refused: it comes from a web page whose name leads here.
+// Handler serves Lambda's API, the function URLs below [Prefix] and, at the root, the routes or, without any, the URL of a
+// single function. A request that names another host than this machine's loopback is refused: it comes from a web page whose name leads here.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	api := s.api.Handler()
@@ -101,6 +118,10 @@ func (s *Server) Handler() http.Handler {
 		http.StripPrefix(Prefix+name, emulator.URL(f)).ServeHTTP(w, r)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if routes := s.Routes(); len(routes) > 0 {
+			gateway.Handler(routes, s.lookup).ServeHTTP(w, r)
+			return
+		}
 		names := s.Names()
 		if len(names) != 1 {
 			s.unknown(w)

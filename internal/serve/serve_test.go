@@ -7,9 +7,12 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"lpipe/internal/route"
 )
 
 func get(t *testing.T, s *Server, host, path string) (int, string) {
@@ -42,6 +45,30 @@ func TestPathsLeadToFunctions(t *testing.T) {
 		if code, body := get(t, c.s, "localhost:9000", c.path); code != c.code || !strings.Contains(body, c.want) && c.code != 404 {
 			t.Errorf("%s: %d %s", c.path, code, body)
 		}
+	}
+}
+
+// TestRoutesTakeTheRoot: with routes nothing but they answer at the root, and the rest stays where it is.
+func TestRoutesTakeTheRoot(t *testing.T) {
+	s := New([]string{"orders"}, 1, io.Discard)
+	one, _ := route.Parse("GET /orders/{id} orders", route.API{Service: route.HTTP, Stage: route.DefaultStage})
+	s.Route(route.Table{one})
+	for path, want := range map[string]string{
+		"/orders/7":            "500 has not been built",
+		"/":                    "404 Not Found",
+		"/lambda-url/orders/x": "500 has not been built",
+	} {
+		status, text, _ := strings.Cut(want, " ")
+		if code, body := get(t, s, "localhost", path); strconv.Itoa(code) != status || !strings.Contains(body, text) {
+			t.Errorf("%s: %d %s, want %s", path, code, body, want)
+		}
+	}
+	if code, _ := get(t, s, "example.com", "/orders/7"); code != http.StatusForbidden {
+		t.Errorf("another host: %d", code)
+	}
+	s.Route(nil)
+	if code, body := get(t, s, "localhost", "/"); code != 500 || !strings.Contains(body, "has not been built") {
+		t.Errorf("without routes: %d %s", code, body)
 	}
 }
 

@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"lpipe/internal/disk"
+	"lpipe/internal/fault"
+	"lpipe/internal/foreign"
+	"lpipe/internal/project"
+	"lpipe/internal/route"
+	"lpipe/internal/template"
+)
+
+// routing is what lpipe serve answers over HTTP beside function URLs.
+type routing struct {
+	routes route.Table
+	notes  []string
+	files  []string // that it was read from
+}
+
+// readRoutes reads the routes of the projects, from lpipe.toml and templates, which may be one for several projects. Paths are
+// named from dir.
+func readRoutes(dir string, projects []*project.Project) (r routing, err error) {
+	var names []string
+	for _, t := range project.Targets(projects) {
+		names = append(names, t.Lambda.Name)
+	}
+	var l fault.List
+	for _, p := range projects {
+		c := p.Config
+		if c.File != "" && !slices.Contains(r.files, filepath.Join("/", c.File)) {
+			r.files = append(r.files, filepath.Join("/", c.File))
+			r.routes = append(r.routes, c.Serve.Routes...)
+		}
+		file := c.Serve.Template
+		if file == "" || slices.Contains(r.files, file) {
+			continue
+		}
+		r.files = append(r.files, file)
+		shown := file
+		if relative, err := filepath.Rel(dir, file); err == nil && filepath.IsLocal(relative) {
+			shown = relative
+		}
+		shown = foreign.Line(shown)
+		data, err := disk.ReadFile(file, template.Limit)
+		if err != nil {
+			l.Add(&fault.Error{Kind: fault.Usage, What: "reading the template", Err: err, Fix: "name one of at most 1 MiB: --template FILE, or template in [serve] of lpipe.toml"})
+			continue
+		}
+		routes, notes, err := template.Routes(shown, data, names)
+		l.Add(err)
+		r.routes = append(r.routes, routes...)
+		for _, note := range notes {
+			r.notes = append(r.notes, foreign.Line(note))
+		}
+	}
+	for _, clash := range r.routes.Clashes() {
+		l.Addf(clash, "", "remove one of them")
+	}
+	for _, one := range r.routes {
+		if !slices.Contains(names, one.Lambda) {
+			note := fmt.Sprintf("%s: route %s leads to no lambda that is served", one.Origin, one)
+			if near := fault.Nearest(one.Lambda, names); near != "" {
+				note += "; did you mean " + near + "?"
+			}
+			r.notes = append(r.notes, note)
+		}
+	}
+	return r, l.Err()
+}

@@ -1,0 +1,256 @@
+// Package template reads the routes of a SAM or CloudFormation template: which function answers which HTTP requests, and
+// through which service.
+//
+// It takes the events HttpApi and Api of SAM's functions, routes and methods of API Gateway, and rules of load balancers.
+// Nothing is deployed or evaluated: a value that depends on more than the defaults of parameters is a note.
+package template
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"lpipe/internal/fault"
+	"lpipe/internal/route"
+)
+
+// Limit is the size of the largest template that CloudFormation takes, in bytes:
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+const Limit = 1 << 20
+
+// Routes returns the routes of a template that lead to lambdas of these names. name is the file as messages call it. notes
+// are what cannot be served here. The error joins every mistake, each a [fault.Error] of kind [fault.Usage] with its line.
+func Routes(name string, data []byte, lambdas []string) (routes route.Table, notes []string, err error) {
+	var document yaml.Node
+	if err := yaml.Unmarshal(data, &document); err != nil {
+		return nil, nil, &fault.Error{
+			Kind: fault.Usage, What: name + " is neither YAML nor JSON", Why: syntax(err), Fix: "correct it; sam validate --lint and cfn-lint check templates",
+		}
+	}
+	r := &reader{file: name, budget: 200_000}
+	root := r.follow(&document)
+	if root != nil && root.Kind == yaml.DocumentNode && len(root.Content) == 1 {
+		root = r.follow(root.Content[0])
+	}
+	resources := r.get(root, "Resources")
+	if resources == nil || resources.Kind != yaml.MappingNode {
+		return nil, nil, &fault.Error{Kind: fault.Usage, What: name + " has no Resources", Why: "so it is no template of SAM or CloudFormation", Fix: "name one: --template FILE, or template in [serve] of lpipe.toml"}
+	}
+	r.root, r.resources = root, resources
+	r.functions(lambdas)
+	r.events()
+	r.gatewayRoutes()
+	r.gatewayMethods()
+	r.listenerRules()
+	for _, clash := range r.routes.Clashes() {
+		r.mistakes.Addf(name+": "+clash, "", "remove one of them")
+	}
+	if err := r.mistakes.Err(); err != nil {
+		return nil, r.notes, err
+	}
+	return r.routes, r.notes, nil
+}
+
+// syntax is the message of the YAML library without the name of the library.
+func syntax(err error) string {
+	first, _, _ := strings.Cut(err.Error(), "\n")
+	return strings.TrimPrefix(first, "yaml: ")
+}
+
+type reader struct {
+	file            string
+	root, resources *yaml.Node
+	lambdas         map[string]string // by logical name of the function
+	routes          route.Table
+	notes           []string
+	mistakes        fault.List
+	budget          int // nodes that may still be visited: aliases multiply them
+}
+
+func (r *reader) at(n *yaml.Node) string { return fmt.Sprintf("%s:%d", r.file, n.Line) }
+
+func (r *reader) mistake(n *yaml.Node, what, fix string) {
+	r.mistakes.Addf(r.at(n)+": "+what, "", fix)
+}
+
+func (r *reader) note(n *yaml.Node, what string) {
+	r.notes = append(r.notes, r.at(n)+": "+what)
+}
+
+// follow returns what an alias stands for; nil where that cannot be said.
+func (r *reader) follow(n *yaml.Node) *yaml.Node {
+	for n != nil && n.Kind == yaml.AliasNode {
+		n = n.Alias
+		r.budget--
+		if r.budget < 0 {
+			return nil
+		}
+	}
+	return n
+}
+
+// get returns the value at a path of keys, nil where there is none.
+func (r *reader) get(n *yaml.Node, path ...string) *yaml.Node {
+	for _, key := range path {
+		n = r.follow(n)
+		if n == nil || n.Kind != yaml.MappingNode {
+			return nil
+		}
+		var found *yaml.Node
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == key {
+				found = n.Content[i+1]
+				break
+			}
+		}
+		n = found
+	}
+	return r.follow(n)
+}
+
+// each calls do for the keys and values of a mapping.
+func (r *reader) each(n *yaml.Node, do func(key, value *yaml.Node)) {
+	n = r.follow(n)
+	if n == nil || n.Kind != yaml.MappingNode {
+		return
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if value := r.follow(n.Content[i+1]); value != nil {
+			do(n.Content[i], value)
+		}
+	}
+}
+
+// ofType calls do for the resources of a type, with their properties, which may be nil.
+func (r *reader) ofType(name string, do func(key, properties *yaml.Node)) {
+	r.each(r.resources, func(key, resource *yaml.Node) {
+		if t := r.get(resource, "Type"); t != nil && t.Value == name {
+			do(key, r.get(resource, "Properties"))
+		}
+	})
+}
+
+// globals returns a value for a kind of resource that has none of its own.
+func (r *reader) globals(properties *yaml.Node, kind, key string) *yaml.Node {
+	if own := r.get(properties, key); own != nil {
+		return own
+	}
+	return r.get(r.root, "Globals", kind, key)
+}
+
+var placeholder = regexp.MustCompile(`\$\{([^}]*)\}`)
+
+// text evaluates a value as far as the defaults of parameters go; ok is false where they do not.
+func (r *reader) text(n *yaml.Node) (text string, ok bool) {
+	n = r.follow(n)
+	if n == nil {
+		return "", false
+	}
+	switch function, value := r.function(n); {
+	case function == "Ref":
+		return r.parameter(value.Value)
+	case function == "Sub" && value.Kind == yaml.ScalarNode:
+		ok = true
+		text = placeholder.ReplaceAllStringFunc(value.Value, func(s string) string {
+			v, known := r.parameter(s[2 : len(s)-1])
+			ok = ok && known
+			return v
+		})
+		return text, ok
+	case function != "" || n.Kind != yaml.ScalarNode:
+		return "", false
+	}
+	return n.Value, true
+}
+
+func (r *reader) parameter(name string) (string, bool) {
+	if v := r.get(r.root, "Parameters", name, "Default"); v != nil && v.Kind == yaml.ScalarNode {
+		return v.Value, true
+	}
+	return "", false
+}
+
+// function returns the intrinsic function that a value is, without Fn::, and its argument; "" for other values.
+func (r *reader) function(n *yaml.Node) (string, *yaml.Node) {
+	switch n.Tag {
+	case "!Ref", "!Sub", "!GetAtt":
+		return n.Tag[1:], n
+	}
+	if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") {
+		return n.Tag[1:], n
+	}
+	if n.Kind == yaml.MappingNode && len(n.Content) == 2 {
+		if key := n.Content[0].Value; key == "Ref" || strings.HasPrefix(key, "Fn::") {
+			if value := r.follow(n.Content[1]); value != nil {
+				return strings.TrimPrefix(key, "Fn::"), value
+			}
+		}
+	}
+	return "", nil
+}
+
+// references returns the logical names of all resources that a value refers to.
+func (r *reader) references(n *yaml.Node) (names []string) {
+	n = r.follow(n)
+	if r.budget--; n == nil || r.budget < 0 {
+		return nil
+	}
+	function, value := r.function(n)
+	if function != "" && value.Kind == yaml.ScalarNode {
+		switch function {
+		case "Ref":
+			return []string{value.Value}
+		case "GetAtt":
+			name, _, _ := strings.Cut(value.Value, ".")
+			return []string{name}
+		case "Sub":
+			for _, match := range placeholder.FindAllStringSubmatch(value.Value, -1) {
+				name, _, _ := strings.Cut(match[1], ".")
+				names = append(names, name)
+			}
+			return names
+		}
+	}
+	if function == "GetAtt" && value.Kind == yaml.SequenceNode && len(value.Content) > 0 {
+		return []string{value.Content[0].Value}
+	}
+	if function == "Sub" && value.Kind == yaml.SequenceNode && len(value.Content) > 0 {
+		for _, match := range placeholder.FindAllStringSubmatch(value.Content[0].Value, -1) {
+			name, _, _ := strings.Cut(match[1], ".")
+			names = append(names, name)
+		}
+	}
+	for _, child := range n.Content {
+		names = append(names, r.references(child)...)
+	}
+	return names
+}
+
+// refersTo returns the logical name of the first resource of these types that a value refers to, with its properties.
+func (r *reader) refersTo(n *yaml.Node, types ...string) (string, *yaml.Node) {
+	for _, name := range r.references(n) {
+		if t := r.get(r.resources, name, "Type"); t != nil && slices.Contains(types, t.Value) {
+			return name, r.get(r.resources, name, "Properties")
+		}
+	}
+	return "", nil
+}
+
+// lambda returns the lambda that a value refers to by its function; "" where there is none here.
+func (r *reader) lambda(n *yaml.Node) string {
+	function, _ := r.refersTo(n, functionTypes...)
+	return r.lambdas[function]
+}
+
+// add checks a route and puts it among the others.
+func (r *reader) add(n *yaml.Node, added route.Route) {
+	added.Origin = r.at(n)
+	if why := added.Check(); why != "" {
+		r.mistake(n, "the route "+fault.Quote(added.Method+" "+added.Path)+" is none: "+why, "correct it")
+		return
+	}
+	r.routes = append(r.routes, added)
+}

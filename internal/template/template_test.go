@@ -1,0 +1,155 @@
+package template
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"lpipe/internal/fault"
+	"lpipe/internal/route"
+)
+
+// describe is a line for each route.
+func describe(routes route.Table) (lines []string) {
+	for _, r := range routes {
+		line := fmt.Sprintf("%s %s %s", r.Service, r.Stage, r)
+		if r.CORS != nil {
+			line = strings.TrimRight(fmt.Sprintf("%s cors %s %s", line, strings.Join(r.CORS.Origins, ","), strings.Join(r.CORS.Methods, ",")), " ")
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func TestRoutesOfTemplates(t *testing.T) {
+	for file, c := range map[string]struct{ routes, notes []string }{
+		"sam.yaml": {
+			routes: []string{
+				"http v1 GET /orders/{id} orders cors https://example.com,http://localhost:3000 GET,POST",
+				"http v1 ANY /orders orders cors https://example.com,http://localhost:3000 GET,POST",
+				"http-1.0 $default POST /import import-orders cors *",
+				"http $default ANY $default import-orders cors *",
+				"rest prod GET /users/{proxy+} users cors * GET,OPTIONS",
+				"rest Prod DELETE /users users",
+			},
+			notes: []string{
+				"sam.yaml:64: function Legacy has the runtime python3.13, so its routes are not served",
+				"sam.yaml:72: no lambda here is function Elsewhere, so its routes are not served; BuildProperties: {Binary: NAME} in its Metadata names the lambda",
+				"sam.yaml:49: event Computed of function ImportOrders has a path or method that is known only when it is deployed",
+			},
+		},
+		"cloudformation.json": {
+			routes: []string{
+				"http live GET /orders orders", "http live ANY $default orders",
+				"rest beta POST /users/{id} users",
+				"alb-multi-value  GET /admin/* users", "alb-multi-value  HEAD /admin/* users", "alb  ANY /shop/* orders", "alb  ANY /cart orders",
+			},
+			notes: []string{"cloudformation.json:26: rule Shop has the condition host-header, which is not looked at"},
+		},
+	} {
+		data, err := os.ReadFile(filepath.Join("testdata", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		routes, notes, err := Routes(file, data, []string{"import-orders", "orders", "users"})
+		if err != nil {
+			t.Error(err)
+		}
+		if got := describe(routes); !slices.Equal(got, c.routes) {
+			t.Errorf("%s:\n%s\nwant\n%s", file, strings.Join(got, "\n"), strings.Join(c.routes, "\n"))
+		}
+		if !slices.Equal(notes, c.notes) {
+			t.Errorf("%s:\n%s\nwant\n%s", file, strings.Join(notes, "\n"), strings.Join(c.notes, "\n"))
+		}
+	}
+}
+
+const oneFunction = "Resources:\n  Main:\n    Type: AWS::Serverless::Function\n    Properties:\n      Events:\n"
+
+func TestMistakesAreReportedAtOnceWithTheirLines(t *testing.T) {
+	for text, want := range map[string][]string{
+		"":                      {"t.yaml has no Resources"},
+		"[1, 2]":                {"t.yaml has no Resources"},
+		"Resources: !Ref x":     {"t.yaml has no Resources"},
+		"a: [":                  {"t.yaml is neither YAML nor JSON"},
+		"Resources:\n\t- x: y":  {"t.yaml is neither YAML nor JSON"},
+		"a: &a [*a]":            {"t.yaml has no Resources"},
+		"Resources: {}\n---\nx": {},
+		oneFunction + `        A: {Type: HttpApi, Properties: {Path: orders, Method: get}}
+        B: {Type: Api, Properties: {Path: /a}}
+        C: {Type: Api, Properties: {Path: "/{a+}/b", Method: get}}
+        D: {Type: HttpApi, Properties: {Path: /x, Method: get}}
+        E: {Type: HttpApi, Properties: {Path: /x, Method: GET}}
+`: {"t.yaml:6: the route", "t.yaml:7: event B of function Main has no Path and Method", "t.yaml:8: the route", "t.yaml: GET /x any (t.yaml:9) and GET /x any (t.yaml:10)"},
+	} {
+		_, _, err := Routes("t.yaml", []byte(text), []string{"any"})
+		parts := fault.Parts(err)
+		if len(parts) != len(want) {
+			t.Errorf("%s\n%v\nwant %q", text, err, want)
+			continue
+		}
+		for i, e := range parts {
+			if !strings.HasPrefix(e.Error(), want[i]) {
+				t.Errorf("%s\n%v\nwant %q", text, e, want[i])
+			}
+		}
+	}
+}
+
+// TestShortTagsOfAnyKind: what CloudFormation evaluates is left alone, wherever it stands.
+func TestShortTagsOfAnyKind(t *testing.T) {
+	const text = oneFunction + `        A: {Type: HttpApi, Properties: {Path: /a, Method: get}}
+      Environment: !If [Cond, {Variables: {A: !Sub ["${x}", {x: !ImportValue y}]}}, !Ref AWS::NoValue]
+      CodeUri: !Join ["/", [a, !Select [0, !Split [",", !FindInMap [M, !Ref AWS::Region, k]]]]]
+      Tags: !Transform {Name: AWS::Include, Parameters: {Location: !Cidr [x, 1, 2]}}
+      Role: !GetAtt [R, Arn]
+Outputs:
+  Url: {Value: !Sub "https://${Api}.${AWS::Region}", Condition: !Not [!Equals [a, b]]}
+`
+	routes, notes, err := Routes("t.yaml", []byte(text), []string{"any"})
+	if got := describe(routes); err != nil || len(notes) > 0 || !slices.Equal(got, []string{"http $default GET /a any"}) {
+		t.Errorf("%q, %q, %v", got, notes, err)
+	}
+}
+
+func TestAliasesDoNotMultiply(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("A0: &a0 [x, x]\n")
+	for i := range 60 {
+		fmt.Fprintf(&b, "A%d: &a%d [*a%d, *a%d]\n", i+1, i+1, i, i)
+	}
+	b.WriteString("Resources:\n  Main: {Type: AWS::Lambda::Function}\n  I: {Type: AWS::ApiGatewayV2::Integration, Properties: {IntegrationUri: *a60}}\n" +
+		"  R: {Type: AWS::ApiGatewayV2::Route, Properties: {Target: !Ref I, RouteKey: GET /}}\n")
+	if routes, _, err := Routes("t.yaml", []byte(b.String()), []string{"any"}); err != nil || len(routes) > 0 {
+		t.Error(routes, err)
+	}
+}
+
+// FuzzRoutes: no template stops lpipe, and each route of one leads to a lambda that there is.
+func FuzzRoutes(f *testing.F) {
+	for _, file := range []string{"sam.yaml", "cloudformation.json"} {
+		data, err := os.ReadFile(filepath.Join("testdata", file))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte("Resources: &r\n  A: *r\n  <<: *r"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 1<<16 {
+			return
+		}
+		routes, _, err := Routes("t.yaml", data, []string{"orders", "users"})
+		if err != nil && len(routes) > 0 {
+			t.Error("routes and mistakes")
+		}
+		for _, r := range routes {
+			if r.Lambda != "orders" && r.Lambda != "users" || r.Check() != "" || r.Origin == "" {
+				t.Errorf("%+v", r)
+			}
+		}
+	})
+}
