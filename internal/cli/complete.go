@@ -24,6 +24,8 @@ var flagValues = map[string][]string{
 	"ssh":        {"default"},
 	"provenance": {"true", "false"},
 	"sbom":       {"true", "false"},
+	"log-format": logFormats,
+	"log-type":   logTypes,
 }
 
 // completeFlags has the shell complete the values of the flags of all verbs below cmd.

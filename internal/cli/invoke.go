@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -42,6 +43,7 @@ caller of a new process waits; warm, what the others wait.`,
 	run := runFlags(cmd.Flags())
 	client := cmd.Flags().String("client-context", "", "`JSON` that the runtime gives the program as client context")
 	repeat := repeatFlags(cmd.Flags())
+	logType := cmd.Flags().String("log-type", logTypes[0], "`TYPE` of log: Tail prints Lambda's own lines too, with times and memory")
 	tenant := cmd.Flags().String("tenant-id", "", "`ID` of the tenant that the event is for")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		here, err := a.here()
@@ -64,6 +66,12 @@ caller of a new process waits; warm, what the others wait.`,
 		}
 		running, runErr := run(a)
 		calls, repeatErr := repeat()
+		logged, ok := choice(logTypes, *logType)
+		if !ok {
+			runErr = errors.Join(runErr, &fault.Error{
+				Kind: fault.Usage, What: "--log-type " + *logType + " is no type of log", Why: "there are " + strings.Join(logTypes, " and "), Fix: "correct it",
+			})
+		}
 		if err := errors.Join(runErr, repeatErr); err != nil {
 			return err
 		}
@@ -80,12 +88,13 @@ caller of a new process waits; warm, what the others wait.`,
 		}
 		defer clean()
 		running.in(&program)
+		if logged == "Tail" {
+			program.Log = a.Err
+		}
 		e := emulator.Event{Payload: payload, ClientContext: *client, TenantID: *tenant}
 		if calls.count > 1 {
-			program.Supervisor = []string{"/proc/self/exe", "supervise", "-"} // several processes have the folder
 			return a.repeat(cmd.Context(), program, e, calls)
 		}
-		program.Supervisor = []string{"/proc/self/exe", "supervise", program.Dir}
 		return a.invoke(cmd.Context(), program, e)
 	}
 	return cmd
@@ -114,28 +123,40 @@ func (a *app) program(ctx context.Context, here *project.Here, t project.Target)
 	if now, err := build.Sources(ctx, t); err == nil && from != "" && now != from {
 		foreign.Fprintf(a.Err, "warning: the sources of %s changed since it was built; lpipe build %s builds it anew\n", l.Label(), l.Name)
 	}
+	clean = func() { os.RemoveAll(dir) }
+	extensions, err := emulator.Extensions(dir)
+	if err != nil {
+		clean()
+		return program, nil, err
+	}
+	if len(extensions) > 0 {
+		foreign.Fprintf(a.Err, "warning: %s has extensions in its zip, which are started here: %s; AWS starts those of layers alone, so publish that folder as a layer too\n",
+			l.Label(), strings.Join(extensions, ", "))
+	}
 	return emulator.Program{
 		Config: emulator.Config{Name: l.Name}, Path: filepath.Join(dir, artifact.ProgramName), Dir: dir, Stdout: a.Err, Stderr: a.Err,
-	}, func() { os.RemoveAll(dir) }, nil
+		Supervisor: []string{"/proc/self/exe", "supervise", dir},
+	}, clean, nil
 }
 
 // superviseCommand is what lpipe invoke and lpipe serve start a program with.
 func (a *app) superviseCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "supervise DIR|- PROGRAM", Hidden: true, Args: cobra.ExactArgs(2),
-		Short: "Run the program of lpipe invoke, and remove its folder, - for none, when nothing of it is left",
+		Use: "supervise DIR PROGRAM", Hidden: true, Args: cobra.ExactArgs(2),
+		Short: "Run the program of lpipe invoke or serve, and remove its folder if lpipe was killed",
 		RunE: func(_ *cobra.Command, args []string) error {
 			var env []string
 			for name, value := range a.env {
 				env = append(env, name+"="+value)
 			}
-			if err := emulator.Supervise(args[1:], env); err != nil {
+			abandoned, err := emulator.Supervise(args[1:], env)
+			if err != nil {
 				return &fault.Error{Kind: fault.Usage, What: "cannot supervise a program", Err: err, Fix: "lpipe invoke runs a lambda"}
 			}
-			if args[0] == "-" {
-				return nil
+			if abandoned {
+				return os.RemoveAll(args[0])
 			}
-			return os.RemoveAll(args[0])
+			return nil
 		},
 	}
 }

@@ -18,10 +18,28 @@ type running struct {
 	env     []string // NAME=value
 	memory  int      // in MB
 	timeout time.Duration
+	log     emulator.LogFormat
 }
 
 // in sets how a program runs.
-func (r running) in(p *emulator.Program) { p.Env, p.Memory, p.Timeout = r.env, r.memory, r.timeout }
+func (r running) in(p *emulator.Program) {
+	p.Env, p.Memory, p.Timeout, p.LogFormat = r.env, r.memory, r.timeout, r.log
+}
+
+// Values of --log-format and --log-type, in the case that AWS has them; any is taken.
+var (
+	logFormats = []string{string(emulator.LogText), string(emulator.LogJSON)}
+	logTypes   = []string{"None", "Tail"}
+)
+
+// choice returns which of the choices a value is, in any case.
+func choice(choices []string, value string) (string, bool) {
+	i := slices.IndexFunc(choices, func(c string) bool { return strings.EqualFold(c, value) })
+	if i < 0 {
+		return "", false
+	}
+	return choices[i], true
+}
 
 // credentialVariables are those by which AWS's SDKs are given credentials.
 var credentialVariables = []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
@@ -34,11 +52,17 @@ func runFlags(f *pflag.FlagSet) func(*app) (running, error) {
 	env := listFlag(f, "env", "`NAME=VALUE` in the environment of the program, or NAME to pass on that of this shell")
 	files := listFlag(f, "env-file", "`FILE` with lines NAME=VALUE for the environment of the program, as for docker run")
 	credentials := f.Bool("aws-credentials", false, "pass on the AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN of this shell")
-	memory := f.Int("memory", leastMemory, "the function's `MB`, which the program is told and not held to")
+	memory := f.Int("memory", leastMemory, "the function's `MB`; a program that uses more is killed")
 	timeout := f.Duration("timeout", 30*time.Second, "`TIME` after which an invocation fails")
+	format := f.String("log-format", string(emulator.LogText), "`FORMAT` of Lambda's own lines, which the program is told too: Text or JSON")
 	return func(a *app) (running, error) {
 		var l fault.List
 		r := running{memory: *memory, timeout: *timeout}
+		if known, ok := choice(logFormats, *format); ok {
+			r.log = emulator.LogFormat(known)
+		} else {
+			l.Addf("--log-format "+*format+" is no format of Lambda's", "there are "+strings.Join(logFormats, " and "), "correct it")
+		}
 		lookup := func(name string) (string, bool) { v, ok := a.env[name]; return v, ok }
 		for _, file := range *files {
 			lines, err := kvfile.Parse(file, lookup)

@@ -354,7 +354,7 @@ func (s *serving) build(ctx context.Context, progress string) (serve.Files, erro
 			program.Stdout = s.lines.Of(t.Lambda.Name)
 			program.Stderr = program.Stdout
 		}
-		program.Supervisor = []string{"/proc/self/exe", "supervise", "-"}
+		program.Log = program.Stderr
 		s.server.Replace(program, clean)
 		s.digests[label] = digests[label]
 		fresh = append(fresh, t.Lambda.Name)

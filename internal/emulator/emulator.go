@@ -35,7 +35,11 @@ type Config struct {
 	Region  string        // default "us-east-1"
 	Account string        // twelve digits; default "012345678912"
 	Timeout time.Duration // of an invocation, default 3 s
-	Memory  int           // in MB, default 128; told to the program and not enforced
+	Memory  int           // in MB, default 128; a program that uses more is killed, on Linux
+	// LogFormat is that of Lambda's own lines in the log, and what the program is told that its own should be; default Text.
+	LogFormat LogFormat
+
+	initTimeout time.Duration // of the initialization before the first invocation; default that of Lambda
 }
 
 func (c Config) withDefaults() Config {
@@ -47,11 +51,17 @@ func (c Config) withDefaults() Config {
 	set(&c.Name, "function")
 	set(&c.Region, "us-east-1")
 	set(&c.Account, "012345678912")
+	if c.LogFormat == "" {
+		c.LogFormat = LogText
+	}
 	if c.Timeout <= 0 {
 		c.Timeout = 3 * time.Second
 	}
 	if c.Memory <= 0 {
 		c.Memory = 128
+	}
+	if c.initTimeout <= 0 {
+		c.initTimeout = initLimit
 	}
 	return c
 }
@@ -70,9 +80,20 @@ type Event struct {
 	ClientContext string // JSON, from mobile SDKs
 	Identity      string // JSON, of Cognito
 	TenantID      string
+	Qualifier     string // the version or alias that was asked for; there is one program, whatever it says
+	// LogTail has the result wait until the invocation is over, and tell what is known then.
+	LogTail bool
 	// Stream is called when the function streams its response, with the content type, and takes the bytes as they
 	// come. Without it they end up in Result.Payload.
 	Stream func(contentType string) io.Writer
+}
+
+// arn returns the name by which the function was invoked.
+func (e Event) arn(c Config) string {
+	if e.Qualifier == "" {
+		return c.ARN()
+	}
+	return c.ARN() + ":" + e.Qualifier
 }
 
 // Result is what came of an invocation.
@@ -86,6 +107,13 @@ type Result struct {
 	ErrorType     string        // such as "Runtime.ExitError"
 	Init          time.Duration // from the start of the process to its first request; 0 for a warm one
 	Duration      time.Duration // from handing over the event to the end of the response
+
+	// For events with LogTail.
+	Log       []byte        // the last 4 KB of the log
+	Billed    time.Duration // in whole milliseconds
+	MaxMemory int           // the most that the environment has used, in MB
+
+	begun bool // the runtime had the event
 }
 
 // problem is the JSON form of an error, in both directions.

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"hash/crc32"
@@ -31,6 +32,9 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) {
 		complete["ErrorCode"], complete["ErrorDetails"] = result.FunctionError, string(result.Payload)
 	} else if len(result.Payload) > 0 {
 		_, _ = out.Write(result.Payload)
+	}
+	if e.LogTail {
+		complete["LogResult"] = base64.StdEncoding.EncodeToString(result.Log)
 	}
 	body, _ := json.Marshal(complete)
 	_ = out.send("InvokeComplete", "application/json", body)

@@ -5,50 +5,301 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 )
 
-func TestExtensionOfTheProgramItself(t *testing.T) {
-	_, w := serve(t, Config{Name: "report"})
-	base := strings.Replace(w.base, "2018-06-01/runtime", "2020-01-01/extension", 1)
-	call := func(ctx context.Context, method, path, body string, header ...string) (*http.Response, string, error) {
-		r, err := http.NewRequestWithContext(ctx, method, base+path, strings.NewReader(body))
+// extensionWire is an extension at the level of requests.
+type extensionWire struct {
+	t    *testing.T
+	base string
+	id   string
+}
+
+func (w *extensionWire) call(ctx context.Context, method, path, body string, header ...string) (string, error) {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(ctx, method, w.base+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if w.id != "" {
+		r.Header.Set("Lambda-Extension-Identifier", w.id)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if id := response.Header.Get("Lambda-Extension-Identifier"); id != "" {
+		w.id = id
+	}
+	return response.Status[:4] + string(text), err
+}
+
+func (w *extensionWire) expect(want, method, path, body string, header ...string) {
+	w.t.Helper()
+	got, err := w.call(w.t.Context(), method, path, body, header...)
+	if err != nil || !strings.HasPrefix(got, want[:4]) || !strings.Contains(got, want[4:]) {
+		w.t.Errorf("%s %s %s %q: %s (%v), want %s", method, path, body, header, got, err, want)
+	}
+}
+
+func extensionOf(t *testing.T, w wire) *extensionWire {
+	return &extensionWire{t: t, base: strings.Replace(w.base, "2018-06-01/runtime", "2020-01-01/extension", 1)}
+}
+
+func TestRegistrationIsRefused(t *testing.T) {
+	s, w := serve(t, Config{Name: "report", Account: "111122223333"})
+	s.extensions.expect([]string{"external"})
+	const name = "Lambda-Extension-Name"
+	for _, c := range []struct {
+		want, body string
+		header     []string
+	}{
+		{"403 Extension.InvalidExtensionName", `{"events":[]}`, nil},
+		{"403 InvalidRequestFormat", `{"events":`, []string{name, "own"}},
+		{"403 configurationKeys are deprecated", `{"configurationKeys":["a"]}`, []string{name, "own"}},
+		{"403 Extension.InvalidEventType", `{"events":["INIT"]}`, []string{name, "own"}},
+		{"403 ShutdownEventNotSupportedForInternalExtension", `{"events":["SHUTDOWN"]}`, []string{name, "own"}},
+		{`200 "functionName":"report"`, `{"events":["SHUTDOWN","INVOKE"]}`, []string{name, "external"}},
+		{"403 State transition from Registered to Registered failed", `{"events":[]}`, []string{name, "external"}},
+		{`200 "accountId":"111122223333"`, `{}`, []string{name, "own", "Lambda-Extension-Accept-Feature", "other, accountId"}},
+		{"403 already registered", `{}`, []string{name, "own"}},
+	} {
+		extensionOf(t, w).expect(c.want, "POST", "register", c.body, c.header...)
+	}
+	for range extensionLimit - 2 {
+		extensionOf(t, w).expect("200 handler", "POST", "register", `{}`, name, newID())
+	}
+	extensionOf(t, w).expect("403 Extension.TooManyExtensions", "POST", "register", `{}`, name, "one more")
+	go func() { _, _ = w.next(t.Context()) }()
+	if !eventuallyTrue(func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.state == ready }) {
+		t.Fatal("the runtime does not become ready")
+	}
+	extensionOf(t, w).expect("403 Extension.RegistrationClosed", "POST", "register", `{}`, name, "late")
+}
+
+func eventuallyTrue(condition func() bool) bool {
+	for range 1000 {
+		if condition() {
+			return true
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return false
+}
+
+func TestExtensionsAreKnownByTheirIdentifier(t *testing.T) {
+	for _, path := range []string{"GET event/next", "POST init/error", "POST exit/error"} {
+		_, w := serve(t, Config{})
+		x := extensionOf(t, w)
+		method, path, _ := strings.Cut(path, " ")
+		x.expect("403 Extension.MissingExtensionIdentifier", method, path, "")
+		x.expect("403 Extension.InvalidExtensionIdentifier", method, path, "", "Lambda-Extension-Identifier", "me")
+		x.expect("403 Extension.UnknownExtensionIdentifier", method, path, "", "Lambda-Extension-Identifier", newID())
+		x.expect("200 handler", "POST", "register", `{"events":[]}`, "Lambda-Extension-Name", "own")
+		if method == "GET" {
+			short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			if text, err := x.call(short, method, path, ""); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("it does not wait: %s (%v)", text, err)
+			}
+			x.expect("403 State transition from Ready to Ready", method, path, "")
+			continue
+		}
+		x.expect("403 Extension.MissingHeader", method, path, "{}")
+		x.expect("202 OK", method, path, "{}", "Lambda-Extension-Function-Error-Type", "Fatal.X")
+		x.expect("202 OK", method, path, "{}", "Lambda-Extension-Function-Error-Type", "Fatal.X")
+	}
+}
+
+// TestInvocationsWaitForExtensions: an environment is ready when all have asked, and an invocation is over when those that
+// take it have asked again; the answer does not wait.
+func TestInvocationsWaitForExtensions(t *testing.T) {
+	s, w := serve(t, Config{})
+	x, bystander := extensionOf(t, w), extensionOf(t, w)
+	x.expect("200 handler", "POST", "register", `{"events":["INVOKE"]}`, "Lambda-Extension-Name", "own")
+	bystander.expect("200 handler", "POST", "register", `{"events":[]}`, "Lambda-Extension-Name", "bystander")
+	ids := make(chan string, 2)
+	go func() { id, _ := w.next(t.Context()); ids <- id }()
+	result := invoke(t, s, Event{ID: "one"})
+	events := make(chan string, 2)
+	ask := func(x *extensionWire) { text, _ := x.call(t.Context(), "GET", "event/next", ""); events <- text }
+	go ask(x)
+	select {
+	case id := <-ids:
+		t.Fatalf("%s was handed over though an extension is not ready", id)
+	case <-time.After(50 * time.Millisecond):
+	}
+	go ask(bystander)
+	if id := <-ids; id != "one" {
+		t.Fatal(id)
+	}
+	if text := <-events; !strings.Contains(text, `"eventType":"INVOKE"`) || !strings.Contains(text, `"requestId":"one"`) {
+		t.Error(text)
+	}
+	w.expect(202, "", "POST", "invocation/one/response", "1")
+	if r := <-result; string(r.Payload) != "1" {
+		t.Errorf("%+v", r)
+	}
+	go func() { id, _ := w.next(t.Context()); ids <- id }()
+	invoke(t, s, Event{ID: "two"})
+	select {
+	case id := <-ids:
+		t.Fatalf("%s was handed over though an extension is at work", id)
+	case <-time.After(50 * time.Millisecond):
+	}
+	go ask(x)
+	if id := <-ids; id != "two" {
+		t.Fatal(id)
+	}
+}
+
+// lifetime invokes a lambda that has extensions, and returns the results, what was printed, and how long its end took.
+func lifetime(t *testing.T, how string, events []Event, change ...func(*Program)) (results []Result, printed, log string, end time.Duration) {
+	t.Helper()
+	var out, says buffer
+	p := program(t, how, append(change, func(p *Program) { p.Stdout, p.Stderr, p.Log = &out, &out, &says })...)
+	f := NewFunction(p, 1)
+	for _, e := range events {
+		r, err := f.Invoke(t.Context(), e)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(header) > 0 {
-			r.Header.Set(header[0], header[1])
-		}
-		response, err := http.DefaultClient.Do(r)
-		if err != nil {
-			return nil, "", err
-		}
-		defer response.Body.Close()
-		text, err := io.ReadAll(response.Body)
-		return response, string(text), err
+		results = append(results, r)
 	}
-	for _, bad := range []struct{ body, name, want string }{
-		{`{"events":[]}`, "", "Extension.InvalidExtensionName"},
-		{`{"events":`, "own", "InvalidRequestFormat"},
-		{`{"events":["INVOKE"]}`, "own", "Extension.UnsupportedEvents"},
+	began := time.Now()
+	f.Close()
+	return results, out.String(), says.String(), time.Since(began)
+}
+
+func TestExternalExtensions(t *testing.T) {
+	t.Parallel()
+	e := Event{ID: newID(), Payload: []byte(`{}`)}
+	results, printed, log, end := lifetime(t, "run", []Event{e}, extended(t, "watches", "idle"))
+	if string(results[0].Payload) != "{}" {
+		t.Errorf("%+v", results)
+	}
+	for _, want := range []string{
+		"watches INVOKE " + e.ID + " arn:aws:lambda:us-east-1:012345678912:function:echo  false\n", "watches SHUTDOWN   spindown false\n",
 	} {
-		if _, text, err := call(t.Context(), "POST", "register", bad.body, "Lambda-Extension-Name", bad.name); err != nil || !strings.Contains(text, bad.want) {
-			t.Errorf("%s of %q: %s (%v)", bad.body, bad.name, text, err)
+		if !strings.Contains(printed, want) {
+			t.Errorf("no %q in %s", want, printed)
 		}
 	}
-	response, text, err := call(t.Context(), "POST", "register", `{"events":[]}`, "Lambda-Extension-Name", "own")
-	if err != nil || response.StatusCode != http.StatusOK || !strings.Contains(text, `"functionName":"report"`) {
-		t.Fatalf("%s (%v)", text, err)
+	if strings.Contains(printed, "idle SHUTDOWN") || strings.Contains(printed, "idle INVOKE") {
+		t.Errorf("an extension is told what it did not ask for: %s", printed)
 	}
-	id := response.Header.Get("Lambda-Extension-Identifier")
-	if _, text, err := call(t.Context(), "GET", "event/next", "", "Lambda-Extension-Identifier", "another"); err != nil || !strings.Contains(text, "UnknownExtensionIdentifier") {
-		t.Errorf("another identifier: %s (%v)", text, err)
+	if end > externalGrace {
+		t.Errorf("the end took %s", end)
 	}
-	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if _, text, err := call(short, "GET", "event/next", "", "Lambda-Extension-Identifier", id); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("it does not wait: %s (%v)", text, err)
+	if !strings.Contains(log, "EXTENSION\tName: watches\tState: Ready\tEvents: [INVOKE, SHUTDOWN]\n") || !strings.Contains(log, "EXTENSION\tName: idle\tState: Ready\tEvents: []\n") {
+		t.Error(log)
+	}
+}
+
+// TestAnswersDoNotWaitForExtensions: the next invocation does, and the report has the time.
+func TestAnswersDoNotWaitForExtensions(t *testing.T) {
+	t.Parallel()
+	f := NewFunction(program(t, "run", extended(t, "slow")), 1)
+	defer f.Close()
+	r, err := f.Invoke(t.Context(), Event{})
+	if err != nil || r.Duration > 250*time.Millisecond {
+		t.Errorf("%+v %v", r, err)
+	}
+	waited, err := f.Invoke(t.Context(), Event{LogTail: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if waited.Billed < 300*time.Millisecond || !strings.Contains(string(waited.Log), "END RequestId: "+waited.RequestID) {
+		t.Errorf("%s %s", waited.Billed, waited.Log)
+	}
+}
+
+func TestExtensionsThatFail(t *testing.T) {
+	short := func(p *Program) { p.initTimeout, p.Timeout = 400*time.Millisecond, 400*time.Millisecond }
+	for name, c := range map[string]struct {
+		event              Event
+		errorType, message string
+		log                string
+	}{
+		"dies":     {Event{}, "Extension.Crash", "exit status 4", "State: Started"},
+		"crashes":  {Event{Payload: []byte(`{"ms":5000}`)}, "Extension.Crash", "exit status 3", "Extension.Crash\nEND"},
+		"gives-up": {Event{Payload: []byte(`{"ms":5000}`)}, "Extension.ExitError", "Fatal.Tired", "Extension.ExitError\nEND"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			results, printed, log, _ := lifetime(t, "run", []Event{c.event}, extended(t, name))
+			if r := results[0]; r.ErrorType != c.errorType || !strings.Contains(string(r.Payload), c.message) || !strings.Contains(log, c.log) {
+				t.Errorf("%s %s\n%s\n%s", r.ErrorType, r.Payload, printed, log)
+			}
+		})
+	}
+	t.Run("cannot start", func(t *testing.T) {
+		t.Parallel()
+		results, _, log, _ := lifetime(t, "run", []Event{{}}, extended(t, "broken"), func(p *Program) { breakExtension(t, p, "broken") })
+		if r := results[0]; r.ErrorType != "Extension.LaunchError" || !strings.Contains(log, "Name: broken\tState: LaunchError\tEvents: []\tError Type: PermissionDenied") {
+			t.Errorf("%s %s\n%s", r.ErrorType, r.Payload, log)
+		}
+	})
+	t.Run("timeout", func(t *testing.T) {
+		t.Parallel()
+		_, printed, _, _ := lifetime(t, "run", []Event{{Payload: []byte(`{"ms":5000}`)}}, extended(t, "watches"), short)
+		if !strings.Contains(printed, "watches SHUTDOWN   timeout false") {
+			t.Error(printed)
+		}
+	})
+	t.Run("program crash", func(t *testing.T) {
+		t.Parallel()
+		_, printed, _, _ := lifetime(t, "run", []Event{do("exit")}, extended(t, "watches"))
+		if !strings.Contains(printed, "watches SHUTDOWN   failure false") {
+			t.Error(printed)
+		}
+	})
+	t.Run("deaf", func(t *testing.T) {
+		t.Parallel()
+		_, printed, _, end := lifetime(t, "run", []Event{{}}, extended(t, "deaf"))
+		if !strings.Contains(printed, "deaf SHUTDOWN") || end < externalGrace/2 || end > externalGrace+2*time.Second {
+			t.Errorf("%s after %s", printed, end)
+		}
+	})
+}
+
+// TestTermination: SIGTERM comes to a program that has an extension of its own, and to no other.
+func TestTermination(t *testing.T) {
+	for how, want := range map[string][2]time.Duration{"internal": {0, internalGrace}, "internal deaf": {internalGrace, 4 * internalGrace}, "run": {0, internalGrace}} {
+		for _, supervised := range []bool{true, false} {
+			t.Run(how, func(t *testing.T) {
+				t.Parallel()
+				_, printed, _, end := lifetime(t, how, []Event{{}}, func(p *Program) {
+					if !supervised {
+						p.Supervisor = nil
+					}
+				})
+				if strings.Contains(printed, "terminated") != (how != "run") || end < want[0] || end > want[1]+500*time.Millisecond {
+					t.Errorf("%q after %s", printed, end)
+				}
+			})
+		}
+	}
+}
+
+func TestExtensionsHaveNotAllVariables(t *testing.T) {
+	env := forExtensions(Config{}.Environment("127.0.0.1:1", "/task"))
+	for _, v := range env {
+		for _, name := range []string{"_HANDLER", "LAMBDA_", "AWS_LAMBDA_LOG_GROUP", "AWS_LAMBDA_LOG_STREAM"} {
+			if strings.HasPrefix(v, name) {
+				t.Error(v)
+			}
+		}
+	}
+	if !slices.Contains(env, "AWS_LAMBDA_RUNTIME_API=127.0.0.1:1") {
+		t.Error(env)
 	}
 }

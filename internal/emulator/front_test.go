@@ -70,7 +70,7 @@ func TestInvokeAPI(t *testing.T) {
 		case `"broken"`:
 			return Result{}, errors.New("no such file")
 		}
-		return Result{Payload: e.Payload}, nil
+		return Result{Payload: e.Payload, Log: []byte("the log")}, nil
 	}), nil)
 	url := base + "/2015-03-31/functions/echo/invocations"
 	b64 := base64.StdEncoding.EncodeToString
@@ -85,6 +85,9 @@ func TestInvokeAPI(t *testing.T) {
 		"by ARN":             {base + "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A012345678912%3Afunction%3Aecho%3Alive/invocations", `1`, nil, 200, `1`, ""},
 		"with an alias":      {base + "/2015-03-31/functions/echo:live/invocations?Qualifier=live", `1`, nil, 200, `1`, ""},
 		"explicitly":         {url, `1`, []string{"X-Amz-Invocation-Type", "RequestResponse"}, 200, `1`, ""},
+		"another alias":      {base + "/2015-03-31/functions/echo:live/invocations?Qualifier=dead", `1`, nil, 400, "does not match the specified qualifier", "InvalidParameterValueException"},
+		"no alias":           {base + "/2015-03-31/functions/echo/invocations?Qualifier=a%20b", `1`, nil, 400, "not the name of a version or alias", "InvalidParameterValueException"},
+		"an odd log":         {url, `1`, []string{"X-Amz-Log-Type", "Head"}, 400, "None or Tail", "InvalidParameterValueException"},
 		"dry":                {url, `1`, []string{"X-Amz-Invocation-Type", "DryRun"}, 204, "", ""},
 		"an odd type":        {url, `1`, []string{"X-Amz-Invocation-Type", "Later"}, 400, "RequestResponse, Event or DryRun", "InvalidParameterValueException"},
 		"an error":           {url, `"error"`, nil, 200, `{"errorType":"X"}`, ""},
@@ -109,6 +112,13 @@ func TestInvokeAPI(t *testing.T) {
 		})
 	}
 	resp, _ := send(t, url, "", "X-Amz-Client-Context", b64([]byte("{\n \"a\": \"b  c\"}")), "X-Amz-Tenant-Id", "t")
+	if resp.Header["X-Amz-Log-Result"] != nil || got.LogTail {
+		t.Errorf("a log that nobody asked for: %q", resp.Header)
+	}
+	if resp, _ := send(t, base+"/2015-03-31/functions/echo:live/invocations", "", "X-Amz-Log-Type", "Tail"); resp.Header.Get("X-Amz-Log-Result") != b64([]byte("the log")) || got.Qualifier != "live" {
+		t.Errorf("%q %+v", resp.Header, got)
+	}
+	resp, _ = send(t, url, "", "X-Amz-Client-Context", b64([]byte("{\n \"a\": \"b  c\"}")), "X-Amz-Tenant-Id", "t")
 	if got.ClientContext != `{"a":"b  c"}` || got.TenantID != "t" || got.ID == "" || resp.Header.Get("X-Amzn-RequestId") != got.ID {
 		t.Errorf("%+v", got)
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 )
@@ -81,6 +82,9 @@ func (a *API) invoke(w http.ResponseWriter, r *http.Request) {
 		if result.FunctionError != "" {
 			w.Header().Set("X-Amz-Function-Error", result.FunctionError)
 		}
+		if e.LogTail {
+			w.Header().Set("X-Amz-Log-Result", base64.StdEncoding.EncodeToString(result.Log))
+		}
 		w.Header().Set("X-Amz-Executed-Version", "$LATEST")
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(result.Payload)
@@ -96,13 +100,34 @@ func text(err error) string {
 
 // event reads what all invocations have in common, and answers requests that are wrong.
 func (a *API) event(w http.ResponseWriter, r *http.Request, limit int64) (Invoker, Event, bool) {
-	name := plainName(r.PathValue("name"))
+	name, qualifier := splitName(r.PathValue("name"))
 	f, ok := a.Lookup(name)
 	if !ok {
 		apiError(w, http.StatusNotFound, "ResourceNotFoundException", "Function not found: "+name)
 		return nil, Event{}, false
 	}
-	e := Event{ID: newID(), TraceID: r.Header.Get("X-Amzn-Trace-Id"), TenantID: r.Header.Get("X-Amz-Tenant-Id")}
+	switch asked := r.URL.Query().Get("Qualifier"); {
+	case asked != "" && qualifier != "" && asked != qualifier:
+		apiError(w, http.StatusBadRequest, "InvalidParameterValueException", "The derived qualifier from the function name does not match the specified qualifier.")
+		return nil, Event{}, false
+	case asked != "":
+		qualifier = asked
+	}
+	if !qualifierForm.MatchString(qualifier) {
+		apiError(w, http.StatusBadRequest, "InvalidParameterValueException", "the qualifier is not the name of a version or alias: "+qualifier)
+		return nil, Event{}, false
+	}
+	e := Event{
+		ID: newID(), TraceID: r.Header.Get("X-Amzn-Trace-Id"), TenantID: r.Header.Get("X-Amz-Tenant-Id"), Qualifier: qualifier,
+	}
+	switch r.Header.Get("X-Amz-Log-Type") {
+	case "", "None":
+	case "Tail":
+		e.LogTail = true
+	default:
+		apiError(w, http.StatusBadRequest, "InvalidParameterValueException", "the log type is None or Tail")
+		return nil, Event{}, false
+	}
 	if encoded := r.Header.Get("X-Amz-Client-Context"); encoded != "" {
 		client, err := base64.StdEncoding.DecodeString(encoded)
 		if err != nil || len(encoded) > contextLimit || !json.Valid(client) {
@@ -128,13 +153,16 @@ func (a *API) event(w http.ResponseWriter, r *http.Request, limit int64) (Invoke
 	return nil, Event{}, false
 }
 
-// plainName returns the name of a function that is given as NAME, NAME:ALIAS, ACCOUNT:function:NAME or an ARN.
-func plainName(name string) string {
+// qualifierForm is what versions and aliases are called: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+var qualifierForm = regexp.MustCompile(`^[a-zA-Z0-9$_-]{0,128}$`)
+
+// splitName returns the name and the qualifier of a function that is given as NAME, NAME:ALIAS, ACCOUNT:function:NAME or an ARN.
+func splitName(name string) (plain, qualifier string) {
 	if _, after, ok := strings.Cut(name, "function:"); ok {
 		name = after
 	}
-	name, _, _ = strings.Cut(name, ":")
-	return name
+	plain, qualifier, _ = strings.Cut(name, ":")
+	return plain, qualifier
 }
 
 func invokeError(w http.ResponseWriter, err error) {

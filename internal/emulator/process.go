@@ -3,49 +3,62 @@ package emulator
 import (
 	"context"
 	"errors"
-	"fmt"
+	"os"
 	"os/exec"
 	"syscall"
 	"time"
 )
 
-// start starts the program. The end of ctx ends it with all that it started, and so does its own end. wait returns the
-// error of its end once nothing of it is left, as far as this system allows.
-func (p Program) start(ctx context.Context, path string, env []string) (wait func() error, err error) {
-	if len(p.Supervisor) > 0 {
-		wait, err = p.supervised(ctx, path, env)
-	} else {
-		wait, err = p.unsupervised(ctx, path, env)
+// process is a program that runs.
+type process struct {
+	wait      func() error // returns the error of its end once nothing of it is left, as far as this system allows
+	terminate func()       // asks it to end
+	usage     func() usage // of memory
+}
+
+// launch is how a process is started.
+type launch struct {
+	supervisor     []string
+	path, dir      string
+	env            []string
+	stdout, stderr *os.File
+}
+
+// start starts the process. The end of ctx ends it with all that it started, and so does its own end.
+func (l launch) start(ctx context.Context) (*process, error) {
+	if len(l.supervisor) > 0 {
+		return l.supervised(ctx)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("starting the program: %w", err)
-	}
-	return wait, nil
+	return l.unsupervised(ctx)
 }
 
 // command is the program, or another one that is to start it.
-func (p Program) command(ctx context.Context, env []string, args ...string) *exec.Cmd {
+func (l launch) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = p.Dir, env, p.Stdout, p.Stderr
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = l.dir, l.env, l.stdout, l.stderr
 	return cmd
 }
 
 // unsupervised starts the program as a child of this process. Of what it starts, that which leaves its process group outlives
 // it, and all of it outlives this process where that is killed.
-func (p Program) unsupervised(ctx context.Context, path string, env []string) (wait func() error, err error) {
-	cmd := p.command(ctx, env, path)
-	cmd.WaitDelay = time.Second // for the output of children that outlive the program
+func (l launch) unsupervised(ctx context.Context) (*process, error) {
+	cmd := l.command(ctx, l.path)
+	cmd.WaitDelay = time.Second
 	killWithChildren(cmd)
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	return func() error {
-		err := cmd.Wait()
-		_ = cmd.Cancel() // children that it left behind; there are none as a rule
-		if errors.Is(err, exec.ErrWaitDelay) {
-			err = nil
-		}
-		return err
+	return &process{
+		wait: func() error {
+			err := cmd.Wait()
+			_ = cmd.Cancel() // children that it left behind; there are none as a rule
+			if errors.Is(err, exec.ErrWaitDelay) {
+				err = nil
+			}
+			return err
+		},
+		terminate: func() { _ = cmd.Process.Signal(syscall.SIGTERM) },
+		usage:     func() usage { return usageOf(cmd.Process.Pid, true) },
 	}, nil
 }
 

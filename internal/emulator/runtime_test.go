@@ -4,13 +4,18 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
+	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -20,10 +25,14 @@ const runtimeEnv = "LPIPE_TEST_RUNTIME"
 
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == superviseArg {
-		if err := Supervise(os.Args[2:], os.Environ()); err != nil {
+		if _, err := Supervise(os.Args[2:], os.Environ()); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
+		return
+	}
+	if dir, name := filepath.Split(os.Args[0]); filepath.Base(dir) == ExtensionsDir {
+		extensionMain(name)
 		return
 	}
 	if how := os.Getenv(runtimeEnv); how != "" {
@@ -42,6 +51,9 @@ type order struct {
 	Value string
 	Ms    int
 }
+
+// eaten is memory of the test binary as a lambda.
+var eaten [][]byte
 
 // otherMains are what the test binary can be beside a lambda, on some systems.
 var otherMains = map[string]func(){}
@@ -73,6 +85,22 @@ func runtimeMain(how string) {
 		case "daemon then hang":
 			time.Sleep(time.Hour)
 		}
+	case "internal", "internal deaf": // with an extension of its own, for which SIGTERM comes
+		go ask(registered("internal", `[]`))
+		terminated := make(chan os.Signal, 1)
+		signal.Notify(terminated, syscall.SIGTERM)
+		go func() {
+			<-terminated
+			fmt.Println("terminated")
+			if how == "internal" {
+				os.Exit(0)
+			}
+		}()
+	case "hang once": // at its first start
+		if _, err := os.Stat("started"); err != nil {
+			_ = os.WriteFile("started", nil, 0o600)
+			time.Sleep(time.Minute)
+		}
 	case "abort":
 		self, _ := os.FindProcess(os.Getpid())
 		_ = self.Kill()
@@ -94,7 +122,9 @@ func runtimeMain(how string) {
 		var o order
 		_ = json.Unmarshal(payload, &o)
 		invocation := base + "invocation/" + next.Header.Get("Lambda-Runtime-Aws-Request-Id")
-		time.Sleep(time.Duration(o.Ms) * time.Millisecond)
+		if o.Do != "eat" {
+			time.Sleep(time.Duration(o.Ms) * time.Millisecond)
+		}
 		fmt.Println("event", o.Do)
 		switch o.Do {
 		case "headers":
@@ -105,6 +135,24 @@ func runtimeMain(how string) {
 			post(invocation+"/response", string(b), nil)
 		case "count":
 			post(invocation+"/response", fmt.Sprintf("[%d,%q]", calls, instance), nil)
+		case "answer and hang":
+			post(invocation+"/response", `"last words"`, nil)
+			time.Sleep(time.Minute)
+		case "print":
+			fmt.Print(o.Value)
+			post(invocation+"/response", "null", nil)
+		case "status": // of an answer with this header
+			name, value, _ := strings.Cut(o.Value, "=")
+			fmt.Println(post(invocation+"/response", "1", http.Header{name: {value}}))
+			fmt.Println(post(invocation+"/response", "2", http.Header{attemptHeader: next.Header[attemptHeader]}))
+		case "eat": // so many MB
+			for range o.Ms {
+				eaten = append(eaten, bytes.Repeat([]byte{1}, 1<<20))
+			}
+			post(invocation+"/response", "null", nil)
+		case "half":
+			half(invocation + "/response")
+			time.Sleep(200 * time.Millisecond) // until that is noticed
 		case "error":
 			post(invocation+"/error", `{"errorMessage":"bad","errorType":"My.Error"}`, http.Header{"Lambda-Runtime-Function-Error-Type": {"My.Error"}})
 		case "exit":
@@ -128,6 +176,79 @@ func runtimeMain(how string) {
 			post(invocation+"/response", o.Value, nil)
 		default:
 			post(invocation+"/response", string(payload), nil)
+		}
+	}
+}
+
+// half sends less of an answer than it says.
+func half(url string) {
+	address := os.Getenv("AWS_LAMBDA_RUNTIME_API")
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		panic(err)
+	}
+	defer c.Close()
+	path := strings.TrimPrefix(url, "http://"+address)
+	fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\n{", path, address)
+	time.Sleep(100 * time.Millisecond) // whose connection it was is looked up first
+}
+
+// registered registers an extension and returns its identifier.
+func registered(name, events string) string {
+	req, _ := http.NewRequest("POST", "http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API")+"/2020-01-01/extension/register", strings.NewReader(`{"events":`+events+`}`))
+	req.Header.Set("Lambda-Extension-Name", name)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		panic(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		b, _ := io.ReadAll(resp.Body)
+		panic(string(b))
+	}
+	return resp.Header.Get("Lambda-Extension-Identifier")
+}
+
+// ask asks for an extension's event.
+func ask(id string) (e extensionEvent) {
+	req, _ := http.NewRequest("GET", "http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API")+"/2020-01-01/extension/event/next", nil)
+	req.Header.Set("Lambda-Extension-Identifier", id)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return e
+	}
+	defer resp.Body.Close()
+	_ = json.NewDecoder(resp.Body).Decode(&e)
+	return e
+}
+
+// extensionMain is the test binary as an external extension, whose name says what it does.
+func extensionMain(name string) {
+	if name == "dies" {
+		os.Exit(4)
+	}
+	events := `["INVOKE","SHUTDOWN"]`
+	if name == "idle" {
+		events = "[]"
+	}
+	id := registered(name, events)
+	for {
+		e := ask(id)
+		late := e.Deadline < time.Now().UnixMilli() || e.Deadline > time.Now().Add(time.Minute).UnixMilli()
+		fmt.Println(name, e.Type, e.ID, e.ARN, e.Reason, late)
+		switch {
+		case name == "slow" && e.Type == "INVOKE":
+			time.Sleep(300 * time.Millisecond)
+		case name == "crashes" && e.Type == "INVOKE":
+			os.Exit(3)
+		case name == "gives-up" && e.Type == "INVOKE":
+			fmt.Println(post("http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API")+"/2020-01-01/extension/exit/error", "{}", http.Header{
+				"Lambda-Extension-Identifier": {id}, "Lambda-Extension-Function-Error-Type": {"Fatal.Tired"},
+			}))
+		case name == "deaf" && e.Type == "SHUTDOWN":
+			time.Sleep(time.Minute)
+		case e.Type == "SHUTDOWN":
+			os.Exit(0)
 		}
 	}
 }
@@ -171,6 +292,18 @@ func stream(invocation, contentType string, parts ...string) {
 	}
 }
 
+// extended gives a lambda extensions of these names.
+func extended(t testing.TB, names ...string) func(*Program) {
+	return func(p *Program) {
+		for _, name := range names {
+			file := filepath.Join(p.Dir, ExtensionsDir, name)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.Symlink(p.Path, file)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 // program is the test binary as a lambda.
 func program(t testing.TB, how string, change ...func(*Program)) Program {
 	t.Helper()
@@ -180,7 +313,7 @@ func program(t testing.TB, how string, change ...func(*Program)) Program {
 	}
 	p := Program{
 		Config: Config{Name: "echo", Timeout: 10 * time.Second}, Path: path, Dir: t.TempDir(),
-		Env: []string{runtimeEnv + "=" + how},
+		Env: []string{runtimeEnv + "=" + how, "GORACE=atexit_sleep_ms=0"}, // the race detector waits for a second at the end of a process
 	}
 	if runtime.GOOS == "linux" {
 		p.Supervisor = []string{path, superviseArg}
@@ -194,4 +327,12 @@ func program(t testing.TB, how string, change ...func(*Program)) Program {
 func do(what string) Event {
 	b, _ := json.Marshal(order{Do: what})
 	return Event{Payload: b}
+}
+
+// breakExtension puts a file in the place of an extension that cannot be run.
+func breakExtension(t testing.TB, p *Program, name string) {
+	file := filepath.Join(p.Dir, ExtensionsDir, name)
+	if err := errors.Join(os.Remove(file), os.WriteFile(file, []byte("no program"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -10,15 +10,18 @@ import (
 	"strconv"
 )
 
+// attemptHeader tells one attempt at an invocation from another of the same id. A runtime that echoes it cannot answer one
+// that has timed out: https://github.com/aws/aws-lambda-rust-runtime/issues/1155
+const attemptHeader = "Lambda-Runtime-Invocation-Id"
+
 // next hands the runtime an event, whenever there is one.
 func (s *Server) next(w http.ResponseWriter, r *http.Request) {
-	superseded, err := s.ask()
-	if err != nil {
-		refuseState(w, err)
-		return
+	superseded, open, err := s.ask()
+	var inv *invocation
+	if err == nil {
+		inv, err = s.take(r.Context(), superseded, open)
 	}
-	inv, err := s.take(r.Context(), superseded)
-	if s.isGone() {
+	if s.isGone() && s.end.payload == nil {
 		<-r.Context().Done() // as on Lambda, a program that is being ended gets no answer, which it might complain about
 	}
 	if err != nil {
@@ -28,8 +31,9 @@ func (s *Server) next(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Lambda-Runtime-Aws-Request-Id", inv.ID)
+	h.Set(attemptHeader, inv.attempt)
 	h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.begun.Add(s.config.Timeout).UnixMilli(), 10))
-	h.Set("Lambda-Runtime-Invoked-Function-Arn", s.config.ARN())
+	h.Set("Lambda-Runtime-Invoked-Function-Arn", inv.arn(s.config))
 	h.Set("Lambda-Runtime-Trace-Id", inv.TraceID)
 	for name, value := range map[string]string{
 		"Lambda-Runtime-Client-Context": inv.ClientContext, "Lambda-Runtime-Cognito-Identity": inv.Identity, "Lambda-Runtime-Aws-Tenant-Id": inv.TenantID,
@@ -44,17 +48,22 @@ func (s *Server) next(w http.ResponseWriter, r *http.Request) {
 
 // response takes the answer to an invocation, in one piece or as a stream.
 func (s *Server) response(w http.ResponseWriter, r *http.Request) {
-	inv, err := s.begin(r.PathValue("id"))
+	inv, err := s.begin(r.PathValue("id"), r.Header.Get(attemptHeader))
 	if err != nil {
 		refuseState(w, err)
 		return
 	}
 	result := Result{ContentType: r.Header.Get("Content-Type")}
-	if r.Header.Get("Lambda-Runtime-Function-Response-Mode") == "streaming" {
+	switch r.Header.Get("Lambda-Runtime-Function-Response-Mode") {
+	case "":
+		result.Payload, err = readAll(r.Body, responseLimit)
+	case "streaming":
 		result.Streamed = true
 		err = receive(r, inv, &result)
-	} else {
-		result.Payload, err = readAll(r.Body, responseLimit)
+	default:
+		s.complete(inv, failed(inv.ID, "Runtime.InvalidResponseModeHeader", "Invalid function response mode"))
+		refuse(w, http.StatusBadRequest, "InvalidFunctionResponseMode", "Invalid function response mode")
+		return
 	}
 	switch {
 	case errors.Is(err, errTooLarge):
@@ -63,7 +72,7 @@ func (s *Server) response(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", responseLimit))
 	case err != nil:
 		s.complete(inv, failed(inv.ID, "Runtime.TruncatedResponse", "reading the response: "+err.Error()))
-		refuse(w, http.StatusBadRequest, "TruncatedResponse", err.Error())
+		refuse(w, http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated")
 	default:
 		s.complete(inv, result)
 		accept(w)
@@ -97,7 +106,7 @@ func receive(r *http.Request, inv *invocation, result *Result) error {
 
 // invocationError takes the error that the function returned.
 func (s *Server) invocationError(w http.ResponseWriter, r *http.Request) {
-	inv, err := s.begin(r.PathValue("id"))
+	inv, err := s.begin(r.PathValue("id"), r.Header.Get(attemptHeader))
 	if err != nil {
 		refuseState(w, err)
 		return
@@ -154,11 +163,14 @@ func accept(w http.ResponseWriter) {
 }
 
 func refuseState(w http.ResponseWriter, err error) {
-	if errors.Is(err, errID) {
+	switch {
+	case errors.Is(err, errID):
 		refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
-		return
+	case errors.Is(err, errAttempt):
+		refuse(w, http.StatusGone, "ErrorRuntimeInvokeTimeout", "Invoke timeout")
+	default:
+		refuse(w, http.StatusForbidden, "InvalidStateTransition", "Transition is not allowed")
 	}
-	refuse(w, http.StatusForbidden, "InvalidStateTransition", "Transition is not allowed")
 }
 
 func refuseBody(w http.ResponseWriter, err error) {
@@ -166,7 +178,7 @@ func refuseBody(w http.ResponseWriter, err error) {
 		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", responseLimit))
 		return
 	}
-	refuse(w, http.StatusBadRequest, "TruncatedResponse", err.Error())
+	refuse(w, http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated")
 }
 
 func refuse(w http.ResponseWriter, status int, errorType, message string) {

@@ -2,11 +2,17 @@ package emulator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
+	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -16,8 +22,9 @@ type Program struct {
 	Path   string    // of the executable
 	Dir    string    // the unpacked zip; default: the folder of Path
 	Env    []string  // beside what Lambda sets, NAME=value; wins over it
-	Stdout io.Writer // what the program prints; nil throws it away
+	Stdout io.Writer // takes what the program and its extensions print, line by line; nil throws it away
 	Stderr io.Writer
+	Log    io.Writer // takes what Lambda says in the log: the start, end and report of each invocation, and failures; may be nil
 	// Supervisor is a command that calls [Supervise] with its last argument as program. It ends what the program started,
 	// also when this process is killed; without one, and on other systems than Linux, some of that may stay.
 	Supervisor []string
@@ -34,7 +41,8 @@ func (c Config) Environment(api, root string) []string {
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(c.Memory),
 		"AWS_LAMBDA_FUNCTION_NAME=" + c.Name,
 		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
-		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+		"AWS_LAMBDA_INITIALIZATION_TYPE=" + onDemand,
+		"AWS_LAMBDA_LOG_FORMAT=" + string(c.LogFormat),
 		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/" + c.Name,
 		"AWS_LAMBDA_LOG_STREAM_NAME=" + time.Now().UTC().Format("2006/01/02") + "/[$LATEST]" + newID()[:8],
 		"AWS_LAMBDA_RUNTIME_API=" + api,
@@ -49,15 +57,33 @@ func (c Config) Environment(api, root string) []string {
 	}
 }
 
-// Sandbox is a running program with its Runtime API.
+// Sandbox is an execution environment: a program and its extensions, with their Runtime API.
 type Sandbox struct {
 	*Server
-	kill   func()
-	exited chan struct{} // closed when the process is gone and its output is written
+	program    *sandboxed
+	extensions map[string]*sandboxed // by name
+	exited     chan struct{}         // closed when all processes are gone and their output is written
+
+	mu   sync.Mutex
+	all  []*sandboxed
+	most int // memory of all, in kB
 }
 
+// sandboxed is a process of a sandbox, with an address of its own for the Runtime API.
+type sandboxed struct {
+	*process
+	kill   context.CancelFunc
+	ended  chan error    // takes the error of its end
+	exited chan struct{} // closed when it is gone and its output is in the log
+}
+
+// ExtensionsDir is the folder beside the program whose executables are started as extensions.
+const ExtensionsDir = "extensions"
+
 // Start starts the program. It runs until [Sandbox.Close], until ctx ends, or until the server is gone.
-func Start(ctx context.Context, p Program) (*Sandbox, error) {
+func Start(ctx context.Context, p Program) (*Sandbox, error) { return start(ctx, p, phaseInit) }
+
+func start(ctx context.Context, p Program, phase string) (*Sandbox, error) {
 	p.Config = p.withDefaults()
 	path, err := filepath.Abs(p.Path)
 	if err != nil {
@@ -66,52 +92,217 @@ func Start(ctx context.Context, p Program) (*Sandbox, error) {
 	if p.Dir == "" {
 		p.Dir = filepath.Dir(path)
 	}
+	names, err := Extensions(p.Dir)
+	if err != nil {
+		return nil, err
+	}
+	journal := &journal{format: p.LogFormat, out: p.Log}
+	s := &Sandbox{extensions: map[string]*sandboxed{}, exited: make(chan struct{})}
+	s.Server = newServer(p.Config, phase, names, journal, s.maxMemory)
+	for _, name := range names {
+		file := filepath.Join(p.Dir, ExtensionsDir, name)
+		x, err := s.run(ctx, p, file, func(api string) []string { return append(forExtensions(p.Environment(api, p.Dir)), p.Env...) })
+		if err != nil {
+			errorType := "UnknownError"
+			if errors.Is(err, fs.ErrPermission) {
+				errorType = "PermissionDenied"
+			}
+			s.extensionNotStarted(name, errorType, err)
+			break
+		}
+		s.extensions[name] = x
+		go func() { s.extensionExited(<-x.ended) }()
+	}
+	if len(names) > 0 {
+		select {
+		case <-s.Server.extensions.registered:
+		case <-s.Gone():
+		case <-ctx.Done():
+			s.Server.Close()
+		}
+	}
+	if !s.isGone() {
+		s.program, err = s.run(ctx, p, path, func(api string) []string { return append(p.Environment(api, p.Dir), p.Env...) })
+		if err != nil {
+			s.finish(crashed("Runtime.InvalidEntrypoint", err.Error()))
+			s.end()
+			return nil, fmt.Errorf("starting the program: %w", err)
+		}
+		go func() { s.Exited(<-s.program.ended) }()
+	}
+	go s.watchMemory(p.Memory)
+	go func() {
+		<-s.Gone()
+		s.end()
+	}()
+	return s, nil
+}
+
+// usage is what the processes take of the machine's memory.
+func (s *Sandbox) usage() (all usage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, one := range s.all {
+		u := one.usage()
+		all.peak += u.peak
+		all.anonymous += u.anonymous
+	}
+	s.most = max(s.most, all.peak)
+	return all
+}
+
+// maxMemory is the most that the processes have used, in MB.
+func (s *Sandbox) maxMemory() int {
+	s.usage()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return (s.most + 1023) / 1024
+}
+
+// memoryInterval is how often the memory of a program at work is looked at.
+const memoryInterval = 20 * time.Millisecond
+
+// watchMemory ends a program that uses more than it may, in MB. Pages of files do not count: the kernel could do without them.
+func (s *Sandbox) watchMemory(limit int) {
+	tick := time.NewTicker(memoryInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.Gone():
+			return
+		case <-tick.C:
+			if s.atWork() && s.usage().anonymous > limit<<10 {
+				s.finish(crashed("Runtime.OutOfMemory", "Runtime exited with error: signal: killed"))
+				s.program.kill()
+			}
+		}
+	}
+}
+
+// Extensions are the names of the extensions in the folder of a program.
+func Extensions(dir string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(dir, ExtensionsDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("looking for extensions: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// forExtensions leaves out the variables that only the runtime has: see [extension].
+func forExtensions(env []string) []string {
+	return slices.DeleteFunc(env, func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		switch name {
+		case "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT", "_HANDLER":
+			return true
+		}
+		return false
+	})
+}
+
+// run starts a process with the environment for an address of the Runtime API.
+func (s *Sandbox) run(ctx context.Context, p Program, path string, env func(api string) []string) (*sandboxed, error) {
 	listener, err := Listen(ctx, AnyPort)
 	if err != nil {
 		return nil, fmt.Errorf("listening for the program: %w", err)
 	}
-	server := New(p.Config)
-	web := &http.Server{Handler: server.Handler(), ReadHeaderTimeout: time.Minute}
+	stdout, outEnd, err := newOutput(func(line []byte) { s.journal.print(line, p.Stdout) })
+	if err != nil {
+		listener.Close()
+		return nil, fmt.Errorf("making a pipe: %w", err)
+	}
+	stderr, errEnd, err := newOutput(func(line []byte) { s.journal.print(line, p.Stderr) })
+	if err != nil {
+		listener.Close()
+		outEnd.Close()
+		stdout.close()
+		return nil, fmt.Errorf("making a pipe: %w", err)
+	}
 	ctx, kill := context.WithCancel(ctx)
-	wait, err := p.start(ctx, path, append(p.Environment(listener.Addr().String(), p.Dir), p.Env...))
+	l := launch{p.Supervisor, path, p.Dir, env(listener.Addr().String()), outEnd, errEnd}
+	process, err := l.start(ctx)
+	outEnd.Close()
+	errEnd.Close()
 	if err != nil {
 		kill()
-		server.Close()
 		listener.Close()
+		stdout.close()
+		stderr.close()
 		return nil, err
 	}
-	sandbox := &Sandbox{server, kill, make(chan struct{})}
-	go func() { _ = web.Serve(listener) }() // ends with the server, below
+	s.journal.read(stdout, stderr)
+	r := &sandboxed{process, kill, make(chan error, 1), make(chan struct{})}
+	s.mu.Lock()
+	s.all = append(s.all, r)
+	s.mu.Unlock()
+	web := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: time.Minute}
+	go func() { _ = web.Serve(listener) }() // ends with the process, below
 	go func() {
-		defer close(sandbox.exited)
+		defer close(r.exited)
 		defer kill()
-		err := wait()
-		// What the program sent with its last breath is still taken in.
+		err := process.wait()
+		// What it sent with its last breath is still taken in.
 		draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		_ = web.Shutdown(draining)
-		server.Exited(err)
+		stdout.close()
+		stderr.close()
+		r.ended <- err
 		web.Close()
 	}()
-	go func() {
-		<-server.Gone()
-		// A program that reported its own failure may still be printing why.
-		select {
-		case <-sandbox.exited:
-		case <-time.After(500 * time.Millisecond):
-			kill()
-		}
-	}()
-	return sandbox, nil
+	return r, nil
 }
 
-// Close kills the program with its children and waits until it is gone. One that failed by itself has half a
-// second to say why.
-func (s *Sandbox) Close() {
-	if !s.isGone() {
-		s.Server.Close()
-		s.kill()
+// within waits for the end of a process for a time, and then ends it.
+func (r *sandboxed) within(d time.Duration) {
+	select {
+	case <-r.exited:
+	case <-time.After(d):
+		r.kill()
+		<-r.exited
 	}
+}
+
+// end ends all processes of a sandbox whose server is gone, as Lambda does: without extensions at once; otherwise the program
+// is asked to end, and then the extensions are told.
+func (s *Sandbox) end() {
+	defer close(s.exited)
+	deadline := time.Now().Add(externalGrace)
+	internal, external := s.counts()
+	var grace time.Duration
+	switch {
+	case internal > 0:
+		grace = internalGrace
+	case external > 0:
+		grace = programGrace
+	case s.Server.end.payload != nil:
+		grace = internalGrace // it may still be printing why it gave up
+	}
+	if s.program != nil {
+		if internal+external > 0 {
+			s.program.terminate()
+		}
+		s.program.within(grace)
+	}
+	for _, name := range s.shutdown(deadline) {
+		if x := s.extensions[name]; x != nil {
+			x.kill()
+		}
+	}
+	for _, x := range s.extensions {
+		x.within(time.Until(deadline))
+	}
+}
+
+// Close ends the program and its extensions, and waits until they are gone.
+func (s *Sandbox) Close() {
+	s.Server.Close()
 	<-s.exited
 }
 
@@ -120,24 +311,10 @@ func (s *Sandbox) Close() {
 // started; the results so far come with it.
 func Run(ctx context.Context, p Program, events ...Event) ([]Result, error) {
 	var results []Result
-	var sandbox *Sandbox
-	defer func() {
-		if sandbox != nil {
-			sandbox.Close()
-		}
-	}()
+	f := NewFunction(p, 1)
+	defer f.Close()
 	for _, e := range events {
-		if sandbox != nil && sandbox.isGone() {
-			sandbox.Close()
-			sandbox = nil
-		}
-		if sandbox == nil {
-			var err error
-			if sandbox, err = Start(ctx, p); err != nil {
-				return results, err
-			}
-		}
-		r, err := sandbox.Invoke(ctx, e)
+		r, err := f.invoke(ctx, ctx, e)
 		if err != nil {
 			return results, err
 		}

@@ -247,8 +247,8 @@ func TestFunctionRunsCallsAtATime(t *testing.T) {
 	if r, err := f.Invoke(t.Context(), do("exit")); err != nil || r.ErrorType != "Runtime.ExitError" {
 		t.Errorf("%+v %v", r, err)
 	}
-	if len(f.all) != 2 {
-		t.Errorf("%d processes are kept, want 2", len(f.all))
+	if !eventuallyTrue(func() bool { f.mu.Lock(); defer f.mu.Unlock(); return len(f.all) == 2 }) {
+		t.Error("not two processes are kept")
 	}
 	f.Close()
 	for s := range f.all {
@@ -280,5 +280,33 @@ func TestRustLambda(t *testing.T) {
 	p.Env = []string{"ECHO_GREETING= "}
 	if r := run(t, p, Event{}); r[0].ErrorType != "Echo.NoGreeting" {
 		t.Errorf("%+v %s", r[0], r[0].Payload)
+	}
+}
+
+// TestTenantsAreApart: a process serves one tenant, also where no more processes may be started.
+func TestTenantsAreApart(t *testing.T) {
+	f := NewFunction(program(t, "run"), 2)
+	defer f.Close()
+	seen := map[string]string{}
+	for _, call := range []struct{ tenant, want string }{{"a", "[1,"}, {"b", "[1,"}, {"a", "[2,"}, {"", "[1,"}, {"", "[2,"}} {
+		e := do("count")
+		e.TenantID = call.tenant
+		r, err := f.Invoke(t.Context(), e)
+		if err != nil || !strings.HasPrefix(string(r.Payload), call.want) {
+			t.Errorf("tenant %q: %s %v, want %s", call.tenant, r.Payload, err, call.want)
+		}
+		_, process, _ := strings.Cut(string(r.Payload), ",")
+		if other, known := seen[process]; known && other != call.tenant {
+			t.Errorf("tenant %q has the process of %q", call.tenant, other)
+		}
+		seen[process] = call.tenant
+	}
+}
+
+func TestQualifierIsInTheARN(t *testing.T) {
+	e := do("headers")
+	e.Qualifier = "live"
+	if r := run(t, program(t, "run"), e)[0]; !strings.Contains(string(r.Payload), `:function:echo:live"`) {
+		t.Errorf("%s", r.Payload)
 	}
 }

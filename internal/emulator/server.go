@@ -11,23 +11,27 @@ import (
 	"time"
 )
 
-// Server is the Runtime API for one process. Make it with [New].
+// Server is the Runtime API and the Extensions API of one execution environment. Make it with [New].
 type Server struct {
 	config  Config
+	phase   string // in which the environment is initialized
+	journal *journal
+	memory  func() int // the most memory that the processes have used, in MB
 	started time.Time
 	queue   chan *invocation // to the runtime's request for the next one; not buffered
-	gone    chan struct{}    // closed when the process is of no more use
+	ready   chan struct{}    // closed when the runtime and all extensions have asked for an event
+	gone    chan struct{}    // closed when the environment is of no more use
 
-	extensions sync.Map // identifiers of those that have registered
+	extensions extensions
 
 	mu       sync.Mutex
 	state    state
-	current  *invocation   // the one that the runtime has
+	current  *invocation   // the one that the runtime has, or had last
 	returned *invocation   // one that could not be handed over, first in line
 	waiting  chan struct{} // closed to end the runtime's request for the next one
-	init     time.Duration
+	init     time.Duration // of the initialization, until it is told
 	timer    *time.Timer
-	end      func(id string) Result // the answer to whoever asks when gone is closed
+	end      failure // why gone is closed
 }
 
 // state is where a runtime is in its life. Requests that do not fit are refused with InvalidStateTransition.
@@ -41,10 +45,42 @@ const (
 	answered               // may ask again
 )
 
+// failure is why an execution environment is of no more use.
+type failure struct {
+	outcome
+	message  string
+	payload  []byte // the error as the runtime reported it, if it did
+	shutdown string // the reason that extensions are told
+}
+
+// result is what becomes of an invocation.
+func (f failure) result(id string) Result {
+	if f.payload != nil {
+		return Result{RequestID: id, Payload: f.payload, FunctionError: "Unhandled", ErrorType: f.ErrorType}
+	}
+	return failed(id, f.ErrorType, f.message)
+}
+
+func crashed(errorType, message string) failure {
+	return failure{outcome: outcome{statusError, errorType}, message: message, shutdown: "failure"}
+}
+
+func timedOut(after time.Duration) failure {
+	return failure{
+		outcome: outcome{statusTimeout, "Sandbox.Timedout"}, message: fmt.Sprintf("Task timed out after %.2f seconds", after.Seconds()), shutdown: "timeout",
+	}
+}
+
 type invocation struct {
 	Event
-	begun time.Time
-	done  chan Result // buffered: nobody may be waiting any more
+	attempt string // told to the runtime as Lambda-Runtime-Invocation-Id
+	begun   time.Time
+	done    chan Result   // buffered: nobody may be waiting any more
+	over    chan struct{} // closed when the environment can take the next one, or is gone
+
+	// Guarded by the server's mu.
+	answer   *Result
+	reported Result // with what is known when it is over
 
 	mu   sync.Mutex
 	out  io.Writer // of a streamed response
@@ -79,18 +115,22 @@ func (inv *invocation) leave() {
 	inv.left = true
 }
 
-// New returns the server for a process that is about to start.
-func New(c Config) *Server {
+// New returns the server for an execution environment that is about to start.
+func New(c Config) *Server { return newServer(c, phaseInit, nil, nil, func() int { return 0 }) }
+
+func newServer(c Config, phase string, extensions []string, j *journal, memory func() int) *Server {
 	s := &Server{
-		config: c.withDefaults(), started: time.Now(),
-		queue: make(chan *invocation), gone: make(chan struct{}),
+		config: c.withDefaults(), phase: phase, journal: j, memory: memory, started: time.Now(),
+		queue: make(chan *invocation), ready: make(chan struct{}), gone: make(chan struct{}),
 	}
-	// Lambda ends a start that takes ten seconds, and tries again with the first event, on that event's time.
-	limit := initLimit + s.config.Timeout
+	s.extensions.expect(extensions)
+	j.say(initStart{onDemand, phase, "lpipe", s.config.Name, "$LATEST"})
+	limit := s.config.initTimeout
+	if phase == phaseInvoke {
+		limit = s.config.Timeout
+	}
 	s.timer = time.AfterFunc(limit, func() {
-		s.finishIf(func() bool { return s.state == starting }, func(id string) Result {
-			return failed(id, "Sandbox.Timedout", fmt.Sprintf("Runtime did not ask for an event within %.2f seconds", limit.Seconds()))
-		})
+		s.finishIf(func() bool { return !s.isReady() }, timedOut(limit))
 	})
 	return s
 }
@@ -99,6 +139,12 @@ func New(c Config) *Server {
 // one at a time. Failures of the function are in the result. The error is that of ctx: when it ends while the
 // runtime has the event, the process is in no known state and the server is closed.
 func (s *Server) Invoke(ctx context.Context, e Event) (Result, error) {
+	_, r, err := s.invoke(ctx, e)
+	return r, err
+}
+
+// invoke returns the invocation too, for what comes after the answer.
+func (s *Server) invoke(ctx context.Context, e Event) (*invocation, Result, error) {
 	if len(e.Payload) == 0 {
 		e.Payload = []byte("{}") // as Lambda has it
 	}
@@ -108,113 +154,240 @@ func (s *Server) Invoke(ctx context.Context, e Event) (Result, error) {
 	if e.TraceID == "" {
 		e.TraceID = newTraceID()
 	}
-	inv := &invocation{Event: e, done: make(chan Result, 1)}
+	inv := &invocation{Event: e, attempt: newID(), done: make(chan Result, 1), over: make(chan struct{})}
 	defer inv.leave()
 	select {
 	case s.queue <- inv:
 	case <-s.gone:
-		return s.end(e.ID), nil
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.answer(inv, s.end.result(e.ID))
+		s.finishInvocation(inv, &s.end)
 	case <-ctx.Done():
-		return Result{}, fmt.Errorf("waiting for the function: %w", context.Cause(ctx))
+		close(inv.over)
+		return inv, Result{}, fmt.Errorf("waiting for the function: %w", context.Cause(ctx))
 	}
 	select {
 	case r := <-inv.done:
-		return r, nil
+		if !e.LogTail {
+			return inv, r, nil
+		}
 	case <-ctx.Done():
 		s.Close()
-		return Result{}, fmt.Errorf("waiting for the function's answer: %w", context.Cause(ctx))
+		return inv, Result{}, fmt.Errorf("waiting for the function's answer: %w", context.Cause(ctx))
+	}
+	select {
+	case <-inv.over:
+		return inv, inv.reported, nil
+	case <-ctx.Done():
+		s.Close()
+		return inv, Result{}, fmt.Errorf("waiting for the end of the invocation: %w", context.Cause(ctx))
 	}
 }
 
 // Close ends the server: invocations in line or under way fail.
-func (s *Server) Close() { s.finish("Sandbox.Closed", "the emulator was stopped") }
+func (s *Server) Close() {
+	s.finish(failure{outcome: outcome{"failure", "Sandbox.Closed"}, message: "the emulator was stopped", shutdown: "spindown"})
+}
 
-// Exited tells the server that the process is gone, with the error of its end, which may be nil. An invocation
+// Exited tells the server that the program is gone, with the error of its end, which may be nil. An invocation
 // that it still had fails as on Lambda.
 func (s *Server) Exited(err error) {
 	message := "Runtime exited without providing a reason"
 	if err != nil {
 		message = "Runtime exited with error: " + err.Error()
 	}
-	s.finish("Runtime.ExitError", message)
+	s.finish(crashed("Runtime.ExitError", message))
 }
 
-// Gone is closed when the process is of no more use: it exited, failed to start, took too long or was closed.
+// Gone is closed when the environment is of no more use: a process exited or failed to start, took too long or was closed.
 func (s *Server) Gone() <-chan struct{} { return s.gone }
 
 // finish ends the server with an error for all invocations.
-func (s *Server) finish(errorType, message string) {
-	s.finishIf(func() bool { return true }, func(id string) Result { return failed(id, errorType, message) })
-}
+func (s *Server) finish(why failure) { s.finishIf(func() bool { return true }, why) }
 
 // finishIf ends the server, once and only if the condition holds at that moment. It reports whether it did.
-func (s *Server) finishIf(condition func() bool, end func(id string) Result) bool {
+func (s *Server) finishIf(condition func() bool, why failure) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.isGone() || !condition() {
 		return false
 	}
-	s.end = end
+	s.end = why
 	s.timer.Stop()
-	close(s.gone)
-	if s.busy() {
-		s.answer(s.current, end(s.current.ID))
+	if !s.isReady() && why.shutdown != "spindown" {
+		s.reportInit(why.outcome)
 	}
-	if s.returned != nil {
-		s.answer(s.returned, end(s.returned.ID))
+	close(s.gone)
+	for _, inv := range []*invocation{s.current, s.returned} {
+		switch {
+		case inv == nil || inv.isOver():
+		case inv.answer != nil && why.shutdown == "spindown":
+			s.finishInvocation(inv, nil)
+		default:
+			s.answer(inv, why.result(inv.ID))
+			s.finishInvocation(inv, &why)
+		}
 	}
 	s.current, s.returned = nil, nil
 	return true
 }
 
+// reportInit tells how the initialization ended; s.mu is held.
+func (s *Server) reportInit(o outcome) {
+	events := []platformEvent{initRuntimeDone{onDemand, s.phase, o}}
+	for _, e := range s.extensions.states() {
+		events = append(events, e)
+	}
+	end := initReport{Type: onDemand, Phase: s.phase, outcome: o}
+	end.Metrics.Duration = milliseconds(time.Since(s.started))
+	s.journal.say(append(events, end)...)
+}
+
 // busy reports whether the runtime has an invocation that waits for its answer; s.mu is held.
 func (s *Server) busy() bool { return s.state == running || s.state == answering }
 
-func (s *Server) isGone() bool {
+// atWork reports whether the environment is initialized, or has an invocation.
+func (s *Server) atWork() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.isReady() || s.current != nil && !s.current.isOver()
+}
+
+func isClosed(c <-chan struct{}) bool {
 	select {
-	case <-s.gone:
+	case <-c:
 		return true
 	default:
 		return false
 	}
 }
 
-// answer gives an invocation its result; s.mu is held.
+func (s *Server) isGone() bool       { return isClosed(s.gone) }
+func (s *Server) isReady() bool      { return isClosed(s.ready) }
+func (inv *invocation) isOver() bool { return isClosed(inv.over) }
+
+// answer gives an invocation its result, the first one it gets; s.mu is held.
 func (s *Server) answer(inv *invocation, r Result) {
+	if inv.answer != nil {
+		return
+	}
 	r.RequestID = inv.ID
 	if !inv.begun.IsZero() {
 		r.Duration = time.Since(inv.begun)
 	}
-	r.Init, s.init = s.init, 0
+	r.Init, r.begun = s.init, !inv.begun.IsZero()
+	inv.answer = &r
 	inv.done <- r
 }
 
+// start starts the time of an invocation; s.mu is held.
+func (s *Server) start(inv *invocation) {
+	inv.begun = time.Now()
+	if s.phase == phaseInvoke && s.current == nil {
+		inv.begun = s.started // the initialization is part of it
+	}
+	s.journal.say(invokeStart{inv.ID, "$LATEST", traced(inv.TraceID)})
+}
+
+// finishInvocation reports an invocation that has its answer, and that is over; why is nil when all went well. s.mu is held.
+func (s *Server) finishInvocation(inv *invocation, why *failure) {
+	r := *inv.answer
+	if inv.begun.IsZero() && s.phase == phaseInit { // it never reached the runtime, and gets another environment
+		inv.reported = r
+		close(inv.over)
+		return
+	}
+	if inv.begun.IsZero() {
+		s.start(inv)
+	}
+	took := time.Since(inv.begun)
+	done := runtimeDone{RequestID: inv.ID, outcome: outcome{Status: statusSuccess}, Tracing: traced(inv.TraceID)}
+	if why != nil {
+		done.outcome, done.message = why.outcome, why.message
+		if why.payload != nil {
+			done.message = string(why.payload)
+		}
+		if why.Status == statusTimeout {
+			took = s.config.Timeout
+		}
+	} else {
+		done.Metrics.Produced = len(r.Payload)
+	}
+	done.Metrics.Duration = milliseconds(r.Duration)
+	end := invokeReport{RequestID: inv.ID, outcome: done.outcome, Tracing: done.Tracing}
+	m := &end.Metrics
+	m.Duration, m.Init, m.Memory, m.MaxMemory = milliseconds(took), milliseconds(s.init), s.config.Memory, s.memory()
+	m.Billed = billed(took, s.init)
+	if s.phase == phaseInvoke {
+		m.Init = 0
+	}
+	s.init = 0
+	s.journal.say(done, end)
+	r.Log, r.Billed, r.MaxMemory = s.journal.takeTail(), time.Duration(m.Billed)*time.Millisecond, m.MaxMemory
+	inv.reported = r
+	close(inv.over)
+}
+
 var (
-	errState = errors.New("the runtime may not do this now")
-	errID    = errors.New("the runtime does not have this invocation")
+	errState   = errors.New("the runtime may not do this now")
+	errID      = errors.New("the runtime does not have this invocation")
+	errAttempt = errors.New("the runtime answers an invocation that has timed out")
 )
 
-// ask records that the runtime wants an event. The channel ends the wait when it asks again.
-func (s *Server) ask() (superseded chan struct{}, err error) {
+// ask records that the runtime wants an event. The channels end the wait when it asks again, and open when it may have one.
+func (s *Server) ask() (superseded, open chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.isGone() || s.busy() {
-		return nil, errState
+		return nil, nil, errState
 	}
-	if s.state == starting {
-		s.init = time.Since(s.started)
-		s.timer.Stop()
-	}
+	first := s.state == starting
 	s.state = ready
 	if s.waiting != nil {
 		close(s.waiting)
 	}
 	s.waiting = make(chan struct{})
-	return s.waiting, nil
+	open = s.ready
+	if first {
+		s.extensions.closed = true
+		s.proceed()
+	} else if s.current != nil {
+		open = s.current.over
+		s.proceed()
+	}
+	return s.waiting, open, nil
+}
+
+// proceed ends the initialization or the invocation if the runtime and the extensions have ended it; s.mu is held.
+func (s *Server) proceed() {
+	if s.isGone() || s.state != ready || !s.extensions.ready() {
+		return
+	}
+	if !s.isReady() {
+		s.timer.Stop()
+		if s.phase == phaseInit {
+			s.init = time.Since(s.started)
+		}
+		s.reportInit(outcome{Status: statusSuccess})
+		close(s.ready)
+	} else if s.current != nil && !s.current.isOver() {
+		s.timer.Stop()
+		s.finishInvocation(s.current, nil)
+	}
 }
 
 // take waits for an event that the runtime may have, as long as ctx and the runtime's request live.
-func (s *Server) take(ctx context.Context, superseded chan struct{}) (*invocation, error) {
+func (s *Server) take(ctx context.Context, superseded, open chan struct{}) (*invocation, error) {
+	select {
+	case <-open:
+	case <-superseded:
+		return nil, errState
+	case <-s.gone:
+		return nil, errState
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	s.mu.Lock()
 	inv := s.returned
 	s.returned = nil
@@ -234,33 +407,32 @@ func (s *Server) take(ctx context.Context, superseded chan struct{}) (*invocatio
 	defer s.mu.Unlock()
 	switch {
 	case s.isGone():
-		s.answer(inv, s.end(inv.ID))
+		s.answer(inv, s.end.result(inv.ID))
+		s.finishInvocation(inv, &s.end)
 		return nil, errState
 	case ctx.Err() != nil || s.waiting != superseded:
 		s.returned = inv
 		return nil, errState
 	}
+	s.start(inv)
 	s.state, s.current, s.waiting = running, inv, nil
-	inv.begun = time.Now()
+	s.extensions.invoke(invokeEvent(inv, s.config))
 	timeout := s.config.Timeout
-	s.timer = time.AfterFunc(timeout, func() { s.expire(inv, timeout) })
+	s.timer = time.AfterFunc(timeout-time.Since(inv.begun), func() {
+		s.finishIf(func() bool { return s.current == inv && !inv.isOver() }, timedOut(timeout))
+	})
 	return inv, nil
 }
 
-// expire ends the server when an invocation has used up its time: Lambda throws the process away too.
-func (s *Server) expire(inv *invocation, timeout time.Duration) {
-	s.finishIf(func() bool { return s.current == inv && s.busy() }, func(id string) Result {
-		return failed(id, "Sandbox.Timedout", fmt.Sprintf("Task timed out after %.2f seconds", timeout.Seconds()))
-	})
-}
-
-// begin claims the right to answer the invocation with the id.
-func (s *Server) begin(id string) (*invocation, error) {
+// begin claims the right to answer the invocation with the id. The attempt is what the runtime echoes, if it does.
+func (s *Server) begin(id, attempt string) (*invocation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.current == nil || s.current.ID != id:
 		return nil, errID
+	case attempt != "" && attempt != s.current.attempt:
+		return nil, errAttempt
 	case s.state != running:
 		return nil, errState
 	}
@@ -275,24 +447,22 @@ func (s *Server) complete(inv *invocation, r Result) {
 	if s.state != answering || s.current != inv || s.isGone() {
 		return
 	}
-	s.timer.Stop()
 	s.state = answered
 	s.answer(inv, r)
 }
 
 // failInit ends the server with the error that the runtime reports of its own start.
 func (s *Server) failInit(body []byte, errorType string) error {
-	ended := s.finishIf(func() bool { return s.state == starting }, func(id string) Result {
-		return Result{RequestID: id, Payload: body, FunctionError: "Unhandled", ErrorType: errorType}
-	})
-	if !ended {
+	why := crashed(errorType, "")
+	why.payload = body
+	if !s.finishIf(func() bool { return s.state == starting }, why) {
 		return errState
 	}
 	return nil
 }
 
 // Handler returns the Runtime API, version 2018-06-01: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
-// and of the Extensions API what a program needs that is an extension itself.
+// and the Extensions API: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
 // A browser is refused: any web page can make it ask this machine, and the first who asks has the event.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
@@ -302,6 +472,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", s.initError)
 	mux.HandleFunc("POST /2020-01-01/extension/register", s.register)
 	mux.HandleFunc("GET /2020-01-01/extension/event/next", s.nextForExtension)
+	mux.HandleFunc("POST /2020-01-01/extension/init/error", s.extensionError("Extension.InitError"))
+	mux.HandleFunc("POST /2020-01-01/extension/exit/error", s.extensionError("Extension.ExitError"))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "NotFound", "there is no "+r.Method+" "+strings.ToValidUTF8(r.URL.Path, "?"))
 	})

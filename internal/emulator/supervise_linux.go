@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -23,18 +24,24 @@ import (
 
 // The supervisor's files, beside the standard streams.
 const (
-	lifeFile   = 3 // ends with the process that started the supervisor
-	reportFile = 4 // takes a line when the program was started, or why not, and one when it ended
+	lifeFile   = 3 // has a byte for each thing to do, and ends with the process that started the supervisor
+	reportFile = 4 // takes a line when the program was started, or why not, and one when it ended: the most memory in kB, and how
+)
+
+// The bytes of the life file.
+const (
+	terminateByte = 't' // ask the program to end
+	killByte      = 'k' // end everything: the starter is there, and tidies up itself
 )
 
 // killDelay is how long the supervisor has to end everything, before it is killed itself.
 const killDelay = 10 * time.Second
 
 // supervised starts the program through the supervisor, as strictly as the kernel allows.
-func (p Program) supervised(ctx context.Context, path string, env []string) (wait func() error, err error) {
+func (l launch) supervised(ctx context.Context) (p *process, err error) {
 	for _, attr := range isolations() {
-		if wait, err = p.supervise(ctx, path, env, attr); err == nil || ctx.Err() != nil || errors.As(err, new(notStarted)) {
-			return wait, err
+		if p, err = l.supervise(ctx, attr); err == nil || ctx.Err() != nil || errors.As(err, new(notStarted)) {
+			return p, err
 		}
 	}
 	return nil, err
@@ -62,7 +69,7 @@ type notStarted struct{ errno syscall.Errno }
 func (e notStarted) Error() string { return e.errno.Error() }
 func (e notStarted) Unwrap() error { return e.errno }
 
-func (p Program) supervise(ctx context.Context, path string, env []string, attr *syscall.SysProcAttr) (wait func() error, err error) {
+func (l launch) supervise(ctx context.Context, attr *syscall.SysProcAttr) (*process, error) {
 	lifeEnd, life, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -73,10 +80,13 @@ func (p Program) supervise(ctx context.Context, path string, env []string, attr 
 		life.Close()
 		return nil, err
 	}
-	cmd := p.command(ctx, env, append(p.Supervisor[:len(p.Supervisor):len(p.Supervisor)], path)...)
+	cmd := l.command(ctx, append(l.supervisor[:len(l.supervisor):len(l.supervisor)], l.path)...)
 	cmd.ExtraFiles = []*os.File{lifeEnd, reportEnd}
 	cmd.SysProcAttr = attr
-	cmd.Cancel = life.Close
+	cmd.Cancel = func() error {
+		_, _ = life.Write([]byte{killByte}) // it may be gone
+		return life.Close()
+	}
 	cmd.WaitDelay = killDelay
 	err = cmd.Start()
 	lifeEnd.Close()
@@ -88,11 +98,15 @@ func (p Program) supervise(ctx context.Context, path string, env []string, attr 
 	}
 	said := bufio.NewReader(report)
 	first, err := said.ReadString('\n')
-	wait = func() error {
+	var peak atomic.Int64
+	wait := func() error {
 		defer report.Close()
 		waitErr := cmd.Wait()
 		life.Close()
 		end, err := said.ReadString('\n')
+		most, end, _ := strings.Cut(end, " ")
+		kilobytes, _ := strconv.ParseInt(most, 10, 64)
+		peak.Store(kilobytes)
 		switch end = strings.TrimSuffix(end, "\n"); {
 		case err != nil:
 			return errors.Join(errors.New("its supervisor was killed"), waitErr)
@@ -102,7 +116,15 @@ func (p Program) supervise(ctx context.Context, path string, env []string, attr 
 		return nil
 	}
 	if err == nil && first == "\n" {
-		return wait, nil
+		return &process{
+			wait:      wait,
+			terminate: func() { _, _ = life.Write([]byte{terminateByte}) },
+			usage: func() usage {
+				u := usageOf(cmd.Process.Pid, false)
+				u.peak = max(u.peak, int(peak.Load()))
+				return u
+			},
+		}, nil
 	}
 	life.Close()
 	_ = wait()
@@ -113,12 +135,13 @@ func (p Program) supervise(ctx context.Context, path string, env []string, attr 
 }
 
 // Supervise is the work of the process that [Program.Supervisor] starts: it runs the program with that environment, and
-// returns when nothing of it is left. The error says that nothing was run; how the program ended, its starter is told.
-func Supervise(program []string, env []string) error {
+// returns when nothing of it is left. It reports whether the starter is gone, for whom there may be something to tidy up. The
+// error says that nothing was run; how the program ended, its starter is told.
+func Supervise(program []string, env []string) (abandoned bool, err error) {
 	for _, fd := range []int{lifeFile, reportFile} {
 		var info syscall.Stat_t
 		if err := syscall.Fstat(fd, &info); err != nil || info.Mode&syscall.S_IFMT != syscall.S_IFIFO {
-			return errors.New("only lpipe itself starts a supervisor")
+			return false, errors.New("only lpipe itself starts a supervisor")
 		}
 		syscall.CloseOnExec(fd)
 	}
@@ -134,14 +157,24 @@ func Supervise(program []string, env []string) error {
 		var errno syscall.Errno
 		errors.As(err, &errno)
 		fmt.Fprintf(report, "%d\n", int(errno))
-		return nil
+		return false, nil
 	}
 	fmt.Fprintln(report)
+	var orphaned atomic.Bool
 	over := make(chan struct{})
 	end := sync.OnceFunc(func() { close(over) })
 	go func() {
-		_, _ = io.Copy(io.Discard, life)
-		end()
+		defer end()
+		for one := make([]byte, 1); ; {
+			if _, err := io.ReadFull(life, one); err != nil {
+				orphaned.Store(true)
+				return
+			}
+			if one[0] == killByte {
+				return
+			}
+			_ = syscall.Kill(child, syscall.SIGTERM)
+		}
 	}()
 	go func() {
 		for <-over; ; time.Sleep(time.Millisecond) { // what is being started just now is found the next time
@@ -150,12 +183,13 @@ func Supervise(program []string, env []string) error {
 	}()
 	for {
 		var status syscall.WaitStatus
-		switch pid, err := syscall.Wait4(-1, &status, 0, nil); {
+		var used syscall.Rusage
+		switch pid, err := syscall.Wait4(-1, &status, 0, &used); {
 		case errors.Is(err, syscall.EINTR):
 		case err != nil:
-			return nil //nolint:nilerr // there is no child, and so no descendant
+			return orphaned.Load(), nil //nolint:nilerr // there is no child, and so no descendant
 		case pid == child:
-			fmt.Fprintln(report, ending(status))
+			fmt.Fprintln(report, used.Maxrss, ending(status))
 			end()
 		}
 	}

@@ -101,14 +101,14 @@ func starterMain() {
 	if err != nil {
 		panic(err)
 	}
-	p := Program{Supervisor: []string{self, superviseArg}, Path: self, Stdout: os.Stdout, Stderr: os.Stderr}
 	env := []string{runtimeEnv + "=" + os.Getenv("LPIPE_TEST_HOW"), markEnv + "=" + os.Getenv(markEnv), "PATH=" + os.Getenv("PATH")}
-	wait, err := p.supervise(context.Background(), self, env, isolations()[isolation])
+	l := launch{supervisor: []string{self, superviseArg}, path: self, env: env, stdout: os.Stdout, stderr: os.Stderr}
+	p, err := l.supervise(context.Background(), isolations()[isolation])
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	fmt.Println(wait())
+	fmt.Println(p.wait())
 }
 
 // TestNothingOutlivesAKill: what daemons the program started, and whoever kills lpipe, nothing stays.
@@ -170,11 +170,11 @@ func TestNothingOutlivesTheProgram(t *testing.T) {
 		mark := rand.Text()
 		p := program(t, "daemon")
 		env := append(p.Environment("127.0.0.1:1", p.Dir), runtimeEnv+"=daemon then die", markEnv+"="+mark)
-		wait, err := p.supervise(t.Context(), p.Path, env, attr)
+		process, err := launch{supervisor: p.Supervisor, path: p.Path, dir: p.Dir, env: env}.supervise(t.Context(), attr)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := wait(); err == nil || err.Error() != "exit status 7" {
+		if err := process.wait(); err == nil || err.Error() != "exit status 7" {
 			t.Errorf("isolation %d: the program ended with %v", isolation, err)
 		}
 		if left := marked(t, mark); len(left) > 0 {
@@ -196,11 +196,11 @@ func TestCloseLeavesNothing(t *testing.T) {
 func TestSupervisorSaysHowItEnded(t *testing.T) {
 	for _, attr := range isolations() {
 		p := program(t, "")
-		wait, err := p.supervise(t.Context(), p.Path, []string{runtimeEnv + "=abort"}, attr)
+		process, err := launch{supervisor: p.Supervisor, path: p.Path, env: []string{runtimeEnv + "=abort"}}.supervise(t.Context(), attr)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := wait(); err == nil || !strings.HasPrefix(err.Error(), "signal: killed") {
+		if err := process.wait(); err == nil || !strings.HasPrefix(err.Error(), "signal: killed") {
 			t.Errorf("the program ended with %v", err)
 		}
 	}

@@ -7,9 +7,9 @@ import (
 	"errors"
 )
 
-func (p Program) supervised(context.Context, string, []string) (func() error, error) {
+func (launch) supervised(context.Context) (*process, error) {
 	return nil, errors.ErrUnsupported
 }
 
 // Supervise is for Linux alone.
-func Supervise([]string, []string) error { return errors.ErrUnsupported }
+func Supervise([]string, []string) (bool, error) { return false, errors.ErrUnsupported }

@@ -1,0 +1,47 @@
+package emulator
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+)
+
+// usage is what processes take of the machine's memory, in kB.
+type usage struct {
+	peak      int // the most that each has had in memory
+	anonymous int // now, without what is also in a file and could be read again
+}
+
+// usageOf returns the usage of what a process has started, and of itself if that counts.
+func usageOf(pid int, itself bool) (u usage) {
+	if itself {
+		// https://docs.kernel.org/filesystems/proc.html
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		u.peak += field(status, "VmHWM:")
+		u.anonymous += field(status, "RssAnon:") + field(status, "RssShmem:")
+	}
+	tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	for _, task := range tasks {
+		children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, task.Name()))
+		for _, child := range bytes.Fields(children) {
+			if pid, err := strconv.Atoi(string(child)); err == nil {
+				below := usageOf(pid, true)
+				u.peak += below.peak
+				u.anonymous += below.anonymous
+			}
+		}
+	}
+	return u
+}
+
+// field returns the number in a line of a status file, 0 where there is none.
+func field(status []byte, name string) int {
+	_, after, _ := bytes.Cut(status, []byte("\n"+name))
+	fields := bytes.Fields(after)
+	if len(fields) == 0 {
+		return 0
+	}
+	n, _ := strconv.Atoi(string(fields[0]))
+	return n
+}
