@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -75,6 +72,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 		}
 		return pflag.NormalizedName(name)
 	})
+	secure := tlsFlags(f)
 	templates := f.String("template", "", "`FILE` with a SAM or CloudFormation template whose routes are answered too")
 	execute := f.Bool("exec", false, "run the command after --, and end with it")
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -102,7 +100,8 @@ status is that of lpipe: so a project's own integration tests run against the pr
 		if *concurrency < 1 {
 			err = errors.Join(err, &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("--concurrency %d answers nobody", *concurrency), Fix: "give 1 or more"})
 		}
-		if err != nil {
+		certificate, tlsErr := secure(a)
+		if err := errors.Join(err, tlsErr); err != nil {
 			return err
 		}
 		fixed := []config.Setting{{Key: "build.test", Values: []string{"false"}, Flag: "lpipe serve"}}
@@ -119,7 +118,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 		defer listener.Close()
 		s := &serving{
 			app: a, args: args, all: *all, settings: slices.Concat(settings(), fixed),
-			out: out, ssh: *ssh, running: running, lines: &serve.Lines{W: a.Err}, digests: map[string]string{},
+			out: out, ssh: *ssh, running: running, certificate: certificate, lines: &serve.Lines{W: a.Err}, digests: map[string]string{},
 		}
 		if err := s.open(*concurrency); err != nil {
 			return err
@@ -139,6 +138,8 @@ type serving struct {
 	out      func(*app, *project.Here) error // says where the results go
 	ssh      []string
 	running  running
+
+	certificate certified
 
 	server  *serve.Server
 	lines   *serve.Lines
@@ -214,11 +215,20 @@ func (s *serving) serve(ctx context.Context, listener net.Listener, watch bool, 
 	if err != nil && (!watch || ctx.Err() != nil) {
 		return err
 	}
-	web := &http.Server{Handler: s.server.Handler(), ReadHeaderTimeout: time.Minute}
+	web := &http.Server{Handler: s.server.Handler(), ReadHeaderTimeout: time.Minute, TLSConfig: s.certificate.config}
 	failed := make(chan error, 1)
-	go func() { failed <- web.Serve(listener) }()
+	go func() {
+		if web.TLSConfig != nil {
+			failed <- web.ServeTLS(listener, "", "")
+			return
+		}
+		failed <- web.Serve(listener)
+	}()
 	defer web.Close()
-	url := "http://" + listener.Addr().String()
+	url := s.certificate.url(listener.Addr())
+	if warning := s.certificate.warning(listener.Addr()); warning != "" {
+		fmt.Fprintf(s.Err, "warning: %s\n", warning)
+	}
 	if err != nil {
 		fault.PrintOn(s.Err, err, screen(s.Err))
 	}
@@ -266,11 +276,11 @@ func (s *serving) announce(url string) {
 		fmt.Fprintf(s.Err, "  and %s\n", report.Count(more, "route", "routes"))
 	}
 	if i := slices.IndexFunc(routes, func(r route.Route) bool { return r.Method == http.MethodGet || r.Method == route.Any }); i >= 0 {
-		fmt.Fprintf(s.Err, "  curl '%s%s'\n", url, routes[i].Sample())
+		fmt.Fprintf(s.Err, "  curl%s '%s%s'\n", s.certificate.trust("--cacert"), url, routes[i].Sample())
 	}
-	fmt.Fprintf(s.Err, "  curl %s%s%s/\n", url, serve.Prefix, names[0])
-	fmt.Fprintf(s.Err, "  aws lambda invoke --endpoint-url %s --no-sign-request --region us-east-1 --function-name %s \\\n"+
-		"    --cli-binary-format raw-in-base64-out --payload '{}' /dev/stdout\n", url, names[0])
+	fmt.Fprintf(s.Err, "  curl%s %s%s%s/\n", s.certificate.trust("--cacert"), url, serve.Prefix, names[0])
+	fmt.Fprintf(s.Err, "  aws lambda invoke%s --endpoint-url %s --no-sign-request --region us-east-1 --function-name %s \\\n"+
+		"    --cli-binary-format raw-in-base64-out --payload '{}' /dev/stdout\n", s.certificate.trust("--ca-bundle"), url, names[0])
 }
 
 // watch builds again whenever the files change, until ctx ends.
@@ -364,43 +374,3 @@ func (s *serving) build(ctx context.Context, progress string) (serve.Files, erro
 	}
 	return before, err
 }
-
-// execute runs the command of --exec with the variables by which AWS's SDKs find the lambdas.
-func (s *serving) execute(ctx context.Context, url string, command []string) error {
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.In, s.Out, s.Err
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 10 * time.Second
-	cmd.Env = []string{"AWS_ENDPOINT_URL_LAMBDA=" + url}
-	defaults := map[string]string{"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
-	if s.env["AWS_ACCESS_KEY_ID"] == "" && s.env["AWS_PROFILE"] == "" {
-		// SDKs sign what they send, and nobody here looks at the signature.
-		maps.Copy(defaults, map[string]string{"AWS_ACCESS_KEY_ID": "lpipe", "AWS_SECRET_ACCESS_KEY": "lpipe"})
-	}
-	for name, value := range defaults {
-		if s.env[name] == "" {
-			cmd.Env = append(cmd.Env, name+"="+value)
-		}
-	}
-	for name, value := range s.env {
-		if name != "AWS_ENDPOINT_URL_LAMBDA" && !(value == "" && defaults[name] != "") {
-			cmd.Env = append(cmd.Env, name+"="+value)
-		}
-	}
-	err := cmd.Run()
-	var ended *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case errors.As(err, &ended) && ended.Exited():
-		return exitStatus(ended.ExitCode())
-	case err != nil:
-		return &fault.Error{Kind: fault.Usage, What: "cannot run the command of --exec", Err: err, Fix: "correct it: lpipe serve --exec -- COMMAND"}
-	}
-	return nil
-}
-
-// exitStatus ends lpipe with the status of another program, which has said why.
-type exitStatus int
-
-func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
