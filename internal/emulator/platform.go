@@ -24,6 +24,9 @@ const (
 	phaseInvoke = "invoke"
 )
 
+// timeFormat is how Lambda writes times, which are UTC.
+const timeFormat = "2006-01-02T15:04:05.000Z"
+
 // How something ended.
 const (
 	statusSuccess = "success"
@@ -132,21 +135,23 @@ type runtimeDone struct {
 		Duration milliseconds `json:"durationMs"`
 		Produced int          `json:"producedBytes"`
 	} `json:"metrics"`
+	Spans   []span   `json:"spans,omitempty"`
 	Tracing *tracing `json:"tracing,omitempty"`
-	message string   // of a failure
 }
 
-func (runtimeDone) kind() string { return "platform.runtimeDone" }
-func (e runtimeDone) text(now time.Time) string {
-	switch e.Status {
-	case statusSuccess:
-		return ""
-	case statusTimeout:
-		return fmt.Sprintf("%s %s %s\n\n", now.Format("2006-01-02T15:04:05.000Z"), e.RequestID, e.message)
-	}
-	return fmt.Sprintf("RequestId: %s Error: %s\n%s\n", e.RequestID, e.message, e.ErrorType)
+type span struct {
+	Name     string       `json:"name"`
+	Start    string       `json:"start"`
+	Duration milliseconds `json:"durationMs"`
 }
-func (e runtimeDone) logged() bool { return e.Status != statusSuccess }
+
+func newSpan(name string, from, to time.Time) span {
+	return span{name, from.UTC().Format(timeFormat), milliseconds(to.Sub(from))}
+}
+
+func (runtimeDone) kind() string          { return "platform.runtimeDone" }
+func (runtimeDone) text(time.Time) string { return "" }
+func (e runtimeDone) logged() bool        { return e.Status != statusSuccess }
 
 type invokeReport struct {
 	RequestID string `json:"requestId"`
@@ -159,16 +164,24 @@ type invokeReport struct {
 		Init      milliseconds `json:"initDurationMs,omitempty"`
 	} `json:"metrics"`
 	Tracing *tracing `json:"tracing,omitempty"`
+	message string   // of a failure
 }
 
 func (invokeReport) kind() string { return "platform.report" }
-func (e invokeReport) text(time.Time) string {
+func (e invokeReport) text(now time.Time) string {
 	m := e.Metrics
-	var init string
+	var failure, init string
+	switch e.Status {
+	case statusSuccess:
+	case statusTimeout:
+		failure = fmt.Sprintf("%s %s %s\n\n", now.Format(timeFormat), e.RequestID, e.message)
+	default:
+		failure = fmt.Sprintf("RequestId: %s Error: %s\n%s\n", e.RequestID, e.message, e.ErrorType)
+	}
 	if m.Init > 0 {
 		init = "\tInit Duration: " + m.Init.String()
 	}
-	return fmt.Sprintf("END RequestId: %s\nREPORT RequestId: %s\tDuration: %s\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB%s%s\n",
+	return failure + fmt.Sprintf("END RequestId: %s\nREPORT RequestId: %s\tDuration: %s\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB%s%s\n",
 		e.RequestID, e.RequestID, m.Duration, m.Billed, m.Memory, m.MaxMemory, init, e.outcome.text())
 }
 func (invokeReport) logged() bool { return true }

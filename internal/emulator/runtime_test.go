@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -222,6 +223,94 @@ func ask(id string) (e extensionEvent) {
 	return e
 }
 
+// listener is where an extension takes telemetry; it keeps it in a file.
+type listener struct {
+	net.Listener
+	tcp bool
+
+	mu     sync.Mutex
+	events []map[string]any
+}
+
+func listen(tcp bool) *listener {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	r := &listener{Listener: l, tcp: tcp}
+	if tcp {
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				for d := json.NewDecoder(c); ; {
+					var e map[string]any
+					if d.Decode(&e) != nil {
+						break
+					}
+					r.keep([]map[string]any{e})
+				}
+				c.Close()
+			}
+		}()
+		return r
+	}
+	go func() {
+		_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			var events []map[string]any
+			if req.URL.Path != "/a/path" || req.Header.Get("Content-Type") != "application/json" || json.NewDecoder(req.Body).Decode(&events) != nil {
+				http.Error(w, "no telemetry", http.StatusBadRequest)
+				return
+			}
+			r.keep(events)
+		}))
+	}()
+	return r
+}
+
+func (l *listener) keep(events []map[string]any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.events = append(l.events, events...)
+	b, _ := json.Marshal(l.events)
+	_ = os.WriteFile("telemetry.json", b, 0o600)
+}
+
+func (l *listener) subscribe(id string) {
+	port := l.Addr().(*net.TCPAddr).Port
+	destination := fmt.Sprintf(`{"protocol":"HTTP","URI":"http://sandbox.localdomain:%d/a/path"}`, port)
+	if l.tcp {
+		destination = fmt.Sprintf(`{"protocol":"TCP","port":%d}`, port)
+	}
+	body := `{"schemaVersion":"2022-12-13","types":["platform","function","extension"],"buffering":{"timeoutMs":25},"destination":` + destination + `}`
+	req, _ := http.NewRequest("PUT", "http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API")+"/2022-07-01/telemetry", strings.NewReader(body))
+	req.Header.Set("Lambda-Extension-Identifier", id)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		panic(err)
+	}
+	defer resp.Body.Close()
+	if b, _ := io.ReadAll(resp.Body); string(b) != "\"OK\"\n" {
+		panic(string(b))
+	}
+}
+
+func (l *listener) wait(kind, id string) {
+	for {
+		l.mu.Lock()
+		for _, e := range l.events {
+			if record, ok := e["record"].(map[string]any); ok && e["type"] == kind && record["requestId"] == id {
+				l.mu.Unlock()
+				return
+			}
+		}
+		l.mu.Unlock()
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // extensionMain is the test binary as an external extension, whose name says what it does.
 func extensionMain(name string) {
 	if name == "dies" {
@@ -232,8 +321,16 @@ func extensionMain(name string) {
 		events = "[]"
 	}
 	id := registered(name, events)
+	var received *listener
+	if name == "listens" || name == "listens-tcp" {
+		received = listen(name == "listens-tcp")
+		received.subscribe(id)
+	}
 	for {
 		e := ask(id)
+		if received != nil && e.Type == "INVOKE" {
+			received.wait("platform.runtimeDone", e.ID) // as those do that send the telemetry of an invocation on before the next one
+		}
 		late := e.Deadline < time.Now().UnixMilli() || e.Deadline > time.Now().Add(time.Minute).UnixMilli()
 		fmt.Println(name, e.Type, e.ID, e.ARN, e.Reason, late)
 		switch {

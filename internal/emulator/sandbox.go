@@ -101,7 +101,7 @@ func start(ctx context.Context, p Program, phase string) (*Sandbox, error) {
 	s.Server = newServer(p.Config, phase, names, journal, s.maxMemory)
 	for _, name := range names {
 		file := filepath.Join(p.Dir, ExtensionsDir, name)
-		x, err := s.run(ctx, p, file, func(api string) []string { return append(forExtensions(p.Environment(api, p.Dir)), p.Env...) })
+		x, err := s.run(ctx, p, telemetryExtension, file, func(api string) []string { return append(forExtensions(p.Environment(api, p.Dir)), p.Env...) })
 		if err != nil {
 			errorType := "UnknownError"
 			if errors.Is(err, fs.ErrPermission) {
@@ -122,10 +122,10 @@ func start(ctx context.Context, p Program, phase string) (*Sandbox, error) {
 		}
 	}
 	if !s.isGone() {
-		s.program, err = s.run(ctx, p, path, func(api string) []string { return append(p.Environment(api, p.Dir), p.Env...) })
+		s.program, err = s.run(ctx, p, telemetryFunction, path, func(api string) []string { return append(p.Environment(api, p.Dir), p.Env...) })
 		if err != nil {
 			s.finish(crashed("Runtime.InvalidEntrypoint", err.Error()))
-			s.end()
+			s.end(context.WithoutCancel(ctx))
 			return nil, fmt.Errorf("starting the program: %w", err)
 		}
 		go func() { s.Exited(<-s.program.ended) }()
@@ -133,7 +133,7 @@ func start(ctx context.Context, p Program, phase string) (*Sandbox, error) {
 	go s.watchMemory(p.Memory)
 	go func() {
 		<-s.Gone()
-		s.end()
+		s.end(context.WithoutCancel(ctx))
 	}()
 	return s, nil
 }
@@ -206,18 +206,18 @@ func forExtensions(env []string) []string {
 	})
 }
 
-// run starts a process with the environment for an address of the Runtime API.
-func (s *Sandbox) run(ctx context.Context, p Program, path string, env func(api string) []string) (*sandboxed, error) {
+// run starts a process, whose output is telemetry of that kind, with the environment for an address of the Runtime API.
+func (s *Sandbox) run(ctx context.Context, p Program, kind, path string, env func(api string) []string) (*sandboxed, error) {
 	listener, err := Listen(ctx, AnyPort)
 	if err != nil {
 		return nil, fmt.Errorf("listening for the program: %w", err)
 	}
-	stdout, outEnd, err := newOutput(func(line []byte) { s.journal.print(line, p.Stdout) })
+	stdout, outEnd, err := newOutput(func(line []byte) { s.journal.print(kind, line, p.Stdout) })
 	if err != nil {
 		listener.Close()
 		return nil, fmt.Errorf("making a pipe: %w", err)
 	}
-	stderr, errEnd, err := newOutput(func(line []byte) { s.journal.print(line, p.Stderr) })
+	stderr, errEnd, err := newOutput(func(line []byte) { s.journal.print(kind, line, p.Stderr) })
 	if err != nil {
 		listener.Close()
 		outEnd.Close()
@@ -271,7 +271,7 @@ func (r *sandboxed) within(d time.Duration) {
 
 // end ends all processes of a sandbox whose server is gone, as Lambda does: without extensions at once; otherwise the program
 // is asked to end, and then the extensions are told.
-func (s *Sandbox) end() {
+func (s *Sandbox) end(ctx context.Context) {
 	defer close(s.exited)
 	deadline := time.Now().Add(externalGrace)
 	internal, external := s.counts()
@@ -290,6 +290,7 @@ func (s *Sandbox) end() {
 		}
 		s.program.within(grace)
 	}
+	s.flush(ctx, deadline)
 	for _, name := range s.shutdown(deadline) {
 		if x := s.extensions[name]; x != nil {
 			x.kill()
@@ -298,6 +299,14 @@ func (s *Sandbox) end() {
 	for _, x := range s.extensions {
 		x.within(time.Until(deadline))
 	}
+	s.journal.close()
+}
+
+// flush sends telemetry before the extensions are told of the end.
+func (s *Sandbox) flush(ctx context.Context, deadline time.Time) {
+	ctx, cancel := context.WithDeadline(ctx, deadline.Add(-externalGrace/2))
+	defer cancel()
+	s.journal.flush(ctx)
 }
 
 // Close ends the program and its extensions, and waits until they are gone.

@@ -80,7 +80,10 @@ type invocation struct {
 
 	// Guarded by the server's mu.
 	answer   *Result
-	reported Result // with what is known when it is over
+	replying time.Time // when the runtime began to answer
+	answered time.Time // when it had
+	told     bool      // that the runtime is done
+	reported Result    // with what is known when it is over
 
 	mu   sync.Mutex
 	out  io.Writer // of a streamed response
@@ -116,7 +119,7 @@ func (inv *invocation) leave() {
 }
 
 // New returns the server for an execution environment that is about to start.
-func New(c Config) *Server { return newServer(c, phaseInit, nil, nil, func() int { return 0 }) }
+func New(c Config) *Server { return newServer(c, phaseInit, nil, &journal{}, func() int { return 0 }) }
 
 func newServer(c Config, phase string, extensions []string, j *journal, memory func() int) *Server {
 	s := &Server{
@@ -242,6 +245,7 @@ func (s *Server) reportInit(o outcome) {
 	end := initReport{Type: onDemand, Phase: s.phase, outcome: o}
 	end.Metrics.Duration = milliseconds(time.Since(s.started))
 	s.journal.say(append(events, end)...)
+	s.journal.initialized()
 }
 
 // busy reports whether the runtime has an invocation that waits for its answer; s.mu is held.
@@ -302,20 +306,18 @@ func (s *Server) finishInvocation(inv *invocation, why *failure) {
 		s.start(inv)
 	}
 	took := time.Since(inv.begun)
-	done := runtimeDone{RequestID: inv.ID, outcome: outcome{Status: statusSuccess}, Tracing: traced(inv.TraceID)}
+	o, message := outcome{Status: statusSuccess}, ""
 	if why != nil {
-		done.outcome, done.message = why.outcome, why.message
+		o, message = why.outcome, why.message
 		if why.payload != nil {
-			done.message = string(why.payload)
+			message = string(why.payload)
 		}
 		if why.Status == statusTimeout {
 			took = s.config.Timeout
 		}
-	} else {
-		done.Metrics.Produced = len(r.Payload)
 	}
-	done.Metrics.Duration = milliseconds(r.Duration)
-	end := invokeReport{RequestID: inv.ID, outcome: done.outcome, Tracing: done.Tracing}
+	s.tellDone(inv, o)
+	end := invokeReport{RequestID: inv.ID, outcome: o, Tracing: traced(inv.TraceID), message: message}
 	m := &end.Metrics
 	m.Duration, m.Init, m.Memory, m.MaxMemory = milliseconds(took), milliseconds(s.init), s.config.Memory, s.memory()
 	m.Billed = billed(took, s.init)
@@ -323,10 +325,28 @@ func (s *Server) finishInvocation(inv *invocation, why *failure) {
 		m.Init = 0
 	}
 	s.init = 0
-	s.journal.say(done, end)
+	s.journal.say(end)
 	r.Log, r.Billed, r.MaxMemory = s.journal.takeTail(), time.Duration(m.Billed)*time.Millisecond, m.MaxMemory
 	inv.reported = r
 	close(inv.over)
+}
+
+// tellDone tells, once, that the runtime is done with an invocation; s.mu is held.
+func (s *Server) tellDone(inv *invocation, o outcome) {
+	if inv.told {
+		return
+	}
+	inv.told = true
+	now := time.Now()
+	done := runtimeDone{RequestID: inv.ID, outcome: o, Tracing: traced(inv.TraceID)}
+	done.Metrics.Duration = milliseconds(now.Sub(inv.begun))
+	if !inv.answered.IsZero() {
+		done.Metrics.Produced = len(inv.answer.Payload)
+		done.Spans = []span{
+			newSpan("responseLatency", inv.begun, inv.replying), newSpan("responseDuration", inv.replying, inv.answered), newSpan("runtimeOverhead", inv.answered, now),
+		}
+	}
+	s.journal.say(done)
 }
 
 var (
@@ -354,6 +374,7 @@ func (s *Server) ask() (superseded, open chan struct{}, err error) {
 		s.proceed()
 	} else if s.current != nil {
 		open = s.current.over
+		s.tellDone(s.current, outcome{Status: statusSuccess})
 		s.proceed()
 	}
 	return s.waiting, open, nil
@@ -437,6 +458,7 @@ func (s *Server) begin(id, attempt string) (*invocation, error) {
 		return nil, errState
 	}
 	s.state = answering
+	s.current.replying = time.Now()
 	return s.current, nil
 }
 
@@ -448,6 +470,7 @@ func (s *Server) complete(inv *invocation, r Result) {
 		return
 	}
 	s.state = answered
+	inv.answered = time.Now()
 	s.answer(inv, r)
 }
 
@@ -462,7 +485,7 @@ func (s *Server) failInit(body []byte, errorType string) error {
 }
 
 // Handler returns the Runtime API, version 2018-06-01: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
-// and the Extensions API: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
+// and the Extensions API: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html, with the Telemetry API.
 // A browser is refused: any web page can make it ask this machine, and the first who asks has the event.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
@@ -474,6 +497,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /2020-01-01/extension/event/next", s.nextForExtension)
 	mux.HandleFunc("POST /2020-01-01/extension/init/error", s.extensionError("Extension.InitError"))
 	mux.HandleFunc("POST /2020-01-01/extension/exit/error", s.extensionError("Extension.ExitError"))
+	mux.HandleFunc("PUT /2022-07-01/telemetry", s.subscribe)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "NotFound", "there is no "+r.Method+" "+strings.ToValidUTF8(r.URL.Path, "?"))
 	})

@@ -1,12 +1,16 @@
 package emulator
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -209,4 +213,53 @@ func TestSupervisorSaysHowItEnded(t *testing.T) {
 	if err == nil || !strings.Contains(string(out), "only lpipe itself") {
 		t.Errorf("%v: %s", err, out)
 	}
+}
+
+func init() { otherMains["foreign listener"] = foreignListener }
+
+// foreignListener takes connections, until it is killed.
+func foreignListener() {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(l.Addr())
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			panic(err)
+		}
+		go func() { _, _ = io.Copy(os.Stdout, c) }()
+	}
+}
+
+// TestTelemetryIsForThisUser: another user who listens where an extension said it would gets nothing of the log.
+func TestTelemetryIsForThisUser(t *testing.T) {
+	require.Part(t, os.Geteuid() == 0, "root, to be another user too", "run as root")
+	cmd := starter(t, newID(), "", &syscall.Credential{Uid: 65534, Gid: 65534}, 0)
+	cmd.Env = append(cmd.Env, runtimeEnv+"=foreign listener")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	printed := bufio.NewReader(stdout)
+	address, err := printed.ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, deliver := range []delivery{
+		tcpDelivery(strings.TrimSpace(address)), httpDelivery(&url.URL{Scheme: "http", Host: strings.TrimSpace(address)}),
+	} {
+		if err := deliver(t.Context(), []json.RawMessage{[]byte(`"secret"`)}); err == nil || !strings.Contains(err.Error(), "is not this user") {
+			t.Error(err)
+		}
+	}
+	_ = cmd.Process.Kill()
+	if rest, _ := io.ReadAll(printed); len(rest) > 0 {
+		t.Errorf("another user got %s", rest)
+	}
+	_ = cmd.Wait()
 }
