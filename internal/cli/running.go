@@ -19,11 +19,12 @@ type running struct {
 	memory  int      // in MB
 	timeout time.Duration
 	log     emulator.LogFormat
+	managed int // requests that a process has at a time, 0 where it has one as on Lambda's own instances
 }
 
 // in sets how a program runs.
 func (r running) in(p *emulator.Program) {
-	p.Env, p.Memory, p.Timeout, p.LogFormat = r.env, r.memory, r.timeout, r.log
+	p.Env, p.Memory, p.Timeout, p.LogFormat, p.MaxConcurrency = r.env, r.memory, r.timeout, r.log, r.managed
 }
 
 // Values of --log-format and --log-type, in the case that AWS has them; any is taken.
@@ -47,6 +48,10 @@ var credentialVariables = []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
 // Bounds of a function's memory in MB: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 const leastMemory, mostMemory = 128, 10240
 
+// mostManaged bounds the requests of an execution environment on Managed Instances:
+// https://docs.aws.amazon.com/lambda/latest/api/API_LambdaManagedInstancesCapacityProviderConfig.html
+const mostManaged = 1600
+
 // runFlags declares the flags for running programs; the function returns what they say. All mistakes are reported at once.
 func runFlags(f *pflag.FlagSet) func(*app) (running, error) {
 	env := listFlag(f, "env", "`NAME=VALUE` in the environment of the program, or NAME to pass on that of this shell")
@@ -54,11 +59,12 @@ func runFlags(f *pflag.FlagSet) func(*app) (running, error) {
 	credentials := f.Bool("aws-credentials", false, "pass on the AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN of this shell")
 	memory := f.Int("memory", leastMemory, "the function's `MB`; a program that uses more is killed")
 	timeout := f.Duration("timeout", 30*time.Second, "`TIME` after which an invocation fails")
-	format := f.String("log-format", string(emulator.LogText), "`FORMAT` of Lambda's own lines, which the program is told too: Text or JSON")
+	format := f.String("log-format", "", "`FORMAT` of Lambda's own lines, which the program is told too: Text or, as with --managed-concurrency, JSON")
+	managed := f.Int("managed-concurrency", 0, "run as on Lambda Managed Instances, where a process has up to `N` requests at a time")
 	return func(a *app) (running, error) {
 		var l fault.List
-		r := running{memory: *memory, timeout: *timeout}
-		if known, ok := choice(logFormats, *format); ok {
+		r := running{memory: *memory, timeout: *timeout, managed: *managed}
+		if known, ok := choice(logFormats, *format); ok || *format == "" {
 			r.log = emulator.LogFormat(known)
 		} else {
 			l.Addf("--log-format "+*format+" is no format of Lambda's", "there are "+strings.Join(logFormats, " and "), "correct it")
@@ -98,6 +104,9 @@ func runFlags(f *pflag.FlagSet) func(*app) (running, error) {
 		}
 		if *memory < leastMemory || *memory > mostMemory {
 			l.Addf(fmt.Sprintf("--memory %d is no memory of a function", *memory), fmt.Sprintf("Lambda has %d to %d MB", leastMemory, mostMemory), "correct it")
+		}
+		if f.Changed("managed-concurrency") && (*managed < 1 || *managed > mostManaged) {
+			l.Addf(fmt.Sprintf("--managed-concurrency %d is no concurrency of Lambda's", *managed), fmt.Sprintf("there are 1 to %d", mostManaged), "correct it, or leave it out")
 		}
 		if *timeout <= 0 {
 			l.Addf(fmt.Sprintf("--timeout %s leaves no time", *timeout), "", "give a time such as 30s")

@@ -60,7 +60,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 	f := cmd.Flags()
 	port := f.IntP("invoke-port", "P", servedPort, "`PORT` to answer on; 0 takes one that is free, as does --exec")
 	host := f.StringP("invoke-address", "A", servedHost, "`ADDRESS` of this machine's loopback to answer on")
-	concurrency := f.Int("concurrency", 10, "a lambda has at most `N` processes, and so requests at a time")
+	concurrency := f.Int("concurrency", 10, "a lambda has at most `N` processes, each with one request at a time")
 	watch := f.Bool("watch", true, "build again when sources change")
 	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		// The names that SAM has for them.

@@ -36,8 +36,12 @@ type Config struct {
 	Account string        // twelve digits; default "012345678912"
 	Timeout time.Duration // of an invocation, default 3 s
 	Memory  int           // in MB, default 128; a program that uses more is killed, on Linux
-	// LogFormat is that of Lambda's own lines in the log, and what the program is told that its own should be; default Text.
+	// LogFormat is that of Lambda's own lines in the log, and what the program is told that its own should be; default Text,
+	// and JSON with MaxConcurrency.
 	LogFormat LogFormat
+	// MaxConcurrency is how many invocations a process has at a time where it runs as on Lambda Managed Instances; 0 elsewhere:
+	// https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-execution-environment.html
+	MaxConcurrency int
 
 	initTimeout time.Duration // of the initialization before the first invocation; default that of Lambda
 }
@@ -51,7 +55,11 @@ func (c Config) withDefaults() Config {
 	set(&c.Name, "function")
 	set(&c.Region, "us-east-1")
 	set(&c.Account, "012345678912")
-	if c.LogFormat == "" {
+	switch {
+	case c.LogFormat != "":
+	case c.concurrent():
+		c.LogFormat = LogJSON
+	default:
 		c.LogFormat = LogText
 	}
 	if c.Timeout <= 0 {
@@ -64,6 +72,18 @@ func (c Config) withDefaults() Config {
 		c.initTimeout = initLimit
 	}
 	return c
+}
+
+// concurrent reports whether a process may have several invocations at a time.
+func (c Config) concurrent() bool { return c.MaxConcurrency > 0 }
+
+// initType is how Lambda calls the way in which an execution environment starts:
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+func (c Config) initType() string {
+	if c.concurrent() {
+		return "lambda-managed-instances"
+	}
+	return "on-demand"
 }
 
 // ARN returns the function's name in AWS's long form.

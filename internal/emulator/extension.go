@@ -221,7 +221,7 @@ func (s *Server) registerExtension(name string, events []string) (id, errorType,
 	external := x != nil && x.external
 	for _, e := range events {
 		switch {
-		case e != "INVOKE" && e != "SHUTDOWN":
+		case e != "INVOKE" && e != "SHUTDOWN", e == "INVOKE" && s.config.concurrent():
 			return "", "Extension.InvalidEventType", e + ": ErrorInvalidEventType"
 		case e == "SHUTDOWN" && !external:
 			return "", "Extension.InvalidEventType", e + ": ShutdownEventNotSupportedForInternalExtension"

@@ -79,7 +79,7 @@ func TestRegistrationIsRefused(t *testing.T) {
 	}
 	extensionOf(t, w).expect("403 Extension.TooManyExtensions", "POST", "register", `{}`, name, "one more")
 	go func() { _, _ = w.next(t.Context()) }()
-	if !eventuallyTrue(func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.state == ready }) {
+	if !eventuallyTrue(func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.idle }) {
 		t.Fatal("the runtime does not become ready")
 	}
 	extensionOf(t, w).expect("403 Extension.RegistrationClosed", "POST", "register", `{}`, name, "late")

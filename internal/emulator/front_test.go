@@ -303,7 +303,10 @@ func TestURLStreams(t *testing.T) {
 	}
 	for under := 1; under > 0; time.Sleep(10 * time.Millisecond) {
 		f.mu.Lock()
-		under = f.calls
+		under = 0
+		for _, s := range f.all {
+			under += s.calls
+		}
 		f.mu.Unlock()
 	}
 	if r, err := f.Invoke(t.Context(), do("count")); err != nil || !strings.HasPrefix(string(r.Payload), "[5,") {

@@ -3,6 +3,7 @@ package emulator
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -17,33 +18,42 @@ var (
 // Function runs a program in as many sandboxes as there are calls at a time, and keeps them warm in between. Each serves one
 // tenant alone. Make it with [NewFunction].
 type Function struct {
-	program Program
-	limit   int
+	program  Program
+	limit    int // of sandboxes
+	capacity int // of a sandbox
 
 	mu      sync.Mutex
-	all     map[*Sandbox]*use
-	calls   int           // under way, until the runtime and the extensions have ended them
-	ending  int           // those that are answered
+	all     []*slot
 	changed chan struct{} // closed when a call has ended
 	closed  bool
+	leaving sync.WaitGroup // sandboxes that made room
 }
 
-// use is how a sandbox is used.
-type use struct {
-	idle   bool
-	tenant string
+// slot is a sandbox, or one that is about to be there, and its calls.
+type slot struct {
+	tenant  string
+	calls   int           // until the runtime and the extensions have ended them
+	ending  int           // those that are answered
+	started chan struct{} // closed when the rest is known
+	sandbox *Sandbox
+	err     error
 }
 
-// NewFunction returns a function that takes up to limit calls at a time. No process is started yet.
+// useful reports whether a slot could take a call for a tenant.
+func (s *slot) useful(tenant string) bool {
+	return s.tenant == tenant && !(isClosed(s.started) && (s.err != nil || s.sandbox.isGone()))
+}
+
+// NewFunction returns a function that has up to limit sandboxes. No process is started yet.
 func NewFunction(p Program, limit int) *Function {
-	return &Function{program: p, limit: limit, all: map[*Sandbox]*use{}, changed: make(chan struct{})}
+	return &Function{program: p, limit: limit, capacity: max(1, p.MaxConcurrency), changed: make(chan struct{})}
 }
 
 // Config returns the function's configuration, with Lambda's defaults.
 func (f *Function) Config() Config { return f.program.withDefaults() }
 
-// Invoke hands the event to an idle sandbox or to a new one. The error is [ErrThrottled], [ErrClosed], that of ctx,
-// or of a program that cannot be started.
+// Invoke hands the event to a sandbox that has room for it, or to a new one. The error is [ErrThrottled], [ErrClosed], that of
+// ctx, or of a program that cannot be started.
 func (f *Function) Invoke(ctx context.Context, e Event) (Result, error) {
 	return f.invoke(ctx, context.WithoutCancel(ctx), e) // the process outlives the call
 }
@@ -53,116 +63,140 @@ func (f *Function) invoke(ctx, life context.Context, e Event) (Result, error) {
 	if e.ID == "" {
 		e.ID = newID()
 	}
-	s, err := f.acquire(ctx, e.TenantID)
+	slot, fresh, err := f.acquire(ctx, e.TenantID)
 	if err != nil {
 		return Result{}, err
 	}
-	phase := phaseInit
-	for {
-		if s == nil {
-			if s, err = f.start(life, phase, e.TenantID); err != nil {
-				f.release(nil)
-				return Result{}, err
-			}
-		}
-		inv, result, err := s.invoke(ctx, e)
-		if err != nil || result.begun || phase == phaseInvoke || f.isClosed() {
-			f.answered(s, inv)
-			return result, err
-		}
+	if fresh {
+		f.start(life, slot, phaseInit)
+	}
+	select {
+	case <-slot.started:
+	case <-ctx.Done():
+		f.release(slot)
+		return Result{}, context.Cause(ctx)
+	}
+	if slot.err != nil {
+		f.release(slot)
+		return Result{}, slot.err
+	}
+	inv, result, err := slot.sandbox.invoke(ctx, e)
+	if err == nil && !result.begun && f.capacity == 1 && !f.isClosed() {
 		// Lambda initializes once more within the invocation, on its time:
 		// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
-		f.discard(s)
-		s, phase = nil, phaseInvoke
+		slot.sandbox.Close()
+		slot = f.replace(slot)
+		f.start(life, slot, phaseInvoke)
+		if slot.err != nil {
+			f.release(slot)
+			return Result{}, slot.err
+		}
+		inv, result, err = slot.sandbox.invoke(ctx, e)
 	}
+	f.answered(slot, inv)
+	return result, err
 }
 
 // recent is how long a call waits for a sandbox that has answered, and is about to ask for the next event, before another is
 // started. Where there may not be another, it waits until one has asked: on Lambda it would be throttled now and then.
 const recent = 100 * time.Millisecond
 
-// acquire counts the call and returns an idle sandbox, nil when there is none.
-func (f *Function) acquire(ctx context.Context, tenant string) (*Sandbox, error) {
+// acquire returns a slot with a place for the call; fresh means that its sandbox is to be started.
+func (f *Function) acquire(ctx context.Context, tenant string) (s *slot, fresh bool, err error) {
 	patience := time.NewTimer(recent)
 	defer patience.Stop()
 	for patient := true; ; {
 		f.mu.Lock()
-		if f.closed {
-			f.mu.Unlock()
-			return nil, ErrClosed
-		}
-		if f.calls < f.limit {
-			for s, use := range f.all {
-				if use.idle && use.tenant == tenant && !s.isGone() {
-					f.calls++
-					use.idle = false
-					f.mu.Unlock()
-					return s, nil
-				}
-			}
-		}
-		full := f.calls >= f.limit
-		if f.ending == 0 && full {
-			f.mu.Unlock()
-			return nil, ErrThrottled
-		}
-		if !full && (f.ending == 0 || !patient) {
-			f.calls++
-			other := f.evict()
-			f.mu.Unlock()
-			if other != nil {
-				other.Close()
-			}
-			return nil, nil
-		}
+		s, found := f.place(tenant, patient)
 		changed := f.changed
 		f.mu.Unlock()
+		switch found {
+		case warm:
+			return s, false, nil
+		case cold:
+			return s, true, nil
+		case closed:
+			return nil, false, ErrClosed
+		case full:
+			return nil, false, ErrThrottled
+		}
 		select {
 		case <-changed:
 		case <-patience.C:
 			patient = false
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return nil, false, context.Cause(ctx)
 		}
 	}
 }
 
-// evict takes an idle sandbox away, which is that of another tenant, if there are as many as there may be; f.mu is held.
-func (f *Function) evict() *Sandbox {
-	if len(f.all) < f.limit {
-		return nil
+// placing is what there is for a call.
+type placing int
+
+const (
+	warm   placing = iota // a slot, which has or will have a sandbox
+	cold                  // a slot whose sandbox is to be started
+	soon                  // a slot when some call has ended
+	full                  // nothing
+	closed                // nothing any more
+)
+
+// place finds a place for a call and counts it; f.mu is held.
+func (f *Function) place(tenant string, patient bool) (*slot, placing) {
+	if f.closed {
+		return nil, closed
 	}
-	for s, use := range f.all {
-		if use.idle {
-			delete(f.all, s)
-			return s
+	var idle *slot
+	busy, ending := 0, false
+	for _, s := range f.all {
+		if s.calls < f.capacity && s.useful(tenant) {
+			s.calls++
+			return s, warm
+		}
+		ending = ending || s.ending > 0
+		if s.calls > 0 {
+			busy++
+		} else {
+			idle = s
 		}
 	}
-	return nil
+	switch {
+	case ending && (patient || busy >= f.limit):
+		return nil, soon
+	case busy >= f.limit:
+		return nil, full
+	}
+	if len(f.all) >= f.limit && idle != nil { // that of another tenant makes room
+		f.remove(idle)
+		f.leaving.Go(idle.sandbox.Close)
+	}
+	s := &slot{tenant: tenant, calls: 1, started: make(chan struct{})}
+	f.all = append(f.all, s)
+	return s, cold
 }
 
-// start starts a sandbox for a call.
-func (f *Function) start(ctx context.Context, phase, tenant string) (*Sandbox, error) {
-	s, err := start(ctx, f.program, phase)
-	if err != nil {
-		return nil, err
+// start starts the sandbox of a slot.
+func (f *Function) start(ctx context.Context, s *slot, phase string) {
+	s.sandbox, s.err = start(ctx, f.program, phase)
+	close(s.started)
+	if s.err == nil && f.isClosed() {
+		s.sandbox.Close()
 	}
-	f.mu.Lock()
-	f.all[s] = &use{tenant: tenant}
-	closed := f.closed
-	f.mu.Unlock()
-	if closed {
-		s.Close()
-	}
-	return s, nil
 }
 
-// discard puts a sandbox away that has failed.
-func (f *Function) discard(s *Sandbox) {
-	s.Close()
+// replace puts a new slot in the place of one, for its call.
+func (f *Function) replace(old *slot) *slot {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.all, s)
+	s := &slot{tenant: old.tenant, calls: 1, started: make(chan struct{})}
+	f.remove(old)
+	f.all = append(f.all, s)
+	return s
+}
+
+// remove takes a slot away; f.mu is held.
+func (f *Function) remove(s *slot) {
+	f.all = slices.DeleteFunc(f.all, func(other *slot) bool { return other == s })
 }
 
 func (f *Function) isClosed() bool {
@@ -171,61 +205,62 @@ func (f *Function) isClosed() bool {
 	return f.closed
 }
 
-// answered releases the sandbox when it is done with the invocation.
-func (f *Function) answered(s *Sandbox, inv *invocation) {
+// answered releases a slot when it is done with the invocation.
+func (f *Function) answered(s *slot, inv *invocation) {
 	if inv.isOver() {
 		f.release(s)
 		return
 	}
 	f.mu.Lock()
-	f.ending++
+	s.ending++
 	f.mu.Unlock()
 	go func() {
 		<-inv.over
-		f.release(s)
 		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.ending--
-		f.change()
+		s.ending--
+		f.mu.Unlock()
+		f.release(s)
 	}()
 }
 
-// release ends a call, keeps its sandbox for the next one, and puts away those that are of no more use.
-func (f *Function) release(s *Sandbox) {
+// release ends a call, and puts a sandbox away that is of no more use.
+func (f *Function) release(s *slot) {
 	f.mu.Lock()
-	f.calls--
-	if use := f.all[s]; use != nil {
-		use.idle = true
-	}
-	var dead []*Sandbox
-	for s, use := range f.all {
-		if use.idle && (f.closed || s.isGone()) {
-			dead = append(dead, s)
-			delete(f.all, s)
-		}
-	}
-	f.change()
+	s.calls--
+	gone := s.calls == 0 && !s.useful(s.tenant)
+	close(f.changed) // tell those who wait
+	f.changed = make(chan struct{})
 	f.mu.Unlock()
-	for _, s := range dead {
-		s.Close()
+	if !gone {
+		return
 	}
+	if s.sandbox != nil {
+		s.sandbox.Close()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.remove(s)
 }
 
 // Close ends all processes; calls under way fail.
 func (f *Function) Close() {
 	f.mu.Lock()
 	f.closed = true
-	var all []*Sandbox
-	for s := range f.all {
-		all = append(all, s)
-	}
 	f.mu.Unlock()
 	f.settle(recent)
+	f.mu.Lock()
+	all := slices.Clone(f.all)
+	f.mu.Unlock()
 	var closing sync.WaitGroup
 	for _, s := range all {
-		closing.Go(s.Close)
+		closing.Go(func() {
+			if <-s.started; s.sandbox != nil {
+				s.sandbox.Close()
+			}
+		})
 	}
 	closing.Wait()
+	f.leaving.Wait()
 	f.settle(time.Minute)
 }
 
@@ -234,9 +269,10 @@ func (f *Function) settle(d time.Duration) {
 	patience := time.After(d)
 	for {
 		f.mu.Lock()
-		ending, changed := f.ending, f.changed
+		ending := slices.ContainsFunc(f.all, func(s *slot) bool { return s.ending > 0 })
+		changed := f.changed
 		f.mu.Unlock()
-		if ending == 0 {
+		if !ending {
 			return
 		}
 		select {
@@ -245,10 +281,4 @@ func (f *Function) settle(d time.Duration) {
 			return
 		}
 	}
-}
-
-// change tells those who wait that something changed; f.mu is held.
-func (f *Function) change() {
-	close(f.changed)
-	f.changed = make(chan struct{})
 }

@@ -15,9 +15,6 @@ type platformEvent interface {
 	logged() bool              // whether the JSON format has it, at the level INFO
 }
 
-// Initialization types: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
-const onDemand = "on-demand"
-
 // The phases in which an execution environment is initialized: by itself, or within an invocation when that failed.
 const (
 	phaseInit   = "init"

@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -97,6 +98,11 @@ func runtimeMain(how string) {
 				os.Exit(0)
 			}
 		}()
+	case "workers": // as many as may be, in one process
+		n, _ := strconv.Atoi(os.Getenv("AWS_LAMBDA_MAX_CONCURRENCY"))
+		for range n - 1 {
+			go work(base)
+		}
 	case "hang once": // at its first start
 		if _, err := os.Stat("started"); err != nil {
 			_ = os.WriteFile("started", nil, 0o600)
@@ -113,7 +119,14 @@ func runtimeMain(how string) {
 		}
 	}
 	fmt.Fprintln(os.Stderr, "started")
-	instance := rand.Text()
+	work(base)
+}
+
+// instance is told by what counts calls.
+var instance = rand.Text()
+
+// work is the loop of a runtime.
+func work(base string) {
 	for calls := 1; ; calls++ {
 		next, err := http.Get(base + "invocation/next")
 		if err != nil || next.StatusCode != 200 {
@@ -128,6 +141,8 @@ func runtimeMain(how string) {
 		}
 		fmt.Println("event", o.Do)
 		switch o.Do {
+		case "status late": // of an answer, which is in the log
+			fmt.Println("late", post(invocation+"/response", "1", nil))
 		case "headers":
 			b, _ := json.Marshal(next.Header)
 			post(invocation+"/response", string(b), nil)

@@ -36,12 +36,12 @@ type Program struct {
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 func (c Config) Environment(api, root string) []string {
 	c = c.withDefaults()
-	return []string{
+	env := []string{
 		"AWS_DEFAULT_REGION=" + c.Region,
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(c.Memory),
 		"AWS_LAMBDA_FUNCTION_NAME=" + c.Name,
 		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
-		"AWS_LAMBDA_INITIALIZATION_TYPE=" + onDemand,
+		"AWS_LAMBDA_INITIALIZATION_TYPE=" + c.initType(),
 		"AWS_LAMBDA_LOG_FORMAT=" + string(c.LogFormat),
 		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/" + c.Name,
 		"AWS_LAMBDA_LOG_STREAM_NAME=" + time.Now().UTC().Format("2006/01/02") + "/[$LATEST]" + newID()[:8],
@@ -55,6 +55,10 @@ func (c Config) Environment(api, root string) []string {
 		"TZ=:UTC",
 		"_HANDLER=bootstrap",
 	}
+	if c.concurrent() {
+		env = append(env, "AWS_LAMBDA_MAX_CONCURRENCY="+strconv.Itoa(c.MaxConcurrency))
+	}
+	return env
 }
 
 // Sandbox is an execution environment: a program and its extensions, with their Runtime API.

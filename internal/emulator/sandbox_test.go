@@ -251,9 +251,9 @@ func TestFunctionRunsCallsAtATime(t *testing.T) {
 		t.Error("not two processes are kept")
 	}
 	f.Close()
-	for s := range f.all {
+	for _, s := range f.all {
 		select {
-		case <-s.exited:
+		case <-s.sandbox.exited:
 		default:
 			t.Error("a process lives on")
 		}

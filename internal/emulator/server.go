@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,24 +27,27 @@ type Server struct {
 	extensions extensions
 
 	mu       sync.Mutex
-	state    state
-	current  *invocation   // the one that the runtime has, or had last
-	returned *invocation   // one that could not be handed over, first in line
-	waiting  chan struct{} // closed to end the runtime's request for the next one
-	init     time.Duration // of the initialization, until it is told
-	timer    *time.Timer
-	end      failure // why gone is closed
+	idle     bool                   // the runtime has asked for an event, and has none
+	asking   int                    // requests of the runtime that wait for an event
+	running  map[string]*invocation // those that the runtime has, by their id; without concurrency, that which it had last
+	late     []string               // the ids of those that the runtime still has, though they have timed out, the last ones
+	returned []*invocation          // those that could not be handed over, first in line
+	waiting  chan struct{}          // closed to end the runtime's request for the next one, where it may have one alone
+	init     time.Duration          // of the initialization, until it is told
+	timer    *time.Timer            // of the initialization
+	end      failure                // why gone is closed
 }
 
-// state is where a runtime is in its life. Requests that do not fit are refused with InvalidStateTransition.
+// lateLimit is how many invocations that have timed out are remembered.
+const lateLimit = 1000
+
+// state is where an invocation is. Requests that do not fit are refused with InvalidStateTransition.
 type state int
 
 const (
-	starting  state = iota // has not asked for an event
-	ready                  // asks for the next one
-	running                // works on one
-	answering              // sends the answer
-	answered               // may ask again
+	running   state = iota // the runtime works on it
+	answering              // and sends the answer
+	answered               // and may ask for the next one
 )
 
 // failure is why an execution environment is of no more use.
@@ -74,11 +79,13 @@ func timedOut(after time.Duration) failure {
 type invocation struct {
 	Event
 	attempt string // told to the runtime as Lambda-Runtime-Invocation-Id
+	timer   *time.Timer
 	begun   time.Time
 	done    chan Result   // buffered: nobody may be waiting any more
 	over    chan struct{} // closed when the environment can take the next one, or is gone
 
 	// Guarded by the server's mu.
+	state    state
 	answer   *Result
 	replying time.Time // when the runtime began to answer
 	answered time.Time // when it had
@@ -124,10 +131,10 @@ func New(c Config) *Server { return newServer(c, phaseInit, nil, &journal{}, fun
 func newServer(c Config, phase string, extensions []string, j *journal, memory func() int) *Server {
 	s := &Server{
 		config: c.withDefaults(), phase: phase, journal: j, memory: memory, started: time.Now(),
-		queue: make(chan *invocation), ready: make(chan struct{}), gone: make(chan struct{}),
+		queue: make(chan *invocation), running: map[string]*invocation{}, ready: make(chan struct{}), gone: make(chan struct{}),
 	}
 	s.extensions.expect(extensions)
-	j.say(initStart{onDemand, phase, "lpipe", s.config.Name, "$LATEST"})
+	j.say(initStart{s.config.initType(), phase, "lpipe", s.config.Name, "$LATEST"})
 	limit := s.config.initTimeout
 	if phase == phaseInvoke {
 		limit = s.config.Timeout
@@ -222,9 +229,9 @@ func (s *Server) finishIf(condition func() bool, why failure) bool {
 		s.reportInit(why.outcome)
 	}
 	close(s.gone)
-	for _, inv := range []*invocation{s.current, s.returned} {
+	for _, inv := range slices.AppendSeq(s.returned, maps.Values(s.running)) {
 		switch {
-		case inv == nil || inv.isOver():
+		case inv.isOver():
 		case inv.answer != nil && why.shutdown == "spindown":
 			s.finishInvocation(inv, nil)
 		default:
@@ -232,30 +239,44 @@ func (s *Server) finishIf(condition func() bool, why failure) bool {
 			s.finishInvocation(inv, &why)
 		}
 	}
-	s.current, s.returned = nil, nil
+	clear(s.running)
+	s.returned = nil
 	return true
 }
 
 // reportInit tells how the initialization ended; s.mu is held.
 func (s *Server) reportInit(o outcome) {
-	events := []platformEvent{initRuntimeDone{onDemand, s.phase, o}}
+	events := []platformEvent{initRuntimeDone{s.config.initType(), s.phase, o}}
 	for _, e := range s.extensions.states() {
 		events = append(events, e)
 	}
-	end := initReport{Type: onDemand, Phase: s.phase, outcome: o}
+	end := initReport{Type: s.config.initType(), Phase: s.phase, outcome: o}
 	end.Metrics.Duration = milliseconds(time.Since(s.started))
 	s.journal.say(append(events, end)...)
 	s.journal.initialized()
 }
 
-// busy reports whether the runtime has an invocation that waits for its answer; s.mu is held.
-func (s *Server) busy() bool { return s.state == running || s.state == answering }
+// current is the invocation that the runtime has, or had last; nil with concurrency. s.mu is held.
+func (s *Server) current() *invocation {
+	if s.config.concurrent() {
+		return nil
+	}
+	for _, inv := range s.running {
+		return inv
+	}
+	return nil
+}
 
 // atWork reports whether the environment is initialized, or has an invocation.
 func (s *Server) atWork() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.isReady() || s.current != nil && !s.current.isOver()
+	for _, inv := range s.running {
+		if !inv.isOver() {
+			return true
+		}
+	}
+	return !s.isReady()
 }
 
 func isClosed(c <-chan struct{}) bool {
@@ -288,7 +309,7 @@ func (s *Server) answer(inv *invocation, r Result) {
 // start starts the time of an invocation; s.mu is held.
 func (s *Server) start(inv *invocation) {
 	inv.begun = time.Now()
-	if s.phase == phaseInvoke && s.current == nil {
+	if s.phase == phaseInvoke && s.current() == nil {
 		inv.begun = s.started // the initialization is part of it
 	}
 	s.journal.say(invokeStart{inv.ID, "$LATEST", traced(inv.TraceID)})
@@ -359,30 +380,34 @@ var (
 func (s *Server) ask() (superseded, open chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.isGone() || s.busy() {
+	current := s.current()
+	switch {
+	case s.isGone():
+		return nil, nil, errState
+	case s.config.concurrent() && s.asking+len(s.running) >= s.config.MaxConcurrency:
+		return nil, nil, errState
+	case current != nil && current.state != answered:
 		return nil, nil, errState
 	}
-	first := s.state == starting
-	s.state = ready
-	if s.waiting != nil {
-		close(s.waiting)
+	s.idle, s.extensions.closed, open = true, true, s.ready
+	s.asking++
+	if !s.config.concurrent() {
+		if s.waiting != nil {
+			close(s.waiting)
+		}
+		s.waiting = make(chan struct{})
 	}
-	s.waiting = make(chan struct{})
-	open = s.ready
-	if first {
-		s.extensions.closed = true
-		s.proceed()
-	} else if s.current != nil {
-		open = s.current.over
-		s.tellDone(s.current, outcome{Status: statusSuccess})
-		s.proceed()
+	if current != nil {
+		open = current.over
+		s.tellDone(current, outcome{Status: statusSuccess})
 	}
+	s.proceed()
 	return s.waiting, open, nil
 }
 
 // proceed ends the initialization or the invocation if the runtime and the extensions have ended it; s.mu is held.
 func (s *Server) proceed() {
-	if s.isGone() || s.state != ready || !s.extensions.ready() {
+	if s.isGone() || !s.idle || !s.extensions.ready() {
 		return
 	}
 	if !s.isReady() {
@@ -392,14 +417,19 @@ func (s *Server) proceed() {
 		}
 		s.reportInit(outcome{Status: statusSuccess})
 		close(s.ready)
-	} else if s.current != nil && !s.current.isOver() {
-		s.timer.Stop()
-		s.finishInvocation(s.current, nil)
+	} else if inv := s.current(); inv != nil && !inv.isOver() {
+		inv.timer.Stop()
+		s.finishInvocation(inv, nil)
 	}
 }
 
 // take waits for an event that the runtime may have, as long as ctx and the runtime's request live.
 func (s *Server) take(ctx context.Context, superseded, open chan struct{}) (*invocation, error) {
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.asking--
+	}()
 	select {
 	case <-open:
 	case <-superseded:
@@ -409,9 +439,11 @@ func (s *Server) take(ctx context.Context, superseded, open chan struct{}) (*inv
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	var inv *invocation
 	s.mu.Lock()
-	inv := s.returned
-	s.returned = nil
+	if len(s.returned) > 0 {
+		inv, s.returned = s.returned[0], s.returned[1:]
+	}
 	s.mu.Unlock()
 	if inv == nil {
 		select {
@@ -432,53 +464,86 @@ func (s *Server) take(ctx context.Context, superseded, open chan struct{}) (*inv
 		s.finishInvocation(inv, &s.end)
 		return nil, errState
 	case ctx.Err() != nil || s.waiting != superseded:
-		s.returned = inv
+		s.returned = append(s.returned, inv)
 		return nil, errState
 	}
 	s.start(inv)
-	s.state, s.current, s.waiting = running, inv, nil
-	s.extensions.invoke(invokeEvent(inv, s.config))
 	timeout := s.config.Timeout
-	s.timer = time.AfterFunc(timeout-time.Since(inv.begun), func() {
-		s.finishIf(func() bool { return s.current == inv && !inv.isOver() }, timedOut(timeout))
-	})
+	if s.config.concurrent() {
+		inv.timer = time.AfterFunc(timeout, func() { s.expire(inv, timedOut(timeout)) })
+	} else {
+		s.idle, s.waiting = false, nil
+		clear(s.running)
+		inv.timer = time.AfterFunc(timeout-time.Since(inv.begun), func() {
+			s.finishIf(func() bool { return !inv.isOver() }, timedOut(timeout))
+		})
+	}
+	s.running[inv.ID] = inv
+	s.extensions.invoke(invokeEvent(inv, s.config))
 	return inv, nil
+}
+
+// expire ends the time of one of several invocations. The runtime goes on with the others, and may go on with this one.
+func (s *Server) expire(inv *invocation, why failure) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if inv.isOver() {
+		return
+	}
+	s.forget(inv)
+	s.late = append(s.late, inv.ID)
+	s.late = s.late[max(0, len(s.late)-lateLimit):]
+	s.answer(inv, why.result(inv.ID))
+	s.finishInvocation(inv, &why)
+}
+
+// forget takes one of several invocations from the runtime; s.mu is held.
+func (s *Server) forget(inv *invocation) {
+	if s.running[inv.ID] == inv {
+		delete(s.running, inv.ID)
+	}
 }
 
 // begin claims the right to answer the invocation with the id. The attempt is what the runtime echoes, if it does.
 func (s *Server) begin(id, attempt string) (*invocation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	inv := s.running[id]
 	switch {
-	case s.current == nil || s.current.ID != id:
-		return nil, errID
-	case attempt != "" && attempt != s.current.attempt:
+	case inv == nil && slices.Contains(s.late, id):
 		return nil, errAttempt
-	case s.state != running:
+	case inv == nil:
+		return nil, errID
+	case attempt != "" && attempt != inv.attempt:
+		return nil, errAttempt
+	case inv.state != running:
 		return nil, errState
 	}
-	s.state = answering
-	s.current.replying = time.Now()
-	return s.current, nil
+	inv.state, inv.replying = answering, time.Now()
+	return inv, nil
 }
 
 // complete answers an invocation; too late is not an error here, the one who waits has had an answer.
 func (s *Server) complete(inv *invocation, r Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != answering || s.current != inv || s.isGone() {
+	if inv.state != answering || inv.isOver() || s.isGone() {
 		return
 	}
-	s.state = answered
-	inv.answered = time.Now()
+	inv.state, inv.answered = answered, time.Now()
 	s.answer(inv, r)
+	if s.config.concurrent() { // nobody can say which invocation a request for the next one follows
+		inv.timer.Stop()
+		s.forget(inv)
+		s.finishInvocation(inv, nil)
+	}
 }
 
 // failInit ends the server with the error that the runtime reports of its own start.
 func (s *Server) failInit(body []byte, errorType string) error {
 	why := crashed(errorType, "")
 	why.payload = body
-	if !s.finishIf(func() bool { return s.state == starting }, why) {
+	if !s.finishIf(func() bool { return !s.extensions.closed }, why) {
 		return errState
 	}
 	return nil

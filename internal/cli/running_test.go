@@ -1,0 +1,36 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+
+	"lpipe/internal/emulator"
+)
+
+// TestHowProgramsRun: what the flags say, and all that is wrong with them.
+func TestHowProgramsRun(t *testing.T) {
+	parse := func(args ...string) (running, error) {
+		t.Helper()
+		f := pflag.NewFlagSet("", pflag.ContinueOnError)
+		run := runFlags(f)
+		if err := f.Parse(args); err != nil {
+			t.Fatal(err)
+		}
+		return run(&app{})
+	}
+	r, err := parse("--memory", "512", "--log-format", "json", "--managed-concurrency", "8")
+	if err != nil || r.memory != 512 || r.log != emulator.LogJSON || r.managed != 8 {
+		t.Errorf("%+v %v", r, err)
+	}
+	if r, err := parse(); err != nil || r.log != "" || r.managed != 0 || r.memory != leastMemory {
+		t.Errorf("%+v %v", r, err)
+	}
+	_, err = parse("--memory", "1", "--log-format", "xml", "--managed-concurrency", "0", "--timeout", "0s")
+	for _, want := range []string{"--memory 1 ", "--log-format xml ", "--managed-concurrency 0 ", "--timeout 0s "} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in %v", want, err)
+		}
+	}
+}
