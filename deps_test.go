@@ -139,7 +139,8 @@ var lpipeMap = map[string]row{
 	"internal/route":    {pure: true, why: "which function answers a request, from values"},
 	"internal/template": {imports: in("internal/fault", "internal/route", "go.yaml.in/yaml/v4"), pure: true, why: "it reads what a template says, and evaluates nothing"},
 	"internal/gateway":  {imports: in("internal/emulator", "internal/route", "github.com/google/uuid"), why: "HTTP to events and back, for whoever invokes"},
-	"internal/serve":    {imports: in("internal/emulator", "internal/gateway", "internal/route"), why: "it answers for programs, whoever builds them"},
+	"internal/page":     {imports: in("internal/emulator", "internal/examples", "internal/foreign"), why: "it shows what it is handed, and invokes what it is handed"},
+	"internal/serve":    {imports: in("internal/emulator", "internal/gateway", "internal/page", "internal/route"), why: "it answers for programs, whoever builds them"},
 	"internal/attest": {
 		imports: in("internal/artifact", "internal/cargo", "internal/config", "internal/plan", "internal/publish", "internal/redact", "github.com/distribution/reference",
 			"github.com/google/uuid", "github.com/in-toto/attestation", "github.com/package-url/packageurl-go", "github.com/spdx/tools-golang", "google.golang.org/protobuf"),
@@ -158,7 +159,7 @@ var lpipeMap = map[string]row{
 	},
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/build", "internal/config", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
-			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/interrupt", "internal/login", "internal/measure", "internal/network", "internal/plan",
+			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/interrupt", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
 			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/serve", "internal/since", "internal/template", "internal/trace", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",

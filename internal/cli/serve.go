@@ -21,11 +21,13 @@ import (
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/emulator"
 	"lpipe/internal/fault"
+	"lpipe/internal/page"
 	"lpipe/internal/plan"
 	"lpipe/internal/project"
 	"lpipe/internal/report"
 	"lpipe/internal/route"
 	"lpipe/internal/serve"
+	"lpipe/internal/trace"
 )
 
 // The address of lpipe serve unless flags say otherwise: the port is that of cargo lambda watch.
@@ -44,6 +46,8 @@ func (a *app) serveCommand() *cobra.Command {
 --endpoint-url", function URLs at /lambda-url/NAME/, of a single lambda also at /, and the routes of [serve] in lpipe.toml and of
 a SAM or CloudFormation template, with the events of API Gateway or a load balancer. What answers is the zip that is
 deployed: its bootstrap runs here as with "lpipe invoke", without credentials unless a flag gives them.
+
+A page at /_lpipe/ shows invocations and the last build, and sends events.
 
 When sources change, the lambdas are built again and take over; requests under way end with the program that they began with.
 A build that fails leaves the last good program. Tests are not run; "lpipe test" runs them.
@@ -261,6 +265,25 @@ func (s *serving) serve(ctx context.Context, listener net.Listener, watch bool, 
 	}
 }
 
+// words are what a terminal would show of an error, as far as it fits a page.
+func words(err error) string {
+	if err == nil {
+		return ""
+	}
+	var b strings.Builder
+	fault.PrintOn(&b, err, fault.Screen{Columns: 120, Rows: 200})
+	return b.String()
+}
+
+// steps are those of a build.
+func steps(t *trace.Recorder) (all []page.Step) {
+	for _, span := range t.Spans(trace.Steps) {
+		cached, _ := span.Args["cached"].(bool)
+		all = append(all, page.Step{Name: span.Name, Start: span.Start, End: span.End, Cached: cached})
+	}
+	return all
+}
+
 // shownRoutes is how many routes are listed.
 const shownRoutes = 20
 
@@ -268,6 +291,7 @@ const shownRoutes = 20
 func (s *serving) announce(url string) {
 	names := s.server.Names()
 	fmt.Fprintf(s.Err, "lpipe: serving %s on %s; Ctrl-C ends it\n", strings.Join(names, ", "), url)
+	fmt.Fprintf(s.Err, "  %s%s shows what they are asked and answer\n", url, page.Root)
 	routes := s.server.Routes()
 	for _, r := range routes[:min(len(routes), shownRoutes)] {
 		fmt.Fprintf(s.Err, "  %s (%s)\n", r, r.Service)
@@ -279,8 +303,9 @@ func (s *serving) announce(url string) {
 		fmt.Fprintf(s.Err, "  curl%s '%s%s'\n", s.certificate.trust("--cacert"), url, routes[i].Sample())
 	}
 	fmt.Fprintf(s.Err, "  curl%s %s%s%s/\n", s.certificate.trust("--cacert"), url, serve.Prefix, names[0])
-	fmt.Fprintf(s.Err, "  aws lambda invoke%s --endpoint-url %s --no-sign-request --region us-east-1 --function-name %s \\\n"+
-		"    --cli-binary-format raw-in-base64-out --payload '{}' /dev/stdout\n", s.certificate.trust("--ca-bundle"), url, names[0])
+	// fileb:// is the one way that both versions of the AWS CLI take JSON as it is.
+	fmt.Fprintf(s.Err, "  echo '{}' | aws lambda invoke%s --endpoint-url %s --no-sign-request --region us-east-1 --function-name %s \\\n"+
+		"    --payload fileb:///dev/stdin /dev/stdout\n", s.certificate.trust("--ca-bundle"), url, names[0])
 }
 
 // watch builds again whenever the files change, until ctx ends.
@@ -297,8 +322,11 @@ func (s *serving) watch(ctx context.Context, files serve.Files) {
 
 // build builds the lambdas as their sources are now, and has those that became other programs answer. It returns the state of
 // the sources before, also where it fails.
-func (s *serving) build(ctx context.Context, progress string) (serve.Files, error) {
+func (s *serving) build(ctx context.Context, progress string) (files serve.Files, err error) {
 	start := time.Now()
+	s.trace = &trace.Recorder{}
+	s.server.BeginBuild()
+	defer func() { s.server.EndBuild(words(err), steps(s.trace)) }()
 	if s.sources == nil {
 		s.sources = []string{filepath.Join(s.env["PWD"], "Cargo.toml")} // until a request could be made
 	}

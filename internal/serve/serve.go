@@ -11,9 +11,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"lpipe/internal/emulator"
 	"lpipe/internal/gateway"
+	"lpipe/internal/page"
 	"lpipe/internal/route"
 )
 
@@ -25,15 +27,21 @@ type Server struct {
 	api         emulator.API
 	concurrency int
 
+	recorder page.Recorder
+
 	mu        sync.Mutex
 	functions map[string]*emulator.Current
 	routes    route.Table
+	since     map[string]time.Time  // when a function got the program that it has
+	output    map[string]*page.Tail // of that program
+	build     page.Build
+	version   int // of what the page shows
 }
 
 // New returns a server of the functions of these names, which have no programs yet. Each answers up to concurrency calls
 // at a time. log takes the failures of asynchronous invocations.
 func New(names []string, concurrency int, log io.Writer) *Server {
-	s := &Server{concurrency: concurrency, functions: map[string]*emulator.Current{}}
+	s := &Server{concurrency: concurrency, functions: map[string]*emulator.Current{}, since: map[string]time.Time{}, output: map[string]*page.Tail{}}
 	s.api = emulator.API{Lookup: s.lookup, Log: log}
 	for _, name := range names {
 		s.functions[name] = &emulator.Current{}
@@ -50,6 +58,9 @@ func (s *Server) Replace(p emulator.Program, gone func()) {
 		f = &emulator.Current{}
 		s.functions[p.Name] = f
 	}
+	p.Stdout, p.Stderr = s.keepOutput(p)
+	s.since[p.Name] = time.Now()
+	s.version++
 	s.mu.Unlock()
 	f.Replace(emulator.NewFunction(p, s.concurrency), gone)
 }
@@ -59,6 +70,7 @@ func (s *Server) Route(routes route.Table) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.routes = routes
+	s.version++
 }
 
 // Routes are those that answer.
@@ -84,7 +96,10 @@ func (s *Server) lookup(name string) (emulator.Invoker, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f, ok := s.functions[name]
-	return f, ok
+	if !ok {
+		return nil, false
+	}
+	return s.recorder.Watch(f, name), true
 }
 
 // Close ends all programs; calls under way fail, and those that nobody waits for are waited for.
@@ -101,13 +116,14 @@ func (s *Server) Close() {
 	s.api.Wait()
 }
 
-// Handler serves Lambda's API, the function URLs below [Prefix] and, at the root, the routes or, without any, the URL of a
+// Handler serves Lambda's API, the page below [page.Root], the function URLs below [Prefix] and, at the root, the routes or, without any, the URL of a
 // single function. A request that names another host than this machine's loopback is refused: it comes from a web page whose name leads here.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	api := s.api.Handler()
 	mux.Handle("/2015-03-31/", api)
 	mux.Handle("/2021-11-15/", api)
+	mux.Handle(page.Root, page.Handler(shown{s}, &s.recorder))
 	mux.HandleFunc(Prefix+"{name}/", func(w http.ResponseWriter, r *http.Request) {
 		name := r.PathValue("name")
 		f, ok := s.lookup(name)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"lpipe/internal/page"
 	"lpipe/internal/route"
 )
 
@@ -69,6 +70,41 @@ func TestRoutesTakeTheRoot(t *testing.T) {
 	s.Route(nil)
 	if code, body := get(t, s, "localhost", "/"); code != 500 || !strings.Contains(body, "has not been built") {
 		t.Errorf("without routes: %d %s", code, body)
+	}
+}
+
+// TestThePageShowsTheServer: its lambdas, routes and builds, and it tells when there is something new.
+func TestThePageShowsTheServer(t *testing.T) {
+	s := New([]string{"orders", "a"}, 1, io.Discard)
+	version := func() string {
+		_, body := get(t, s, "localhost", page.Root+"version")
+		return body
+	}
+	shows := func(want ...string) {
+		t.Helper()
+		code, body := get(t, s, "localhost", page.Root)
+		for _, w := range want {
+			if code != 200 || !strings.Contains(body, w) {
+				t.Errorf("%d: there is no %q in %s", code, w, body)
+			}
+		}
+	}
+	shows("<h3>a</h3>", "<h3>orders</h3>", "not built", "None yet")
+	before := version()
+	s.BeginBuild()
+	shows("building</span> since")
+	s.EndBuild("it does not compile", []page.Step{{Name: "compile", Start: time.Now().Add(-time.Second), End: time.Now()}})
+	shows("failed</span>", "it does not compile", "compile</th>")
+	one, _ := route.Parse("GET /orders/{id} orders", route.API{Service: route.HTTP})
+	s.Route(route.Table{one})
+	shows("/orders/{id}")
+	get(t, s, "localhost", "/orders/1")
+	shows("has not been built</span>")
+	if version() == before {
+		t.Error("it does not tell that it changed")
+	}
+	if code, _ := get(t, s, "example.com", page.Root); code != http.StatusForbidden {
+		t.Errorf("another host: %d", code)
 	}
 }
 

@@ -54,6 +54,15 @@ func (r *Recorder) Add(s Span) {
 	r.spans = append(r.spans, s)
 }
 
+// Spans are those that have ended so far, of a group, in the order in which they began.
+func (r *Recorder) Spans(group string) []Span {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := slices.DeleteFunc(slices.Clone(r.spans), func(s Span) bool { return s.Group != group })
+	slices.SortStableFunc(all, func(a, b Span) int { return a.Start.Compare(b.Start) })
+	return all
+}
+
 // event is one of https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU (Trace Event
 // Format): "X" is a span, "M" the name of a process.
 type event struct {

@@ -1,0 +1,73 @@
+package serve
+
+import (
+	"cmp"
+	"io"
+	"slices"
+	"time"
+
+	"lpipe/internal/emulator"
+	"lpipe/internal/page"
+)
+
+// BeginBuild has the page show that a build is under way.
+func (s *Server) BeginBuild() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.build = page.Build{Began: time.Now()}
+	s.version++
+}
+
+// EndBuild has the page show what became of it: why it failed, if it did, and its steps.
+func (s *Server) EndBuild(failed string, steps []page.Step) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.build.Ended, s.build.Err, s.build.Steps = time.Now(), failed, steps
+	s.version++
+}
+
+// keepOutput returns writers for what a program prints, which keep the last of it. The server is locked.
+func (s *Server) keepOutput(p emulator.Program) (stdout, stderr io.Writer) {
+	tail := &page.Tail{W: p.Stdout}
+	if p.Stdout == nil {
+		tail.W = io.Discard
+	}
+	s.output[p.Name] = tail
+	return tail, tail
+}
+
+// shown is the server as its page sees it.
+type shown struct{ *Server }
+
+var _ page.Host = shown{}
+
+func (s shown) Function(lambda string) (emulator.Invoker, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, ok := s.functions[lambda]
+	return f, ok
+}
+
+func (s shown) Version() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.version
+}
+
+func (s shown) State() page.State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state := page.State{Build: s.build}
+	for name := range s.functions {
+		l := page.Lambda{Name: name, URL: Prefix + name + "/", Since: s.since[name]}
+		if output := s.output[name]; output != nil {
+			l.Output = output.String()
+		}
+		state.Lambdas = append(state.Lambdas, l)
+	}
+	slices.SortFunc(state.Lambdas, func(a, b page.Lambda) int { return cmp.Compare(a.Name, b.Name) })
+	for _, r := range s.routes {
+		state.Routes = append(state.Routes, page.Route{Method: r.Method, Path: r.Path, Lambda: r.Lambda, Service: string(r.Service), Origin: r.Origin})
+	}
+	return state
+}
