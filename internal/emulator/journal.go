@@ -71,7 +71,10 @@ func (j *journal) say(events ...platformEvent) {
 	defer j.mu.Unlock()
 	now := time.Now()
 	for _, e := range events {
-		event := encode(now, e)
+		var event json.RawMessage
+		if !j.ready || len(j.subscribers) > 0 || j.format == LogJSON {
+			event = encode(now, e)
+		}
 		if !j.ready {
 			j.early = append(j.early, event)
 		}

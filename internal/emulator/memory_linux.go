@@ -13,24 +13,26 @@ type usage struct {
 	anonymous int // now, without what is also in a file and could be read again
 }
 
-// usageOf returns the usage of what a process has started, and of itself if that counts.
-func usageOf(pid int, itself bool) (u usage) {
-	if itself {
-		// https://docs.kernel.org/filesystems/proc.html
-		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		u.peak += field(status, "VmHWM:")
-		u.anonymous += field(status, "RssAnon:") + field(status, "RssShmem:")
-	}
+// descendants returns the processes that a process has started, and those that they have.
+func descendants(pid int) (pids []int) {
 	tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	for _, task := range tasks {
 		children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, task.Name()))
 		for _, child := range bytes.Fields(children) {
 			if pid, err := strconv.Atoi(string(child)); err == nil {
-				below := usageOf(pid, true)
-				u.peak += below.peak
-				u.anonymous += below.anonymous
+				pids = append(append(pids, pid), descendants(pid)...)
 			}
 		}
+	}
+	return pids
+}
+
+// usageOf adds up what processes use: https://docs.kernel.org/filesystems/proc.html
+func usageOf(pids []int) (u usage) {
+	for _, pid := range pids {
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		u.peak += field(status, "VmHWM:")
+		u.anonymous += field(status, "RssAnon:") + field(status, "RssShmem:")
 	}
 	return u
 }

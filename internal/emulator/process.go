@@ -13,7 +13,8 @@ import (
 type process struct {
 	wait      func() error // returns the error of its end once nothing of it is left, as far as this system allows
 	terminate func()       // asks it to end
-	usage     func() usage // of memory
+	all       func() []int // the program and what it has started, by their ids
+	peak      func() int   // the most memory that the program has used, in kB, once it has ended; 0 before
 }
 
 // launch is how a process is started.
@@ -58,7 +59,8 @@ func (l launch) unsupervised(ctx context.Context) (*process, error) {
 			return err
 		},
 		terminate: func() { _ = cmd.Process.Signal(syscall.SIGTERM) },
-		usage:     func() usage { return usageOf(cmd.Process.Pid, true) },
+		all:       func() []int { return append(descendants(cmd.Process.Pid), cmd.Process.Pid) },
+		peak:      func() int { return 0 },
 	}, nil
 }
 

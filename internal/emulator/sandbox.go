@@ -68,15 +68,17 @@ type Sandbox struct {
 	extensions map[string]*sandboxed // by name
 	exited     chan struct{}         // closed when all processes are gone and their output is written
 
-	mu   sync.Mutex
-	all  []*sandboxed
-	most int // memory of all, in kB
+	mu     sync.Mutex
+	all    []*sandboxed
+	most   int       // memory of all, in kB
+	looked time.Time // when that was looked at
 }
 
 // sandboxed is a process of a sandbox, with an address of its own for the Runtime API.
 type sandboxed struct {
 	*process
 	kill   context.CancelFunc
+	pids   []int         // of its processes, as they were last
 	ended  chan error    // takes the error of its end
 	exited chan struct{} // closed when it is gone and its output is in the log
 }
@@ -142,22 +144,31 @@ func start(ctx context.Context, p Program, phase string) (*Sandbox, error) {
 	return s, nil
 }
 
-// usage is what the processes take of the machine's memory.
-func (s *Sandbox) usage() (all usage) {
+// usage is what the processes take of the machine's memory. Those that they have started are looked up with search, which takes
+// time, or have been.
+func (s *Sandbox) usage(search bool) (all usage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, one := range s.all {
-		u := one.usage()
-		all.peak += u.peak
+		if search || one.pids == nil {
+			one.pids = one.process.all()
+		}
+		u := usageOf(one.pids)
+		all.peak += max(u.peak, one.peak())
 		all.anonymous += u.anonymous
 	}
-	s.most = max(s.most, all.peak)
+	s.most, s.looked = max(s.most, all.peak), time.Now()
 	return all
 }
 
-// maxMemory is the most that the processes have used, in MB.
+// maxMemory is the most that the processes have used, in MB. It may not be what they have begun to use in the last moment.
 func (s *Sandbox) maxMemory() int {
-	s.usage()
+	s.mu.Lock()
+	recent := time.Since(s.looked) < memoryInterval
+	s.mu.Unlock()
+	if !recent {
+		s.usage(false)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return (s.most + 1023) / 1024
@@ -175,7 +186,7 @@ func (s *Sandbox) watchMemory(limit int) {
 		case <-s.Gone():
 			return
 		case <-tick.C:
-			if s.atWork() && s.usage().anonymous > limit<<10 {
+			if s.atWork() && s.usage(true).anonymous > limit<<10 {
 				s.finish(crashed("Runtime.OutOfMemory", "Runtime exited with error: signal: killed"))
 				s.program.kill()
 			}
@@ -241,7 +252,7 @@ func (s *Sandbox) run(ctx context.Context, p Program, kind, path string, env fun
 		return nil, err
 	}
 	s.journal.read(stdout, stderr)
-	r := &sandboxed{process, kill, make(chan error, 1), make(chan struct{})}
+	r := &sandboxed{process: process, kill: kill, ended: make(chan error, 1), exited: make(chan struct{})}
 	s.mu.Lock()
 	s.all = append(s.all, r)
 	s.mu.Unlock()

@@ -119,11 +119,8 @@ func (l launch) supervise(ctx context.Context, attr *syscall.SysProcAttr) (*proc
 		return &process{
 			wait:      wait,
 			terminate: func() { _, _ = life.Write([]byte{terminateByte}) },
-			usage: func() usage {
-				u := usageOf(cmd.Process.Pid, false)
-				u.peak = max(u.peak, int(peak.Load()))
-				return u
-			},
+			all:       func() []int { return descendants(cmd.Process.Pid) },
+			peak:      func() int { return int(peak.Load()) },
 		}, nil
 	}
 	life.Close()
