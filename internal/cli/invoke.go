@@ -169,9 +169,20 @@ func (a *app) invoke(ctx context.Context, program emulator.Program, event emulat
 	result := results[0]
 	fmt.Fprintf(a.Out, "%s\n", bytes.TrimRight(result.Payload, "\n"))
 	if result.FunctionError != "" {
-		return &fault.Error{Kind: fault.Build, What: program.Name + " failed", Why: result.ErrorType, Fix: "the answer and the output above say why; correct the lambda or the event, and run lpipe build before the next lpipe invoke"}
+		return &fault.Error{Kind: fault.Build, What: program.Name + " failed", Why: result.ErrorType, Fix: fixFor(result.ErrorType, program.Config)}
 	}
 	return nil
+}
+
+// fixFor says what to do about a function error.
+func fixFor(errorType string, c emulator.Config) string {
+	switch errorType {
+	case "Runtime.OutOfMemory":
+		return fmt.Sprintf("it may use %d MB; give it more by --memory, as on AWS, or have it use less", c.Memory)
+	case "Sandbox.Timedout":
+		return fmt.Sprintf("it has %s; give it more by --timeout, as on AWS, or look for what it waits for", c.Timeout)
+	}
+	return "the answer and the output above say why; correct the lambda or the event, and run lpipe build before the next lpipe invoke"
 }
 
 // cannotRun explains an error of starting a program.

@@ -34,3 +34,12 @@ func TestHowProgramsRun(t *testing.T) {
 		}
 	}
 }
+
+func TestFixesOfFunctionErrors(t *testing.T) {
+	c := emulator.Config{Memory: 256, Timeout: 3e9}
+	for errorType, want := range map[string]string{"Runtime.OutOfMemory": "256 MB; give it more by --memory", "Sandbox.Timedout": "it has 3s; give it more by --timeout", "My.Error": "correct the lambda"} {
+		if got := fixFor(errorType, c); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", errorType, got)
+		}
+	}
+}

@@ -408,7 +408,7 @@ func TestWithTheAWSCLI(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out.json")
 	invoke := func(payload string) (string, string) {
 		cmd := exec.Command("aws", "lambda", "invoke", "--endpoint-url", base, "--function-name", "echo", "--payload", payload,
-			"--client-context", base64.StdEncoding.EncodeToString([]byte(`{"k":"v"}`)), out)
+			"--client-context", base64.StdEncoding.EncodeToString([]byte(`{"k":"v"}`)), "--log-type", "Tail", "--qualifier", "live", out)
 		if strings.HasPrefix(string(version), "aws-cli/2") {
 			cmd.Args = append(cmd.Args, "--cli-binary-format", "raw-in-base64-out")
 		}
@@ -426,6 +426,11 @@ func TestWithTheAWSCLI(t *testing.T) {
 	}
 	if printed, got := invoke(`{"do":"headers"}`); !strings.Contains(printed, `"StatusCode": 200`) || !strings.Contains(got, `"Lambda-Runtime-Client-Context":["{\"k\":\"v\"}"]`) {
 		t.Errorf("%s\n%s", printed, got)
+	}
+	printed, got := invoke(`{"do":"headers"}`)
+	var answer struct{ LogResult []byte }
+	if err := json.Unmarshal([]byte(printed), &answer); err != nil || !strings.Contains(string(answer.LogResult), "\nREPORT RequestId: ") || !strings.Contains(got, ":function:echo:live") {
+		t.Errorf("%s\n%s\n%s", printed, answer.LogResult, got)
 	}
 	if printed, got := invoke(`{"do":"error"}`); !strings.Contains(printed, `"FunctionError": "Unhandled"`) || !strings.Contains(got, "My.Error") {
 		t.Errorf("%s\n%s", printed, got)

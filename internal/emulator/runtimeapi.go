@@ -46,6 +46,30 @@ func (s *Server) next(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(inv.Payload) // a runtime that is gone is noticed by its process
 }
 
+// restored answers a runtime that asks for the moment after which it runs from a snapshot, as with SnapStart for images:
+// https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks.html. None is taken here, so that moment is now.
+func (s *Server) restored(w http.ResponseWriter, _ *http.Request) {
+	if !s.beginRestore() {
+		refuseState(w, errState)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// restoreError takes the reason why the program cannot go on after that.
+func (s *Server) restoreError(w http.ResponseWriter, r *http.Request) {
+	body, errorType, err := readError(r)
+	if err != nil {
+		refuseBody(w, err)
+		return
+	}
+	if err := s.failRestore(body, errorType); err != nil {
+		refuseState(w, err)
+		return
+	}
+	accept(w)
+}
+
 // response takes the answer to an invocation, in one piece or as a stream.
 func (s *Server) response(w http.ResponseWriter, r *http.Request) {
 	inv, err := s.begin(r.PathValue("id"), r.Header.Get(attemptHeader))

@@ -4,62 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
-	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
-
-// Program is a built bootstrap and how to run it.
-type Program struct {
-	Config
-	Path   string    // of the executable
-	Dir    string    // the unpacked zip; default: the folder of Path
-	Env    []string  // beside what Lambda sets, NAME=value; wins over it
-	Stdout io.Writer // takes what the program and its extensions print, line by line; nil throws it away
-	Stderr io.Writer
-	Log    io.Writer // takes what Lambda says in the log: the start, end and report of each invocation, and failures; may be nil
-	// Supervisor is a command that calls [Supervise] with its last argument as program. It ends what the program started,
-	// also when this process is killed; without one, and on other systems than Linux, some of that may stay.
-	Supervisor []string
-}
-
-// Environment returns the variables that Lambda sets for a custom runtime, as NAME=value. api is the address of
-// the Runtime API, root the folder with the unpacked zip. Nothing of lpipe's own environment is among them.
-//
-// https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
-func (c Config) Environment(api, root string) []string {
-	c = c.withDefaults()
-	env := []string{
-		"AWS_DEFAULT_REGION=" + c.Region,
-		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(c.Memory),
-		"AWS_LAMBDA_FUNCTION_NAME=" + c.Name,
-		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
-		"AWS_LAMBDA_INITIALIZATION_TYPE=" + c.initType(),
-		"AWS_LAMBDA_LOG_FORMAT=" + string(c.LogFormat),
-		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/" + c.Name,
-		"AWS_LAMBDA_LOG_STREAM_NAME=" + time.Now().UTC().Format("2006/01/02") + "/[$LATEST]" + newID()[:8],
-		"AWS_LAMBDA_RUNTIME_API=" + api,
-		"AWS_REGION=" + c.Region,
-		"LAMBDA_RUNTIME_DIR=/var/runtime",
-		"LAMBDA_TASK_ROOT=" + root,
-		"LANG=en_US.UTF-8",
-		"LD_LIBRARY_PATH=" + root + ":" + filepath.Join(root, "lib") + ":/opt/lib",
-		"PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin",
-		"TZ=:UTC",
-		"_HANDLER=bootstrap",
-	}
-	if c.concurrent() {
-		env = append(env, "AWS_LAMBDA_MAX_CONCURRENCY="+strconv.Itoa(c.MaxConcurrency))
-	}
-	return env
-}
 
 // Sandbox is an execution environment: a program and its extensions, with their Runtime API.
 type Sandbox struct {
@@ -82,9 +32,6 @@ type sandboxed struct {
 	ended  chan error    // takes the error of its end
 	exited chan struct{} // closed when it is gone and its output is in the log
 }
-
-// ExtensionsDir is the folder beside the program whose executables are started as extensions.
-const ExtensionsDir = "extensions"
 
 // Start starts the program. It runs until [Sandbox.Close], until ctx ends, or until the server is gone.
 func Start(ctx context.Context, p Program) (*Sandbox, error) { return start(ctx, p, phaseInit) }
@@ -142,83 +89,6 @@ func start(ctx context.Context, p Program, phase string) (*Sandbox, error) {
 		s.end(context.WithoutCancel(ctx))
 	}()
 	return s, nil
-}
-
-// usage is what the processes take of the machine's memory. Those that they have started are looked up with search, which takes
-// time, or have been.
-func (s *Sandbox) usage(search bool) (all usage) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, one := range s.all {
-		if search || one.pids == nil {
-			one.pids = one.process.all()
-		}
-		u := usageOf(one.pids)
-		all.peak += max(u.peak, one.peak())
-		all.anonymous += u.anonymous
-	}
-	s.most, s.looked = max(s.most, all.peak), time.Now()
-	return all
-}
-
-// maxMemory is the most that the processes have used, in MB. It may not be what they have begun to use in the last moment.
-func (s *Sandbox) maxMemory() int {
-	s.mu.Lock()
-	recent := time.Since(s.looked) < memoryInterval
-	s.mu.Unlock()
-	if !recent {
-		s.usage(false)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return (s.most + 1023) / 1024
-}
-
-// memoryInterval is how often the memory of a program at work is looked at.
-const memoryInterval = 20 * time.Millisecond
-
-// watchMemory ends a program that uses more than it may, in MB. Pages of files do not count: the kernel could do without them.
-func (s *Sandbox) watchMemory(limit int) {
-	tick := time.NewTicker(memoryInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-s.Gone():
-			return
-		case <-tick.C:
-			if s.atWork() && s.usage(true).anonymous > limit<<10 {
-				s.finish(crashed("Runtime.OutOfMemory", "Runtime exited with error: signal: killed"))
-				s.program.kill()
-			}
-		}
-	}
-}
-
-// Extensions are the names of the extensions in the folder of a program.
-func Extensions(dir string) ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(dir, ExtensionsDir))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("looking for extensions: %w", err)
-	}
-	var names []string
-	for _, e := range entries {
-		if !e.IsDir() {
-			names = append(names, e.Name())
-		}
-	}
-	return names, nil
-}
-
-// forExtensions leaves out the variables that only the runtime has: see [extension].
-func forExtensions(env []string) []string {
-	return slices.DeleteFunc(env, func(v string) bool {
-		name, _, _ := strings.Cut(v, "=")
-		switch name {
-		case "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT", "_HANDLER":
-			return true
-		}
-		return false
-	})
 }
 
 // run starts a process, whose output is telemetry of that kind, with the environment for an address of the Runtime API.

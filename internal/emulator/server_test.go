@@ -224,3 +224,40 @@ func TestNextIsNotAnsweredAtTheEnd(t *testing.T) {
 		t.Errorf("the answer is %q (%v)", id, err)
 	}
 }
+
+// TestRestore: a program that could run from a snapshot goes on at once, and may say that it cannot.
+func TestRestore(t *testing.T) {
+	get := func(w wire) int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.base+"restore/next", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	s, w := serve(t, Config{})
+	w.expect(403, "InvalidStateTransition", "POST", "restore/error", "{}")
+	if code := get(w); code != http.StatusOK {
+		t.Error(code)
+	}
+	if code := get(w); code != http.StatusForbidden {
+		t.Errorf("a second time: %d", code)
+	}
+	result := invoke(t, s, Event{ID: "one"})
+	w.mustNext()
+	w.expect(403, "InvalidStateTransition", "POST", "restore/error", "{}")
+	w.expect(202, "", "POST", "invocation/one/response", "1")
+	<-result
+	s, w = serve(t, Config{})
+	result = invoke(t, s, Event{ID: "two"})
+	get(w)
+	w.expect(202, "", "POST", "restore/error", `{"errorType":"Runtime.RestoreFailed"}`)
+	if r := <-result; r.ErrorType != "Runtime.RestoreFailed" {
+		t.Errorf("%+v", r)
+	}
+}

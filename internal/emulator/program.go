@@ -1,0 +1,89 @@
+package emulator
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Program is a built bootstrap and how to run it.
+type Program struct {
+	Config
+	Path   string    // of the executable
+	Dir    string    // the unpacked zip; default: the folder of Path
+	Env    []string  // beside what Lambda sets, NAME=value; wins over it
+	Stdout io.Writer // takes what the program and its extensions print, line by line; nil throws it away
+	Stderr io.Writer
+	Log    io.Writer // takes what Lambda says in the log: the start, end and report of each invocation, and failures; may be nil
+	// Supervisor is a command that calls [Supervise] with its last argument as program. It ends what the program started,
+	// also when this process is killed; without one, and on other systems than Linux, some of that may stay.
+	Supervisor []string
+}
+
+// Environment returns the variables that Lambda sets for a custom runtime, as NAME=value. api is the address of
+// the Runtime API, root the folder with the unpacked zip. Nothing of lpipe's own environment is among them.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+func (c Config) Environment(api, root string) []string {
+	c = c.withDefaults()
+	env := []string{
+		"AWS_DEFAULT_REGION=" + c.Region,
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(c.Memory),
+		"AWS_LAMBDA_FUNCTION_NAME=" + c.Name,
+		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
+		"AWS_LAMBDA_INITIALIZATION_TYPE=" + c.initType(),
+		"AWS_LAMBDA_LOG_FORMAT=" + string(c.LogFormat),
+		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/" + c.Name,
+		"AWS_LAMBDA_LOG_STREAM_NAME=" + time.Now().UTC().Format("2006/01/02") + "/[$LATEST]" + newID()[:8],
+		"AWS_LAMBDA_RUNTIME_API=" + api,
+		"AWS_REGION=" + c.Region,
+		"LAMBDA_RUNTIME_DIR=/var/runtime",
+		"LAMBDA_TASK_ROOT=" + root,
+		"LANG=en_US.UTF-8",
+		"LD_LIBRARY_PATH=" + root + ":" + filepath.Join(root, "lib") + ":/opt/lib",
+		"PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin",
+		"TZ=:UTC",
+		"_HANDLER=bootstrap",
+	}
+	if c.concurrent() {
+		env = append(env, "AWS_LAMBDA_MAX_CONCURRENCY="+strconv.Itoa(c.MaxConcurrency))
+	}
+	return env
+}
+
+// ExtensionsDir is the folder beside the program whose executables are started as extensions.
+const ExtensionsDir = "extensions"
+
+// Extensions are the names of the extensions in the folder of a program.
+func Extensions(dir string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(dir, ExtensionsDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("looking for extensions: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// forExtensions leaves out the variables that only the runtime has: see [extension].
+func forExtensions(env []string) []string {
+	return slices.DeleteFunc(env, func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		switch name {
+		case "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT", "_HANDLER":
+			return true
+		}
+		return false
+	})
+}
