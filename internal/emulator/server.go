@@ -228,6 +228,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /2020-01-01/extension/init/error", s.extensionError("Extension.InitError"))
 	mux.HandleFunc("POST /2020-01-01/extension/exit/error", s.extensionError("Extension.ExitError"))
 	mux.HandleFunc("PUT /2022-07-01/telemetry", s.subscribe)
+	mux.HandleFunc("PUT /2022-07-01/telemetry/{$}", s.subscribe)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "NotFound", "there is no "+r.Method+" "+strings.ToValidUTF8(r.URL.Path, "?"))
 	})

@@ -97,6 +97,7 @@ func TestSubscriptionsAreChecked(t *testing.T) {
 	x.expect("403 Extension.MissingExtensionIdentifier", "PUT", "../../2022-07-01/telemetry", "{}")
 	x.expect("200 handler", "POST", "register", "{}", "Lambda-Extension-Name", "own")
 	x.expect("400 ValidationError", "PUT", "../../2022-07-01/telemetry", "{}")
+	x.expect("400 ValidationError", "PUT", "../../2022-07-01/telemetry/", "{}")
 	go func() { _, _ = w.next(t.Context()) }()
 	go func() { _, _ = x.call(t.Context(), "GET", "event/next", "") }()
 	if !eventuallyTrue(func() bool {
