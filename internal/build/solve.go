@@ -118,14 +118,14 @@ func solveOn(ctx context.Context, engines []*engine.Engine, r *Request, d *progr
 	return solve.Spread(ctx, all, r.solve, d)
 }
 
-// renewal replaces the engine by one whose cache is empty, and returns the one that there is then; nil where it is not this
-// user's own.
-func renewal(e *engine.Engine) func(context.Context) (*client.Client, error) {
+// renewal replaces the engine by a new one, with its cache or an empty one, and returns the one that there is then; nil where
+// it is not this user's own.
+func renewal(e *engine.Engine) func(context.Context, bool) (*client.Client, error) {
 	if !e.Renewable() {
 		return nil
 	}
-	return func(ctx context.Context) (*client.Client, error) {
-		err := e.Renew(ctx)
+	return func(ctx context.Context, empty bool) (*client.Client, error) {
+		err := e.Renew(ctx, empty)
 		return e.Client(), err
 	}
 }

@@ -111,7 +111,7 @@ func openEmbedded(ctx context.Context, o Options, c Choice) (*Engine, error) {
 
 // owned returns an engine of this program with what it can do beside others.
 func owned(e *Engine, o Options) *Engine {
-	e.complete, e.renew = true, func(ctx context.Context, e *Engine) error { return renew(ctx, o, e) }
+	e.complete, e.renew = true, func(ctx context.Context, e *Engine, empty bool) error { return renew(ctx, o, e, empty) }
 	return e
 }
 
@@ -170,9 +170,11 @@ func (w *waiting) notify(d *embedded, child *child) {
 }
 
 // renew is [Engine.Renew] for an embedded engine.
-func renew(ctx context.Context, o Options, e *Engine) error {
-	if err := daemon.Distrust(stateFolder(o)); err != nil {
-		return err
+func renew(ctx context.Context, o Options, e *Engine, empty bool) error {
+	if empty {
+		if err := daemon.Distrust(stateFolder(o)); err != nil {
+			return err
+		}
 	}
 	if err := e.Close(); err != nil {
 		return err

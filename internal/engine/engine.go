@@ -57,7 +57,7 @@ type Engine struct {
 
 	complete bool                                 // it does all of [Needs]
 	ownStore bool                                 // it keeps layers in a way of its own, of which it cannot export any
-	renew    func(context.Context, *Engine) error // nil where others use its cache too
+	renew    func(context.Context, *Engine, bool) error // nil where others use its cache too
 }
 
 // Description tells people and later steps what they are connected to.
@@ -96,9 +96,10 @@ func (e *Engine) Description() Description { return e.desc }
 // Renewable reports whether [Engine.Renew] works: the cache is that of this user alone.
 func (e *Engine) Renewable() bool { return e.renew != nil }
 
-// Renew replaces the engine by one whose cache is empty, when the builds of others that run on it are done. It changes e,
-// which its owner closes as before, to the engine that there is then, also when the old one did not leave.
-func (e *Engine) Renew(ctx context.Context) error { return e.renew(ctx, e) }
+// Renew replaces the engine by a new one, with the cache of the old one or an empty one, when the builds of others that run on
+// it are done. It changes e, which its owner closes as before, to the engine that there is then, also when the old one did
+// not leave.
+func (e *Engine) Renew(ctx context.Context, empty bool) error { return e.renew(ctx, e, empty) }
 
 // Close ends the connection. An embedded engine stays for the next run.
 func (e *Engine) Close() error {

@@ -25,9 +25,11 @@ type damaged struct {
 
 func (d *damaged) Error() string { return d.why }
 
-// The engine loses track of steps that a build shared which was given up, until that has ended.
+// The engine loses track of steps that a build shared which was given up, until that has ended, or for good: a step of it that
+// ends later stays in the solver's index of steps without what it needs, and every build that has the same is told to wait
+// for it. Only a new engine forgets it.
 const (
-	maxRestarts  = 6
+	maxRestarts  = 5                      // a new engine before the last
 	restartDelay = 200 * time.Millisecond // times the number of attempts before
 )
 
@@ -49,10 +51,18 @@ func (d *damaged) heal(ctx context.Context, c *client.Client, r *Request) (*clie
 		case <-ctx.Done():
 		case <-time.After(time.Duration(r.restarts-1) * restartDelay):
 		}
-		if r.restarts > 1 {
+		switch {
+		case r.restarts == 1:
+			return c, "the engine lost track of the build, which was started again: " + d.why
+		case r.restarts < maxRestarts || r.Renew == nil:
 			return c, ""
 		}
-		return c, "the engine lost track of the build, which was started again: " + d.why
+		const again = "the engine lost track of the build again, and was started anew with its cache"
+		c, err := r.Renew(ctx, false)
+		if err != nil {
+			return c, again + ": " + err.Error()
+		}
+		return c, again
 	}
 	r.healed = true
 	why := "the engine's cache was damaged: " + d.why
@@ -64,7 +74,7 @@ func (d *damaged) heal(ctx context.Context, c *client.Client, r *Request) (*clie
 	if r.Renew == nil || !d.records {
 		return c, why + "; everything was built again"
 	}
-	c, err := r.Renew(ctx)
+	c, err := r.Renew(ctx, true)
 	if err != nil {
 		return c, why + "; everything was built again, and it stays: " + err.Error()
 	}

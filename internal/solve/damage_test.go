@@ -44,6 +44,32 @@ func TestABuildThatTheEngineForgotIsStartedAgain(t *testing.T) {
 	}
 }
 
+// TestAnEngineThatForgetsForGoodIsStartedAnew: it keeps its cache, and that is said.
+func TestAnEngineThatForgetsForGoodIsStartedAnew(t *testing.T) {
+	old, fresh := &client.Client{}, &client.Client{}
+	renewed := 0
+	r := Request{Renew: func(_ context.Context, empty bool) (*client.Client, error) {
+		if empty {
+			t.Error("it is to be emptied")
+		}
+		renewed++
+		return fresh, nil
+	}}
+	now, cancel := context.WithCancel(t.Context())
+	cancel() // so that nothing is waited for
+	found := &damaged{why: "failed to get state for index 0", forgot: true}
+	used, said := old, []string{}
+	for found.curable(r) {
+		var text string
+		if used, text = found.heal(now, used, &r); text != "" {
+			said = append(said, text)
+		}
+	}
+	if used != fresh || renewed != 1 || len(said) != 2 || !strings.Contains(said[1], "started anew with its cache") || r.healed {
+		t.Errorf("started anew %d times; %q, %+v", renewed, said, r)
+	}
+}
+
 // TestDamageIsToldFromMistakes: only what the engine kept is to blame for the one, and only the project for the other.
 func TestDamageIsToldFromMistakes(t *testing.T) {
 	ofEngine := func(text string) error {
@@ -114,7 +140,12 @@ func TestDamageIsToldFromMistakes(t *testing.T) {
 // TestTheCacheOfOthersIsNotEmptied: an engine that others use is asked to build again, and to keep what it has.
 func TestTheCacheOfOthersIsNotEmptied(t *testing.T) {
 	old, fresh := &client.Client{}, &client.Client{}
-	renew := func(context.Context) (*client.Client, error) { return fresh, nil }
+	renew := func(_ context.Context, empty bool) (*client.Client, error) {
+		if !empty {
+			t.Error("it keeps its cache")
+		}
+		return fresh, nil
+	}
 	const says = "the engine's cache was damaged: x; "
 	for _, c := range []struct {
 		found damaged

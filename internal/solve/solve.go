@@ -94,9 +94,9 @@ type Request struct {
 	// without them.
 	Hidden func() []string
 	Trace  *trace.Recorder // may be nil
-	// Renew, set where the engine is the user's own, replaces it by one whose cache is empty, and returns the one that there
-	// is then, also with an error.
-	Renew func(ctx context.Context) (*client.Client, error)
+	// Renew, set where the engine is the user's own, replaces it by a new one, with its cache or an empty one, and returns the
+	// one that there is then, also with an error.
+	Renew func(ctx context.Context, empty bool) (*client.Client, error)
 
 	healed bool   // damage of the engine's cache was met, and is no reason for another attempt
 	rerun  string // the stage to run again whatever the cache has

@@ -25,7 +25,7 @@ type Engine struct {
 	// CacheFrom and CacheTo are its own, instead of those of the request: of what engines write to one place, there is
 	// in the end what the last one has built.
 	CacheFrom, CacheTo []client.CacheOptionsEntry
-	Renew              func(ctx context.Context) (*client.Client, error) // as of [Request], likewise its own
+	Renew              func(ctx context.Context, empty bool) (*client.Client, error) // as of [Request], likewise its own
 }
 
 // Spread is [Run] over several engines. A job goes to the same engine in every run, where its steps are cached; when

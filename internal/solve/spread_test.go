@@ -62,7 +62,7 @@ func TestJobsGoToAMachineOfTheirOwn(t *testing.T) {
 
 // TestAnEngineIsGivenWhatIsItsOwn: damage of one engine's cache must not empty that of another.
 func TestAnEngineIsGivenWhatIsItsOwn(t *testing.T) {
-	renew := func(context.Context) (*client.Client, error) { return nil, nil }
+	renew := func(context.Context, bool) (*client.Client, error) { return nil, nil }
 	to := func(ref string) []client.CacheOptionsEntry {
 		return []client.CacheOptionsEntry{{Type: "registry", Attrs: map[string]string{"ref": ref}}}
 	}
