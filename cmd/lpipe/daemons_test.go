@@ -26,13 +26,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// withDaemons adds the commands for scripts that need another engine. Both are stopped at the end of the script:
+// withDaemons adds the commands for scripts that need another engine, of which that of buildkitd begins with a root that the
+// function makes. Both are stopped at the end of the script:
 //
 //	buildkitd NAME [DIR]       starts the buildkitd on PATH and sets NAME to its address, tcp on loopback; with DIR over
 //	                           mutual TLS, for who has the certificates that it puts there
 //	dockerd NAME [PROGRAM]     starts dockerd, or PROGRAM, in a network of its own, and sets NAME to its address
 //	archive FILE REF           writes the base image as docker load reads it
-func withDaemons(commands map[string]func(*testscript.TestScript, bool, []string)) map[string]func(*testscript.TestScript, bool, []string) {
+func withDaemons(root func(*testscript.TestScript, string), commands map[string]func(*testscript.TestScript, bool, []string)) map[string]func(*testscript.TestScript, bool, []string) {
 	commands["buildkitd"] = func(ts *testscript.TestScript, _ bool, args []string) {
 		dir := daemonFolder(ts)
 		socket := filepath.Join(dir, "s")
@@ -44,6 +45,7 @@ func withDaemons(commands map[string]func(*testscript.TestScript, bool, []string
 			"buildkitd", "--root", dir + "/root", "--config", "/dev/null", "--addr", "unix://" + socket, "--addr", address,
 			"--otel-socket-path", dir + "/otel", "--oci-worker-net", "host", "--containerd-worker=false",
 		}
+		root(ts, dir+"/root")
 		if len(args) > 1 {
 			tls := ts.MkAbs(args[1])
 			certificates(ts, tls)

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
 
 	"lpipe/internal/testparts"
 	"lpipe/internal/testparts/require"
@@ -91,4 +94,43 @@ func (e *engine) run(dir string, args ...string) (output, error) {
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
 	return output{stdout.String(), stderr.String()}, err
+}
+
+// withEngines adds the commands for scripts that need an engine of their own, which has the base image already, and no step.
+// There are those of [withDaemons] and [withFleet], and
+//
+//	engine DIR   sets LPIPE_ENGINE_ROOT to DIR
+func (e *engine) withEngines(commands map[string]func(*testscript.TestScript, bool, []string)) map[string]func(*testscript.TestScript, bool, []string) {
+	first := sync.OnceValues(e.first)
+	root := func(ts *testscript.TestScript, dir string) {
+		from, err := first()
+		ts.Check(err)
+		ts.Check(ts.Exec("cp", "-a", from, dir))
+	}
+	commands["engine"] = func(ts *testscript.TestScript, _ bool, args []string) {
+		dir := ts.MkAbs(args[0])
+		root(ts, dir)
+		ts.Setenv("LPIPE_ENGINE_ROOT", dir)
+	}
+	return withFleet(root, withDaemons(root, commands))
+}
+
+// first makes the folder of an engine that has the base image, whose load takes longer than most scripts. The one build that
+// it did has a toolchain step of its own, so that it has no step of a script.
+func (e *engine) first() (string, error) {
+	project := filepath.Join(work, "project")
+	if err := os.CopyFS(project, os.DirFS("../../testdata/lambdas/echo")); err != nil {
+		return "", err
+	}
+	alone := &engine{bin: e.bin, base: e.base, env: maps.Clone(e.env)}
+	root := filepath.Join(work, "first")
+	alone.env["LPIPE_ENGINE_ROOT"] = root
+	alone.env["LPIPE_TARGET"] = "x86_64-unknown-linux-gnu"
+	alone.env["LPIPE_PACKAGES"] = "make"
+	for _, args := range [][]string{{"build", "--no-test"}, {"engine", "stop"}} {
+		if out, err := alone.run(project, args...); err != nil {
+			return "", fmt.Errorf("lpipe %v: %w\n%s", args, err, out.stderr)
+		}
+	}
+	return root, nil
 }

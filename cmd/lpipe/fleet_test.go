@@ -19,15 +19,17 @@ import (
 //	member NAME [STEPS]   starts the buildkitd on PATH with namespaces of its own, so that it shares no network with
 //	                      anything and all that it runs ends with it, and sets NAME to its address. It is killed when
 //	                      it begins the program of so many steps, and else at the end of the script. One that is started
-//	                      again under a name has the same address, and has forgotten all it knew
+//	                      again under a name has the same address, and has forgotten all it knew but the root that the
+//	                      function makes
 //	member NAME --FLAG    the same with a flag for buildkitd
-func withFleet(commands map[string]func(*testscript.TestScript, bool, []string)) map[string]func(*testscript.TestScript, bool, []string) {
+func withFleet(root func(*testscript.TestScript, string), commands map[string]func(*testscript.TestScript, bool, []string)) map[string]func(*testscript.TestScript, bool, []string) {
 	commands["member"] = func(ts *testscript.TestScript, _ bool, args []string) {
 		var flags []string
 		if len(args) > 1 && strings.HasPrefix(args[1], "--") {
 			args, flags = args[:1], args[1:]
 		}
 		dir := daemonFolder(ts)
+		root(ts, dir+"/root")
 		socket, again := strings.CutPrefix(ts.Getenv(args[0]), "unix://")
 		if !again {
 			socket = filepath.Join(dir, "s")

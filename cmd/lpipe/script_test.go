@@ -20,9 +20,8 @@ import (
 //	fixture NAME DIR   copies a project of testdata/lambdas
 //	listen NAME        sets NAME to the address of a server on this machine, which answers any connection
 //	registry, image, login, fault, requests, pulled   see [registries]
-//	buildkitd, dockerd                                see [withDaemons]
-//	member                                            see [withFleet]
 //	crates                                            see [crates]
+//	engine, buildkitd, member, dockerd, archive       see [engine.withEngines]
 //	exec status CMD    runs CMD and writes its exit status to standard error as "exit status N"
 func TestScripts(t *testing.T) {
 	bin, err := program()
@@ -34,7 +33,7 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	home := t.TempDir()
-	params := func(t *testing.T, pattern string, setup func(*testscript.Env) error) testscript.Params {
+	params := func(t *testing.T, pattern string) testscript.Params {
 		files, err := filepath.Glob("../../testdata/script/" + pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no scripts: %v", err)
@@ -47,19 +46,19 @@ func TestScripts(t *testing.T) {
 			Setup: func(env *testscript.Env) error {
 				env.Setenv("PATH", bin+":"+env.Getenv("PATH"))
 				env.Setenv("HOME", home) // where lpipe keeps a secret
-				return setup(env)
+				return nil
 			},
-			Cmds: withCrates(t, withFleet(withDaemons(withRegistries(t, map[string]func(*testscript.TestScript, bool, []string){
+			Cmds: withCrates(t, withRegistries(t, map[string]func(*testscript.TestScript, bool, []string){
 				"fixture": func(ts *testscript.TestScript, _ bool, args []string) {
 					ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(filepath.Join(lambdas, args[0]))))
 				},
 				"listen": listen,
-			})))),
+			})),
 			Condition: condition,
 		}
 	}
 	t.Run("plain", func(t *testing.T) {
-		testscript.Run(t, params(t, "[^be]*.txtar", func(*testscript.Env) error { return nil }))
+		testscript.Run(t, params(t, "[^be]*.txtar"))
 	})
 	t.Run("engine", func(t *testing.T) {
 		e := newEngine(t)
@@ -67,14 +66,18 @@ func TestScripts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		testscript.Run(t, params(t, "[be]*.txtar", func(env *testscript.Env) error {
+		p := params(t, "[be]*.txtar")
+		setup := p.Setup
+		p.Setup = func(env *testscript.Env) error {
 			env.Setenv("BASE", e.base)
 			env.Setenv("SCRIPTS", scripts)
 			for name, value := range e.env {
 				env.Setenv(name, value)
 			}
-			return nil
-		}))
+			return setup(env)
+		}
+		p.Cmds = e.withEngines(p.Cmds)
+		testscript.Run(t, p)
 	})
 }
 

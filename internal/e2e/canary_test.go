@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"encoding/base64"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"lpipe/internal/testparts"
 )
 
 // The cache keys of a build do not depend on where the keys for it come from, so what one way has built is cached for
@@ -118,29 +121,39 @@ func TestSecretsLeaveNoTrace(t *testing.T) {
 	scan(t, find, filepath.Join(p.dir, "target"))
 }
 
-// scan hands the contents of all files below dir to find, unpacked where they are packed, and returns how many there are.
+// scan hands the contents of all files below dir to find, in pieces, unpacked where they are packed, and returns how many
+// there are. The layers of the base image, which are named by their contents, were there before any secret.
 func scan(t *testing.T, find func(where string, data []byte), dir string) (files int) {
 	t.Helper()
-	size := 0
+	size, piece := int64(0), make([]byte, 1<<20)
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return nil //nolint:nilerr // the engine is at work there, and removes files
 		}
-		data, err := os.ReadFile(path)
+		if _, err := os.Stat(filepath.Join(testparts.PlainBaseImage(t), "blobs", "sha256", d.Name())); err == nil {
+			return nil
+		}
+		f, err := os.Open(path)
 		if err != nil {
 			return nil //nolint:nilerr // as above
 		}
+		defer f.Close()
 		files++
-		size += len(data)
-		find(path, data)
-		if plain, err := gzip.NewReader(bytes.NewReader(data)); err == nil {
-			unpacked, _ := io.ReadAll(plain)
-			find(path+", unpacked", unpacked)
+		size += pieces(path, f, piece, find)
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return err
 		}
-		if plain, err := zstd.NewReader(bytes.NewReader(data)); err == nil {
-			unpacked, _ := io.ReadAll(plain)
-			find(path+", unpacked", unpacked)
-			plain.Close()
+		packed := bufio.NewReader(f)
+		switch magic, _ := packed.Peek(4); {
+		case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+			if plain, err := gzip.NewReader(packed); err == nil {
+				pieces(path+", unpacked", plain, piece, find)
+			}
+		case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+			if plain, err := zstd.NewReader(packed); err == nil {
+				pieces(path+", unpacked", plain, piece, find)
+				plain.Close()
+			}
 		}
 		return nil
 	})
@@ -149,4 +162,35 @@ func scan(t *testing.T, find func(where string, data []byte), dir string) (files
 	}
 	t.Logf("%d files with %d MiB in %s", files, size>>20, dir)
 	return files
+}
+
+// pieces hands to find what r has, as far as it can be read, in pieces that begin with the end of the one before, so that
+// nothing shorter is cut. It returns how many bytes there are.
+func pieces(where string, r io.Reader, piece []byte, find func(where string, data []byte)) (size int64) {
+	const overlap = 1 << 10
+	kept := 0
+	for {
+		n, err := io.ReadFull(r, piece[kept:])
+		size += int64(n)
+		end := kept + n
+		find(where, piece[:end])
+		if err != nil {
+			return size
+		}
+		kept = copy(piece, piece[end-overlap:end])
+	}
+}
+
+// TestPiecesCutNothing: what lies at the border of two pieces is found.
+func TestPiecesCutNothing(t *testing.T) {
+	for _, at := range []int{0, 1<<20 - 10, 1<<20 - 1, 1 << 20, 2<<20 - 1024 - 5, 3 << 20} {
+		data := append(make([]byte, at), "needle in the haystack"...)
+		found := false
+		size := pieces("", bytes.NewReader(append(data, make([]byte, 100)...)), make([]byte, 1<<20), func(_ string, data []byte) {
+			found = found || bytes.Contains(data, []byte("needle in the haystack"))
+		})
+		if !found || size != int64(at+122) {
+			t.Errorf("at %d: found %t in %d bytes", at, found, size)
+		}
+	}
 }

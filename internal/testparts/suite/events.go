@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,9 @@ type event struct {
 	Output        string
 	Elapsed       float64 // seconds, of what ended
 }
+
+// leftOut is how a test or a script says that it is left out, and not what a program under test says in such words.
+var leftOut = regexp.MustCompile(`(?m)^\s*(\S+\.go:\d+|stop): ` + regexp.QuoteMeta(require.LeftOut))
 
 // A test that took as long as this is named at the end, so that a person sees where a long run went.
 const long = 10 * time.Second
@@ -58,7 +62,7 @@ func (s *suite) line(line []byte) {
 			s.output[name] = &strings.Builder{}
 		}
 		s.output[name].WriteString(e.Output)
-		if strings.Contains(e.Output, require.LeftOut) && e.Test != "" && !slices.Contains(s.slow, name) {
+		if leftOut.MatchString(e.Output) && e.Test != "" && !slices.Contains(s.slow, name) {
 			s.slow = append(s.slow, name)
 		}
 	case "pass", "fail", "skip":
