@@ -55,8 +55,8 @@ type Engine struct {
 	closer func() error
 	desc   Description
 
-	complete bool                                 // it does all of [Needs]
-	ownStore bool                                 // it keeps layers in a way of its own, of which it cannot export any
+	complete bool                                       // it does all of [Needs]
+	ownStore bool                                       // it keeps layers in a way of its own, of which it cannot export any
 	renew    func(context.Context, *Engine, bool) error // nil where others use its cache too
 }
 
