@@ -13,7 +13,7 @@ import (
 func TestTimesAreATable(t *testing.T) {
 	var out strings.Builder
 	writeStats(&out, measure.Stats{
-		Took: 2 * time.Second, Init: []time.Duration{10 * time.Millisecond}, Cold: []time.Duration{12500 * time.Microsecond},
+		Took: 2 * time.Second, Memory: 17, Init: []time.Duration{10 * time.Millisecond}, Cold: []time.Duration{12500 * time.Microsecond},
 		Warm: []time.Duration{time.Millisecond, 2 * time.Millisecond, 300 * time.Millisecond}, Errors: map[string]int{"Runtime.ExitError": 1, "\x1b[31mred": 2},
 	})
 	const want = `        calls       min       p50        p99        max
@@ -21,6 +21,7 @@ func TestTimesAreATable(t *testing.T) {
   cold      1  12.50 ms  12.50 ms   12.50 ms   12.50 ms
   warm      3   1.00 ms   2.00 ms  300.00 ms  300.00 ms
 4 calls in 2.00s, 2 a second
+17 MB of memory at most
 `
 	if got := out.String(); !strings.HasPrefix(got, want) || strings.Contains(got, "\x1b") || !strings.Contains(got, "\nRuntime.ExitError: 1 error\n") {
 		t.Errorf("%s\nwant\n%s", got, want)

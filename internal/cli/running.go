@@ -22,6 +22,11 @@ type running struct {
 	managed int // requests that a process has at a time, 0 where it has one as on Lambda's own instances
 }
 
+// config is the configuration of a function that its program is told.
+func (r running) config(name string) emulator.Config {
+	return emulator.Config{Name: name, Memory: r.memory, Timeout: r.timeout}
+}
+
 // in sets how a program runs.
 func (r running) in(p *emulator.Program) {
 	p.Env, p.Memory, p.Timeout, p.LogFormat, p.MaxConcurrency = r.env, r.memory, r.timeout, r.log, r.managed

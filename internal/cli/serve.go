@@ -78,6 +78,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 	})
 	secure := tlsFlags(f)
 	templates := f.String("template", "", "`FILE` with a SAM or CloudFormation template whose routes are answered too")
+	external := f.Bool("only-lambda-apis", false, "build and start nothing: wait for programs that you start, such as in a debugger, and print the variables that they need")
 	execute := f.Bool("exec", false, "run the command after --, and end with it")
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		given := cmd.ArgsLenAtDash() >= 0 && cmd.ArgsLenAtDash() < len(args)
@@ -108,6 +109,15 @@ status is that of lpipe: so a project's own integration tests run against the pr
 		if err := errors.Join(err, tlsErr); err != nil {
 			return err
 		}
+		if *external {
+			if err := forExternal(f); err != nil {
+				return err
+			}
+			*watch = false
+			if !f.Changed("timeout") {
+				running.timeout = longestTimeout
+			}
+		}
 		fixed := []config.Setting{{Key: "build.test", Values: []string{"false"}, Flag: "lpipe serve"}}
 		if f.Changed("template") {
 			fixed = append(fixed, config.Setting{Key: "serve.template", Values: []string{*templates}, Flag: "--template"})
@@ -122,7 +132,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 		defer listener.Close()
 		s := &serving{
 			app: a, args: args, all: *all, settings: slices.Concat(settings(), fixed),
-			out: out, ssh: *ssh, running: running, certificate: certificate, lines: &serve.Lines{W: a.Err}, digests: map[string]string{},
+			out: out, ssh: *ssh, running: running, certificate: certificate, external: *external, lines: &serve.Lines{W: a.Err}, digests: map[string]string{},
 		}
 		if err := s.open(*concurrency); err != nil {
 			return err
@@ -144,6 +154,8 @@ type serving struct {
 	running  running
 
 	certificate certified
+	external    bool                    // others start the programs
+	runtimes    map[string]http.Handler // the Runtime API of each of them
 
 	server  *serve.Server
 	lines   *serve.Lines
@@ -176,10 +188,11 @@ func (s *serving) read() (input, error) {
 	for i, p := range projects {
 		one := *p
 		one.Plan = p.Plan.Keep(func(l *plan.Lambda) bool {
-			if !runsHere(l.Arch) {
+			here := s.external || runsHere(l.Arch)
+			if !here {
 				foreign = append(foreign, l.Label())
 			}
-			return runsHere(l.Arch)
+			return here
 		})
 		count += len(one.Plan.Lambdas())
 		projects[i] = &one
@@ -209,13 +222,30 @@ func (s *serving) open(concurrency int) error {
 			Kind: fault.Usage, What: "two lambdas have one name", Why: "they are " + strings.Join(names, ", ") + ", of several projects", Fix: "name those to serve by the path of their project",
 		}
 	}
+	if s.external {
+		s.server = serve.New(nil, concurrency, s.Err)
+		s.runtimes = map[string]http.Handler{}
+		for _, name := range names {
+			s.runtimes[name] = s.server.Wait(s.running.config(name))
+		}
+		s.server.Route(in.routes)
+		for _, note := range in.notes {
+			fmt.Fprintf(s.Err, "note: %s\n", note)
+		}
+		return nil
+	}
 	s.server = serve.New(names, concurrency, s.Err)
 	return nil
 }
 
 // serve builds, answers and builds again until ctx ends or the command does.
 func (s *serving) serve(ctx context.Context, listener net.Listener, watch bool, command []string) error {
-	files, err := s.build(ctx, "")
+	var files serve.Files
+	apis, closeAPIs, err := s.listenForPrograms(ctx, listener.Addr())
+	defer closeAPIs()
+	if err == nil && !s.external {
+		files, err = s.build(ctx, "")
+	}
 	if err != nil && (!watch || ctx.Err() != nil) {
 		return err
 	}
@@ -237,6 +267,7 @@ func (s *serving) serve(ctx context.Context, listener net.Listener, watch bool, 
 		fault.PrintOn(s.Err, err, screen(s.Err))
 	}
 	if len(command) == 0 {
+		s.announcePrograms(apis)
 		s.announce(url)
 		if _, err := fmt.Fprintln(s.Out, url); err != nil {
 			return fmt.Errorf("writing the address: %w", err)

@@ -18,6 +18,7 @@ type Stats struct {
 	Init   []time.Duration // from the start of a process to its first request, of the calls that started one
 	Cold   []time.Duration // what the callers of these waited in all
 	Warm   []time.Duration // what the others waited
+	Memory int             // the most that a process used, in MB; 0 where that cannot be told
 	Errors map[string]int  // function errors, by type; their times are among the others
 	Failed emulator.Result // the first function error
 }
@@ -31,6 +32,7 @@ func Repeat(ctx context.Context, f emulator.Invoker, e emulator.Event, count, co
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	s := Stats{Errors: map[string]int{}}
+	e.LogTail = true // for what is known of a call when it is over
 	var mu sync.Mutex
 	left := make(chan struct{}, count)
 	for range count {
@@ -64,6 +66,7 @@ func Repeat(ctx context.Context, f emulator.Invoker, e emulator.Event, count, co
 }
 
 func (s *Stats) add(r emulator.Result, took time.Duration) {
+	s.Memory = max(s.Memory, r.MaxMemory)
 	if r.Init > 0 {
 		s.Init, s.Cold = append(s.Init, r.Init), append(s.Cold, took)
 	} else {

@@ -35,7 +35,7 @@ func TestCallsAreCounted(t *testing.T) {
 			close(all)
 		}
 		<-all // three are under way
-		r := emulator.Result{}
+		r := emulator.Result{MaxMemory: 10 + call%7}
 		if call <= 3 {
 			r.Init = time.Duration(4-call) * time.Second
 		}
@@ -53,6 +53,9 @@ func TestCallsAreCounted(t *testing.T) {
 	}
 	if s.Errors["Runtime.ExitError"] != 4 || s.Failed.ErrorType != "Runtime.ExitError" {
 		t.Errorf("%v, %v", s.Errors, s.Failed)
+	}
+	if s.Memory != 16 {
+		t.Errorf("%d MB", s.Memory)
 	}
 	if want := []time.Duration{time.Second, 2 * time.Second, 3 * time.Second}; !slices.Equal(s.Init, want) {
 		t.Errorf("%v, want %v", s.Init, want)

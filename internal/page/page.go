@@ -42,6 +42,8 @@ type Lambda struct {
 	URL    string    // path of its function URL
 	Since  time.Time // when its program took over; zero without one
 	Output string    // the last of what it printed
+	// External means that somebody else starts its program, which may be connected.
+	External, Connected bool
 }
 
 // Route is a route to a lambda.

@@ -30,7 +30,7 @@ type Server struct {
 	recorder page.Recorder
 
 	mu        sync.Mutex
-	functions map[string]*emulator.Current
+	functions map[string]function
 	routes    route.Table
 	since     map[string]time.Time  // when a function got the program that it has
 	output    map[string]*page.Tail // of that program
@@ -38,10 +38,16 @@ type Server struct {
 	version   int // of what the page shows
 }
 
+// function is one that is served: an [emulator.Current] or an [emulator.External].
+type function interface {
+	emulator.Invoker
+	Close()
+}
+
 // New returns a server of the functions of these names, which have no programs yet. Each answers up to concurrency calls
 // at a time. log takes the failures of asynchronous invocations.
 func New(names []string, concurrency int, log io.Writer) *Server {
-	s := &Server{concurrency: concurrency, functions: map[string]*emulator.Current{}, since: map[string]time.Time{}, output: map[string]*page.Tail{}}
+	s := &Server{concurrency: concurrency, functions: map[string]function{}, since: map[string]time.Time{}, output: map[string]*page.Tail{}}
 	s.api = emulator.API{Lookup: s.lookup, Log: log}
 	for _, name := range names {
 		s.functions[name] = &emulator.Current{}
@@ -53,16 +59,27 @@ func New(names []string, concurrency int, log io.Writer) *Server {
 // nothing of the program is left.
 func (s *Server) Replace(p emulator.Program, gone func()) {
 	s.mu.Lock()
-	f := s.functions[p.Name]
-	if f == nil {
+	f, ok := s.functions[p.Name].(*emulator.Current)
+	if !ok {
 		f = &emulator.Current{}
 		s.functions[p.Name] = f
 	}
-	p.Stdout, p.Stderr = s.keepOutput(p)
+	s.keepOutput(&p)
 	s.since[p.Name] = time.Now()
 	s.version++
 	s.mu.Unlock()
 	f.Replace(emulator.NewFunction(p, s.concurrency), gone)
+}
+
+// Wait has a function of that configuration wait for a program that somebody else starts, and returns the Runtime API for it,
+// to be served at an address of its own. Runtimes that take a path find it below /NAME too, as with cargo lambda.
+func (s *Server) Wait(c emulator.Config) http.Handler {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := emulator.NewExternal(c)
+	s.functions[c.Name] = x
+	s.version++
+	return x.Handler()
 }
 
 // Route has the routes answer from now on, in place of those before.
@@ -105,7 +122,7 @@ func (s *Server) lookup(name string) (emulator.Invoker, bool) {
 // Close ends all programs; calls under way fail, and those that nobody waits for are waited for.
 func (s *Server) Close() {
 	s.mu.Lock()
-	var all []*emulator.Current
+	var all []function
 	for _, f := range s.functions {
 		all = append(all, f)
 	}
@@ -149,6 +166,9 @@ func (s *Server) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !loopback(r.Host) {
 			http.Error(w, "lpipe serves this machine alone, as localhost", http.StatusForbidden)
+			return
+		}
+		if s.serveRuntime(w, r) {
 			return
 		}
 		mux.ServeHTTP(w, r)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"lpipe/internal/emulator"
 	"lpipe/internal/page"
 	"lpipe/internal/route"
 )
@@ -105,6 +106,54 @@ func TestThePageShowsTheServer(t *testing.T) {
 	}
 	if code, _ := get(t, s, "example.com", page.Root); code != http.StatusForbidden {
 		t.Errorf("another host: %d", code)
+	}
+}
+
+// TestAProgramOfOthersAnswers: it finds the Runtime API below the name of its function.
+func TestAProgramOfOthersAnswers(t *testing.T) {
+	s := New(nil, 1, io.Discard)
+	s.Wait(emulator.Config{Name: "orders", Timeout: time.Hour})
+	web := httptest.NewServer(s.Handler())
+	defer web.Close()
+	defer s.Close()
+	call := func(method, path, body string) (string, http.Header) {
+		r, err := http.NewRequestWithContext(t.Context(), method, web.URL+path, strings.NewReader(body))
+		if err != nil {
+			t.Error(err)
+			return "", nil
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Error(err)
+			return "", nil
+		}
+		defer resp.Body.Close()
+		b, _ := io.ReadAll(resp.Body)
+		return string(b), resp.Header
+	}
+	if _, body := get(t, s, "localhost", page.Root); !strings.Contains(body, "waits</span> for its program") {
+		t.Error(body)
+	}
+	answer := make(chan string)
+	go func() {
+		body, _ := call("POST", "/2015-03-31/functions/orders/invocations", `{"n":1}`)
+		answer <- body
+	}()
+	event, header := call("GET", "/orders/2018-06-01/runtime/invocation/next", "")
+	if event != `{"n":1}` {
+		t.Error(event)
+	}
+	if _, body := get(t, s, "localhost", page.Root); !strings.Contains(body, "connected</span>") {
+		t.Error(body)
+	}
+	call("POST", "/orders/2018-06-01/runtime/invocation/"+header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", `"done"`)
+	if got := <-answer; got != `"done"` {
+		t.Error(got)
+	}
+	// A function whose program lpipe starts has no Runtime API here.
+	other := New([]string{"orders"}, 1, io.Discard)
+	if code, body := get(t, other, "localhost", "/orders/2018-06-01/runtime/invocation/next"); code != 500 || !strings.Contains(body, "has not been built") {
+		t.Errorf("%d %s", code, body)
 	}
 }
 

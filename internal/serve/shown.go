@@ -26,14 +26,17 @@ func (s *Server) EndBuild(failed string, steps []page.Step) {
 	s.version++
 }
 
-// keepOutput returns writers for what a program prints, which keep the last of it. The server is locked.
-func (s *Server) keepOutput(p emulator.Program) (stdout, stderr io.Writer) {
+// keepOutput keeps the last of what a program prints, and of its log. The server is locked.
+func (s *Server) keepOutput(p *emulator.Program) {
 	tail := &page.Tail{W: p.Stdout}
 	if p.Stdout == nil {
 		tail.W = io.Discard
 	}
 	s.output[p.Name] = tail
-	return tail, tail
+	p.Stdout, p.Stderr = tail, tail
+	if p.Log != nil {
+		p.Log = tail
+	}
 }
 
 // shown is the server as its page sees it.
@@ -58,10 +61,13 @@ func (s shown) State() page.State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	state := page.State{Build: s.build}
-	for name := range s.functions {
+	for name, f := range s.functions {
 		l := page.Lambda{Name: name, URL: Prefix + name + "/", Since: s.since[name]}
 		if output := s.output[name]; output != nil {
 			l.Output = output.String()
+		}
+		if x, ok := f.(*emulator.External); ok {
+			l.External, l.Connected = true, x.Connected()
 		}
 		state.Lambdas = append(state.Lambdas, l)
 	}
