@@ -282,7 +282,7 @@ func TestTermination(t *testing.T) {
 						p.Supervisor = nil
 					}
 				})
-				if strings.Contains(printed, "terminated") != (how != "run") || end < want[0] || end > want[1]+500*time.Millisecond {
+				if strings.Contains(printed, "terminated") != (how != "run") || end < want[0] || end > want[1]+3*time.Second {
 					t.Errorf("%q after %s", printed, end)
 				}
 			})

@@ -76,13 +76,13 @@ func TestManagedEnvironment(t *testing.T) {
 // TestTimeoutsOfSeveralInvocations: one that takes too long does not end the process, and its answer comes too late.
 func TestTimeoutsOfSeveralInvocations(t *testing.T) {
 	var out buffer
-	f := NewFunction(program(t, "workers", managed, func(p *Program) { p.Timeout, p.Stdout = 200*time.Millisecond, &out }), 1)
+	f := NewFunction(program(t, "workers", managed, func(p *Program) { p.Timeout, p.Stdout = time.Second, &out }), 1)
 	defer f.Close()
 	before, err := f.Invoke(t.Context(), do("count"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := f.Invoke(t.Context(), Event{Payload: []byte(`{"do":"status late","ms":400}`)})
+	r, err := f.Invoke(t.Context(), Event{Payload: []byte(`{"do":"status late","ms":1500}`)})
 	if err != nil || r.ErrorType != "Sandbox.Timedout" {
 		t.Errorf("%+v %v", r, err)
 	}
