@@ -87,7 +87,7 @@ func writeStats(w io.Writer, s measure.Stats) {
 	_ = table.Flush() // the writer keeps its errors
 	fmt.Fprintf(w, "%s in %.2fs, %.0f a second\n", report.Count(s.Calls(), "call", "calls"), s.Took.Seconds(), float64(s.Calls())/s.Took.Seconds())
 	if s.Memory > 0 {
-		fmt.Fprintf(w, "%d MB of memory at most\n", s.Memory)
+		fmt.Fprintf(w, "%d MB of memory\n", s.Memory)
 	}
 	for _, kind := range slices.Sorted(maps.Keys(s.Errors)) {
 		fmt.Fprintf(w, "%s: %s\n", foreign.Line(kind), report.Count(s.Errors[kind], "error", "errors"))

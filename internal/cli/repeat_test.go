@@ -21,7 +21,7 @@ func TestTimesAreATable(t *testing.T) {
   cold      1  12.50 ms  12.50 ms   12.50 ms   12.50 ms
   warm      3   1.00 ms   2.00 ms  300.00 ms  300.00 ms
 4 calls in 2.00s, 2 a second
-17 MB of memory at most
+17 MB of memory
 `
 	if got := out.String(); !strings.HasPrefix(got, want) || strings.Contains(got, "\x1b") || !strings.Contains(got, "\nRuntime.ExitError: 1 error\n") {
 		t.Errorf("%s\nwant\n%s", got, want)

@@ -18,7 +18,7 @@ type Stats struct {
 	Init   []time.Duration // from the start of a process to its first request, of the calls that started one
 	Cold   []time.Duration // what the callers of these waited in all
 	Warm   []time.Duration // what the others waited
-	Memory int             // the most that a process used, in MB; 0 where that cannot be told
+	Memory int             // the most that the processes of the last calls used, in MB; 0 where that cannot be told
 	Errors map[string]int  // function errors, by type; their times are among the others
 	Failed emulator.Result // the first function error
 }
@@ -32,21 +32,26 @@ func Repeat(ctx context.Context, f emulator.Invoker, e emulator.Event, count, co
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	s := Stats{Errors: map[string]int{}}
-	e.LogTail = true // for what is known of a call when it is over
 	var mu sync.Mutex
-	left := make(chan struct{}, count)
-	for range count {
-		left <- struct{}{}
+	left := make(chan int, count)
+	for i := range count {
+		left <- i
 	}
 	close(left)
 	begun := time.Now()
 	var workers sync.WaitGroup
 	for range concurrency {
 		workers.Go(func() {
-			for range left {
+			for i := range left {
+				e := e
+				// The last calls tell the memory, and last until their process asks for the next event.
+				e.LogTail = i >= count-concurrency
 				start := time.Now()
 				r, err := f.Invoke(ctx, e)
 				took := time.Since(start)
+				if e.LogTail && r.Init == 0 && r.Duration > 0 {
+					took = r.Duration
+				}
 				if err != nil {
 					cancel(err)
 					return

@@ -16,11 +16,15 @@ type fake struct {
 	answer        func(call int) (emulator.Result, error)
 	calls         atomic.Int64
 	underWay, top atomic.Int64
+	tails         atomic.Int64
 }
 
 func (*fake) Config() emulator.Config { return emulator.Config{} }
 
-func (f *fake) Invoke(context.Context, emulator.Event) (emulator.Result, error) {
+func (f *fake) Invoke(_ context.Context, e emulator.Event) (emulator.Result, error) {
+	if e.LogTail {
+		f.tails.Add(1)
+	}
 	n := f.underWay.Add(1)
 	defer f.underWay.Add(-1)
 	for top := f.top.Load(); n > top && !f.top.CompareAndSwap(top, n); top = f.top.Load() {
@@ -54,8 +58,8 @@ func TestCallsAreCounted(t *testing.T) {
 	if s.Errors["Runtime.ExitError"] != 4 || s.Failed.ErrorType != "Runtime.ExitError" {
 		t.Errorf("%v, %v", s.Errors, s.Failed)
 	}
-	if s.Memory != 16 {
-		t.Errorf("%d MB", s.Memory)
+	if s.Memory != 16 || f.tails.Load() != 3 {
+		t.Errorf("%d MB of %d calls", s.Memory, f.tails.Load())
 	}
 	if want := []time.Duration{time.Second, 2 * time.Second, 3 * time.Second}; !slices.Equal(s.Init, want) {
 		t.Errorf("%v, want %v", s.Init, want)
