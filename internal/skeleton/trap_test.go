@@ -13,6 +13,7 @@ import (
 	"lpipe/internal/cargo"
 	"lpipe/internal/reach"
 	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/require"
 )
 
 // Each file of testdata/traps is a project that plain cargo builds and that a naive treatment of its manifests
@@ -55,8 +56,8 @@ func TestTraps(t *testing.T) {
 
 func trap(t *testing.T, archive string) {
 	key := testparts.Keys(archive)
-	if key["slow"] != "" && os.Getenv("LPIPE_TEST_PARTS") != "require" {
-		t.Skip("takes long: set LPIPE_TEST_PARTS=require")
+	if key["slow"] != "" && !require.Slow(t) {
+		return
 	}
 	dir := testparts.Project(t, archive)
 	edited := filepath.Join(t.TempDir(), "edited")
