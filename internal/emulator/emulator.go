@@ -145,7 +145,16 @@ type problem struct {
 
 // failed returns the result of an invocation that got no answer from the function.
 func failed(id, errorType, message string) Result {
-	body, _ := json.Marshal(problem{Message: fmt.Sprintf("RequestId: %s Error: %s", id, message), Type: errorType})
+	return refused(id, errorType, fmt.Sprintf("RequestId: %s Error: %s", id, message))
+}
+
+// refused returns the result of an invocation whose answer Lambda does not take, with the words as they are.
+func refused(id, errorType, message string) Result {
+	// In the order in which Lambda has them.
+	body, _ := json.Marshal(struct {
+		Type    string `json:"errorType"`
+		Message string `json:"errorMessage"`
+	}{errorType, message})
 	return Result{RequestID: id, Payload: body, FunctionError: "Unhandled", ErrorType: errorType}
 }
 

@@ -92,7 +92,7 @@ func (s *Server) response(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.Is(err, errTooLarge):
 		message := fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", responseLimit)
-		s.complete(inv, failed(inv.ID, "Function.ResponseSizeTooLarge", message))
+		s.complete(inv, refused(inv.ID, "Function.ResponseSizeTooLarge", message))
 		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", responseLimit))
 	case err != nil:
 		s.complete(inv, failed(inv.ID, "Runtime.TruncatedResponse", "reading the response: "+err.Error()))

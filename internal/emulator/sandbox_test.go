@@ -139,7 +139,7 @@ func TestFailuresOfTheFunction(t *testing.T) {
 		"no start":        {program(t, "die"), do(""), "Runtime.ExitError", "exit status 7", "exit status 7"},
 		"an init error":   {program(t, "init-error"), do(""), "Init.Db", `{"errorMessage":"no database","errorType":"Init.Db"}`, "no database"},
 		"a timeout":       {program(t, "run", short), slow, "Sandbox.Timedout", "Task timed out after 0.30 seconds", "{}"},
-		"a big response":  {program(t, "run"), do("big"), "Function.ResponseSizeTooLarge", "6291556 bytes", "{}"},
+		"a big response":  {program(t, "run"), do("big"), "Function.ResponseSizeTooLarge", `{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes)."}`, "{}"},
 		"a broken stream": {program(t, "run"), do("stream error"), "Stream.Broke", `{"errorMessage":"oh"}`, "{}"},
 	} {
 		t.Run(name, func(t *testing.T) {
