@@ -135,6 +135,7 @@ func (s *Server) answer(inv *invocation, r Result) {
 // start starts the time of an invocation; s.mu is held.
 func (s *Server) start(inv *invocation) {
 	inv.begun = time.Now()
+	wake(s.began)
 	if s.phase == phaseInvoke && s.current() == nil {
 		inv.begun = s.started // the initialization is part of it
 	}

@@ -15,11 +15,13 @@ type Server struct {
 	config  Config
 	phase   string // in which the environment is initialized
 	journal *journal
+	alone   bool       // nobody closes the journal
 	memory  func() int // the most memory that the processes have used, in MB
 	started time.Time
 	queue   chan *invocation // to the runtime's request for the next one; not buffered
 	ready   chan struct{}    // closed when the runtime and all extensions have asked for an event
 	gone    chan struct{}    // closed when the environment is of no more use
+	began   chan struct{}    // has a value when an invocation has begun
 
 	extensions extensions
 
@@ -66,12 +68,17 @@ func timedOut(after time.Duration) failure {
 }
 
 // New returns the server for an execution environment that is about to start.
-func New(c Config) *Server { return newServer(c, phaseInit, nil, &journal{}, func() int { return 0 }) }
+func New(c Config) *Server {
+	s := newServer(c, phaseInit, nil, &journal{}, func() int { return 0 })
+	s.alone = true
+	return s
+}
 
 func newServer(c Config, phase string, extensions []string, j *journal, memory func() int) *Server {
 	s := &Server{
 		config: c.withDefaults(), phase: phase, journal: j, memory: memory, started: time.Now(),
 		queue: make(chan *invocation), running: map[string]*invocation{}, ready: make(chan struct{}), gone: make(chan struct{}),
+		began: make(chan struct{}, 1),
 	}
 	s.extensions.expect(extensions)
 	j.say(initStart{s.config.initType(), phase, "lpipe", s.config.Name, "$LATEST"})

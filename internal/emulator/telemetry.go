@@ -150,7 +150,14 @@ func (s *Server) subscribe(w http.ResponseWriter, r *http.Request) {
 	if destination.Scheme == "tcp" {
 		deliver = tcpDelivery(destination.Host)
 	}
-	s.journal.subscribe(newSubscriber(context.WithoutCancel(r.Context()), x.name, asked.Types, buffering, deliver))
+	subscriber := newSubscriber(context.WithoutCancel(r.Context()), x.name, asked.Types, buffering, deliver)
+	if s.alone {
+		go func() {
+			<-s.gone
+			subscriber.stop()
+		}()
+	}
+	s.journal.subscribe(subscriber)
 	s.journal.say(subscribed{x.name, "Subscribed", asked.Types})
 	writeJSON(w, http.StatusOK, "OK")
 }

@@ -174,3 +174,23 @@ func TestDeliveryIsTriedAgain(t *testing.T) {
 		t.Error("a flush ends though nothing was sent")
 	}
 }
+
+// TestTelemetryEndsWithTheServer, also where no sandbox ends it.
+func TestTelemetryEndsWithTheServer(t *testing.T) {
+	s, w := serve(t, Config{})
+	x := extensionOf(t, w)
+	x.expect("200 handler", "POST", "register", "{}", "Lambda-Extension-Name", "own")
+	x.expect(`200 "OK"`, "PUT", "../../2022-07-01/telemetry",
+		`{"schemaVersion":"2022-12-13","types":["platform"],"destination":{"protocol":"TCP","port":1}}`)
+	s.Close()
+	for _, subscriber := range s.journal.listeners() {
+		select {
+		case <-subscriber.done:
+		case <-time.After(20 * time.Second):
+			t.Error("it goes on")
+		}
+	}
+	if n := len(s.journal.listeners()); n != 1 {
+		t.Errorf("%d subscribers", n)
+	}
+}

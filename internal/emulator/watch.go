@@ -44,10 +44,17 @@ func (s *Sandbox) watchMemory(limit int) {
 		case <-s.Gone():
 			return
 		case <-tick.C:
-			if s.atWork() && s.usage(true).anonymous > limit<<10 {
-				s.finish(crashed("Runtime.OutOfMemory", "Runtime exited with error: signal: killed"))
-				s.program.kill()
+		}
+		if !s.atWork() { // as most are most of the time
+			select {
+			case <-s.Gone():
+				return
+			case <-s.began:
 			}
+		}
+		if s.usage(true).anonymous > limit<<10 {
+			s.finish(crashed("Runtime.OutOfMemory", "Runtime exited with error: signal: killed"))
+			s.program.kill()
 		}
 	}
 }
