@@ -98,8 +98,8 @@ func http1Event(r *http.Request, body []byte, m route.Match, id string, now time
 }
 
 func newRESTPayload(r *http.Request, body []byte, m route.Match, id string, now time.Time) restPayload {
-	url2 := emulator.NewURLEvent(r, nil, id, now) // for what all services say of a request
-	c := url2.RequestContext
+	common := emulator.NewURLEvent(r, nil, id, now) // for what all services say of a request
+	c := common.RequestContext
 	e := restPayload{
 		Resource: m.Route.Path, Path: m.Path, Method: r.Method, Headers: map[string]string{}, MultiValueHeaders: map[string][]string{},
 		PathParameters: m.Parameters,
@@ -113,7 +113,7 @@ func newRESTPayload(r *http.Request, body []byte, m route.Match, id string, now 
 	if !m.Staged {
 		e.RequestContext.Path = "/" + m.Stage + m.Path
 	}
-	for name, values := range forwarded(r, url2) {
+	for name, values := range forwarded(r, common) {
 		e.Headers[name], e.MultiValueHeaders[name] = values[len(values)-1], values
 	}
 	query, _ := url.ParseQuery(r.URL.RawQuery) // what cannot be read is left out

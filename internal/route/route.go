@@ -6,7 +6,6 @@ package route
 
 import (
 	"fmt"
-	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -101,6 +100,7 @@ func Parse(text string, api API) (r Route, why string) {
 var (
 	methodPattern  = regexp.MustCompile(`^[A-Z]+$`)
 	segmentPattern = regexp.MustCompile(`^(\{[A-Za-z0-9._-]+\}|[^{}]*)$`)
+	parameterName  = regexp.MustCompile(`\{[^}+]*`)
 	greedyPattern  = regexp.MustCompile(`^\{[A-Za-z0-9._-]+\+\}$`)
 )
 
@@ -136,7 +136,7 @@ type Table []Route
 func (t Table) Clashes() (clashes []string) {
 	seen := map[string]Route{}
 	for _, r := range t {
-		key := r.Method + " " + regexp.MustCompile(`\{[^}+]*`).ReplaceAllString(r.Path, "{")
+		key := r.Method + " " + parameterName.ReplaceAllString(r.Path, "{")
 		if other, ok := seen[key]; ok && r.Service != ALB && r.Service != ALBMulti {
 			clashes = append(clashes, fmt.Sprintf("%s (%s) and %s (%s) answer the same requests", other, other.Origin, r, r.Origin))
 			continue
@@ -144,15 +144,6 @@ func (t Table) Clashes() (clashes []string) {
 		seen[key] = r
 	}
 	return clashes
-}
-
-// Lambdas are the names of those that routes lead to, sorted.
-func (t Table) Lambdas() []string {
-	names := map[string]bool{}
-	for _, r := range t {
-		names[r.Lambda] = true
-	}
-	return slices.Sorted(maps.Keys(names))
 }
 
 // Match is a route with what it takes from a request.

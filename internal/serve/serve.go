@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -141,38 +142,48 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("/2015-03-31/", api)
 	mux.Handle("/2021-11-15/", api)
 	mux.Handle(page.Root, page.Handler(shown{s}, &s.recorder))
-	mux.HandleFunc(Prefix+"{name}/", func(w http.ResponseWriter, r *http.Request) {
-		name := r.PathValue("name")
-		f, ok := s.lookup(name)
-		if !ok {
-			s.unknown(w)
-			return
-		}
-		http.StripPrefix(Prefix+name, emulator.URL(f)).ServeHTTP(w, r)
-	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		if routes := s.Routes(); len(routes) > 0 {
-			gateway.Handler(routes, s.lookup).ServeHTTP(w, r)
-			return
-		}
-		names := s.Names()
-		if len(names) != 1 {
-			s.unknown(w)
-			return
-		}
-		f, _ := s.lookup(names[0])
-		emulator.URL(f).ServeHTTP(w, r)
-	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !loopback(r.Host) {
+		switch _, pattern := mux.Handler(r); {
+		case !loopback(r.Host):
 			http.Error(w, "lpipe serves this machine alone, as localhost", http.StatusForbidden)
-			return
+		case s.serveRuntime(w, r):
+		case pattern != "":
+			mux.ServeHTTP(w, r)
+		case strings.HasPrefix(r.URL.Path, Prefix):
+			s.serveURL(w, r)
+		default:
+			s.serveRoot(w, r)
 		}
-		if s.serveRuntime(w, r) {
-			return
-		}
-		mux.ServeHTTP(w, r)
 	})
+}
+
+// serveURL answers at the URL of a function, whose path stays as it is: a ServeMux would redirect from one with //.
+func (s *Server) serveURL(w http.ResponseWriter, r *http.Request) {
+	name, _, inside := strings.Cut(strings.TrimPrefix(r.URL.Path, Prefix), "/")
+	f, ok := s.lookup(name)
+	switch {
+	case !ok:
+		s.unknown(w)
+	case !inside:
+		http.Redirect(w, r, (&url.URL{Path: Prefix + name + "/", RawQuery: r.URL.RawQuery}).String(), http.StatusTemporaryRedirect)
+	default:
+		http.StripPrefix(Prefix+name, emulator.URL(f)).ServeHTTP(w, r)
+	}
+}
+
+// serveRoot answers by the routes or, without any, at the URL of a single function.
+func (s *Server) serveRoot(w http.ResponseWriter, r *http.Request) {
+	if routes := s.Routes(); len(routes) > 0 {
+		gateway.Handler(routes, s.lookup).ServeHTTP(w, r)
+		return
+	}
+	names := s.Names()
+	if len(names) != 1 {
+		s.unknown(w)
+		return
+	}
+	f, _ := s.lookup(names[0])
+	emulator.URL(f).ServeHTTP(w, r)
 }
 
 // unknown answers a request for no function with what there is.

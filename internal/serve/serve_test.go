@@ -41,6 +41,8 @@ func TestPathsLeadToFunctions(t *testing.T) {
 		{one, "/lambda-url/users/", unknown, 404},
 		{two, "/", unknown + "/lambda-url/users/\n", 404},
 		{two, "/lambda-url/users/x", notBuilt, 500},
+		{two, "/lambda-url/users//x/../y", notBuilt, 500}, // as it is, without a redirect
+		{one, "//a/../b", notBuilt, 500},
 		{two, "/lambda-url/orders", "", 307},
 		{two, "/2015-03-31/functions/orders/invocations", "UnknownOperation", 404}, // not by GET
 	} {
