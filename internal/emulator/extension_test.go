@@ -303,3 +303,25 @@ func TestExtensionsHaveNotAllVariables(t *testing.T) {
 		t.Error(env)
 	}
 }
+
+// TestCloseDuringTheStart does not wait for an extension that never registers.
+func TestCloseDuringTheStart(t *testing.T) {
+	f := NewFunction(program(t, "run", extended(t, "silent")), 1)
+	result := make(chan Result, 1)
+	go func() {
+		r, _ := f.Invoke(t.Context(), Event{})
+		result <- r
+	}()
+	if !eventuallyTrue(func() bool { f.mu.Lock(); defer f.mu.Unlock(); return len(f.all) == 1 && f.all[0].stop != nil }) {
+		t.Fatal("no start")
+	}
+	time.Sleep(50 * time.Millisecond)
+	began := time.Now()
+	f.Close()
+	if took := time.Since(began); took > externalGrace+2*time.Second {
+		t.Errorf("the end took %s", took)
+	}
+	if r := <-result; r.ErrorType != "Sandbox.Closed" {
+		t.Errorf("%+v", r)
+	}
+}

@@ -32,11 +32,24 @@ type Function struct {
 // slot is a sandbox, or one that is about to be there, and its calls.
 type slot struct {
 	tenant  string
-	calls   int           // until the runtime and the extensions have ended them
-	ending  int           // those that are answered
-	started chan struct{} // closed when the rest is known
+	calls   int                // until the runtime and the extensions have ended them
+	ending  int                // those that are answered
+	stop    context.CancelFunc // gives up the start; kills the processes afterwards
+	started chan struct{}      // closed when the rest is known
 	sandbox *Sandbox
 	err     error
+}
+
+func newSlot(tenant string) *slot {
+	return &slot{tenant: tenant, calls: 1, started: make(chan struct{})}
+}
+
+// close ends the processes of a slot that has been started.
+func (s *slot) close() {
+	if s.sandbox != nil {
+		s.sandbox.Close()
+	}
+	s.stop()
 }
 
 // useful reports whether a slot could take a call for a tenant.
@@ -84,7 +97,7 @@ func (f *Function) invoke(ctx, life context.Context, e Event) (Result, error) {
 	if err == nil && !result.begun && f.capacity == 1 && !f.isClosed() {
 		// Lambda initializes once more within the invocation, on its time:
 		// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
-		slot.sandbox.Close()
+		slot.close()
 		slot = f.replace(slot)
 		f.start(life, slot, phaseInvoke)
 		if slot.err != nil {
@@ -168,15 +181,23 @@ func (f *Function) place(tenant string, patient bool) (*slot, placing) {
 	}
 	if len(f.all) >= f.limit && idle != nil { // that of another tenant makes room
 		f.remove(idle)
-		f.leaving.Go(idle.sandbox.Close)
+		f.leaving.Go(idle.close)
 	}
-	s := &slot{tenant: tenant, calls: 1, started: make(chan struct{})}
+	s := newSlot(tenant)
 	f.all = append(f.all, s)
 	return s, cold
 }
 
 // start starts the sandbox of a slot.
 func (f *Function) start(ctx context.Context, s *slot, phase string) {
+	ctx, stop := context.WithCancel(ctx)
+	f.mu.Lock()
+	s.stop = stop
+	closed := f.closed
+	f.mu.Unlock()
+	if closed {
+		stop()
+	}
 	s.sandbox, s.err = start(ctx, f.program, phase)
 	close(s.started)
 	if s.err == nil && f.isClosed() {
@@ -188,7 +209,7 @@ func (f *Function) start(ctx context.Context, s *slot, phase string) {
 func (f *Function) replace(old *slot) *slot {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := &slot{tenant: old.tenant, calls: 1, started: make(chan struct{})}
+	s := newSlot(old.tenant)
 	f.remove(old)
 	f.all = append(f.all, s)
 	return s
@@ -234,9 +255,7 @@ func (f *Function) release(s *slot) {
 	if !gone {
 		return
 	}
-	if s.sandbox != nil {
-		s.sandbox.Close()
-	}
+	s.close()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.remove(s)
@@ -250,13 +269,17 @@ func (f *Function) Close() {
 	f.settle(recent)
 	f.mu.Lock()
 	all := slices.Clone(f.all)
+	for _, s := range all {
+		if s.stop != nil && !isClosed(s.started) {
+			s.stop()
+		}
+	}
 	f.mu.Unlock()
 	var closing sync.WaitGroup
 	for _, s := range all {
 		closing.Go(func() {
-			if <-s.started; s.sandbox != nil {
-				s.sandbox.Close()
-			}
+			<-s.started
+			s.close()
 		})
 	}
 	closing.Wait()

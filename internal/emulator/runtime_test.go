@@ -328,8 +328,11 @@ func (l *listener) wait(kind, id string) {
 
 // extensionMain is the test binary as an external extension, whose name says what it does.
 func extensionMain(name string) {
-	if name == "dies" {
+	switch name {
+	case "dies":
 		os.Exit(4)
+	case "silent":
+		time.Sleep(time.Hour)
 	}
 	events := `["INVOKE","SHUTDOWN"]`
 	if name == "idle" {
