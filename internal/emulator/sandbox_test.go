@@ -223,7 +223,7 @@ func TestFunctionRunsCallsAtATime(t *testing.T) {
 	pids := map[string]bool{}
 	for range 3 {
 		calls.Go(func() {
-			r, err := f.Invoke(t.Context(), Event{Payload: []byte(`{"do":"count","ms":500}`)})
+			r, err := f.Invoke(t.Context(), Event{Payload: []byte(`{"do":"count","ms":1000}`)})
 			if err != nil || r.FunctionError != "" {
 				t.Errorf("%v %s", err, r.Payload)
 			}
@@ -232,7 +232,9 @@ func TestFunctionRunsCallsAtATime(t *testing.T) {
 			mu.Unlock()
 		})
 	}
-	time.Sleep(200 * time.Millisecond)
+	if !eventuallyTrue(func() bool { f.mu.Lock(); defer f.mu.Unlock(); return len(f.all) == 3 }) {
+		t.Error("three calls have not three processes")
+	}
 	if _, err := f.Invoke(t.Context(), Event{}); !errors.Is(err, ErrThrottled) {
 		t.Errorf("a fourth call: %v", err)
 	}
