@@ -57,7 +57,8 @@ func newHost() *host {
 		Routes:  []Route{{"GET", "/orders/{id}", "orders", "http", "template.yaml:3"}},
 		Build: Build{Began: began, Ended: began.Add(4 * time.Second), Err: "error[E0425]: cannot find value `x<y>`", Steps: []Step{
 			{Name: "before", Start: began.Add(-2 * time.Minute), End: began.Add(-time.Minute)},
-			{Name: "fetch", Start: began, End: began.Add(time.Second), Cached: true}, {Name: "compile", Start: began.Add(time.Second), End: began.Add(4 * time.Second)},
+			{Name: "fetch", Start: began, End: began.Add(time.Second), Cached: true},
+			{Name: "compile", Start: began.Add(time.Second), End: began.Add(4 * time.Second)},
 		}},
 	}}
 }
@@ -150,8 +151,11 @@ func TestOtherPagesCannotCommand(t *testing.T) {
 	h := Handler(newHost(), recorder)
 	form := url.Values{"lambda": {"orders"}, "event": {"{}"}}
 	for _, headers := range [][]string{
-		{"Origin", "https://evil.example"}, {"Origin", "http://localhost:3000"}, {"Origin", "null"},
-		{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site", "Origin", "http://localhost:3000"},
+		{"Origin", "https://evil.example"},
+		{"Origin", "http://localhost:3000"},
+		{"Origin", "null"},
+		{"Sec-Fetch-Site", "cross-site"},
+		{"Sec-Fetch-Site", "same-site", "Origin", "http://localhost:3000"},
 	} {
 		if resp, _ := ask(t, h, "POST "+Root+"invoke", form, headers...); resp.StatusCode != http.StatusForbidden {
 			t.Errorf("%q: %s", headers, resp.Status)
