@@ -71,7 +71,7 @@ var types = map[string]any{
 	"cognito-event-userpools-preauthentication":        events.CognitoEventUserPoolsPreAuthentication{},
 	"cognito-event-userpools-presignup":                events.CognitoEventUserPoolsPreSignup{},
 	"cognito-event-userpools-pretokengen":              events.CognitoEventUserPoolsPreTokenGen{},
-	"cognito-event-userpools-pretokengen-v2":           events.CognitoEventUserPoolsPreTokenGenV2_0{},
+	"cognito-event-userpools-pretokengen-v2":           events.CognitoEventUserPoolsPreTokenGenV2{}, //nolint:staticcheck // its successor lets more be null than aws_lambda_events reads
 	"cognito-event-userpools-verify-auth-challenge":    events.CognitoEventUserPoolsVerifyAuthChallenge{},
 	"config-event":                                     events.ConfigEvent{},
 	"connect-event":                                    events.ConnectEvent{},
