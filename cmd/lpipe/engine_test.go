@@ -111,6 +111,11 @@ func (e *engine) withEngines(commands map[string]func(*testscript.TestScript, bo
 		dir := ts.MkAbs(args[0])
 		root(ts, dir)
 		ts.Setenv("LPIPE_ENGINE_ROOT", dir)
+		ts.Defer(func() { // of a script that failed; those that pass do so themselves
+			cmd := exec.Command(filepath.Join(e.bin, "lpipe"), "engine", "stop")
+			cmd.Env = append(os.Environ(), "LPIPE_ENGINE_ROOT="+dir)
+			_ = cmd.Run()
+		})
 	}
 	return withFleet(root, withDaemons(root, commands))
 }
