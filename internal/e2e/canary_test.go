@@ -139,19 +139,20 @@ func scan(t *testing.T, find func(where string, data []byte), dir string) (files
 		}
 		defer f.Close()
 		files++
-		size += pieces(path, f, piece, find)
+		size += pieces(f, piece, func(data []byte) { find(path, data) })
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
 		packed := bufio.NewReader(f)
+		unpacked := func(data []byte) { find(path+", unpacked", data) }
 		switch magic, _ := packed.Peek(4); {
 		case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
 			if plain, err := gzip.NewReader(packed); err == nil {
-				pieces(path+", unpacked", plain, piece, find)
+				pieces(plain, piece, unpacked)
 			}
 		case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 			if plain, err := zstd.NewReader(packed); err == nil {
-				pieces(path+", unpacked", plain, piece, find)
+				pieces(plain, piece, unpacked)
 				plain.Close()
 			}
 		}
@@ -164,20 +165,18 @@ func scan(t *testing.T, find func(where string, data []byte), dir string) (files
 	return files
 }
 
-// pieces hands to find what r has, as far as it can be read, in pieces that begin with the end of the one before, so that
-// nothing shorter is cut. It returns how many bytes there are.
-func pieces(where string, r io.Reader, piece []byte, find func(where string, data []byte)) (size int64) {
+// pieces hands to fn what r has, as far as it can be read, in pieces that begin with the end of the one before, so that nothing
+// shorter than that is cut. It returns how many bytes there are.
+func pieces(r io.Reader, piece []byte, fn func(data []byte)) (size int64) {
 	const overlap = 1 << 10
-	kept := 0
-	for {
+	for kept := 0; ; {
 		n, err := io.ReadFull(r, piece[kept:])
 		size += int64(n)
-		end := kept + n
-		find(where, piece[:end])
+		fn(piece[:kept+n])
 		if err != nil {
 			return size
 		}
-		kept = copy(piece, piece[end-overlap:end])
+		kept = copy(piece, piece[len(piece)-overlap:])
 	}
 }
 
@@ -186,7 +185,7 @@ func TestPiecesCutNothing(t *testing.T) {
 	for _, at := range []int{0, 1<<20 - 10, 1<<20 - 1, 1 << 20, 2<<20 - 1024 - 5, 3 << 20} {
 		data := append(make([]byte, at), "needle in the haystack"...)
 		found := false
-		size := pieces("", bytes.NewReader(append(data, make([]byte, 100)...)), make([]byte, 1<<20), func(_ string, data []byte) {
+		size := pieces(bytes.NewReader(append(data, make([]byte, 100)...)), make([]byte, 1<<20), func(data []byte) {
 			found = found || bytes.Contains(data, []byte("needle in the haystack"))
 		})
 		if !found || size != int64(at+122) {
