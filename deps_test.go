@@ -50,6 +50,7 @@ var lpipeMap = map[string]row{
 
 	"internal/program": {why: "it identifies the program that runs; who is told apart by that is not its concern"},
 
+	"internal/shell":   {why: "every package that writes for a shell may import it, so it imports nothing", pure: true},
 	"internal/pattern": {why: "every package may import it, so it imports nothing", pure: true},
 	"internal/redact":  {imports: in("internal/pattern"), why: "every package that shows text of others may import it, so of lpipe it imports only expressions", pure: true},
 	"internal/foreign": {imports: in("internal/pattern", "internal/redact"), why: "every package that prints may import it, so of lpipe it imports only what hides passwords", pure: true},
@@ -70,10 +71,10 @@ var lpipeMap = map[string]row{
 		imports: in("internal/cargo", "internal/disk", "internal/plan", "internal/reach", "internal/fault", "github.com/pelletier/go-toml/v2", "github.com/moby/patternmatcher", "github.com/tonistiigi/fsutil"),
 		why:     "a tree of files in memory, in the shape in which BuildKit's client sends one (fsutil)", pure: true,
 	},
-	"internal/dockerfile": {imports: in(".", "internal/config", "internal/plan", "internal/fault", "internal/pattern"), why: "a plan in, text out", pure: true},
+	"internal/dockerfile": {imports: in(".", "internal/config", "internal/plan", "internal/fault", "internal/pattern", "internal/shell"), why: "a plan in, text out", pure: true},
 
 	"internal/network": {
-		imports: in("internal/cargo", "internal/config", "internal/disk", "internal/fault", "internal/ownership", "internal/redact", "internal/userkey", "github.com/docker/cli"),
+		imports: in("internal/cargo", "internal/config", "internal/disk", "internal/fault", "internal/ownership", "internal/redact", "internal/shell", "internal/userkey", "github.com/docker/cli"),
 		why:     "proxies and authorities, as steps and this process are given them; it contacts nobody",
 	},
 	"internal/access": {
@@ -160,7 +161,7 @@ var lpipeMap = map[string]row{
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/build", "internal/config", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
 			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/interrupt", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
-			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/serve", "internal/since", "internal/template", "internal/trace", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
+			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/serve", "internal/shell", "internal/since", "internal/template", "internal/trace", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",
 	},

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/shell"
 )
 
 // certified is what lpipe serve answers over TLS with; the zero value is plain HTTP.
@@ -75,5 +76,5 @@ func (c certified) trust(option string) string {
 	if c.leaf == nil || !bytes.Equal(c.leaf.RawIssuer, c.leaf.RawSubject) {
 		return ""
 	}
-	return " " + option + " '" + strings.ReplaceAll(c.file, "'", `'\''`) + "'"
+	return " " + option + " " + shell.Quote(c.file)
 }

@@ -21,6 +21,7 @@ import (
 	"lpipe/internal/fault"
 	"lpipe/internal/pattern"
 	"lpipe/internal/plan"
+	"lpipe/internal/shell"
 )
 
 // Contexts are the names of the inputs a rendered Dockerfile reads besides its base image.
@@ -319,7 +320,7 @@ func quote(s string) string {
 	if plain().MatchString(s) {
 		return s
 	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return shell.Quote(s)
 }
 
 // quoteEnv makes one word of s for a Dockerfile ENV instruction, in which nothing is expanded.

@@ -19,6 +19,7 @@ import (
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
 	"lpipe/internal/redact"
+	"lpipe/internal/shell"
 )
 
 // The secrets of the steps that download; Dockerfile.tmpl says where they are mounted.
@@ -91,7 +92,7 @@ var script string
 // authorities, a file with them and those of the image for each program that downloads.
 func (n *Network) Script() []byte {
 	var b strings.Builder
-	export := func(name, value string) { fmt.Fprintf(&b, "export %s=%s\n", name, quote(value)) }
+	export := func(name, value string) { fmt.Fprintf(&b, "export %s=%s\n", name, shell.Quote(value)) }
 	for _, name := range proxyNames {
 		if v, ok := n.proxies[name]; ok {
 			export(name, v)
@@ -153,6 +154,3 @@ func (n *Network) Loopback() string {
 	}
 	return ""
 }
-
-// quote makes one shell word of s.
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -21,6 +21,7 @@ import (
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
+	"lpipe/internal/shell"
 )
 
 // authority is a certificate and its private key, as PEM.
@@ -226,7 +227,7 @@ func TestSettingsOfCargoReachGit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			command := "as_cargo"
 			for i, text := range c.files {
-				command += " " + quote(write(t, filepath.Join(t.TempDir(), fmt.Sprint(i)), text))
+				command += " " + shell.Quote(write(t, filepath.Join(t.TempDir(), fmt.Sprint(i)), text))
 			}
 			out := sourced(t, &Network{}, command+` && printf '%s-' "${https_proxy:-}" && [ -z "${GIT_SSL_CAINFO:-}" ] || cat "$GIT_SSL_CAINFO"`)
 			if got := strings.TrimSpace(out); got != c.want {
