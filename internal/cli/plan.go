@@ -11,6 +11,7 @@ import (
 	"lpipe/internal/foreign"
 	"lpipe/internal/plan"
 	"lpipe/internal/project"
+	"lpipe/internal/report"
 	"lpipe/internal/since"
 )
 
@@ -122,9 +123,7 @@ func (a *app) listPlan(here *project.Here, projects []*project.Project, why map[
 		line := foreign.Sprintf("%-*s  %-*s  %s", name, l.Name, target, l.Target, l.why())
 		foreign.Fprintf(a.Out, "%s\n", strings.TrimRight(line, " "))
 	}
-	for _, note := range list.Notes {
-		foreign.Fprintf(a.Err, "note: %s\n", note)
-	}
+	report.Notes(a.Err, list.Notes)
 	return nil
 }
 

@@ -20,9 +20,8 @@ type routing struct {
 	files  []string // that it was read from
 }
 
-// readRoutes reads the routes of the projects, from lpipe.toml and templates, which may be one for several projects. Paths are
-// named from dir.
-func readRoutes(dir string, projects []*project.Project) (r routing, err error) {
+// readRoutes reads the routes of the projects, from lpipe.toml and templates, which may be one for several projects.
+func readRoutes(here *project.Here, projects []*project.Project) (r routing, err error) {
 	var names []string
 	for _, t := range project.Targets(projects) {
 		names = append(names, t.Lambda.Name)
@@ -39,17 +38,12 @@ func readRoutes(dir string, projects []*project.Project) (r routing, err error) 
 			continue
 		}
 		r.files = append(r.files, file)
-		shown := file
-		if relative, err := filepath.Rel(dir, file); err == nil && filepath.IsLocal(relative) {
-			shown = relative
-		}
-		shown = foreign.Line(shown)
 		data, err := disk.ReadFile(file, template.Limit)
 		if err != nil {
 			l.Add(&fault.Error{Kind: fault.Usage, What: "reading the template", Err: err, Fix: "name one of at most 1 MiB: --template FILE, or template in [serve] of lpipe.toml"})
 			continue
 		}
-		routes, notes, err := template.Routes(shown, data, names)
+		routes, notes, err := template.Routes(foreign.Line(here.Show(file)), data, names)
 		l.Add(err)
 		r.routes = append(r.routes, routes...)
 		for _, note := range notes {

@@ -202,7 +202,7 @@ func (s *serving) read() (input, error) {
 			Kind: fault.Usage, What: "no lambda here runs on this machine", Why: strings.Join(foreign, ", ") + ": built for another architecture or system", Fix: "add --arch with that of this machine: x86_64 or arm64",
 		}
 	}
-	routes, err := readRoutes(here.Dir, projects)
+	routes, err := readRoutes(here, projects)
 	return input{here, projects, routes}, err
 }
 
@@ -229,9 +229,7 @@ func (s *serving) open(concurrency int) error {
 			s.runtimes[name] = s.server.Wait(s.running.config(name))
 		}
 		s.server.Route(in.routes)
-		for _, note := range in.notes {
-			fmt.Fprintf(s.Err, "note: %s\n", note)
-		}
+		report.Notes(s.Err, in.notes)
 		return nil
 	}
 	s.server = serve.New(names, concurrency, s.Err)
@@ -371,9 +369,7 @@ func (s *serving) build(ctx context.Context, progress string) (files serve.Files
 		s.server.Route(in.routes)
 		if progress != "" {
 			fmt.Fprintf(s.Err, "lpipe: %s now\n", report.Count(len(in.routes), "route", "routes"))
-			for _, note := range in.notes {
-				fmt.Fprintf(s.Err, "note: %s\n", note)
-			}
+			report.Notes(s.Err, in.notes)
 		}
 	}
 	cfg, err := here.Common(projects)

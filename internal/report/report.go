@@ -158,6 +158,13 @@ func reach(local bool) string {
 	return ", and what listens on 127.0.0.1 here or on an abstract socket; an engine in a container, such as Docker, keeps them from it"
 }
 
+// Notes writes what a person should know of a run, a line each.
+func Notes(w io.Writer, notes []string) {
+	for _, n := range notes {
+		foreign.Fprintf(w, "note: %s\n", n)
+	}
+}
+
 // Text writes the summary for a person: what the compiler warned of first, in full.
 func Text(w io.Writer, s Summary) {
 	for _, f := range s.CompilerWarnings {
@@ -189,9 +196,7 @@ func Text(w io.Writer, s Summary) {
 			}
 		}
 	}
-	for _, n := range s.Notes {
-		foreign.Fprintf(w, "note: %s\n", n)
-	}
+	Notes(w, s.Notes)
 	for _, n := range s.Warnings {
 		foreign.Fprintf(w, "warning: %s\n", n)
 	}
