@@ -11,12 +11,10 @@ import (
 	"github.com/spf13/pflag"
 
 	"lpipe/internal/disk"
+	"lpipe/internal/emulator"
 	"lpipe/internal/examples"
 	"lpipe/internal/fault"
 )
-
-// maxEvent is the largest event that Lambda takes in an invocation that waits for the answer, in bytes.
-const maxEvent = 6 << 20
 
 // eventFlags declares the flags that give an event; the function returns it, which is JSON as Lambda's Invoke wants it.
 func eventFlags(f *pflag.FlagSet) func(*app) ([]byte, error) {
@@ -58,13 +56,13 @@ func (a *app) payload(file, data string) ([]byte, error) {
 	case "":
 		return []byte(data), nil
 	case "-":
-		payload, err := io.ReadAll(io.LimitReader(a.In, maxEvent+1))
-		if len(payload) > maxEvent {
+		payload, err := io.ReadAll(io.LimitReader(a.In, emulator.EventLimit+1))
+		if len(payload) > emulator.EventLimit {
 			return nil, &fault.Error{Kind: fault.Usage, What: "the event is too large", Why: "Lambda takes 6 MiB", Fix: "give a smaller one"}
 		}
 		return payload, err
 	}
-	payload, err := disk.ReadFile(file, maxEvent)
+	payload, err := disk.ReadFile(file, emulator.EventLimit)
 	if err != nil {
 		return nil, &fault.Error{Kind: fault.Usage, What: "reading the event", Err: err, Fix: "name a file of at most 6 MiB, or pipe the event in: --event -"}
 	}

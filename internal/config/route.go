@@ -2,8 +2,8 @@ package config
 
 import (
 	"cmp"
-	"regexp"
 
+	"lpipe/internal/pattern"
 	"lpipe/internal/route"
 )
 
@@ -20,10 +20,10 @@ func checkRoute(_, v string) (why, fix string) {
 	return why, fixed
 }
 
-var stagePattern = regexp.MustCompile(`^(\$default|[A-Za-z0-9_-]+)$`)
+var stagePattern = pattern.Of(`^(\$default|[A-Za-z0-9_-]+)$`)
 
 func checkStage(_, v string) (why, fix string) {
-	if !stagePattern.MatchString(v) {
+	if !stagePattern().MatchString(v) {
 		return "the name of a stage has letters, digits, _ and -", "write such a name, or $default"
 	}
 	return "", ""
@@ -35,16 +35,14 @@ func (l *loader) routes() (table route.Table) {
 	api := route.API{Service: route.Service(first(l.values["serve.api"])), Stage: first(l.values["serve.stage"])}
 	if cors := l.values["serve.cors"]; len(cors.texts) > 0 {
 		api.CORS = &route.CORS{Origins: cors.texts}
-		if api.Service != route.HTTP && api.Service != route.HTTP1 {
+		if !api.Service.IsHTTP() {
 			l.mistakes.Addf(cors.origin.exact()+": serve.cors is for HTTP APIs", "behind "+string(api.Service)+" the function itself answers browsers of other origins", "leave it out")
 		}
 	}
 	switch {
-	case api.Stage == "" && api.Service == route.REST:
-		api.Stage = "Prod"
-	case api.Stage == "" && (api.Service == route.HTTP || api.Service == route.HTTP1):
-		api.Stage = route.DefaultStage
-	case api.Stage != "" && (api.Service == route.ALB || api.Service == route.ALBMulti):
+	case api.Stage == "":
+		api.Stage = api.Service.Stage()
+	case api.Service.IsALB():
 		l.mistakes.Addf(l.values["serve.stage"].origin.exact()+": a load balancer has no stage", "", "leave serve.stage out")
 	}
 	for _, key := range []string{"serve.api", "serve.stage", "serve.cors"} {

@@ -63,7 +63,7 @@ func TestTenThousandCallsOverFiftyPrograms(t *testing.T) {
 	if !require.Slow(t) {
 		return
 	}
-	mark := newID()
+	mark := NewID()
 	files, routines := openFiles(t), runtime.NumGoroutine()
 	var c Current
 	replace := func() {

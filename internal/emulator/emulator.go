@@ -21,11 +21,11 @@ import (
 
 // Limits of Lambda in bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 const (
-	requestLimit  = 6 << 20     // of a synchronous event
-	asyncLimit    = 1 << 20     // of an asynchronous one
-	responseLimit = 6<<20 + 100 // as the Runtime Interface Emulator counts it
-	streamLimit   = 200 << 20   // of a streamed response
-	contextLimit  = 3583        // of the client context: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+	EventLimit    = 6 << 20          // of an event in an invocation that waits for the answer
+	asyncLimit    = 1 << 20          // of an asynchronous one
+	responseLimit = EventLimit + 100 // as the Runtime Interface Emulator counts it
+	streamLimit   = 200 << 20        // of a streamed response
+	contextLimit  = 3583             // of the client context: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 	initLimit     = 10 * time.Second
 )
 
@@ -158,8 +158,8 @@ func refused(id, errorType, message string) Result {
 	return Result{RequestID: id, Payload: body, FunctionError: "Unhandled", ErrorType: errorType}
 }
 
-// newID returns a random UUID.
-func newID() string {
+// NewID returns a random UUID, such as Lambda gives to requests.
+func NewID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80

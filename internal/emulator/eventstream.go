@@ -13,7 +13,7 @@ import (
 // stream invokes a function and passes on its response piece by piece:
 // https://docs.aws.amazon.com/lambda/latest/api/API_InvokeWithResponseStream.html
 func (a *API) stream(w http.ResponseWriter, r *http.Request) {
-	f, e, ok := a.event(w, r, requestLimit)
+	f, e, ok := a.event(w, r, EventLimit)
 	if !ok {
 		return
 	}

@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"lpipe/internal/pattern"
 )
 
 // An extension takes part in the life of an execution environment: it is waited for when that starts, and at the end of each
@@ -88,7 +89,7 @@ func (x *extensions) expect(names []string) {
 }
 
 func (x *extensions) add(one *extension) {
-	one.id, one.next = newID(), make(chan extensionEvent, 1)
+	one.id, one.next = NewID(), make(chan extensionEvent, 1)
 	x.all = append(x.all, one)
 }
 
@@ -250,7 +251,7 @@ func transition(x *extension, to string) string {
 	return fmt.Sprintf("State transition from %s to %s failed for extension %s. Error: State transition is not allowed", x.state, to, x.name)
 }
 
-var uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+var uuidForm = pattern.Of(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 // identified finds the extension that makes a request, and answers one that is unknown. The server's mu is held.
 func (s *Server) identified(w http.ResponseWriter, r *http.Request) *extension {
@@ -258,7 +259,7 @@ func (s *Server) identified(w http.ResponseWriter, r *http.Request) *extension {
 	switch x := s.extensions.find(func(x *extension) bool { return x.id == id }); {
 	case id == "":
 		refuse(w, http.StatusForbidden, "Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header")
-	case !uuidForm.MatchString(id):
+	case !uuidForm().MatchString(id):
 		refuse(w, http.StatusForbidden, "Extension.InvalidExtensionIdentifier", "Invalid Lambda-Extension-Identifier")
 	case x == nil:
 		refuse(w, http.StatusForbidden, "Extension.UnknownExtensionIdentifier", "Unknown extension "+id)
@@ -276,7 +277,7 @@ func (s *Server) nextForExtension(w http.ResponseWriter, r *http.Request) {
 	}
 	select {
 	case e := <-x.next:
-		w.Header().Set("Lambda-Extension-Event-Identifier", newID())
+		w.Header().Set("Lambda-Extension-Event-Identifier", NewID())
 		w.Header().Set("Lambda-Extension-Identifier", x.id)
 		writeJSON(w, http.StatusOK, e)
 	case <-r.Context().Done():

@@ -75,7 +75,7 @@ func TestRegistrationIsRefused(t *testing.T) {
 		extensionOf(t, w).expect(c.want, "POST", "register", c.body, c.header...)
 	}
 	for range extensionLimit - 2 {
-		extensionOf(t, w).expect("200 handler", "POST", "register", `{}`, name, newID())
+		extensionOf(t, w).expect("200 handler", "POST", "register", `{}`, name, NewID())
 	}
 	extensionOf(t, w).expect("403 Extension.TooManyExtensions", "POST", "register", `{}`, name, "one more")
 	go func() { _, _ = w.next(t.Context()) }()
@@ -102,7 +102,7 @@ func TestExtensionsAreKnownByTheirIdentifier(t *testing.T) {
 		method, path, _ := strings.Cut(path, " ")
 		x.expect("403 Extension.MissingExtensionIdentifier", method, path, "")
 		x.expect("403 Extension.InvalidExtensionIdentifier", method, path, "", "Lambda-Extension-Identifier", "me")
-		x.expect("403 Extension.UnknownExtensionIdentifier", method, path, "", "Lambda-Extension-Identifier", newID())
+		x.expect("403 Extension.UnknownExtensionIdentifier", method, path, "", "Lambda-Extension-Identifier", NewID())
 		x.expect("200 handler", "POST", "register", `{"events":[]}`, "Lambda-Extension-Name", "own")
 		if method == "GET" {
 			short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -181,7 +181,7 @@ func lifetime(t *testing.T, how string, events []Event, change ...func(*Program)
 
 func TestExternalExtensions(t *testing.T) {
 	t.Parallel()
-	e := Event{ID: newID(), Payload: []byte(`{}`)}
+	e := Event{ID: NewID(), Payload: []byte(`{}`)}
 	results, printed, log, end := lifetime(t, "run", []Event{e}, extended(t, "watches", "idle"))
 	if string(results[0].Payload) != "{}" {
 		t.Errorf("%+v", results)

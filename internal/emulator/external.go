@@ -17,6 +17,7 @@ type External struct {
 
 	mu        sync.Mutex
 	now       *Server       // nil without a program
+	api       http.Handler  // of it
 	connected chan struct{} // closed when there is one
 	closed    chan struct{}
 }
@@ -71,12 +72,12 @@ var errLeft = errors.New("the program was ended or started again")
 // when another one begins anew.
 func (x *External) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		server := x.server(r)
+		server, api := x.server(r)
 		if server == nil {
 			<-r.Context().Done() // as where the environment ends
 			return
 		}
-		server.Handler().ServeHTTP(w, r)
+		api.ServeHTTP(w, r)
 		if isNext(r) && r.Context().Err() != nil {
 			server.Exited(errLeft)
 		}
@@ -85,12 +86,12 @@ func (x *External) Handler() http.Handler {
 
 func isNext(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/runtime/invocation/next") }
 
-// server returns the environment that a request belongs to, nil after [External.Close].
-func (x *External) server(r *http.Request) *Server {
+// server returns the environment that a request belongs to, with its API; nil after [External.Close].
+func (x *External) server(r *http.Request) (*Server, http.Handler) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if isClosed(x.closed) {
-		return nil
+		return nil, nil
 	}
 	if x.now != nil && x.now.isFollowed(r) {
 		x.now.Exited(errLeft)
@@ -98,9 +99,10 @@ func (x *External) server(r *http.Request) *Server {
 	x.forget()
 	if x.now == nil {
 		x.now = New(x.config)
+		x.api = x.now.Handler()
 		close(x.connected)
 	}
-	return x.now
+	return x.now, x.api
 }
 
 // forget has events wait again once the program is gone; x.mu is held.

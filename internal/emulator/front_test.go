@@ -94,7 +94,7 @@ func TestInvokeAPI(t *testing.T) {
 		"too many":           {url, `"busy"`, nil, 429, "Rate Exceeded", "TooManyRequestsException"},
 		"no program":         {url, `"broken"`, nil, 500, "no such file", "ServiceException"},
 		"not JSON":           {url, `{`, nil, 400, "Could not parse", "InvalidRequestContentException"},
-		"too large":          {url, `"` + strings.Repeat("x", requestLimit) + `"`, nil, 413, "6291456", "RequestTooLargeException"},
+		"too large":          {url, `"` + strings.Repeat("x", EventLimit) + `"`, nil, 413, "6291456", "RequestTooLargeException"},
 		"too large for that": {url, `"` + strings.Repeat("x", asyncLimit) + `"`, []string{"X-Amz-Invocation-Type", "Event"}, 413, "1048576", "RequestTooLargeException"},
 		"bad context":        {url, `1`, []string{"X-Amz-Client-Context", "{}"}, 400, "base64", "InvalidRequestContentException"},
 		"unknown":            {base + "/2015-03-31/functions/other/invocations", `1`, nil, 404, "Function not found: other", "ResourceNotFoundException"},
@@ -215,7 +215,7 @@ func TestURLEvents(t *testing.T) {
 			t.Errorf("%s: %q, base64 %v", contentType, e.Body, e.IsBase64Encoded)
 		}
 	}
-	if resp, _ := send(t, web.URL, strings.Repeat("x", requestLimit+1)); resp.StatusCode != 413 {
+	if resp, _ := send(t, web.URL, strings.Repeat("x", EventLimit+1)); resp.StatusCode != 413 {
 		t.Errorf("a large request: %d", resp.StatusCode)
 	}
 }

@@ -74,7 +74,7 @@ func (f *Function) Invoke(ctx context.Context, e Event) (Result, error) {
 // invoke starts processes that end with life.
 func (f *Function) invoke(ctx, life context.Context, e Event) (Result, error) {
 	if e.ID == "" {
-		e.ID = newID()
+		e.ID = NewID()
 	}
 	slot, fresh, err := f.acquire(ctx, e.TenantID)
 	if err != nil {

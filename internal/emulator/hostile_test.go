@@ -16,7 +16,7 @@ func TestHostileLambdas(t *testing.T) {
 		b, _ := json.Marshal(o)
 		return Event{Payload: b, LogTail: true}
 	}
-	mark := newID()
+	mark := NewID()
 	short := func(p *Program) { p.Timeout = 500 * time.Millisecond }
 	files, routines := openFiles(t), runtime.NumGoroutine()
 	for name, c := range map[string]struct {

@@ -82,12 +82,12 @@ func (s *Server) invoke(ctx context.Context, e Event) (*invocation, Result, erro
 		e.Payload = []byte("{}") // as Lambda has it
 	}
 	if e.ID == "" {
-		e.ID = newID()
+		e.ID = NewID()
 	}
 	if e.TraceID == "" {
 		e.TraceID = newTraceID()
 	}
-	inv := &invocation{Event: e, attempt: newID(), done: make(chan Result, 1), over: make(chan struct{})}
+	inv := &invocation{Event: e, attempt: NewID(), done: make(chan Result, 1), over: make(chan struct{})}
 	defer inv.leave()
 	select {
 	case s.queue <- inv:

@@ -9,9 +9,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"strings"
 	"sync"
+
+	"lpipe/internal/pattern"
 )
 
 // Invoker is a function that can be invoked, such as [Function].
@@ -46,7 +47,7 @@ func (a *API) Handler() http.Handler {
 func (a *API) Wait() { a.async.Wait() }
 
 func (a *API) invoke(w http.ResponseWriter, r *http.Request) {
-	kind, limit := r.Header.Get("X-Amz-Invocation-Type"), int64(requestLimit)
+	kind, limit := r.Header.Get("X-Amz-Invocation-Type"), int64(EventLimit)
 	switch kind {
 	case "", "RequestResponse", "DryRun":
 	case "Event":
@@ -113,12 +114,12 @@ func (a *API) event(w http.ResponseWriter, r *http.Request, limit int64) (Invoke
 	case asked != "":
 		qualifier = asked
 	}
-	if !qualifierForm.MatchString(qualifier) {
+	if !qualifierForm().MatchString(qualifier) {
 		apiError(w, http.StatusBadRequest, "InvalidParameterValueException", "the qualifier is not the name of a version or alias: "+qualifier)
 		return nil, Event{}, false
 	}
 	e := Event{
-		ID: newID(), TraceID: r.Header.Get("X-Amzn-Trace-Id"), TenantID: r.Header.Get("X-Amz-Tenant-Id"), Qualifier: qualifier,
+		ID: NewID(), TraceID: r.Header.Get("X-Amzn-Trace-Id"), TenantID: r.Header.Get("X-Amz-Tenant-Id"), Qualifier: qualifier,
 	}
 	switch r.Header.Get("X-Amz-Log-Type") {
 	case "", "None":
@@ -154,7 +155,7 @@ func (a *API) event(w http.ResponseWriter, r *http.Request, limit int64) (Invoke
 }
 
 // qualifierForm is what versions and aliases are called: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
-var qualifierForm = regexp.MustCompile(`^[a-zA-Z0-9$_-]{0,128}$`)
+var qualifierForm = pattern.Of(`^[a-zA-Z0-9$_-]{0,128}$`)
 
 // splitName returns the name and the qualifier of a function that is given as NAME, NAME:ALIAS, ACCOUNT:function:NAME or an ARN.
 func splitName(name string) (plain, qualifier string) {

@@ -45,7 +45,7 @@ func TestSeveralInvocationsInAProcess(t *testing.T) {
 	}
 	for range 50 {
 		calls.Go(func() {
-			want := `"` + newID() + `"`
+			want := `"` + NewID() + `"`
 			var r Result
 			err := ErrThrottled
 			for errors.Is(err, ErrThrottled) {

@@ -7,12 +7,6 @@ import (
 	"strconv"
 )
 
-// usage is what processes take of the machine's memory, in kB.
-type usage struct {
-	peak      int // the most that each has had in memory
-	anonymous int // now, without what is also in a file and could be read again
-}
-
 // descendants returns the processes that a process has started, and those that they have.
 func descendants(pid int) (pids []int) {
 	tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))

@@ -2,8 +2,6 @@
 
 package emulator
 
-type usage struct{ peak, anonymous int }
-
 // Nothing is known on this system.
 
 func descendants(int) []int { return nil }

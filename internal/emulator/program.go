@@ -41,7 +41,7 @@ func (c Config) Environment(api, root string) []string {
 		"AWS_LAMBDA_INITIALIZATION_TYPE=" + c.initType(),
 		"AWS_LAMBDA_LOG_FORMAT=" + string(c.LogFormat),
 		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/" + c.Name,
-		"AWS_LAMBDA_LOG_STREAM_NAME=" + time.Now().UTC().Format("2006/01/02") + "/[$LATEST]" + newID()[:8],
+		"AWS_LAMBDA_LOG_STREAM_NAME=" + time.Now().UTC().Format("2006/01/02") + "/[$LATEST]" + NewID()[:8],
 		"AWS_LAMBDA_RUNTIME_API=" + api,
 		"AWS_REGION=" + c.Region,
 		"LAMBDA_RUNTIME_DIR=/var/runtime",

@@ -56,20 +56,6 @@ func (s *Server) restored(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// restoreError takes the reason why the program cannot go on after that.
-func (s *Server) restoreError(w http.ResponseWriter, r *http.Request) {
-	body, errorType, err := readError(r)
-	if err != nil {
-		refuseBody(w, err)
-		return
-	}
-	if err := s.failRestore(body, errorType); err != nil {
-		refuseState(w, err)
-		return
-	}
-	accept(w)
-}
-
 // response takes the answer to an invocation, in one piece or as a stream.
 func (s *Server) response(w http.ResponseWriter, r *http.Request) {
 	inv, err := s.begin(r.PathValue("id"), r.Header.Get(attemptHeader))
@@ -145,18 +131,23 @@ func (s *Server) invocationError(w http.ResponseWriter, r *http.Request) {
 	accept(w)
 }
 
-// initError takes the reason why the program cannot start.
-func (s *Server) initError(w http.ResponseWriter, r *http.Request) {
-	body, errorType, err := readError(r)
-	if err != nil {
-		refuseBody(w, err)
-		return
+// startError takes the reason why the program cannot start, or go on from a snapshot. allowed says whether that may be said
+// now; it is called with s.mu held.
+func (s *Server) startError(allowed func() bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, errorType, err := readError(r)
+		if err != nil {
+			refuseBody(w, err)
+			return
+		}
+		why := crashed(errorType, "")
+		why.payload = body
+		if !s.finishIf(allowed, why) {
+			refuseState(w, errState)
+			return
+		}
+		accept(w)
 	}
-	if err := s.failInit(body, errorType); err != nil {
-		refuseState(w, err)
-		return
-	}
-	accept(w)
 }
 
 // readError reads an error's body and its type, from the header or else from the body.

@@ -188,16 +188,6 @@ func isClosed(c <-chan struct{}) bool {
 func (s *Server) isGone() bool  { return isClosed(s.gone) }
 func (s *Server) isReady() bool { return isClosed(s.ready) }
 
-// failInit ends the server with the error that the runtime reports of its own start.
-func (s *Server) failInit(body []byte, errorType string) error {
-	why := crashed(errorType, "")
-	why.payload = body
-	if !s.finishIf(func() bool { return !s.extensions.closed }, why) {
-		return errState
-	}
-	return nil
-}
-
 // beginRestore records that the runtime goes on from a snapshot, once and before it asks for an event.
 func (s *Server) beginRestore() bool {
 	s.mu.Lock()
@@ -209,16 +199,6 @@ func (s *Server) beginRestore() bool {
 	return true
 }
 
-// failRestore ends the server with the error that the runtime reports of going on.
-func (s *Server) failRestore(body []byte, errorType string) error {
-	why := crashed(errorType, "")
-	why.payload = body
-	if !s.finishIf(func() bool { return s.restoring && !s.extensions.closed }, why) {
-		return errState
-	}
-	return nil
-}
-
 // Handler returns the Runtime API, version 2018-06-01: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 // and the Extensions API: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html, with the Telemetry API.
 // A browser is refused: any web page can make it ask this machine, and the first who asks has the event.
@@ -227,9 +207,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", s.next)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", s.response)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", s.invocationError)
-	mux.HandleFunc("POST /2018-06-01/runtime/init/error", s.initError)
+	mux.HandleFunc("POST /2018-06-01/runtime/init/error", s.startError(func() bool { return !s.extensions.closed }))
 	mux.HandleFunc("GET /2018-06-01/runtime/restore/next", s.restored)
-	mux.HandleFunc("POST /2018-06-01/runtime/restore/error", s.restoreError)
+	mux.HandleFunc("POST /2018-06-01/runtime/restore/error", s.startError(func() bool { return s.restoring && !s.extensions.closed }))
 	mux.HandleFunc("POST /2020-01-01/extension/register", s.register)
 	mux.HandleFunc("GET /2020-01-01/extension/event/next", s.nextForExtension)
 	mux.HandleFunc("POST /2020-01-01/extension/init/error", s.extensionError("Extension.InitError"))

@@ -236,7 +236,7 @@ func foreignListener() {
 // TestTelemetryIsForThisUser: another user who listens where an extension said it would gets nothing of the log.
 func TestTelemetryIsForThisUser(t *testing.T) {
 	require.Part(t, os.Geteuid() == 0, "root, to be another user too", "run as root")
-	cmd := starter(t, newID(), "", &syscall.Credential{Uid: 65534, Gid: 65534}, 0)
+	cmd := starter(t, NewID(), "", &syscall.Credential{Uid: 65534, Gid: 65534}, 0)
 	cmd.Env = append(cmd.Env, runtimeEnv+"=foreign listener")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

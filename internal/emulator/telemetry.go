@@ -90,33 +90,30 @@ func parseSubscription(data []byte) (s subscription, b buffering, destination *u
 	b.items = limited("maxItems", s.Buffering.MaxItems, 10000, 1000, 10000)
 	b.bytes = limited("maxBytes", s.Buffering.MaxBytes, 256<<10, 256<<10, 1<<20)
 	b.timeout = time.Duration(limited("timeoutMs", s.Buffering.TimeoutMs, 1000, 25, 30000)) * time.Millisecond
-	port := strconv.Itoa(s.Destination.Port)
-	destination = &url.URL{Scheme: "tcp"}
+	at := func(u *url.URL, port string) {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 || n == reservedPort {
+			refuse("port should be between 1 and 65535, and not %d", reservedPort)
+		}
+		u.Host = net.JoinHostPort("127.0.0.1", port)
+		destination = u
+	}
 	switch s.Destination.Protocol {
 	case "TCP":
+		at(&url.URL{Scheme: "tcp"}, strconv.Itoa(s.Destination.Port))
 	case "HTTP":
-		u, err := url.Parse(s.Destination.URI)
-		switch {
+		switch u, err := url.Parse(s.Destination.URI); {
 		case err != nil || u.Scheme != "http":
 			refuse("URI should be http://sandbox.localdomain:PORT")
-			port = "1"
 		case !slices.Contains(sandboxHosts, u.Hostname()):
 			refuse("URI host should be sandbox.localdomain")
-			port = "1"
 		case u.Port() == "":
 			refuse("URI port is not provided")
-			port = "1"
 		default:
-			destination, port = u, u.Port()
+			at(u, u.Port())
 		}
 	default:
 		refuse("protocol should be HTTP or TCP")
-		port = "1"
 	}
-	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 || n == reservedPort {
-		refuse("port should be between 1 and 65535, and not %d", reservedPort)
-	}
-	destination.Host = net.JoinHostPort("127.0.0.1", port)
 	if len(wrong) > 0 {
 		return s, b, nil, errors.New(strings.Join(wrong, "; "))
 	}
@@ -232,16 +229,14 @@ func tcpDelivery(address string) delivery {
 		}
 		defer c.Close()
 		_ = c.SetDeadline(time.Now().Add(deliveryTimeout))
-		_, err = c.Write(append(bytes.Join(rawLines(events), []byte("\n")), '\n'))
+		var lines bytes.Buffer
+		for _, e := range events {
+			lines.Write(e)
+			lines.WriteByte('\n')
+		}
+		_, err = c.Write(lines.Bytes())
 		return err
 	}
-}
-
-func rawLines(events []json.RawMessage) (lines [][]byte) {
-	for _, e := range events {
-		lines = append(lines, e)
-	}
-	return lines
 }
 
 // dialOwn connects to a listener of this user: one of another user gets nothing of the log.

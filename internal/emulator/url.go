@@ -21,8 +21,8 @@ import (
 // API Gateway's HTTP APIs use the same format. As with [API], who may call is for the listener to decide: see [Listen].
 func URL(f Invoker) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := newID()
-		payload, err := readAll(r.Body, requestLimit)
+		id := NewID()
+		payload, err := readAll(r.Body, EventLimit)
 		if err != nil {
 			writeJSON(w, http.StatusRequestEntityTooLarge, message("Request Too Large"))
 			return

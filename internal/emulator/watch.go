@@ -2,6 +2,12 @@ package emulator
 
 import "time"
 
+// usage is what processes take of the machine's memory, in kB.
+type usage struct {
+	peak      int // the most that each has had in memory
+	anonymous int // now, without what is also in a file and could be read again
+}
+
 // usage is what the processes take of the machine's memory. Those that they have started are looked up with search, which takes
 // time, or have been.
 func (s *Sandbox) usage(search bool) (all usage) {

@@ -11,9 +11,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"time"
-
-	"github.com/google/uuid"
 
 	"lpipe/internal/emulator"
 	"lpipe/internal/route"
@@ -23,7 +22,7 @@ import (
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html,
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
 const (
-	bodyLimit    = 6 << 20
+	bodyLimit    = emulator.EventLimit
 	albBodyLimit = 1 << 20
 )
 
@@ -58,7 +57,7 @@ func said(status int, message string) reply {
 
 // services have the answers that AWS documents and sends:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
-var services = func() map[route.Service]service {
+var services = sync.OnceValue(func() map[route.Service]service {
 	http2 := service{
 		event: httpEvent, answer: emulator.AnswerURL, limit: bodyLimit,
 		notFound: said(http.StatusNotFound, "Not Found"), tooLarge: said(http.StatusRequestEntityTooLarge, "Request Entity Too Large"),
@@ -79,7 +78,7 @@ var services = func() map[route.Service]service {
 	albMulti := alb
 	albMulti.event = albMultiEvent
 	return map[route.Service]service{route.HTTP: http2, route.HTTP1: http1, route.REST: rest, route.ALB: alb, route.ALBMulti: albMulti}
-}()
+})
 
 // Handler answers requests by the routes, of which there is at least one. lookup finds the function of a lambda. As with
 // [emulator.URL], who may call is for the listener to decide.
@@ -98,13 +97,13 @@ func Handler(routes route.Table, lookup func(lambda string) (emulator.Invoker, b
 			}
 		}
 		if !found {
-			services[routes[0].Service].notFound.write(w)
+			services()[routes[0].Service].notFound.write(w)
 			return
 		}
 		if m.CORS != nil && m.Service != route.REST {
 			w = &corsWriter{ResponseWriter: w, cors: m.CORS, origin: r.Header.Get("Origin")}
 		}
-		s := services[m.Service]
+		s := services()[m.Service]
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.limit))
 		if err != nil {
 			s.tooLarge.write(w)
@@ -115,7 +114,7 @@ func Handler(routes route.Table, lookup func(lambda string) (emulator.Invoker, b
 			said(http.StatusNotFound, "lpipe serves no lambda "+m.Lambda).write(w)
 			return
 		}
-		event, err := marshal(s.event(r, body, m, uuid.NewString(), time.Now()))
+		event, err := marshal(s.event(r, body, m, emulator.NewID(), time.Now()))
 		if err != nil {
 			s.failed.write(w)
 			return

@@ -314,7 +314,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add([]byte(`{"statusCode":200,"headers":{"a":"b"},"multiValueHeaders":{"c":["d",1,true]},"body":"x","isBase64Encoded":true}`))
 	f.Add([]byte(`{"statusCode":"204","headers":{"\n":"\r\n"}}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		for _, s := range services {
+		for _, s := range services() {
 			w := httptest.NewRecorder()
 			if !s.answer(w, payload) && (w.Body.Len() > 0 || len(w.Result().Header) > 0) {
 				t.Errorf("refused, and wrote %q %q", w.Result().Header, w.Body)

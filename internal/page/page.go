@@ -16,23 +16,22 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"lpipe/internal/emulator"
 	"lpipe/internal/examples"
 	"lpipe/internal/foreign"
+	"lpipe/internal/route"
 )
 
 // Root is the path of the page.
 const Root = "/_lpipe/"
 
-// eventLimit is what Lambda takes of an event, in bytes; a form needs up to three times as many for it.
-const eventLimit = 6 << 20
-
 // State is what the page shows beside invocations.
 type State struct {
 	Lambdas []Lambda
-	Routes  []Route
+	Routes  route.Table
 	Build   Build
 }
 
@@ -44,11 +43,6 @@ type Lambda struct {
 	Output string    // the last of what it printed
 	// External means that somebody else starts its program, which may be connected.
 	External, Connected bool
-}
-
-// Route is a route to a lambda.
-type Route struct {
-	Method, Path, Lambda, Service, Origin string
 }
 
 // Build is the last build, or the one under way while Ended is zero.
@@ -77,14 +71,17 @@ type Host interface {
 //go:embed page.html style.css page.js
 var files embed.FS
 
-var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"clock":    func(t time.Time) string { return t.Format("15:04:05") },
-	"took":     took,
-	"pretty":   pretty,
-	"text":     func(b []byte) string { return foreign.Text(string(b)) },
-	"clean":    foreign.Text,
-	"timeline": timeline,
-}).ParseFS(files, "page.html"))
+// pages are parsed at the first request: most runs of lpipe serve none.
+var pages = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"clock":    func(t time.Time) string { return t.Format("15:04:05") },
+		"took":     func(from, to time.Time) string { return took(to.Sub(from)) },
+		"pretty":   pretty,
+		"text":     func(b []byte) string { return foreign.Text(string(b)) },
+		"clean":    foreign.Text,
+		"timeline": timeline,
+	}).ParseFS(files, "page.html"))
+})
 
 // Handler serves the page below [Root].
 func Handler(host Host, recorder *Recorder) http.Handler {
@@ -148,7 +145,7 @@ func (p *server) render(w http.ResponseWriter, status int, name string, state St
 // write renders a whole page before any of it is sent.
 func write(w http.ResponseWriter, status int, name string, data any) {
 	var b bytes.Buffer
-	if err := pages.ExecuteTemplate(&b, name, data); err != nil {
+	if err := pages().ExecuteTemplate(&b, name, data); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -172,7 +169,7 @@ func (p *server) invocation(w http.ResponseWriter, r *http.Request) {
 
 // invoke sends the event of the form, and shows what came of it.
 func (p *server) invoke(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, 3*eventLimit+1<<10)
+	r.Body = http.MaxBytesReader(w, r.Body, 3*emulator.EventLimit+1<<10) // a form takes up to three bytes for one
 	if err := r.ParseForm(); err != nil {
 		http.Error(w, "the event is too large, or no form", http.StatusRequestEntityTooLarge)
 		return
@@ -183,7 +180,7 @@ func (p *server) invoke(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !ok:
 		problem = errors.New("there is no lambda of this name")
-	case len(event) > eventLimit:
+	case len(event) > emulator.EventLimit:
 		problem = errors.New("Lambda takes events of up to 6 MiB")
 	default:
 		problem = json.Unmarshal([]byte(event), new(json.RawMessage))
@@ -227,8 +224,8 @@ func asset(name, contentType string) http.HandlerFunc {
 }
 
 // took is a time as a person reads it.
-func took(from, to time.Time) string {
-	switch d := to.Sub(from); {
+func took(d time.Duration) string {
+	switch {
 	case d < time.Second:
 		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
 	case d < time.Minute:

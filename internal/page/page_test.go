@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"lpipe/internal/emulator"
+	"lpipe/internal/route"
 )
 
 // echo answers with its event, in a stream where it can.
@@ -54,7 +55,7 @@ var began = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 func newHost() *host {
 	return &host{f: echo{}, state: State{
 		Lambdas: []Lambda{{Name: "orders", URL: "/lambda-url/orders/", Since: began, Output: "one\x1b[31m<script>\n"}, {Name: "users", URL: "/lambda-url/users/"}},
-		Routes:  []Route{{"GET", "/orders/{id}", "orders", "http", "template.yaml:3"}},
+		Routes:  route.Table{{API: route.API{Service: route.HTTP}, Method: "GET", Path: "/orders/{id}", Lambda: "orders", Origin: "template.yaml:3"}},
 		Build: Build{Began: began, Ended: began.Add(4 * time.Second), Err: "error[E0425]: cannot find value `x<y>`", Steps: []Step{
 			{Name: "before", Start: began.Add(-2 * time.Minute), End: began.Add(-time.Minute)},
 			{Name: "fetch", Start: began, End: began.Add(time.Second), Cached: true},
@@ -119,7 +120,7 @@ func TestWhatIsNoEventIsShownAgain(t *testing.T) {
 	recorder := &Recorder{}
 	h := Handler(newHost(), recorder)
 	for _, c := range []struct{ lambda, event, want string }{
-		{"orders", `{"a": <`, "invalid character"}, {"none", "{}", "no lambda of this name"}, {"orders", `"` + strings.Repeat("x", eventLimit) + `"`, "up to 6 MiB"},
+		{"orders", `{"a": <`, "invalid character"}, {"none", "{}", "no lambda of this name"}, {"orders", `"` + strings.Repeat("x", emulator.EventLimit) + `"`, "up to 6 MiB"},
 	} {
 		resp, body := ask(t, h, "POST "+Root+"invoke", url.Values{"lambda": {c.lambda}, "event": {c.event}})
 		if resp.StatusCode != 400 || !strings.Contains(body, c.want) || !strings.Contains(body, strings.ReplaceAll(strings.ReplaceAll(c.event, `"`, "&#34;"), "<", "&lt;")) {

@@ -32,7 +32,7 @@ func (i Invocation) Init() string {
 	if i.Result.Init == 0 {
 		return ""
 	}
-	return took(time.Time{}, time.Time{}.Add(i.Result.Init))
+	return took(i.Result.Init)
 }
 
 // Text is the beginning of what was sent or answered.

@@ -7,9 +7,10 @@ package route
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
+
+	"lpipe/internal/pattern"
 )
 
 // Service is what stands before a function, and so which events it gets.
@@ -28,8 +29,27 @@ const (
 // Services are the names of all services.
 var Services = []string{string(HTTP), string(HTTP1), string(REST), string(ALB), string(ALBMulti)}
 
+// IsHTTP reports whether it is an HTTP API, whatever it sends.
+func (s Service) IsHTTP() bool { return s == HTTP || s == HTTP1 }
+
+// IsALB reports whether it is a load balancer.
+func (s Service) IsALB() bool { return s == ALB || s == ALBMulti }
+
 // DefaultStage is the stage of an HTTP API that is no part of its paths.
 const DefaultStage = "$default"
+
+// Stage is the stage that an API has unless it is given another: that of a REST API is what SAM makes of it; "" for a load
+// balancer, which has none.
+// https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-generated-resources.html
+func (s Service) Stage() string {
+	switch {
+	case s.IsHTTP():
+		return DefaultStage
+	case s.IsALB():
+		return ""
+	}
+	return "Prod"
+}
 
 // API is a service with what all its routes have in common.
 type API struct {
@@ -98,31 +118,30 @@ func Parse(text string, api API) (r Route, why string) {
 }
 
 var (
-	methodPattern  = regexp.MustCompile(`^[A-Z]+$`)
-	segmentPattern = regexp.MustCompile(`^(\{[A-Za-z0-9._-]+\}|[^{}]*)$`)
-	parameterName  = regexp.MustCompile(`\{[^}+]*`)
-	greedyPattern  = regexp.MustCompile(`^\{[A-Za-z0-9._-]+\+\}$`)
+	methodPattern  = pattern.Of(`^[A-Z]+$`)
+	segmentPattern = pattern.Of(`^(\{[A-Za-z0-9._-]+\}|[^{}]*)$`)
+	parameterName  = pattern.Of(`\{[^}+]*`)
+	greedyPattern  = pattern.Of(`^\{[A-Za-z0-9._-]+\+\}$`)
 )
 
 // Check says what is wrong with the route, "" if nothing is.
 func (r Route) Check() string {
-	http := r.Service == HTTP || r.Service == HTTP1
 	switch {
-	case !methodPattern.MatchString(r.Method):
+	case !methodPattern().MatchString(r.Method):
 		return fmt.Sprintf("%q is no method", r.Method)
-	case r.Path == Default && http:
+	case r.Path == Default && r.Service.IsHTTP():
 		return ""
 	case !strings.HasPrefix(r.Path, "/") && r.Path != "*":
 		return "the path does not start with /"
-	case r.Service == ALB || r.Service == ALBMulti:
+	case r.Service.IsALB():
 		return ""
 	}
 	segments := strings.Split(strings.TrimPrefix(r.Path, "/"), "/")
 	for i, s := range segments {
 		switch {
-		case greedyPattern.MatchString(s) && i < len(segments)-1:
+		case greedyPattern().MatchString(s) && i < len(segments)-1:
 			return s + " takes all that follows, and is not last"
-		case !greedyPattern.MatchString(s) && !segmentPattern.MatchString(s):
+		case !greedyPattern().MatchString(s) && !segmentPattern().MatchString(s):
 			return fmt.Sprintf("%q is no segment of a path: one is text, {NAME}, or at the end {NAME+}", s)
 		}
 	}
@@ -136,8 +155,8 @@ type Table []Route
 func (t Table) Clashes() (clashes []string) {
 	seen := map[string]Route{}
 	for _, r := range t {
-		key := r.Method + " " + parameterName.ReplaceAllString(r.Path, "{")
-		if other, ok := seen[key]; ok && r.Service != ALB && r.Service != ALBMulti {
+		key := r.Method + " " + parameterName().ReplaceAllString(r.Path, "{")
+		if other, ok := seen[key]; ok && !r.Service.IsALB() {
 			clashes = append(clashes, fmt.Sprintf("%s (%s) and %s (%s) answer the same requests", other, other.Origin, r, r.Origin))
 			continue
 		}
@@ -207,7 +226,7 @@ func withoutStage(path, stage string) (string, bool) {
 // match compares the path of the route with that of a request.
 func (r Route) match(path string) (map[string]string, bool) {
 	switch {
-	case r.Service == ALB || r.Service == ALBMulti:
+	case r.Service.IsALB():
 		return nil, glob(r.Path, path)
 	case r.Path == Default:
 		return nil, true
@@ -257,7 +276,7 @@ func (r Route) before(other Route) bool {
 
 // rank has a number for each segment, smaller for what is more exact.
 func (r Route) rank() []int {
-	if r.Service == ALB || r.Service == ALBMulti {
+	if r.Service.IsALB() {
 		return nil
 	}
 	if r.Path == Default {

@@ -60,7 +60,7 @@ func (s shown) Version() int {
 func (s shown) State() page.State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	state := page.State{Build: s.build}
+	state := page.State{Routes: s.routes, Build: s.build}
 	for name, f := range s.functions {
 		l := page.Lambda{Name: name, URL: Prefix + name + "/", Since: s.since[name]}
 		if output := s.output[name]; output != nil {
@@ -72,8 +72,5 @@ func (s shown) State() page.State {
 		state.Lambdas = append(state.Lambdas, l)
 	}
 	slices.SortFunc(state.Lambdas, func(a, b page.Lambda) int { return cmp.Compare(a.Name, b.Name) })
-	for _, r := range s.routes {
-		state.Routes = append(state.Routes, page.Route{Method: r.Method, Path: r.Path, Lambda: r.Lambda, Service: string(r.Service), Origin: r.Origin})
-	}
 	return state
 }

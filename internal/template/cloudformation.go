@@ -25,7 +25,7 @@ func (r *reader) gatewayRoutes() {
 			return
 		}
 		gateway, description := r.refersTo(r.get(properties, "ApiId"), "AWS::ApiGatewayV2::Api")
-		api := route.API{Service: route.HTTP, Stage: route.DefaultStage, CORS: r.httpCORS(r.get(description, "CorsConfiguration"))}
+		api := route.API{Service: route.HTTP, Stage: route.HTTP.Stage(), CORS: r.httpCORS(r.get(description, "CorsConfiguration"))}
 		if version, _ := r.text(r.get(integration, "PayloadFormatVersion")); strings.HasPrefix(version, "1") {
 			api.Service = route.HTTP1
 		}
@@ -57,7 +57,7 @@ func (r *reader) gatewayMethods() {
 			return
 		}
 		gateway, _ := r.refersTo(r.get(properties, "RestApiId"), "AWS::ApiGateway::RestApi")
-		api := route.API{Service: route.REST, Stage: implicitRESTStage}
+		api := route.API{Service: route.REST, Stage: route.REST.Stage()}
 		for _, kind := range []string{"AWS::ApiGateway::Deployment", "AWS::ApiGateway::Stage"} {
 			r.ofType(kind, func(_, properties *yaml.Node) {
 				of, _ := r.refersTo(r.get(properties, "RestApiId"), "AWS::ApiGateway::RestApi")

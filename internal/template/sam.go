@@ -8,12 +8,8 @@ import (
 	"lpipe/internal/route"
 )
 
-// The stages of the APIs that SAM makes without being told to:
-// https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-generated-resources.html
-const (
-	implicitRESTStage = "Prod"
-	anyMethod         = "x-amazon-apigateway-any-method"
-)
+// anyMethod is every method in an OpenAPI document of API Gateway.
+const anyMethod = "x-amazon-apigateway-any-method"
 
 // events adds the routes of the events HttpApi and Api of SAM's functions.
 func (r *reader) events() {
@@ -62,7 +58,7 @@ func methodOf(method string) string {
 
 func (r *reader) httpAPI(event *yaml.Node) route.API {
 	_, properties := r.refersTo(r.get(event, "ApiId"), "AWS::Serverless::HttpApi")
-	api := route.API{Service: route.HTTP, Stage: route.DefaultStage, CORS: r.httpCORS(r.globals(properties, "HttpApi", "CorsConfiguration"))}
+	api := route.API{Service: route.HTTP, Stage: route.HTTP.Stage(), CORS: r.httpCORS(r.globals(properties, "HttpApi", "CorsConfiguration"))}
 	if stage, ok := r.text(r.globals(properties, "HttpApi", "StageName")); ok {
 		api.Stage = stage
 	}
@@ -74,7 +70,7 @@ func (r *reader) httpAPI(event *yaml.Node) route.API {
 
 func (r *reader) restAPI(event *yaml.Node) route.API {
 	_, properties := r.refersTo(r.get(event, "RestApiId"), "AWS::Serverless::Api")
-	api := route.API{Service: route.REST, Stage: implicitRESTStage, CORS: r.restCORS(r.globals(properties, "Api", "Cors"))}
+	api := route.API{Service: route.REST, Stage: route.REST.Stage(), CORS: r.restCORS(r.globals(properties, "Api", "Cors"))}
 	if stage, ok := r.text(r.get(properties, "StageName")); ok {
 		api.Stage = stage
 	}

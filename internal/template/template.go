@@ -7,13 +7,13 @@ package template
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/pattern"
 	"lpipe/internal/route"
 )
 
@@ -141,7 +141,7 @@ func (r *reader) globals(properties *yaml.Node, kind, key string) *yaml.Node {
 	return r.get(r.root, "Globals", kind, key)
 }
 
-var placeholder = regexp.MustCompile(`\$\{([^}]*)\}`)
+var placeholder = pattern.Of(`\$\{([^}]*)\}`)
 
 // text evaluates a value as far as the defaults of parameters go; ok is false where they do not.
 func (r *reader) text(n *yaml.Node) (text string, ok bool) {
@@ -154,7 +154,7 @@ func (r *reader) text(n *yaml.Node) (text string, ok bool) {
 		return r.parameter(value.Value)
 	case function == "Sub" && value.Kind == yaml.ScalarNode:
 		ok = true
-		text = placeholder.ReplaceAllStringFunc(value.Value, func(s string) string {
+		text = placeholder().ReplaceAllStringFunc(value.Value, func(s string) string {
 			v, known := r.parameter(s[2 : len(s)-1])
 			ok = ok && known
 			return v
@@ -175,10 +175,6 @@ func (r *reader) parameter(name string) (string, bool) {
 
 // function returns the intrinsic function that a value is, without Fn::, and its argument; "" for other values.
 func (r *reader) function(n *yaml.Node) (string, *yaml.Node) {
-	switch n.Tag {
-	case "!Ref", "!Sub", "!GetAtt":
-		return n.Tag[1:], n
-	}
 	if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") {
 		return n.Tag[1:], n
 	}
@@ -207,24 +203,26 @@ func (r *reader) references(n *yaml.Node) (names []string) {
 			name, _, _ := strings.Cut(value.Value, ".")
 			return []string{name}
 		case "Sub":
-			for _, match := range placeholder.FindAllStringSubmatch(value.Value, -1) {
-				name, _, _ := strings.Cut(match[1], ".")
-				names = append(names, name)
-			}
-			return names
+			return substituted(value.Value)
 		}
 	}
 	if function == "GetAtt" && value.Kind == yaml.SequenceNode && len(value.Content) > 0 {
 		return []string{value.Content[0].Value}
 	}
 	if function == "Sub" && value.Kind == yaml.SequenceNode && len(value.Content) > 0 {
-		for _, match := range placeholder.FindAllStringSubmatch(value.Content[0].Value, -1) {
-			name, _, _ := strings.Cut(match[1], ".")
-			names = append(names, name)
-		}
+		names = substituted(value.Content[0].Value)
 	}
 	for _, child := range n.Content {
 		names = append(names, r.references(child)...)
+	}
+	return names
+}
+
+// substituted returns the logical names that the text of a Sub has.
+func substituted(text string) (names []string) {
+	for _, match := range placeholder().FindAllStringSubmatch(text, -1) {
+		name, _, _ := strings.Cut(match[1], ".")
+		names = append(names, name)
 	}
 	return names
 }
