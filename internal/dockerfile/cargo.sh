@@ -1,13 +1,13 @@
 # compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
 # last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
+  : >/tmp/status
   {
     status=0
     cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
     echo "$status" >/tmp/status
   } | tee -a /tmp/said >&2
-  status=$(cat /tmp/status)
-  rm /tmp/status
+  read -r status </tmp/status
   if [ "$status" = 0 ]; then return; fi
   rendered error cat >&2
   exit "$status"
@@ -25,6 +25,8 @@ rendered() {
 # keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
 # compiled first.
 keep_warnings() {
+  : >"$1"
+  grep -q -e '"rendered":"warning' -e '^warning: ' /tmp/messages /tmp/said || return 0
   {
     rendered warning sort -u
     grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u

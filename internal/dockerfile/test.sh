@@ -11,10 +11,14 @@ run_tests() {
 # forget_warnings: has cargo not print once more what the compiler warned of, which it keeps for each crate.
 forget_warnings() { find /target -type f -path '*fingerprint/*' -name 'output-*' -exec rm -f {} +; }
 
-# count_tests TARGET RUNNER USER: adds up what the tests printed, and keeps the line of each.
+# count_tests TARGET RUNNER USER: adds up what the tests printed, and keeps the line of each, up to 4 MB of them.
 count_tests() {
-  { grep -e '^test .* \.\.\. ' -e '^ *Running ' -e '^ *Doc-tests ' /out/printed || [ $? = 1 ]; } | head -c 4000000 >/out/tests.txt
-  awk -v target="$1" -v runner="$2" -v user="$3" '/^test result: [a-zA-Z]+\. [0-9]+ passed; [0-9]+ failed; [0-9]+ ignored; / && length($4 $6 $8) < 28 {
+  : >/out/tests.txt
+  awk -v target="$1" -v runner="$2" -v user="$3" '
+    /^test .* \.\.\. / || /^ *Running / || /^ *Doc-tests / {
+      if ((kept += length($0) + 1) <= 4000000) print >"/out/tests.txt"
+    }
+    /^test result: [a-zA-Z]+\. [0-9]+ passed; [0-9]+ failed; [0-9]+ ignored; / && length($4 $6 $8) < 28 {
       passed += $4; failed += $6; ignored += $8
     }
     END { printf "{\"passed\":%d,\"failed\":%d,\"ignored\":%d,\"target\":\"%s\",\"runner\":\"%s\",\"user\":\"%s\"}\n", passed, failed, ignored, target, runner, user }' \

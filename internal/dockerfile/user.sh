@@ -6,16 +6,23 @@ as_tester() {
   echo 'tester:x:1051:1051::/home/tester:/bin/sh' >>/etc/passwd
   echo 'tester:x:1051:' >>/etc/group
   mkdir -p /home/tester
-  chown 1051:1051 /home/tester || return 1
   become 'setpriv --reuid 1051 --regid 1051 --clear-groups -- "$@"' ||
     become 'chroot --userspec=1051:1051 --groups= --skip-chdir / "$@"' ||
     become "su -s /bin/sh -c 'exec \"\$@\"' -- tester sh \"\$@\"" || return 1
-  chown -hR 1051:1051 /src || return 1
-  find /target -maxdepth 3 -type d -exec chmod a+rwx {} + || return 1
-  find /target -maxdepth 2 -type d -name tmp -exec chown -hR 1051:1051 {} + || return 1
-  name=CARGO_TARGET_$(printf %s "$1" | tr a-z.- A-Z__)_RUNNER
+  for folder in /target/tmp /target/*/tmp; do
+    if [ -d "$folder" ] && [ ! -L "$folder" ]; then set -- "$@" "$folder"; fi
+  done
+  target=$1
+  shift
+  chown -hR 1051:1051 /home/tester /src "$@" || return 1
+  set --
+  for folder in /target /target/* /target/*/* /target/*/*/deps; do
+    if [ -d "$folder" ] && [ ! -L "$folder" ]; then set -- "$@" "$folder"; fi
+  done
+  chmod a+rwx "$@" || return 1
+  name=CARGO_TARGET_$(echo "$target" | tr a-z.- A-Z__)_RUNNER
   other=$(eval "printf %s \"\${$name-}\"")
-  [ "$other" ] || other=$(sed -n "s/^target\.$1\.runner = \"\(.*\)\"\$/\1/p" "$CARGO_HOME/config.toml" 2>/dev/null) || :
+  [ "$other" ] || other=$(sed -n "s/^target\.$target\.runner = \"\(.*\)\"\$/\1/p" "$CARGO_HOME/config.toml" 2>/dev/null) || :
   export "$name=/as-tester${other:+ $other}"
 }
 

@@ -287,13 +287,13 @@ sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock,
 # compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
 # last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
+  : >/tmp/status
   {
     status=0
     cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
     echo "$status" >/tmp/status
   } | tee -a /tmp/said >&2
-  status=$(cat /tmp/status)
-  rm /tmp/status
+  read -r status </tmp/status
   if [ "$status" = 0 ]; then return; fi
   rendered error cat >&2
   exit "$status"
@@ -311,6 +311,8 @@ rendered() {
 # keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
 # compiled first.
 keep_warnings() {
+  : >"$1"
+  grep -q -e '"rendered":"warning' -e '^warning: ' /tmp/messages /tmp/said || return 0
   {
     rendered warning sort -u
     grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
@@ -333,13 +335,13 @@ sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock,
 # compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
 # last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
+  : >/tmp/status
   {
     status=0
     cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
     echo "$status" >/tmp/status
   } | tee -a /tmp/said >&2
-  status=$(cat /tmp/status)
-  rm /tmp/status
+  read -r status </tmp/status
   if [ "$status" = 0 ]; then return; fi
   rendered error cat >&2
   exit "$status"
@@ -357,6 +359,8 @@ rendered() {
 # keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
 # compiled first.
 keep_warnings() {
+  : >"$1"
+  grep -q -e '"rendered":"warning' -e '^warning: ' /tmp/messages /tmp/said || return 0
   {
     rendered warning sort -u
     grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
@@ -383,13 +387,13 @@ sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock,
 # compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
 # last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
+  : >/tmp/status
   {
     status=0
     cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
     echo "$status" >/tmp/status
   } | tee -a /tmp/said >&2
-  status=$(cat /tmp/status)
-  rm /tmp/status
+  read -r status </tmp/status
   if [ "$status" = 0 ]; then return; fi
   rendered error cat >&2
   exit "$status"
@@ -407,6 +411,8 @@ rendered() {
 # keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
 # compiled first.
 keep_warnings() {
+  : >"$1"
+  grep -q -e '"rendered":"warning' -e '^warning: ' /tmp/messages /tmp/said || return 0
   {
     rendered warning sort -u
     grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
@@ -424,16 +430,23 @@ as_tester() {
   echo 'tester:x:1051:1051::/home/tester:/bin/sh' >>/etc/passwd
   echo 'tester:x:1051:' >>/etc/group
   mkdir -p /home/tester
-  chown 1051:1051 /home/tester || return 1
   become 'setpriv --reuid 1051 --regid 1051 --clear-groups -- "$@"' ||
     become 'chroot --userspec=1051:1051 --groups= --skip-chdir / "$@"' ||
     become "su -s /bin/sh -c 'exec \"\$@\"' -- tester sh \"\$@\"" || return 1
-  chown -hR 1051:1051 /src || return 1
-  find /target -maxdepth 3 -type d -exec chmod a+rwx {} + || return 1
-  find /target -maxdepth 2 -type d -name tmp -exec chown -hR 1051:1051 {} + || return 1
-  name=CARGO_TARGET_$(printf %s "$1" | tr a-z.- A-Z__)_RUNNER
+  for folder in /target/tmp /target/*/tmp; do
+    if [ -d "$folder" ] && [ ! -L "$folder" ]; then set -- "$@" "$folder"; fi
+  done
+  target=$1
+  shift
+  chown -hR 1051:1051 /home/tester /src "$@" || return 1
+  set --
+  for folder in /target /target/* /target/*/* /target/*/*/deps; do
+    if [ -d "$folder" ] && [ ! -L "$folder" ]; then set -- "$@" "$folder"; fi
+  done
+  chmod a+rwx "$@" || return 1
+  name=CARGO_TARGET_$(echo "$target" | tr a-z.- A-Z__)_RUNNER
   other=$(eval "printf %s \"\${$name-}\"")
-  [ "$other" ] || other=$(sed -n "s/^target\.$1\.runner = \"\(.*\)\"\$/\1/p" "$CARGO_HOME/config.toml" 2>/dev/null) || :
+  [ "$other" ] || other=$(sed -n "s/^target\.$target\.runner = \"\(.*\)\"\$/\1/p" "$CARGO_HOME/config.toml" 2>/dev/null) || :
   export "$name=/as-tester${other:+ $other}"
 }
 
@@ -457,10 +470,14 @@ run_tests() {
 # forget_warnings: has cargo not print once more what the compiler warned of, which it keeps for each crate.
 forget_warnings() { find /target -type f -path '*fingerprint/*' -name 'output-*' -exec rm -f {} +; }
 
-# count_tests TARGET RUNNER USER: adds up what the tests printed, and keeps the line of each.
+# count_tests TARGET RUNNER USER: adds up what the tests printed, and keeps the line of each, up to 4 MB of them.
 count_tests() {
-  { grep -e '^test .* \.\.\. ' -e '^ *Running ' -e '^ *Doc-tests ' /out/printed || [ $? = 1 ]; } | head -c 4000000 >/out/tests.txt
-  awk -v target="$1" -v runner="$2" -v user="$3" '/^test result: [a-zA-Z]+\. [0-9]+ passed; [0-9]+ failed; [0-9]+ ignored; / && length($4 $6 $8) < 28 {
+  : >/out/tests.txt
+  awk -v target="$1" -v runner="$2" -v user="$3" '
+    /^test .* \.\.\. / || /^ *Running / || /^ *Doc-tests / {
+      if ((kept += length($0) + 1) <= 4000000) print >"/out/tests.txt"
+    }
+    /^test result: [a-zA-Z]+\. [0-9]+ passed; [0-9]+ failed; [0-9]+ ignored; / && length($4 $6 $8) < 28 {
       passed += $4; failed += $6; ignored += $8
     }
     END { printf "{\"passed\":%d,\"failed\":%d,\"ignored\":%d,\"target\":\"%s\",\"runner\":\"%s\",\"user\":\"%s\"}\n", passed, failed, ignored, target, runner, user }' \
