@@ -10,16 +10,21 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"lpipe/internal/artifact"
 	"lpipe/internal/build"
+	"lpipe/internal/dockerfile"
 	"lpipe/internal/emulator"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
+	"lpipe/internal/plan"
 	"lpipe/internal/project"
+	"lpipe/internal/report"
 )
 
 func (a *app) invokeCommand() *cobra.Command {
@@ -44,6 +49,7 @@ caller of a new process waits; warm, what the others wait.`,
 	client := cmd.Flags().String("client-context", "", "`JSON` that the runtime gives the program as client context")
 	repeat := repeatFlags(cmd.Flags())
 	logType := cmd.Flags().String("log-type", logTypes[0], "`TYPE` of log: Tail prints Lambda's own lines too, with times and memory")
+	builds := cmd.Flags().Bool("build", false, "build it first, as lpipe build does")
 	tenant := cmd.Flags().String("tenant-id", "", "`ID` of the tenant that the event is for")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		here, err := a.here()
@@ -82,6 +88,14 @@ caller of a new process waits; warm, what the others wait.`,
 				Why: "one is invoked at a time", Fix: "name it: lpipe invoke " + built[0].Lambda.Name,
 			}
 		}
+		if err := canRun(built[0].Lambda); err != nil {
+			return err
+		}
+		if *builds {
+			if err := a.buildFirst(cmd.Context(), here, projects); err != nil {
+				return err
+			}
+		}
 		program, clean, err := a.program(cmd.Context(), here, built[0])
 		if err != nil {
 			return err
@@ -105,16 +119,44 @@ func runsHere(arch string) bool {
 	return runtime.GOOS == "linux" && map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH] == arch
 }
 
+// canRun fails for a lambda that this machine does not run.
+func canRun(l *plan.Lambda) error {
+	if runsHere(l.Arch) {
+		return nil
+	}
+	return &fault.Error{
+		Kind: fault.Usage, What: l.Label() + " cannot run on this machine",
+		Why: fmt.Sprintf("it is built for Linux on %s, and this is %s on %s", l.Arch, runtime.GOOS, runtime.GOARCH),
+		Fix: "build it for this machine first: lpipe build --arch ARCH; or run it on such a machine",
+	}
+}
+
+// buildFirst builds the lambdas of the projects as lpipe build does, and reports it.
+func (a *app) buildFirst(ctx context.Context, here *project.Here, projects []*project.Project) error {
+	cfg, err := here.Common(projects)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	key, notice := here.Key(projects)
+	summary, err := a.build(ctx, here, projects, cfg, pushing{}, build.Options{
+		Stage: dockerfile.StageLambda, Partial: true, StallTimeout: stallTimeout, Key: key,
+	})
+	if summary == nil {
+		return err
+	}
+	summary.Notes = distinct(slices.Concat(planNotes(projects, notice), summary.Notes))
+	summary.Seconds = time.Since(start).Seconds()
+	report.Text(a.Err, *summary)
+	return err
+}
+
 // program is the lambda as the last build left it, for the emulator to run; clean removes it. The user is told when its
 // sources are others now.
 func (a *app) program(ctx context.Context, here *project.Here, t project.Target) (program emulator.Program, clean func(), err error) {
 	l := t.Lambda
-	if !runsHere(l.Arch) {
-		return program, nil, &fault.Error{
-			Kind: fault.Usage, What: l.Label() + " cannot run on this machine",
-			Why: fmt.Sprintf("it is built for Linux on %s, and this is %s on %s", l.Arch, runtime.GOOS, runtime.GOARCH),
-			Fix: "build it for this machine first: lpipe build --arch ARCH; or run it on such a machine",
-		}
+	if err := canRun(l); err != nil {
+		return program, nil, err
 	}
 	dir, from, err := here.Unpack(t)
 	if err != nil {

@@ -12,31 +12,23 @@ type Lines struct {
 	mu sync.Mutex
 }
 
-// Of returns a writer whose lines are preceded by name. What does not end a line waits for its end.
+// Of returns a writer whose lines are preceded by name. What is written at once is whole lines, as the emulator hands them on; the
+// last may lack its break, as where a program ends in the middle of a line.
 func (l *Lines) Of(name string) io.Writer { return &named{lines: l, prefix: []byte(name + " | ")} }
 
 type named struct {
 	lines  *Lines
 	prefix []byte
-	rest   []byte // of a line that has not ended
 }
 
 func (n *named) Write(p []byte) (int, error) {
+	var out []byte
+	for line := range bytes.Lines(p) {
+		out = append(append(out, n.prefix...), bytes.TrimSuffix(line, []byte("\n"))...)
+		out = append(out, '\n')
+	}
 	n.lines.mu.Lock()
 	defer n.lines.mu.Unlock()
-	var out []byte
-	n.rest = append(n.rest, p...)
-	for {
-		end := bytes.IndexByte(n.rest, '\n')
-		if end < 0 {
-			break
-		}
-		out = append(append(out, n.prefix...), n.rest[:end+1]...)
-		n.rest = n.rest[end+1:]
-	}
-	if len(out) == 0 {
-		return len(p), nil
-	}
 	_, err := n.lines.W.Write(out)
 	return len(p), err
 }

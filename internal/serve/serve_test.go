@@ -218,12 +218,12 @@ func TestLinesAreWhole(t *testing.T) {
 	for _, w := range []struct {
 		io.Writer
 		text string
-	}{{a, "one "}, {b, "two\nthree"}, {a, "line\n"}, {b, "\n\nrest"}} {
+	}{{a, "one line\n"}, {b, "two\nthree\n"}, {b, "\n"}, {a, ""}, {b, "rest"}, {a, "two\n"}} {
 		if n, err := io.WriteString(w.Writer, w.text); err != nil || n != len(w.text) {
 			t.Fatal(n, err)
 		}
 	}
-	if want := "b | two\na | one line\nb | three\nb | \n"; out.String() != want {
+	if want := "a | one line\nb | two\nb | three\nb | \nb | rest\na | two\n"; out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)
 	}
 }
