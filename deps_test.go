@@ -66,7 +66,7 @@ var lpipeMap = map[string]row{
 	},
 	"internal/cargo": {imports: in("internal/disk", "internal/fault", "github.com/pelletier/go-toml/v2"), why: "it reads a project as cargo does, whatever lpipe.toml says", pure: true},
 	"internal/reach": {imports: in("internal/cargo", "internal/disk", "internal/fault"), why: "it reads the sources of a loaded workspace; what is built of them is not its concern", pure: true},
-	"internal/plan":  {imports: in("internal/config", "internal/cargo", "internal/reach", "internal/fault"), why: "configuration, workspace and what its packages read in, lambdas out", pure: true},
+	"internal/plan":  {imports: in("internal/config", "internal/cargo", "internal/reach", "internal/fault", "internal/pattern"), why: "configuration, workspace and what its packages read in, lambdas out", pure: true},
 	"internal/skeleton": {
 		imports: in("internal/cargo", "internal/disk", "internal/plan", "internal/reach", "internal/fault", "github.com/pelletier/go-toml/v2", "github.com/moby/patternmatcher", "github.com/tonistiigi/fsutil"),
 		why:     "a tree of files in memory, in the shape in which BuildKit's client sends one (fsutil)", pure: true,
@@ -123,7 +123,8 @@ var lpipeMap = map[string]row{
 		why: "rendered Dockerfiles and contexts in, files out: it reads no project and writes no file",
 	},
 
-	"internal/artifact": {imports: in("internal/fault", "github.com/klauspost/compress"), why: "it decides from the bytes of a program, wherever they come from"},
+	"internal/opcode":   {why: "functions in, those with instructions that a processor lacks out; which file they come from is not its concern", pure: true},
+	"internal/artifact": {imports: in("internal/fault", "internal/opcode", "github.com/klauspost/compress"), why: "it decides from the bytes of a program, wherever they come from"},
 	"internal/login": {
 		imports: in("github.com/docker/cli/cli/config", buildkit+"/session"),
 		why:     "it hands out what docker login left; who uses it against a registry is not its concern",

@@ -18,6 +18,10 @@ type Expect struct {
 	Runtime string // Lambda's name, such as "provided.al2023"; decides the glibc floor of a dynamic program
 	// Libraries are the file names of shared libraries that the zip or a layer carries beside the program.
 	Libraries []string
+	// CPU is "v2" for a program that must do without AVX; others may use what all hosts of Lambda have.
+	CPU string
+	// CPUAllow are patterns of the names of functions that may use any instruction.
+	CPUAllow []string
 	// ZipBudget is a limit for the zip in bytes, below Lambda's own; 0 is none.
 	ZipBudget int64
 }

@@ -265,39 +265,24 @@ func (d dynamic) wanted() uint64 {
 // defines returns the first function of those that the symbol table for debuggers has, "" for none, and whether there is such a table
 // at all: stripped programs have none.
 func (f *image) defines(functions []string) (found string, table bool) {
-	h := f.header
-	if h.Shentsize != sectionSize {
-		return "", false
-	}
-	longest := 0
+	symbols, text, table := f.symbolTable()
+	longest, best := 0, len(functions)
 	for _, name := range functions {
 		longest = max(longest, len(name))
 	}
-	for i := range uint64(h.Shnum) {
-		var symbols, names elf.Section64
-		if !f.read(h.Shoff+i*sectionSize, &symbols) || elf.SectionType(symbols.Type) != elf.SHT_SYMTAB {
+	for ; len(symbols) >= symSize; symbols = symbols[symSize:] {
+		index, kind, section := binary.LittleEndian.Uint32(symbols), elf.SymType(symbols[4]&0xf), binary.LittleEndian.Uint16(symbols[6:])
+		if kind != elf.STT_FUNC || section == 0 || uint64(index) >= uint64(len(text)) {
 			continue
 		}
-		if !f.read(h.Shoff+uint64(symbols.Link)*sectionSize, &names) || !f.holds(symbols.Off, symbols.Size) || !f.holds(names.Off, names.Size) {
-			return "", false
+		rest := text[index:]
+		name, _, ended := bytes.Cut(rest[:min(len(rest), longest+1)], []byte{0})
+		if i := slices.Index(functions, string(name)); ended && i >= 0 {
+			best = min(best, i)
 		}
-		text, best := f.data[names.Off:names.Off+names.Size], len(functions)
-		for off := uint64(0); off+symSize <= symbols.Size; off += symSize {
-			b := f.data[symbols.Off+off:]
-			index, kind, section := binary.LittleEndian.Uint32(b), elf.SymType(b[4]&0xf), binary.LittleEndian.Uint16(b[6:])
-			if kind != elf.STT_FUNC || section == 0 || uint64(index) >= uint64(len(text)) {
-				continue
-			}
-			rest := text[index:]
-			name, _, ended := bytes.Cut(rest[:min(len(rest), longest+1)], []byte{0})
-			if i := slices.Index(functions, string(name)); ended && i >= 0 {
-				best = min(best, i)
-			}
-		}
-		if best == len(functions) {
-			return "", true
-		}
-		return functions[best], true
 	}
-	return "", false
+	if best == len(functions) {
+		return "", table
+	}
+	return functions[best], true
 }

@@ -57,6 +57,9 @@ func Inspect(program []byte, e Expect) (Info, error) {
 	}
 	c.arch(f, &info)
 	c.link(f, &info)
+	if info.Arch == c.Arch {
+		c.instructions(f, &info)
+	}
 	return info, c.Err()
 }
 

@@ -225,7 +225,7 @@ func TestStaticGlibcThatResolvesNamesIsWarnedOf(t *testing.T) {
 		"names, no syms": {resolveC, []string{"-static", "-s"}, "it reads /etc/gai.conf"},
 		"names, old":     {hostC, []string{"-static"}, "its symbol table has gethostbyname"},
 		"users":          {usersC, []string{"-static"}, ""},
-		"users, no syms": {usersC, []string{"-static", "-s"}, ""},
+		"users, no syms": {usersC, []string{"-static", "-s", "-Wl,--eh-frame-hdr"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -80,7 +80,10 @@ func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error
 // inputs are what the program and the zip in the folder of the target are made of.
 func (t Target) inputs(receipt artifact.Receipt) (artifact.Inputs, error) {
 	l := t.Lambda
-	expect := artifact.Expect{Arch: l.Arch, Link: l.Build.Link, Runtime: l.Build.Runtime, Libraries: artifact.Libraries(t.included)}
+	expect := artifact.Expect{
+		Arch: l.Arch, Link: l.Build.Link, Runtime: l.Build.Runtime, Libraries: artifact.Libraries(t.included),
+		CPU: l.Build.CPUFor(l.Arch), CPUAllow: l.Build.CPUAllow,
+	}
 	o := artifact.Inputs{SHA256: receipt.SHA256, Included: t.included, Expect: expect}
 	var err error
 	if t.sources != nil {

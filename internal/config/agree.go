@@ -36,9 +36,45 @@ func (l *loader) agree(c *Config) {
 			said[what] = true
 		}
 	}
+	l.agreeCPU(c)
 	whole := func(tag string) bool { return strings.ContainsAny(tag, "/:") }
 	if c.Push && c.Image == "" && !slices.ContainsFunc(c.Tags, whole) {
 		l.mistakes.Addf(c.Origin("push").exact()+": push is on and there is no image", "", `set image = "registry.example.com/{{name}}"`)
+	}
+}
+
+// agreeCPU reports processors that are for no architecture of any lambda that has them, and several for one.
+func (l *loader) agreeCPU(c *Config) {
+	built := map[Origin][]string{} // by where the processors are set, for what is built with them
+	for _, lambda := range everyBuild(c) {
+		cpu, arch := c.choose(lambda, "cpu"), c.choose(lambda, "arch")
+		all := arch.texts
+		if arch.layer > cpu.layer { // a flag for once, with which the processors may stay as they are
+			all = arches
+		}
+		built[cpu.origin] = append(built[cpu.origin], all...)
+	}
+	for _, lambda := range everyBuild(c) {
+		cpu := c.choose(lambda, "cpu")
+		all := built[cpu.origin]
+		delete(built, cpu.origin)
+		if all == nil {
+			continue // said already
+		}
+		of := map[string]string{}
+		for _, name := range cpu.texts {
+			is := targetCPU[name].arch
+			refuse := func(what, why, fix string) { l.mistakes.Addf(cpu.origin.exact()+": cpu "+what, why, fix) }
+			switch {
+			case is == "" && len(cpu.texts) > 1:
+				refuse(fmt.Sprintf("has %q beside others", name), "it stands for the oldest of every architecture", "name one for each architecture, or this alone")
+			case is != "" && !slices.Contains(all, is):
+				refuse(fmt.Sprintf("%q is for %s", name, is), "no lambda that has it is built for that", "take it out, or build for "+is)
+			case is != "" && of[is] != "" && of[is] != name:
+				refuse(fmt.Sprintf("has both %q and %q", of[is], name), "both are for "+is, "leave one")
+			}
+			of[is] = name
+		}
 	}
 }
 

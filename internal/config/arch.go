@@ -27,6 +27,29 @@ func archOf(target string) string {
 	return "x86_64"
 }
 
+// cpus are the processors that a program can be compiled for; the first is no more than what each architecture has in any case.
+var cpus = []string{baseline, "v2", "v3", "neoverse-n1"}
+
+const baseline = "baseline"
+
+// targetCPU maps those that are for one architecture to it and to rustc's name.
+var targetCPU = map[string]struct{ arch, name string }{
+	"v2": {"x86_64", "x86-64-v2"}, "v3": {"x86_64", "x86-64-v3"}, "neoverse-n1": {"arm64", "neoverse-n1"},
+}
+
+// CPUFor returns the one of b.CPU that is for an architecture, "baseline" where there is none.
+func (b Build) CPUFor(arch string) string {
+	for _, cpu := range b.CPU {
+		if targetCPU[cpu].arch == arch {
+			return cpu
+		}
+	}
+	return baseline
+}
+
+// TargetCPU is rustc's name of the processor that is compiled for, "" for its default.
+func (b Build) TargetCPU(arch string) string { return targetCPU[b.CPUFor(arch)].name }
+
 func checkArch(_, v string) (why, fix string) {
 	if arch, ok := aliases[strings.ToLower(v)]; ok {
 		return "Lambda has another name for it", fmt.Sprintf("write %q", arch)

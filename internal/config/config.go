@@ -63,6 +63,8 @@ type Build struct {
 	Features        []string
 	DefaultFeatures bool
 	Rustflags       []string
+	CPU             []string          // processors, at most one for each architecture: see [Build.TargetCPU]
+	CPUAllow        []string          // patterns of functions that may have any instruction
 	Env             map[string]string // of build and tests
 	TestEnv         map[string]string // of tests alone
 	Packages        []string          // of apt, apk or dnf, "name" or "name=version"

@@ -38,6 +38,7 @@ func TestDefaultsWithoutAFile(t *testing.T) {
 		Target:          "x86_64-unknown-linux-musl",
 		Profile:         "release",
 		DefaultFeatures: true,
+		CPU:             []string{"baseline"},
 		Env:             map[string]string{},
 		TestEnv:         map[string]string{},
 		Test:            true,
@@ -132,6 +133,7 @@ func TestEveryKeyOfTheFile(t *testing.T) {
 		Profile:    "release",
 		Features:   []string{"with-lambda", "dep/feature"},
 		Rustflags:  []string{"-C", "target-cpu=x86-64-v3"},
+		CPU:        []string{"baseline"},
 		Env:        map[string]string{"SQLX_OFFLINE": "true", "A": "build"},
 		TestEnv:    map[string]string{"RUST_LOG": "debug"},
 		Packages:   []string{"libpq-dev", "libssl-dev=3.0.1-1~deb12u1", "g++"},
@@ -244,7 +246,7 @@ func TestTheEnvironmentAndFlagsSetEveryBuildKey(t *testing.T) {
 	env := map[string]string{
 		"LPIPE_BASE": "oci-layout://base", "LPIPE_ARCH": "arm64, x86_64", "LPIPE_PROFILE": "dev",
 		"LPIPE_FEATURES": "a,b/c", "LPIPE_DEFAULT_FEATURES": "0", "LPIPE_RUSTFLAGS": "-C target-feature=+aes,+avx2",
-		"LPIPE_PACKAGES": "cmake", "LPIPE_TEST": "false", "LPIPE_TEST_RUNNER": "qemu", "LPIPE_TEST_USER": "root", "LPIPE_TEST_SETUP": "sh db.sh", "LPIPE_NETWORK": "default", "LPIPE_LINK": "dynamic",
+		"LPIPE_CPU": "v3,neoverse-n1", "LPIPE_CPU_ALLOW": "fast_*", "LPIPE_PACKAGES": "cmake", "LPIPE_TEST": "false", "LPIPE_TEST_RUNNER": "qemu", "LPIPE_TEST_USER": "root", "LPIPE_TEST_SETUP": "sh db.sh", "LPIPE_NETWORK": "default", "LPIPE_LINK": "dynamic",
 		"LPIPE_RUNTIME": "provided.al2", "LPIPE_INCLUDE": "a/*,b", "LPIPE_WARM": "false",
 		"LPIPE_ENGINE": "docker", "LPIPE_PROGRESS": "plain", "LPIPE_TEST_PARTS": "require", "OTHER": "x",
 	}
@@ -260,6 +262,8 @@ func TestTheEnvironmentAndFlagsSetEveryBuildKey(t *testing.T) {
 		Profile:    "dev",
 		Features:   []string{"a", "b/c"},
 		Rustflags:  []string{"-C", "target-feature=+aes,+avx2"},
+		CPU:        []string{"v3", "neoverse-n1"},
+		CPUAllow:   []string{"fast_*"},
 		Env:        map[string]string{},
 		TestEnv:    map[string]string{},
 		Packages:   []string{"cmake"},

@@ -596,7 +596,10 @@ func TestRustflags(t *testing.T) {
 	}{
 		"none": {"", nil},
 		"cargo finds those of .cargo/config.toml itself": {cargoConfig, nil},
-		"of lpipe.toml": {"-- lpipe.toml --\n[build]\nrustflags = ['-C', 'debuginfo=1']\n", []Env{{musl, "-C debuginfo=1"}}},
+		"of a processor":           {"-- lpipe.toml --\n[build]\ncpu = 'v3'\n", []Env{{musl, "-Ctarget-cpu=x86-64-v3"}}},
+		"of a processor, and more": {"-- lpipe.toml --\n[build]\ncpu = ['v2']\nrustflags = ['-Copt-level=2']\n", []Env{{musl, "-Copt-level=2 -Ctarget-cpu=x86-64-v2"}}},
+		"of no processor":          {"-- lpipe.toml --\n[build]\ncpu = 'baseline'\n", nil},
+		"of lpipe.toml":            {"-- lpipe.toml --\n[build]\nrustflags = ['-C', 'debuginfo=1']\n", []Env{{musl, "-C debuginfo=1"}}},
 		"those of [build] in .cargo/config.toml are kept": {cargoConfig + "-- lpipe.toml --\n[build]\nrustflags = ['-Copt-level=2']\n", []Env{{musl, "--cfg site -Copt-level=2"}}},
 		"unless a [target] there hides them": {
 			cargoConfig + "[target.x86_64-unknown-linux-musl]\nrustflags = ['-Cllvm-args=x']\n-- lpipe.toml --\n[build]\nrustflags = ['-Copt-level=2']\n",

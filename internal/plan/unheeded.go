@@ -10,6 +10,7 @@ import (
 	"lpipe/internal/cargo"
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
+	"lpipe/internal/pattern"
 )
 
 // unheeded notes what plain cargo, or cargo-lambda, would obey here and a build in containers does not, with the key of
@@ -149,17 +150,22 @@ func (f *found) unheededVariables() []string {
 	return notes
 }
 
-// native refuses what makes a program for the machine that compiles it: Lambda's hosts may lack its instructions.
+// native refuses what makes a program for the machine that compiles it, or for one that Lambda has not: its hosts may lack
+// the instructions.
 func (f *found) native() error {
 	var l fault.List
-	refuse := func(at, what string) {
-		l.Addf(at+" compiles for the machine that builds", what+" takes instructions that the hosts of Lambda may not have, and the program would die there",
-			"remove it, or name a processor that they all have: x86-64-v2, or neoverse-n1 for arm64")
+	refuse := func(at, flag string) {
+		what := at + " compiles for a processor that Lambda has not"
+		if strings.HasSuffix(flag, "=native") {
+			what = at + " compiles for the machine that builds"
+		}
+		l.Addf(what, flag+" takes instructions that the hosts of Lambda may not have, and the program would die there",
+			`remove it; cpu = "v3" in [build] of lpipe.toml, or "neoverse-n1" for arm64, takes what they all have`)
 	}
 	targets := f.targets()
 	for _, s := range f.Workspace.Settings() {
 		other := len(s.Key) > 1 && s.Key[0] == "target" && !slices.ContainsFunc(targets, func(t string) bool { return cargo.Applies(s.Key[1], t) })
-		if what := nativeFlag(s.Text); what != "" && s.Key[0] != "alias" && !other {
+		if what := beyondFlag(s.Text); what != "" && s.Key[0] != "alias" && !other {
 			refuse(s.At()+": "+strings.Join(s.Key, "."), what)
 		}
 	}
@@ -167,7 +173,7 @@ func (f *found) native() error {
 	for _, lambda := range f.chosen {
 		check := func(text string, key ...string) {
 			at := f.Config.Origin(config.Key(append([]string{"lambda", lambda.Name}, key...)...)).String() + ": " + strings.Join(key, ".")
-			if what := nativeFlag(text); what != "" && !said[at] {
+			if what := beyondFlag(text); what != "" && !said[at] {
 				said[at] = true
 				refuse(at, what)
 			}
@@ -182,12 +188,12 @@ func (f *found) native() error {
 	return l.Err()
 }
 
-// nativeFlag is the flag in a text that makes rustc or a C compiler take the instructions of the machine it runs on.
-func nativeFlag(text string) string {
-	for _, flag := range []string{"target-cpu=native", "-march=native", "-mcpu=native"} {
-		if strings.Contains(text, flag) {
-			return flag
-		}
-	}
-	return ""
-}
+// beyond are the flags by which rustc and C compilers take instructions that a host of Lambda may lack. The processors are
+// those of LLVM and GCC with AVX-512 or SVE: rustc --print target-cpus, and "x86 Options" and "AArch64 Options" of GCC's manual.
+var beyond = pattern.Of(`(?:target-cpu|-march|-mcpu)=(?:native|x86-64-v4|skylake-avx512|skx|cascadelake|cooperlake|cannonlake|icelake-client|icelake-server|` +
+	`tigerlake|rocketlake|sapphirerapids|emeraldrapids|graniterapids(?:-d)?|diamondrapids|knl|knm|znver[4-6]|` +
+	`neoverse-(?:n2|n3|v1|v2|v3|v3ae|512tvb)|a64fx|grace|olympus|armv8[^\s,]*\+sve\S*|armv9\S*)\b|` +
+	`target-feature=\S*\+(?:avx512|avx10|amx|sve|sme)\w*|-m(?:avx512|avx10|amx)[\w.-]*`)
+
+// beyondFlag is the first of those flags in a text, "" for none.
+func beyondFlag(text string) string { return beyond().FindString(text) }

@@ -122,6 +122,11 @@ func TestNoProgramForTheMachineThatBuilds(t *testing.T) {
 		{"a file that is included", "-- .cargo/config.toml --\ninclude = [\"fast.toml\"]\n-- .cargo/fast.toml --\nbuild.rustflags = [\"-Ctarget-cpu=native\"]\n", []string{".cargo/fast.toml:1:7: build.rustflags"}},
 		{"a profile", "-- Cargo.toml --\ncargo-features = [\"profile-rustflags\"]\n[workspace]\nmembers = [\"api\"]\n[profile.release]\nrustflags = [\"-Ctarget-cpu=native\"]\n", []string{"Cargo.toml:5:1: profile.release.rustflags"}},
 		{"lpipe.toml", "-- lpipe.toml --\n[build]\nrustflags = [\"-Ctarget-cpu=native\"]\nenv = { CXXFLAGS = \"-mcpu=native\" }\n", []string{"lpipe.toml:2: rustflags compiles for", "lpipe.toml:3: env.CXXFLAGS compiles for"}},
+		{"a processor that Lambda has not", "-- .cargo/config.toml --\n[build]\nrustflags = [\"-C\", \"target-cpu=znver4\"]\n", []string{".cargo/config.toml:2:1: build.rustflags compiles for a processor that Lambda has not"}},
+		{"Graviton3", "-- lpipe.toml --\n[build]\nenv = { CFLAGS_aarch64_unknown_linux_musl = \"-O2 -mcpu=neoverse-v1\" }\n", []string{"env.CFLAGS_aarch64_unknown_linux_musl compiles for a processor"}},
+		{"a feature", "-- .cargo/config.toml --\n[build]\nrustflags = [\"-Ctarget-feature=+aes,+avx512f\"]\n", []string{"build.rustflags compiles for"}},
+		{"a feature of C code", "-- .cargo/config.toml --\n[env]\nCFLAGS = \"-mavx512f -O2\"\n", []string{"env.CFLAGS compiles for"}},
+		{"features that all have", "-- .cargo/config.toml --\n[build]\nrustflags = [\"-Ctarget-feature=+avx2,-avx512f\"]\n[env]\nCFLAGS = \"-mavx2 -mcpu=neoverse-n1 -march=armv8.2-a+crypto\"\n", nil},
 		{"a processor by name", "-- .cargo/config.toml --\n[build]\nrustflags = [\"-Ctarget-cpu=x86-64-v2\"]\n", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

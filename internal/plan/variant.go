@@ -99,7 +99,7 @@ func newVariant(ws *cargo.Workspace, found *reach.Findings, l *Lambda, features 
 	if t := ws.Toolchain; t != nil {
 		v.Channel, v.Components, v.Targets, v.InstallProfile = t.Channel, t.Components, t.Targets, t.Profile
 	}
-	flags := rustflags(ws, b, v.Target)
+	flags := rustflags(ws, b, l.Arch, v.Target)
 	for _, flag := range flags {
 		if strings.ContainsFunc(flag, unicode.IsSpace) {
 			return nil, &fault.Error{
@@ -138,8 +138,11 @@ func testRunners(ws *cargo.Workspace, target string) []cargo.Setting {
 // rustflags are the flags for the target, or none when cargo finds all of them by itself. A flag given for a
 // target hides the [build] rustflags of .cargo/config.toml, so these are repeated, unless a [target] table there
 // already hides them.
-func rustflags(ws *cargo.Workspace, b config.Build, target string) []string {
+func rustflags(ws *cargo.Workspace, b config.Build, arch, target string) []string {
 	flags := slices.Clone(b.Rustflags)
+	if cpu := b.TargetCPU(arch); cpu != "" {
+		flags = append(flags, "-Ctarget-cpu="+cpu)
+	}
 	if b.Link == "static" && strings.HasSuffix(target, "-gnu") {
 		flags = append(flags, "-Ctarget-feature=+crt-static")
 	}

@@ -1,0 +1,262 @@
+package artifact
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"lpipe/internal/fault"
+	"lpipe/internal/opcode"
+)
+
+// lacks are the extensions that a host of Lambda may lack, where a program is compiled for the processor.
+//
+// x86_64: "Lambda supports the AVX2 instruction set", https://docs.aws.amazon.com/lambda/latest/dg/runtimes-avx2.html, and
+// promises no AVX-512. arm64: Graviton2, whose cores are Neoverse N1 and have no SVE:
+// https://docs.aws.amazon.com/lambda/latest/dg/foundation-arch.html
+func lacks(cpu string) opcode.Set {
+	if cpu == "v2" {
+		return opcode.AVX | opcode.AVX512 | opcode.SVE
+	}
+	return opcode.AVX512 | opcode.SVE
+}
+
+// maxNamed is how many functions a message names.
+const maxNamed = 5
+
+// instructions refuses a program that runs instructions which the hosts of Lambda lack.
+func (c *check) instructions(f *image, info *Info) {
+	functions := f.functions()
+	if len(functions) == 0 && f.executes() {
+		info.Warnings = append(info.Warnings, "nobody looked for instructions that the hosts of Lambda lack: the program has neither symbols nor unwind tables")
+		return
+	}
+	p := opcode.Program{Arch: info.Arch, Entry: f.header.Entry, Writable: f.writable}
+	for _, segment := range f.progs {
+		if elf.ProgType(segment.Type) == elf.PT_LOAD && elf.ProgFlag(segment.Flags)&elf.PF_X == 0 {
+			skip := min(-segment.Vaddr&7, segment.Filesz)
+			p.Data = append(p.Data, f.data[segment.Off+skip:segment.Off+segment.Filesz])
+		}
+	}
+	for _, fn := range functions {
+		p.Functions = append(p.Functions, opcode.Function{Address: fn.address, Code: fn.code})
+	}
+	p.Chosen = func(i int) bool {
+		name := functions[i].name
+		return forProcessor(name) || slices.ContainsFunc(c.CPUAllow, func(pattern string) bool { return matches(pattern, demangled(name)) || matches(pattern, name) })
+	}
+	stray := opcode.Stray(p, lacks(c.CPU))
+	if len(stray) == 0 {
+		return
+	}
+	first := functions[stray[0].Function]
+	var names []string
+	for _, s := range stray[:min(len(stray), maxNamed)] {
+		text := fmt.Sprintf("%s (%d of them, the first at %#x", functions[s.Function].show(), s.Count, s.Address)
+		if s.From >= 0 {
+			text += ", run by " + functions[s.From].show()
+		}
+		names = append(names, text+")")
+	}
+	if more := len(stray) - maxNamed; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more functions", more))
+	}
+	host := "Lambda's x86_64 hosts have AVX2 and need not have that"
+	if info.Arch == "arm64" {
+		host = "Lambda's arm64 hosts have the Neoverse N1 of Graviton2, which has not"
+	} else if stray[0].Lacks == opcode.AVX {
+		host = `cpu is "v2", which has not`
+	}
+	what, why := fmt.Sprintf("the program runs %s instructions, whatever the processor has", stray[0].Lacks), host+": "+strings.Join(names, "; ")
+	if first.name == "" {
+		// Who else refers to a function of hand-written code cannot be told without symbols.
+		info.Warnings = append(info.Warnings, what+", unless they are chosen at run time, which cannot be told for sure of a stripped program. "+why)
+		return
+	}
+	c.Add(&fault.Error{
+		Kind: fault.Artifact, What: what, Why: why,
+		Fix: "compile without the flag that asks for them: target-cpu or target-feature in rustflags, -march or -mcpu in CFLAGS and in the build script " +
+			`of the dependency that the function is of; where the function is chosen at run time after all, name it in cpu-allow = ["` + first.show() + `"]`,
+	})
+}
+
+// forProcessor reports that the name of a function says for which processors it is, as hand-written code of OpenSSL, glibc and
+// others does. A compiler's flag changes no names.
+func forProcessor(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc([]string{"avx512", "avx10", "_evex", "_zmm", "vaes", "vpclmul", "ifma", "_sve", "avx2"}, func(part string) bool {
+		return strings.Contains(name, part)
+	})
+}
+
+// matches compares a name with a pattern in which * is any text.
+func matches(pattern, name string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return pattern == name
+	}
+	rest, ok := strings.CutPrefix(name, parts[0])
+	if !ok {
+		return false
+	}
+	for _, part := range parts[1 : len(parts)-1] {
+		if _, rest, ok = strings.Cut(rest, part); !ok {
+			return false
+		}
+	}
+	return strings.HasSuffix(rest, parts[len(parts)-1])
+}
+
+// function is one of a program.
+type function struct {
+	address uint64
+	code    []byte
+	name    string // "" where the file does not tell
+}
+
+func (f function) show() string {
+	if f.name == "" {
+		return fmt.Sprintf("the function at %#x", f.address)
+	}
+	return demangled(f.name)
+}
+
+// demangled returns the path of a function in Rust's older mangling, _ZN4core3fmt5write17h0123456789abcdefE, and any other name
+// as it is.
+func demangled(name string) string {
+	rest, ok := strings.CutPrefix(name, "_ZN")
+	if !ok {
+		return name
+	}
+	var parts []string
+	for rest != "" && rest[0] != 'E' {
+		n, digits := 0, 0
+		for digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' && digits < 4 {
+			n = 10*n + int(rest[digits]-'0')
+			digits++
+		}
+		if digits == 0 || digits+n > len(rest) {
+			return name
+		}
+		parts, rest = append(parts, rest[digits:digits+n]), rest[digits+n:]
+	}
+	if last := len(parts) - 1; last > 0 && len(parts[last]) == 17 && parts[last][0] == 'h' {
+		parts = parts[:last]
+	}
+	if len(parts) == 0 {
+		return name
+	}
+	parts[0] = strings.TrimPrefix(parts[0], "_") // before a sign
+	return strings.NewReplacer("$LT$", "<", "$GT$", ">", "$u20$", " ", "$RF$", "&", "$C$", ",", "..", "::").Replace(strings.Join(parts, "::"))
+}
+
+// maxFunctions bounds how many functions are looked at, far above what programs below Lambda's limits have.
+const maxFunctions = 1 << 21
+
+// functions are those of the symbol table; of a stripped program, those that its unwind tables name. They are in the order of
+// their addresses.
+func (f *image) functions() []function {
+	all := f.symbols()
+	if len(all) == 0 {
+		all = f.unwound()
+	}
+	slices.SortStableFunc(all, func(a, b function) int {
+		switch {
+		case a.address < b.address:
+			return -1
+		case a.address > b.address:
+			return 1
+		}
+		return 0
+	})
+	return slices.CompactFunc(all, func(a, b function) bool { return a.address == b.address })
+}
+
+// symbols are the functions of the symbol table for debuggers.
+func (f *image) symbols() (all []function) {
+	symbols, names, ok := f.symbolTable()
+	for ; ok && len(symbols) >= symSize && len(all) < maxFunctions; symbols = symbols[symSize:] {
+		index, kind, section := binary.LittleEndian.Uint32(symbols), elf.SymType(symbols[4]&0xf), binary.LittleEndian.Uint16(symbols[6:])
+		address, size := binary.LittleEndian.Uint64(symbols[8:]), binary.LittleEndian.Uint64(symbols[16:])
+		if kind != elf.STT_FUNC && kind != elf.STT_GNU_IFUNC || section == 0 || uint64(index) >= uint64(len(names)) {
+			continue
+		}
+		if code, ok := f.code(address, size); ok {
+			name, _, _ := bytes.Cut(names[index:min(uint64(len(names)), uint64(index)+4096)], []byte{0})
+			all = append(all, function{address, code, string(name)})
+		}
+	}
+	return all
+}
+
+// symbolTable returns the symbol table and the names that it refers to.
+func (f *image) symbolTable() (symbols, names []byte, ok bool) {
+	h := f.header
+	if h.Shentsize != sectionSize {
+		return nil, nil, false
+	}
+	for i := range uint64(h.Shnum) {
+		var s, n elf.Section64
+		if !f.read(h.Shoff+i*sectionSize, &s) || elf.SectionType(s.Type) != elf.SHT_SYMTAB {
+			continue
+		}
+		if !f.read(h.Shoff+uint64(s.Link)*sectionSize, &n) || !f.holds(s.Off, s.Size) || !f.holds(n.Off, n.Size) {
+			return nil, nil, false
+		}
+		return f.data[s.Off : s.Off+s.Size], f.data[n.Off : n.Off+n.Size], true
+	}
+	return nil, nil, false
+}
+
+// code returns the bytes of a function, of which there are some.
+func (f *image) code(address, size uint64) ([]byte, bool) {
+	for _, p := range f.progs {
+		if elf.ProgType(p.Type) == elf.PT_LOAD && elf.ProgFlag(p.Flags)&elf.PF_X != 0 && address >= p.Vaddr && address-p.Vaddr < p.Filesz {
+			size = min(size, p.Filesz-(address-p.Vaddr))
+			off := p.Off + address - p.Vaddr
+			return f.data[off : off+size], size > 0
+		}
+	}
+	return nil, false
+}
+
+// executes reports that the file holds code.
+func (f *image) executes() bool {
+	return slices.ContainsFunc(f.progs, func(p elf.Prog64) bool { return elf.ProgFlag(p.Flags)&elf.PF_X != 0 && p.Filesz > 0 })
+}
+
+// writable reports that the program may write to the address.
+func (f *image) writable(address uint64) bool {
+	return slices.ContainsFunc(f.progs, func(p elf.Prog64) bool {
+		return elf.ProgType(p.Type) == elf.PT_LOAD && elf.ProgFlag(p.Flags)&elf.PF_W != 0 && address >= p.Vaddr && address-p.Vaddr < p.Memsz
+	})
+}
+
+// unwound are the functions that the unwind tables name, by the table that .eh_frame_hdr has for searching: Linux Standard
+// Base 5.0, core, 10.6.2. Compilers write it with the encodings that are taken here.
+func (f *image) unwound() (all []function) {
+	p, ok := f.prog(elf.PT_GNU_EH_FRAME)
+	const table = "\x01\x1b\x03\x3b" // version 1; pcrel sdata4, udata4, datarel sdata4
+	if !ok || p.Filesz < 12 || string(f.data[p.Off:p.Off+4]) != table {
+		return nil
+	}
+	count := uint64(binary.LittleEndian.Uint32(f.data[p.Off+8:]))
+	at := func(off uint64) uint64 {
+		return p.Vaddr + uint64(int64(int32(binary.LittleEndian.Uint32(f.data[off:]))))
+	}
+	for i := range min(count, maxFunctions, (p.Filesz-12)/8) {
+		address := at(p.Off + 12 + 8*i)
+		// An entry of .eh_frame is its length, the distance to what entries have in common, the address and the size.
+		entry, ok := f.offset(at(p.Off + 12 + 8*i + 4))
+		if !ok || !f.holds(entry, 16) {
+			return nil
+		}
+		if code, ok := f.code(address, uint64(binary.LittleEndian.Uint32(f.data[entry+12:]))); ok {
+			all = append(all, function{address: address, code: code})
+		}
+	}
+	return all
+}

@@ -1,0 +1,141 @@
+package artifact
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// sumC is a program with two functions: a compiler with AVX-512 turns the loop of one into instructions of it.
+const sumC = `
+__attribute__((noinline, noclone)) float sum(const float *p, int n) { float s = 0; for (int i = 0; i < n; i++) s += p[i] * p[i]; return s; }
+int main(int argc, char **argv) { float f[4096]; for (int i = 0; i < 4096; i++) f[i] = argc + i; return sum(f, 4096 / argc) > 3; }
+`
+
+// chosenC has sum twice, and takes the one that the processor can run.
+const chosenC = `
+#define SUM(name) float name(const float *p, int n) { float s = 0; for (int i = 0; i < n; i++) s += p[i] * p[i]; return s; }
+__attribute__((noinline, noclone)) SUM(sum_plain)
+__attribute__((noinline, noclone, target("avx512f"))) SUM(sum_fast)
+int main(int argc, char **argv) {
+	float f[4096]; for (int i = 0; i < 4096; i++) f[i] = argc + i;
+	__builtin_cpu_init();
+	return (__builtin_cpu_supports("avx512f") ? sum_fast : sum_plain)(f, 4096 / argc) > 3;
+}
+`
+
+// clonesC leaves the choice to the loader.
+const clonesC = `
+__attribute__((noinline, target_clones("avx512f", "default"))) float sum(const float *p, int n) { float s = 0; for (int i = 0; i < n; i++) s += p[i] * p[i]; return s; }
+int main(int argc, char **argv) { float f[4096]; for (int i = 0; i < 4096; i++) f[i] = argc + i; return sum(f, 4096 / argc) > 3; }
+`
+
+func TestInstructionsThatHostsLack(t *testing.T) {
+	t.Parallel()
+	vector := []string{"-O3", "-ffast-math", "-mavx512f", "-mprefer-vector-width=512"}
+	plain := []string{"-O3", "-ffast-math"}
+	for name, c := range map[string]struct {
+		source string
+		flags  []string
+		expect Expect
+		want   string // a part of the mistake; "" for none
+	}{
+		"the flag":                  {sumC, vector, Expect{}, "sum ("},
+		"the flag, static":          {sumC, append([]string{"-static"}, vector...), Expect{}, "run by main"},
+		"the flag, stripped":        {sumC, append([]string{"-s"}, vector...), Expect{}, "the function at 0x"},
+		"allowed":                   {sumC, vector, Expect{CPUAllow: []string{"s*m", "main"}}, ""},
+		"allowed, another":          {sumC, vector, Expect{CPUAllow: []string{"x*"}}, "main ("},
+		"none":                      {sumC, plain, Expect{}, ""},
+		"AVX2":                      {sumC, append([]string{"-mavx2"}, plain...), Expect{}, ""},
+		"AVX2 where v2 is asked":    {sumC, append([]string{"-mavx2"}, plain...), Expect{CPU: "v2"}, `runs AVX instructions, whatever the processor has: cpu is "v2"`},
+		"none where v2 is asked":    {sumC, append([]string{"-static"}, plain...), Expect{CPU: "v2"}, ""},
+		"chosen":                    {chosenC, plain, Expect{}, ""},
+		"chosen, static":            {chosenC, append([]string{"-static"}, plain...), Expect{}, ""},
+		"chosen, stripped":          {chosenC, append([]string{"-s", "-static", "-Wl,--eh-frame-hdr"}, plain...), Expect{}, ""},
+		"chosen by the loader":      {clonesC, plain, Expect{}, ""},
+		"chosen by the loader, too": {clonesC, append([]string{"-static", "-s", "-Wl,--eh-frame-hdr"}, plain...), Expect{}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.expect.Arch, c.expect.Runtime = "x86_64", "provided.al2023"
+			info, err := Inspect(compile(t, c.source, c.flags...), c.expect)
+			if err == nil && len(info.Warnings) > 0 {
+				err = errors.New(info.Warnings[0])
+			}
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// TestProgramsThatChooseAreTaken holds programs that are known to run everywhere, and that hold AVX-512 for those that have it.
+func TestProgramsThatChooseAreTaken(t *testing.T) {
+	t.Parallel()
+	files := []string{"/usr/lib/x86_64-linux-gnu/libcrypto.so.3"}
+	for _, name := range append(strings.Fields(os.Getenv("LPIPE_TEST_PROGRAMS")), "cargo", "openssl", "git") {
+		if file, err := exec.LookPath(name); err == nil {
+			files = append(files, file)
+		}
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil || !bytes.HasPrefix(data, []byte("\x7fELF")) || data[18] != 62 {
+			continue
+		}
+		f, err := parse(data)
+		if err != nil {
+			t.Fatal(file, err)
+		}
+		c := check{Expect: Expect{Arch: "x86_64"}}
+		info := Info{Arch: "x86_64"}
+		c.instructions(f, &info)
+		if err := c.Err(); err != nil {
+			t.Error(file, err)
+		}
+	}
+}
+
+func TestNamesOfFunctions(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"main": "main", "_ZN4core3fmt5write17h0123456789abcdefE": "core::fmt::write", "_ZN": "_ZN", "_ZN99999999x": "_ZN99999999x", "_ZN3stdE": "std",
+		"_ZN60_$LT$alloc..string..String$u20$as$u20$core..fmt..Display$GT$3fmt17h0123456789abcdefE": "<alloc::string::String as core::fmt::Display>::fmt",
+	} {
+		if got := demangled(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	for _, c := range []struct {
+		pattern, name string
+		want          bool
+	}{{"a", "a", true}, {"a", "ab", false}, {"a*", "ab", true}, {"*b", "ab", true}, {"a*b*c", "a-b-c", true}, {"a*b*c", "a-c-b", false}, {"ab*ba", "aba", false}, {"*", "", true}} {
+		if matches(c.pattern, c.name) != c.want {
+			t.Errorf("%s %s: not %t", c.pattern, c.name, c.want)
+		}
+	}
+}
+
+func BenchmarkInstructions(b *testing.B) {
+	for _, file := range strings.Fields(os.Getenv("LPIPE_TEST_PROGRAMS")) {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(filepath.Base(file), func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				f, err := parse(data)
+				if err != nil {
+					b.Fatal(err)
+				}
+				c := check{Expect: Expect{Arch: "x86_64"}}
+				c.instructions(f, &Info{Arch: "x86_64"})
+			}
+		})
+	}
+}
