@@ -144,8 +144,9 @@ var lpipeMap = map[string]row{
 	"internal/page":     {imports: in("internal/emulator", "internal/examples", "internal/foreign", "internal/route"), why: "it shows what it is handed, and invokes what it is handed"},
 	"internal/serve":    {imports: in("internal/emulator", "internal/gateway", "internal/page", "internal/route"), why: "it answers for programs, whoever builds them"},
 	"internal/attest": {
-		imports: in("internal/artifact", "internal/cargo", "internal/config", "internal/plan", "internal/publish", "internal/redact", "github.com/distribution/reference",
-			"github.com/google/uuid", "github.com/in-toto/attestation", "github.com/package-url/packageurl-go", "github.com/spdx/tools-golang", "google.golang.org/protobuf"),
+		imports: in("internal/artifact", "internal/cargo", "internal/config", "internal/plan", "internal/publish", "internal/redact", "github.com/CycloneDX/cyclonedx-go", "github.com/distribution/reference",
+			"github.com/github/go-spdx/v2", "github.com/google/uuid", "github.com/in-toto/attestation", "github.com/package-url/packageurl-go", "github.com/secure-systems-lab/go-securesystemslib/dsse",
+			"github.com/spdx/tools-golang", "google.golang.org/protobuf"),
 		why: "statements on what was built, as values; where they are put is not its concern",
 	},
 	"internal/build": {
@@ -160,7 +161,7 @@ var lpipeMap = map[string]row{
 		why:     "it looks at what a build would use, and builds nothing",
 	},
 	"internal/cli": {
-		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/build", "internal/config", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
+		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/attest", "internal/build", "internal/config", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
 			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/interrupt", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
 			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/serve", "internal/shell", "internal/since", "internal/template", "internal/trace", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/term"),

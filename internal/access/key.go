@@ -88,8 +88,12 @@ func (a *Access) open(at, passphrase string) (sshfwd.Source, error) {
 	return sshfwd.EnvKey(name, value, passphrase)
 }
 
-// secret reads a token or passphrase of lpipe.toml, "env:NAME" or a path. White space around it is no part of it.
-func (a *Access) secret(what, at string) (string, error) {
+// secret is [Secret] for a token or passphrase.
+func (a *Access) secret(what, at string) (string, error) { return Secret(a.o.Env, what, at) }
+
+// Secret reads the value of a key of lpipe.toml called what: "env:NAME" for a variable of env, or a path. White space around
+// it is no part of it.
+func Secret(env map[string]string, what, at string) (string, error) {
 	name, ok := strings.CutPrefix(at, "env:")
 	if !ok {
 		text, err := disk.ReadFile(at, disk.MaxSmall)
@@ -98,7 +102,7 @@ func (a *Access) secret(what, at string) (string, error) {
 		}
 		return strings.TrimSpace(string(text)), nil
 	}
-	value := strings.TrimSpace(a.o.Env[name])
+	value := strings.TrimSpace(env[name])
 	if value == "" {
 		return "", unset(name, what)
 	}

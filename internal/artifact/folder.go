@@ -72,6 +72,7 @@ type Folder struct {
 	open         func() (*os.Root, error)
 	program, zip func() File
 	stamp        func() stamp
+	beside       []string // as of [Folder.SetBeside]
 }
 
 // OpenFolder opens the folder dir of a project. It need not be there, but no link may lead from the project to somewhere
@@ -310,8 +311,27 @@ func (f *Folder) Deliver(in Inputs, program, zipped File, warnings []string) (Ou
 		}
 		files = append(files, File{Name: stampName, Data: data, Mode: 0o644})
 	}
-	return d, write(f.project, f.dir, files)
+	return d, write(f.project, f.dir, files, f.beside...)
 }
+
+// SetBeside names the files beside the zip that are about it alone: where another zip is delivered, they are removed first.
+func (f *Folder) SetBeside(names ...string) { f.beside = names }
+
+// PutBeside puts files about the zip with that SHA-256, in hex, beside it. The error is [ErrOtherZip] where another one lies
+// there by now.
+func (f *Folder) PutBeside(zip string, files []File) error {
+	fits := func(folder *os.Root) error {
+		there, err := folder.ReadFile(ZipName)
+		if err != nil || sum(there).String() != zip {
+			return ErrOtherZip
+		}
+		return nil
+	}
+	return writeIf(f.project, f.dir, files, fits)
+}
+
+// ErrOtherZip is why files about a zip are not put beside the one that is there.
+var ErrOtherZip = errors.New("another run has delivered another zip")
 
 // settled reports that the file was read from the folder, and was changed so long before that any later change has
 // another time.

@@ -2,8 +2,11 @@ package artifact
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -40,10 +43,11 @@ type message struct {
 		DebugAssertions bool   `json:"debug_assertions"`
 		Test            bool   `json:"test"`
 	} `json:"profile"`
-	Executable string `json:"executable"` // null for libraries
-	Fresh      bool   `json:"fresh"`
-	Success    bool   `json:"success"` // of the message that ends a build
-	SHA256     string `json:"sha256"`  // of the line that the build adds: no message of cargo's
+	Features   []string `json:"features"`
+	Executable string   `json:"executable"` // null for libraries
+	Fresh      bool     `json:"fresh"`
+	Success    bool     `json:"success"` // of the message that ends a build
+	SHA256     string   `json:"sha256"`  // of the line that the build adds: no message of cargo's
 }
 
 // ReadReceipt reads the lines that "cargo build --message-format=json" wrote, and the one with the program's digest,
@@ -101,6 +105,38 @@ func ReadReceipt(messages []byte, pkg, kind, bin string) (Receipt, error) {
 			"cargo reported version "+skeletonVersion, "this is a mistake of lpipe: please report it; --no-cache may help until then")
 	}
 	return r, nil
+}
+
+// Unit is a package that cargo compiled for the program, as a library or as the program itself: what the linker was given.
+type Unit struct {
+	ID            string // as cargo has it
+	Name, Version string
+	Features      []string // sorted
+}
+
+// ReadUnits reads cargo's messages about what it compiled for the target of a program. The units are in the order of their
+// names and versions, each once.
+func ReadUnits(messages []byte) ([]Unit, error) {
+	byID := map[string]Unit{}
+	for line := range bytes.Lines(messages) {
+		var m message
+		if err := json.Unmarshal(line, &m); err != nil {
+			return nil, fmt.Errorf("reading cargo's messages about the crates of the program: %w", err)
+		}
+		if m.Reason != "compiler-artifact" || m.PackageID == "" {
+			continue
+		}
+		u := Unit{ID: m.PackageID, Features: slices.Sorted(slices.Values(append(byID[m.PackageID].Features, m.Features...)))}
+		u.Name, u.Version = packageID(m.PackageID)
+		u.Features = slices.Compact(u.Features)
+		byID[u.ID] = u
+	}
+	if len(byID) == 0 {
+		return nil, errors.New("cargo's messages name no crate that was compiled for the program")
+	}
+	return slices.SortedFunc(maps.Values(byID), func(a, b Unit) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version), strings.Compare(a.ID, b.ID))
+	}), nil
 }
 
 func list(names []string) string {

@@ -49,8 +49,14 @@ func Write(dir string, files ...File) error {
 }
 
 // write is [Write] for a folder inside another one, out of which no link leads it: not even one that is put there while
-// it works.
-func write(root *os.Root, dir string, files []File) error {
+// it works. Files called stale are about the zip
+// that was there, and are removed before another one takes its name.
+func write(root *os.Root, dir string, files []File, stale ...string) error {
+	return writeIf(root, dir, files, func(*os.Root) error { return nil }, stale...)
+}
+
+// writeIf is write where ready returns nil for the folder, whose lock is held by then, and else returns its error.
+func writeIf(root *os.Root, dir string, files []File, ready func(folder *os.Root) error, stale ...string) error {
 	path := func(name string) string { return filepath.Join(root.Name(), dir, name) }
 	if err := root.MkdirAll(dir, 0o755); err != nil {
 		return writeFault(path(""), err)
@@ -68,6 +74,9 @@ func write(root *os.Root, dir string, files []File) error {
 	// A file system without locks loses the clean-up, nothing else: temporary names are unique.
 	if lock(self) == nil {
 		removeLeftovers(folder, self)
+	}
+	if err := ready(folder); err != nil {
+		return err
 	}
 	var temps []string
 	defer func() {
@@ -89,6 +98,13 @@ func write(root *os.Root, dir string, files []File) error {
 		temps = append(temps, tempPrefix+f.Name+"-"+rand.Text()+tempSuffix)
 		if err := writeTemp(folder, temps[len(temps)-1], f); err != nil {
 			return writeFault(path(f.Name), err)
+		}
+	}
+	if slices.ContainsFunc(files, func(f File) bool { return f.Name == ZipName }) {
+		for _, name := range stale {
+			if err := folder.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return writeFault(path(name), err)
+			}
 		}
 	}
 	for i, f := range files {

@@ -30,6 +30,7 @@ type Options struct {
 	StallTimeout time.Duration // as of [solve.Request]
 	SSH          []string      // values of --ssh
 	Images       bool          // lambdas become images too where the configuration says so
+	Stating      Stating
 	Key          userkey.Key
 	Network      network.Joined
 	// Engines are those that will solve. What is for this user alone needs all of them to be local; without any there is
@@ -61,6 +62,7 @@ type Target struct {
 	folder   *artifact.Folder // nil where nothing is delivered
 	included []artifact.Entry
 	epoch    func() (time.Time, error) // the time of what is delivered; zero where nobody says one
+	about    *about                    // what is stated of it; nil for nothing
 	sources  func() string             // a digest of what it is compiled from, as of [Sources]; nil where nothing is delivered
 }
 

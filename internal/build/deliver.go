@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"lpipe/internal/artifact"
+	"lpipe/internal/attest"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
 	"lpipe/internal/finding"
@@ -37,7 +38,9 @@ type taken struct {
 	inputs    artifact.Inputs
 	delivered *artifact.Output // what the target's folder holds of them already; nil if it has to be delivered
 	program   artifact.File
-	refused   error // why nothing can be delivered of it; what was built is worth keeping in the cache
+	crates    []attest.Crate // of the program, where something is stated of it
+	rustc     attest.Rustc   // likewise
+	refused   error          // why nothing can be delivered of it; what was built is worth keeping in the cache
 }
 
 // size is that of the program, 0 where nothing can be delivered.
@@ -59,6 +62,11 @@ func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error
 	built.inputs, built.refused = t.inputs(receipt)
 	if built.refused != nil {
 		return built, nil //nolint:nilerr // a refusal is a result
+	}
+	if t.about != nil {
+		if built.crates, built.rustc, err = t.crates(read, files[dockerfile.FileRustc]); err != nil {
+			return built, err
+		}
 	}
 	inputs := built.inputs
 	if d, ok := t.folder.Delivered(inputs); ok && len(t.Images) == 0 {

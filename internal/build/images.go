@@ -8,7 +8,6 @@ import (
 	"github.com/distribution/reference"
 
 	"lpipe/cache"
-	"lpipe/internal/attest"
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
@@ -102,12 +101,9 @@ func fillImage(template string, l *plan.Lambda, at project.Checkout) (string, er
 	return reference.TagNameOnly(named).String(), nil
 }
 
-// Statements are which are put beside an image.
-type Statements struct{ Provenance, SBOM bool }
-
 // Publish makes an image of what was delivered of a target, and pushes it with the target's names. What it returns says
 // why where the image was not pushed; it is nil where there is no image.
-func Publish(ctx context.Context, t Target, out Output, also Statements, pusher *publish.Pusher) (*report.Image, error) {
+func Publish(ctx context.Context, t Built, out Output, pusher *publish.Pusher) (*report.Image, error) {
 	created, err := t.epoch()
 	if err != nil {
 		return nil, err
@@ -120,19 +116,25 @@ func Publish(ctx context.Context, t Target, out Output, also Statements, pusher 
 	if commit := t.Checkout.Commit; commit != "" {
 		spec.Labels["org.opencontainers.image.revision"] = commit
 	}
-	if also.Provenance {
-		s, err := attest.Provenance(t.Plan.Workspace, l, out.Base, t.Checkout.Commit, t.Config.CI)
+	if t.about != nil && (t.about.Images.Provenance || t.about.Images.SBOM) {
+		stated, err := t.stated()
 		if err != nil {
 			return nil, err
 		}
-		spec.Statements = append(spec.Statements, s)
-	}
-	if also.SBOM {
-		s, err := attest.SBOM(t.Plan.Workspace.Lock, l, out.SHA256, created)
-		if err != nil {
-			return nil, err
+		if t.about.Images.Provenance {
+			s, err := stated.Provenance()
+			if err != nil {
+				return nil, err
+			}
+			spec.Statements = append(spec.Statements, s)
 		}
-		spec.Statements = append(spec.Statements, s)
+		if t.about.Images.SBOM {
+			s, err := stated.SPDX(out.SHA256)
+			if err != nil {
+				return nil, err
+			}
+			spec.Statements = append(spec.Statements, s)
+		}
 	}
 	image, err := publish.New(spec)
 	if err != nil {

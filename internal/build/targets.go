@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"lpipe/internal/artifact"
+	"lpipe/internal/attest"
 	"lpipe/internal/cargo"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
@@ -37,6 +38,8 @@ func prepare(
 	shared, refused := sharedKey(p, o.Key), map[string]bool{}
 	foreign := p.Plan.Workspace.Lock.Foreign()
 	var l fault.List
+	about, err := o.Stating.stating(here, p, o.Images && p.Config.Push)
+	l.Add(err)
 	include := map[string][]artifact.Entry{} // by lambda, which may be built for several architectures
 	for _, v := range p.Plan.Variants {
 		text, err := dockerfile.Render(v)
@@ -52,9 +55,12 @@ func prepare(
 			if o.Stage == dockerfile.StageLambda && !lambda.Build.Test {
 				job.Stage = dockerfile.StageBootstrap
 			}
+			if about != nil {
+				job.Stage = dockerfile.Stated(job.Stage)
+			}
 			stage, _ := dockerfile.StageOf(job.Stage)
 			job.Files = stage.Files
-			t := Target{Target: project.Target{Project: p, Lambda: lambda}, Job: job}
+			t := Target{Target: project.Target{Project: p, Lambda: lambda}, Job: job, about: about}
 			if o.Images && p.Config.Push {
 				t.Checkout = here.Checkout(ctx, p.Dir)
 				t.Images, err = imageNames(t)
@@ -98,6 +104,7 @@ func delivered(t Target, env map[string]string, key userkey.Key) (Target, error)
 	if t.Config.CI != "" {
 		folder.TakeNothing()
 	}
+	folder.SetBeside(attest.BundleName, attest.SPDXName, attest.CycloneDXName)
 	t.folder = folder
 	t.epoch = func() (time.Time, error) { return epoch(env) }
 	t.Job.Then = func(files map[string][]byte, read solve.ReadFile) (any, error) { return t.take(files, read) }

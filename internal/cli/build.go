@@ -123,8 +123,15 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		}
 		summary := &report.Summary{} // when nothing differs, no engine is needed to say so
 		if len(project.Targets(projects)) > 0 {
+			stating := build.Stating{}
+			if stage == dockerfile.StageLambda {
+				var unknown []string
+				stating, unknown = stated(cmd.Context(), here, projects, given, push)
+				notes = append(notes, unknown...)
+			}
 			summary, err = a.build(cmd.Context(), here, projects, cfg, push, build.Options{
-				Stage: stage, Partial: len(args) > 0 || *rev != "", NoCache: *noCache, StallTimeout: *stall, SSH: *ssh,
+				Stating: stating,
+				Stage:   stage, Partial: len(args) > 0 || *rev != "", NoCache: *noCache, StallTimeout: *stall, SSH: *ssh,
 				Images: stage == dockerfile.StageLambda, Key: key,
 			})
 			if summary == nil {
@@ -238,8 +245,13 @@ func (a *app) build(
 		out, err := build.Deliver(built, a.trace)
 		if err != nil {
 			out.Error, out.Kind = err.Error(), fault.Worst(err).String()
-		} else if len(built.Images) > 0 {
-			out.Image, err = build.Publish(ctx, built.Target, out, push.Statements, pusher)
+		} else {
+			out.Statements, err = build.State(built, out)
+			if len(built.Images) > 0 {
+				var pushErr error
+				out.Image, pushErr = build.Publish(ctx, built, out, pusher)
+				err = errors.Join(err, pushErr)
+			}
 		}
 		if err != nil && !seen[err] {
 			seen[err] = true
@@ -252,6 +264,9 @@ func (a *app) build(
 			for i := range all {
 				all[i].File = here.Show(all[i].File)
 			}
+		}
+		for i := range out.Statements {
+			out.Statements[i] = here.Show(out.Statements[i])
 		}
 		out.Bootstrap, out.Zip = here.Show(out.Bootstrap), here.Show(out.Zip)
 		summary.Lambdas = append(summary.Lambdas, out.Lambda)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"lpipe/internal/attest"
 	"lpipe/internal/build"
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
@@ -13,11 +14,11 @@ import (
 
 // pushing is what a run does beyond zips.
 type pushing struct {
-	build.Statements
-	metadata, dotenv string   // files to write; "" for none
-	junit            string   // likewise
-	codeQuality      string   // likewise
-	ofImage          []string // flags that were given and concern an image alone
+	statements       build.Statements // beside an image
+	metadata, dotenv string           // files to write; "" for none
+	junit            string           // likewise
+	codeQuality      string           // likewise
+	ofImage          []string         // flags that were given and concern an image alone
 }
 
 // useless refuses flags for an image where none is made.
@@ -27,7 +28,7 @@ func (p pushing) useless(cfg *config.Config) error {
 	}
 	return &fault.Error{
 		Kind: fault.Usage, What: strings.Join(p.ofImage, " and ") + " without --push", Why: "it is about the image that is pushed, and none is",
-		Fix: "add --push, or push = true in lpipe.toml",
+		Fix: "add --push, or push = true in lpipe.toml; for statements beside the zip, --statements",
 	}
 }
 
@@ -39,12 +40,17 @@ func pushFlags(f *pflag.FlagSet) (func() []config.Setting, func() (pushing, erro
 	provenance := f.String("provenance", "false", "put SLSA provenance beside the image; Lambda takes no image that has any")
 	sbom := f.String("sbom", "false", "put a list of the crates beside the image, as SPDX; Lambda takes no image that has any")
 	f.Lookup("provenance").NoOptDefVal, f.Lookup("sbom").NoOptDefVal = "true", "true"
+	beside := f.String("statements", "", "`KINDS` of statements to put beside each zip: provenance, spdx, cyclonedx, with commas between them; without a value all")
+	f.Lookup("statements").NoOptDefVal = strings.Join(attest.Kinds, ",")
 	metadata := f.String("metadata-file", "", "`FILE` to write digests and zips to, as JSON")
 	dotenv := f.String("dotenv", "", "`FILE` to write zips and their hashes to, as a dotenv report of GitLab")
 	settings := func() []config.Setting {
 		var all []config.Setting
 		if f.Changed("push") {
 			all = append(all, config.Setting{Key: "push", Values: []string{fmt.Sprint(*push)}, Flag: "--push"})
+		}
+		if f.Changed("statements") {
+			all = append(all, config.Setting{Key: "statements.kinds", Values: []string{*beside}, Flag: "--statements"})
 		}
 		if len(*tags) > 0 {
 			all = append(all, config.Setting{Key: "tags", Values: *tags, Flag: "--tag"})
@@ -62,7 +68,7 @@ func pushFlags(f *pflag.FlagSet) (func() []config.Setting, func() (pushing, erro
 		for _, flag := range []struct {
 			name, value string
 			on          *bool
-		}{{"--provenance", *provenance, &p.Provenance}, {"--sbom", *sbom, &p.SBOM}} {
+		}{{"--provenance", *provenance, &p.statements.Provenance}, {"--sbom", *sbom, &p.statements.SBOM}} {
 			switch flag.value {
 			case "true":
 				*flag.on = true

@@ -38,6 +38,8 @@ type Config struct {
 	Cache    Cache
 	Serve    Serve
 
+	Statements Statements
+
 	Push       bool
 	Image      string   // the image to push, a template with [Placeholders]; "" when nothing was said
 	Tags       []string // more tags of Image, templates; with a "/" or ":" an image of its own
@@ -118,6 +120,12 @@ type Network struct {
 type Serve struct {
 	Routes   route.Table
 	Template string // path of a SAM or CloudFormation template; "" for none
+}
+
+// Statements are what is put beside each zip.
+type Statements struct {
+	Kinds []string // provenance, spdx, cyclonedx
+	Key   string   // "env:NAME" or a path; "" for none
 }
 
 // Cache is where cached layers are read from and written to, for [cache.ParseImport] and [cache.ParseExport].
@@ -287,6 +295,7 @@ func (l *loader) config() *Config {
 	c.Engine, c.Builder, c.Progress = text("engine"), text("builder"), text("progress")
 	c.Warm = text("build.warm") == "true"
 	c.FeaturesPerLambda = text("build.features-per-lambda") == "true"
+	c.Statements = Statements{Kinds: list("statements.kinds"), Key: text("statements.key")}
 	c.Cache = Cache{From: list("cache.from"), To: list("cache.to")}
 	for _, name := range union(children(l.values, "lambda."), children(l.tables, "lambda.")) {
 		c.Lambda[name] = Lambda{Package: text(Key("lambda", name, "package")), Bin: text(Key("lambda", name, "bin"))}

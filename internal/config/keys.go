@@ -159,6 +159,8 @@ var table = slices.Concat(
 		{name: "serve.stage", derived: "`$default` for http, `Prod` for rest", check: checkStage, doc: "the stage of that API, which a path may begin with"},
 		{name: "serve.cors", kind: list, check: checkPlain, doc: "origins whose pages may call these routes, as the CORS configuration of an HTTP API answers them; `*` for all"},
 		{name: "serve.template", check: checkPlain, paths: filePath, doc: "a SAM or CloudFormation template whose routes are served too"},
+		{name: "statements.kinds", kind: list, choices: []string{"provenance", "spdx", "cyclonedx"}, sep: ",", doc: "what is put beside each zip: SLSA provenance, and the crates in the program as SPDX or CycloneDX; docs/statements.md"},
+		{name: "statements.key", check: checkKeySource, paths: keyPath, doc: "the private key that signs them, Ed25519 or ECDSA in PEM form: `env:NAME` or a file"},
 		{name: "ci.cache-write", derived: "every branch", check: checkPlain, doc: "the branch whose builds may write the cache"},
 	},
 )

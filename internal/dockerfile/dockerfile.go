@@ -93,6 +93,9 @@ const (
 	FileTests        = "tests.json"
 	FileTestLines    = "tests.txt"         // the line of each test
 	FileTestWarnings = "test-warnings.txt" // as FileWarnings, for the tests and all that they are compiled with
+	FileUnits        = "units.json"        // cargo's messages about what it compiled for the program
+	FileCrates       = "crates.json"       // of a stage of [Stated]: what cargo metadata says
+	FileRustc        = "rustc.txt"         // likewise: what rustc -vV says
 )
 
 // MaxWarnings is how many bytes [FileWarnings] and [FileTestWarnings] have at most.

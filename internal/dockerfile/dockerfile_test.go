@@ -156,7 +156,7 @@ func TestRenderingDependsOnTheVariantAlone(t *testing.T) {
 
 func TestStagesAreThoseThatAreSolved(t *testing.T) {
 	for name, v := range variants {
-		want := []string{StageToolchain, StageFetch, "compiler", StageDeps, StageBuild, StageTest, StageBootstrap, StageLambda}
+		want := []string{StageToolchain, StageFetch, "compiler", StageDeps, StageBuild, StageTest, StageBootstrap, StageLambda, StageCrates, "bootstrap-stated", "lambda-stated"}
 		if len(v.Libs) == 2 {
 			want = slices.Insert(want, 4, StageLibs, "libs-2")
 		}

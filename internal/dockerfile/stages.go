@@ -12,7 +12,11 @@ const (
 	StageTest      = "test"      // the tests
 	StageBootstrap = "bootstrap" // the program, without the tests
 	StageLambda    = "lambda"    // the program, after the tests
+	StageCrates    = "crates"    // what cargo says of the crates
 )
+
+// Stated is the stage that has what statements on the lambda need, beside all that a stage for the lambda has.
+func Stated(stage string) string { return stage + "-stated" }
 
 // Stage is one stage of Dockerfile.tmpl, or one of several that are numbered.
 type Stage struct {
@@ -63,6 +67,12 @@ var stages = []Stage{
 	},
 	{Name: StageBootstrap, Files: []string{FileReceipt, FileWarnings}},
 	{Name: StageLambda, Files: []string{FileReceipt, FileWarnings, FileTests, FileTestLines, FileTestWarnings}},
+	{
+		Name: StageCrates, Title: "read the manifests of the crates", Short: "crates",
+		Failed: "cargo does not say what the crates of %s are", Fix: "build without statements; the output above is cargo's",
+	},
+	{Name: Stated(StageBootstrap), Files: []string{FileReceipt, FileWarnings, FileRustc}},
+	{Name: Stated(StageLambda), Files: []string{FileReceipt, FileWarnings, FileTests, FileTestLines, FileTestWarnings, FileRustc}},
 }
 
 // stageCompiler is the environment in which every crate is compiled.

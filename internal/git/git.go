@@ -163,6 +163,15 @@ func (r *Repository) Commit(ctx context.Context, rev string) (string, error) {
 	return out, err
 }
 
+// Tree returns the hash of the files of a commit, by its hash.
+func (r *Repository) Tree(ctx context.Context, hash string) (string, error) {
+	out, err := r.run(ctx, "rev-parse", "--verify", "--end-of-options", hash+"^{tree}")
+	if err == nil && !commit().MatchString(out) {
+		return "", fmt.Errorf("git says %q", out)
+	}
+	return out, err
+}
+
 // Head is what is checked out; "" for what the repository does not say.
 type Head struct {
 	Branch string // "" too where no branch is checked out

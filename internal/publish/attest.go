@@ -21,12 +21,12 @@ const (
 	attestationType  = "attestation-manifest"
 )
 
-// encode returns the statement about the image, as bytes that do not change from one program to the next: the spaces that
-// protojson writes do.
-func (s Statement) encode(image blob) ([]byte, error) {
+// About returns the statement about the file or image with that SHA-256, in hex, as bytes that do not change from one program
+// to the next: the spaces that protojson writes do.
+func (s Statement) About(name, sha256 string) ([]byte, error) {
 	about := &intoto.Statement{
 		Type:          intoto.StatementTypeUri,
-		Subject:       []*intoto.ResourceDescriptor{{Name: "image", Digest: map[string]string{"sha256": image.Digest.Encoded()}}},
+		Subject:       []*intoto.ResourceDescriptor{{Name: name, Digest: map[string]string{"sha256": sha256}}},
 		PredicateType: s.PredicateType,
 		Predicate:     s.Predicate,
 	}
@@ -46,7 +46,7 @@ func (s Statement) encode(image blob) ([]byte, error) {
 func (i *Image) attest(image blob, statements []Statement) error {
 	var layers []blob
 	for _, s := range statements {
-		data, err := s.encode(image)
+		data, err := s.About("image", image.Digest.Encoded())
 		if err != nil {
 			return fmt.Errorf("writing the statement of type %q: %w", s.PredicateType, err)
 		}

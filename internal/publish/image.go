@@ -44,7 +44,7 @@ type Spec struct {
 	Statements []Statement
 }
 
-// Statement is a document about the image, in the shape of in-toto.
+// Statement is a document about an image or a zip, in the shape of in-toto.
 type Statement struct {
 	PredicateType string
 	Predicate     *structpb.Struct

@@ -73,16 +73,17 @@ type Lambda struct {
 	Failures     []finding.Finding `json:"failures,omitempty"`
 	MoreFailures int               `json:"moreFailures,omitempty"` // how many there are beside these
 
-	Package        string `json:"package,omitempty"`
-	PackageVersion string `json:"packageVersion,omitempty"`
-	Bootstrap      string `json:"bootstrap,omitempty"` // path of the program
-	Zip            string `json:"zip,omitempty"`       // path of the zip
-	Size           int64  `json:"size,omitempty"`      // of the program, in bytes
-	ZipSize        int64  `json:"zipSize,omitempty"`   // in bytes
-	SHA256         string `json:"sha256,omitempty"`    // of the zip, in hex
-	CodeSHA256     string `json:"codeSha256,omitempty"`
-	Tests          *Tests `json:"tests,omitempty"` // absent when they were not run
-	Image          *Image `json:"image,omitempty"` // absent when none was to be pushed
+	Package        string   `json:"package,omitempty"`
+	PackageVersion string   `json:"packageVersion,omitempty"`
+	Bootstrap      string   `json:"bootstrap,omitempty"` // path of the program
+	Zip            string   `json:"zip,omitempty"`       // path of the zip
+	Size           int64    `json:"size,omitempty"`      // of the program, in bytes
+	ZipSize        int64    `json:"zipSize,omitempty"`   // in bytes
+	SHA256         string   `json:"sha256,omitempty"`    // of the zip, in hex
+	CodeSHA256     string   `json:"codeSha256,omitempty"`
+	Statements     []string `json:"statements,omitempty"` // paths of the statements on the zip
+	Tests          *Tests   `json:"tests,omitempty"`      // absent when they were not run
+	Image          *Image   `json:"image,omitempty"`      // absent when none was to be pushed
 
 	Cases []finding.Case `json:"-"` // the tests one by one
 }

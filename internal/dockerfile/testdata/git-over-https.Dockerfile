@@ -324,7 +324,8 @@ compile build --frozen --workspace --target x86_64-unknown-linux-musl --profile 
 compile test --no-run --frozen --workspace --target "$(uname -m)-"unknown-linux-musl --profile release
 EOF
 
-# build: one lambda. /out holds the program, the receipt (cargo's own word on what it is, and its digest), and the warnings.
+# build: one lambda. /out holds the program, the receipt (cargo's own word on what it is, and its digest), the warnings, and
+# what cargo says of each unit that it compiled for the program, and not for the machine that builds.
 FROM compiler AS build
 ARG LAMBDA_KIND LAMBDA_BIN
 RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
@@ -372,6 +373,7 @@ compile build --frozen --workspace "--$LAMBDA_KIND" "$LAMBDA_BIN" --target x86_6
 mkdir /out
 keep_warnings /out/warnings.txt
 grep -e '"executable":"/' -e '"reason":"build-finished"' /tmp/messages >/out/receipt.json
+grep -F '"filenames":["/target/'x86_64-unknown-linux-musl/ /tmp/messages | sed 's/,"fresh":[a-z]*}$/}/' | sort -u >/out/units.json
 cp "$(sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' /out/receipt.json)" /out/bootstrap
 printf '{"reason":"lpipe-program","sha256":"%.64s"}\n' "$(sha256sum /out/bootstrap)" >>/out/receipt.json
 EOF
@@ -500,3 +502,23 @@ COPY --link --from=build /out/ /
 # lambda: the same, once the tests have passed.
 FROM bootstrap AS lambda
 COPY --link --from=test /out/ /
+
+# crates: what cargo says of the crates that Cargo.lock names, and which compiler it is, for statements on the lambda.
+FROM compiler AS crates
+RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
+    --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
+    --mount=type=tmpfs,target=/tmp <<EOF
+set -eu
+cd /src
+sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
+mkdir /out
+cargo metadata --frozen --format-version 1 --filter-platform x86_64-unknown-linux-musl >/out/crates.json
+rustc -vV >/out/rustc.txt
+EOF
+
+# bootstrap-stated, lambda-stated: the lambda, with what its statements need.
+FROM bootstrap AS bootstrap-stated
+COPY --link --from=crates /out/ /
+
+FROM lambda AS lambda-stated
+COPY --link --from=crates /out/ /

@@ -1,0 +1,127 @@
+package build
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"lpipe/internal/access"
+	"lpipe/internal/artifact"
+	"lpipe/internal/attest"
+	"lpipe/internal/dockerfile"
+	"lpipe/internal/fault"
+	"lpipe/internal/plan"
+	"lpipe/internal/project"
+	"lpipe/internal/solve"
+)
+
+// Stating is how lambdas are stated about; the configuration says what is stated of a zip.
+type Stating struct {
+	Zips    bool       // beside zips, where the configuration says so
+	Images  Statements // beside images
+	Version string     // of lpipe
+	// Git is the commit that is built, for each lambda of which it is known.
+	Git map[*plan.Lambda]attest.Git
+}
+
+// Statements are which are put beside an image.
+type Statements struct{ Provenance, SBOM bool }
+
+// about is what is stated of a target, where something is.
+type about struct {
+	Stating
+	signer *attest.Signer // nil where nothing is signed
+}
+
+// stating returns what is stated of the lambdas of a project, nil for nothing.
+func (s Stating) stating(here *project.Here, p *project.Project, images bool) (*about, error) {
+	zips := s.Zips && len(p.Config.Statements.Kinds) > 0
+	if !zips && !(images && (s.Images.Provenance || s.Images.SBOM)) {
+		return nil, nil
+	}
+	a := &about{Stating: s}
+	at := p.Config.Statements.Key
+	if !zips || at == "" {
+		return a, nil
+	}
+	key, err := access.Secret(here.Env, "statements.key", at)
+	if err != nil {
+		return nil, err
+	}
+	if a.signer, err = attest.NewSigner([]byte(key)); err != nil {
+		return nil, &fault.Error{
+			Kind: fault.Usage, What: "statements.key cannot sign", Err: err,
+			Fix: "make one with: openssl genpkey -algorithm ed25519 -out key.pem; then name the file, or the variable of a CI secret that holds it, as env:NAME",
+		}
+	}
+	return a, nil
+}
+
+// maxStated bounds what is read of a build for its statements: cargo says some 10 kB of a crate.
+const maxStated = 256 << 20
+
+// crates reads what was compiled for the program, and by what.
+func (t Target) crates(read solve.ReadFile, rustc []byte) ([]attest.Crate, attest.Rustc, error) {
+	accept := func(size int64) error {
+		if size > maxStated {
+			return fmt.Errorf("what cargo says of the crates takes %d bytes", size)
+		}
+		return nil
+	}
+	messages, err := read(dockerfile.FileUnits, accept)
+	if err != nil {
+		return nil, attest.Rustc{}, err
+	}
+	units, err := artifact.ReadUnits(messages)
+	if err != nil {
+		return nil, attest.Rustc{}, err
+	}
+	said, err := read(dockerfile.FileCrates, accept)
+	if err != nil {
+		return nil, attest.Rustc{}, err
+	}
+	crates, err := attest.Crates(units, said, t.Plan.Workspace.Lock)
+	return crates, attest.ReadRustc(rustc), err
+}
+
+// stated is what is stated of what was built.
+func (b Built) stated() (attest.Build, error) {
+	built := b.Taken.(taken)
+	at := attest.Build{
+		Workspace: b.Plan.Workspace, Lambda: b.Lambda, Base: b.Base, CI: b.Config.CI, Version: b.about.Version, Git: b.about.Git[b.Lambda],
+		Crates: built.crates, Rustc: built.rustc, FeaturesPerLambda: b.Config.FeaturesPerLambda,
+	}
+	if b.sources != nil {
+		at.Sources = b.sources()
+	}
+	var err error
+	at.Epoch, err = b.epoch()
+	return at, err
+}
+
+// State puts statements about the zip that was delivered beside it, where there are to be any, and returns their paths.
+func State(b Built, out Output) ([]string, error) {
+	kinds := b.Config.Statements.Kinds
+	if b.about == nil || !b.about.Zips || len(kinds) == 0 || b.folder == nil {
+		return nil, nil
+	}
+	stated, err := b.stated()
+	if err != nil {
+		return nil, err
+	}
+	files, err := stated.Files(kinds, out.SHA256, b.about.signer)
+	if err != nil {
+		return nil, err
+	}
+	err = b.folder.PutBeside(out.SHA256, files)
+	if errors.Is(err, artifact.ErrOtherZip) {
+		return nil, &fault.Error{
+			Kind: fault.Usage, What: "the statements on " + b.Lambda.Label() + " were not written", Err: err, Fix: "build it again, one run at a time",
+		}
+	}
+	var names []string
+	for _, f := range files {
+		names = append(names, filepath.Join(b.OutputDir(), f.Name))
+	}
+	return names, err
+}
