@@ -370,7 +370,7 @@ compile build --frozen --workspace "--$LAMBDA_KIND" "$LAMBDA_BIN" --target aarch
 mkdir /out
 keep_warnings /out/warnings.txt
 grep -e '"executable":"/' -e '"reason":"build-finished"' /tmp/messages >/out/receipt.json
-grep -F '"filenames":["/target/'aarch64-unknown-linux-gnu/ /tmp/messages | sed 's/,"fresh":[a-z]*}$/}/' | sort -u >/out/units.json
+grep -F '"filenames":["/target/'aarch64-unknown-linux-gnu/ /tmp/messages >/out/units.json
 cp "$(sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' /out/receipt.json)" /out/bootstrap
 printf '{"reason":"lpipe-program","sha256":"%.64s"}\n' "$(sha256sum /out/bootstrap)" >>/out/receipt.json
 EOF

@@ -435,7 +435,7 @@ compile build --frozen --package api "--$LAMBDA_KIND" "$LAMBDA_BIN" --target x86
 mkdir /out
 keep_warnings /out/warnings.txt
 grep -e '"executable":"/' -e '"reason":"build-finished"' /tmp/messages >/out/receipt.json
-grep -F '"filenames":["/target/'x86_64-unknown-linux-musl/ /tmp/messages | sed 's/,"fresh":[a-z]*}$/}/' | sort -u >/out/units.json
+grep -F '"filenames":["/target/'x86_64-unknown-linux-musl/ /tmp/messages >/out/units.json
 cp "$(sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' /out/receipt.json)" /out/bootstrap
 printf '{"reason":"lpipe-program","sha256":"%.64s"}\n' "$(sha256sum /out/bootstrap)" >>/out/receipt.json
 EOF
