@@ -164,13 +164,17 @@ var lpipeMap = map[string]row{
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/attest", "internal/build", "internal/config", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
 			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/interrupt", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
 			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/serve", "internal/shell", "internal/since", "internal/template", "internal/trace", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
-			"github.com/spf13/pflag", "golang.org/x/term"),
+			"github.com/spf13/pflag", "golang.org/x/mod/semver", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",
 	},
 	"internal/bench": {
 		imports: in("internal/cargo", "internal/reach", "internal/skeleton", "internal/testparts/mirror", "github.com/distribution/distribution/v3", "github.com/sirupsen/logrus",
 			"github.com/spf13/pflag"),
 		why: "a program of its own, which measures lpipe from outside and takes from it only how a project is read; it serves a registry",
+	},
+	"internal/release": {
+		imports: in("github.com/package-url/packageurl-go", "github.com/spdx/tools-golang"),
+		why:     "a program of its own, which packs lpipe's programs and takes nothing from them but what the toolchain recorded",
 	},
 	"internal/testparts/require": {why: "every test may import it, so it imports nothing", testOnly: true},
 	"internal/testparts/golden":  {why: "the tests of every package may import it, so it imports nothing", testOnly: true},
