@@ -140,9 +140,13 @@ var lpipeMap = map[string]row{
 	"internal/measure":  {imports: in("internal/emulator"), why: "it calls a function and counts; who it is, and how numbers are shown, is for others"},
 	"internal/route":    {imports: in("internal/pattern"), pure: true, why: "which function answers a request, from values"},
 	"internal/template": {imports: in("internal/fault", "internal/pattern", "internal/route", "go.yaml.in/yaml/v4"), pure: true, why: "it reads what a template says, and evaluates nothing"},
-	"internal/gateway":  {imports: in("internal/emulator", "internal/route"), why: "HTTP to events and back, for whoever invokes"},
-	"internal/page":     {imports: in("internal/emulator", "internal/examples", "internal/foreign", "internal/route"), why: "it shows what it is handed, and invokes what it is handed"},
-	"internal/serve":    {imports: in("internal/emulator", "internal/gateway", "internal/page", "internal/route"), why: "it answers for programs, whoever builds them"},
+	"internal/scaffold": {
+		imports: in("internal/disk", "internal/examples", "internal/fault", "internal/pattern", "github.com/pelletier/go-toml/v2"),
+		why:     "answers in, files out; where they go is not its concern", pure: true,
+	},
+	"internal/gateway": {imports: in("internal/emulator", "internal/route"), why: "HTTP to events and back, for whoever invokes"},
+	"internal/page":    {imports: in("internal/emulator", "internal/examples", "internal/foreign", "internal/route"), why: "it shows what it is handed, and invokes what it is handed"},
+	"internal/serve":   {imports: in("internal/emulator", "internal/gateway", "internal/page", "internal/route"), why: "it answers for programs, whoever builds them"},
 	"internal/attest": {
 		imports: in("internal/artifact", "internal/cargo", "internal/config", "internal/plan", "internal/publish", "internal/redact", "github.com/CycloneDX/cyclonedx-go", "github.com/distribution/reference",
 			"github.com/github/go-spdx/v2", "github.com/google/uuid", "github.com/in-toto/attestation", "github.com/package-url/packageurl-go", "github.com/secure-systems-lab/go-securesystemslib/dsse",
@@ -163,7 +167,7 @@ var lpipeMap = map[string]row{
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/attest", "internal/build", "internal/config", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
 			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/interrupt", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
-			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/serve", "internal/shell", "internal/since", "internal/template", "internal/trace", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
+			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/since", "internal/template", "internal/trace", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/mod/semver", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",
 	},

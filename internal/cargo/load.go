@@ -68,6 +68,20 @@ func Root(d disk.Disk, dir string) string {
 	return l.root.dir
 }
 
+// WorkspaceFor returns the root of the workspace that a package in dir, which needs not be there, would be a member of; "" where
+// there is none, or it excludes the folder.
+func WorkspaceFor(d disk.Disk, dir string) string {
+	above := path.Dir(path.Clean(dir))
+	if !InProject(d, above) {
+		return ""
+	}
+	l, _, err := locate(d, above, above)
+	if err != nil || l.root.Workspace() == nil || l.root.excludes(path.Clean(dir)) {
+		return ""
+	}
+	return l.root.dir
+}
+
 // locate finds the manifest of the package that dir lies in, and the root of its workspace. From there on the loader
 // sees no more of the disk than the project may use.
 func locate(d disk.Disk, dir, from string) (l *loader, current *Manifest, err error) {

@@ -150,6 +150,8 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.DisableDescriptions = true
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprint(a.Out, helpText(cmd, a.helpWidth())) })
 	root.AddCommand(
+		a.newCommand(),
+		a.initCommand(),
 		a.buildCommand(),
 		a.testCommand(),
 		a.invokeCommand(),

@@ -70,6 +70,15 @@ func (h *Here) Config(settings []config.Setting) (*config.Config, error) {
 	return config.Load(config.Input{FS: h.Disk.FS, View: view, Dir: h.cwd(), Env: h.Env, Settings: settings})
 }
 
+// WorkspaceFor returns the root of the workspace that a new package in a folder would be a member of, absolute; "" without one.
+func (h *Here) WorkspaceFor(dir string) string {
+	root := cargo.WorkspaceFor(h.Disk, inFS(dir))
+	if root == "" {
+		return ""
+	}
+	return filepath.Join("/", root)
+}
+
 // allowed is the disk with what the user allows projects beyond their bound.
 func (h *Here) allowed(settings []config.Setting) disk.Disk {
 	d := h.Disk
