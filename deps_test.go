@@ -182,6 +182,7 @@ var lpipeMap = map[string]row{
 	},
 	"internal/testparts/require": {why: "every test may import it, so it imports nothing", testOnly: true},
 	"internal/testparts/golden":  {why: "the tests of every package may import it, so it imports nothing", testOnly: true},
+	"internal/testparts/pages":   {imports: in("github.com/yuin/goldmark"), why: "what a page has, for the tests that know whether it is true", testOnly: true},
 	"internal/testparts/mirror":  {why: "a mirror of crates.io for tests and for the bench"},
 	"internal/testparts/suite": {
 		imports: in("internal/testparts/require"),

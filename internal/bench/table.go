@@ -13,7 +13,7 @@ func markdown(all []Result) string {
 
 <!-- Written by scripts/bench from results.json; edits are lost. -->
 
-[How this was measured](../bench.md). Medians, with the smallest value in parentheses. "lpipe is" divides the median of
+[All pages](../README.md). [How this was measured](../bench.md). Medians, with the smallest value in parentheses. "lpipe is" divides the median of
 lpipe by that of the peer, and in parentheses the smallest value of lpipe by the peer's smallest: below 1, lpipe needs less.
 
 ![Processor time inside the steps, and wall time](results.svg)

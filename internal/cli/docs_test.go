@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"mvdan.cc/sh/v3/syntax"
+
+	"lpipe/internal/testparts/golden"
+	"lpipe/internal/testparts/pages"
+)
+
+// TestDocsCallLpipeAsItIs: every command line of the README and of docs has verbs, flags and arguments that lpipe takes.
+func TestDocsCallLpipeAsItIs(t *testing.T) {
+	found := 0
+	for _, page := range pages.Read(t, "../..") {
+		if page.Name == "docs/flags.md" { // written from the verbs
+			continue
+		}
+		for _, code := range page.Code {
+			commands, err := calls(code.Commands("lpipe"))
+			if err != nil {
+				t.Errorf("%s: no line of a shell: %v", code.Where, err)
+			}
+			for _, args := range commands {
+				found++
+				if err := takes(t, args, code.Block); err != nil {
+					t.Errorf("%s: lpipe %s: %v", code.Where, strings.Join(args, " "), err)
+				}
+			}
+		}
+	}
+	if found < 100 {
+		t.Errorf("%d command lines were found: the test looks in the wrong places", found)
+	}
+}
+
+// TestCommandLinesAreLookedAt: what a page must not say is seen.
+func TestCommandLinesAreLookedAt(t *testing.T) {
+	for line, want := range map[string]string{
+		"lpipe buidl":                       `there is no verb "buidl"`,
+		"a | LPIPE_ARCH=x lpipe build --al": "unknown flag: --al",
+		"x $(lpipe build --push=perhaps)":   "--push cannot be",
+		"sudo lpipe man":                    "lpipe man needs an argument",
+		"lpipe engine start":                `"start" is no verb of lpipe engine`,
+		"scripts/ci-build --no-zip":         "unknown flag: --no-zip",
+		"lpipe build api --since $X | cat":  "",
+		"lpipe serve --exec -- npm --test":  "",
+		"go install ./cmd/lpipe":            "",
+	} {
+		commands, err := calls(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, args := range commands {
+			if err := takes(t, args, true); err != nil {
+				got += err.Error()
+			}
+		}
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+}
+
+// takes is nil if lpipe would run with the arguments; where these are not all, as in a sentence on a verb, there may be more.
+func takes(t *testing.T, args []string, all bool) error {
+	t.Helper()
+	root, _ := newRoot(t)
+	root.InitDefaultHelpCmd()
+	cmd, rest, err := root.Find(args)
+	if err != nil {
+		return err
+	}
+	cmd.InitDefaultHelpFlag()
+	if err := cmd.ParseFlags(rest); err != nil {
+		return flagError(cmd, err)
+	}
+	if cmd.Flags().NArg() == 0 && !all {
+		return nil
+	}
+	return cmd.ValidateArgs(cmd.Flags().Args())
+}
+
+// calls are the arguments of each call of lpipe in lines of a shell. What the shell would fill in is "1", which is text, a
+// number and a boolean.
+func calls(lines string) (all [][]string, err error) {
+	file, err := syntax.NewParser().Parse(strings.NewReader(lines), "")
+	if err != nil {
+		return nil, err
+	}
+	syntax.Walk(file, func(n syntax.Node) bool {
+		call, ok := n.(*syntax.CallExpr)
+		if !ok {
+			return true
+		}
+		var words []string
+		for _, word := range call.Args {
+			words = append(words, literal(word.Parts))
+		}
+		if len(words) > 0 && slices.Contains([]string{"sudo", "exec", "time"}, words[0]) {
+			words = words[1:]
+		}
+		switch {
+		case len(words) == 0:
+		case path.Base(words[0]) == "lpipe":
+			all = append(all, words[1:])
+		case words[0] == "scripts/ci-build":
+			all = append(all, append([]string{"build"}, words[1:]...))
+		}
+		return true
+	})
+	return all, nil
+}
+
+func literal(parts []syntax.WordPart) string {
+	var b strings.Builder
+	for _, part := range parts {
+		switch part := part.(type) {
+		case *syntax.Lit:
+			b.WriteString(part.Value)
+		case *syntax.SglQuoted:
+			b.WriteString(part.Value)
+		case *syntax.DblQuoted:
+			b.WriteString(literal(part.Parts))
+		default:
+			b.WriteString("1")
+		}
+	}
+	return b.String()
+}
+
+// TestDocsListEveryFlag keeps docs/flags.md equal to the verbs; -update rewrites it.
+func TestDocsListEveryFlag(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("# Verbs and flags\n\n[All pages](README.md). Written by `go test ./internal/cli -update`; `lpipe help VERB` says the same.\n")
+	root, _ := newRoot(t)
+	eachVerb(root, func(cmd *cobra.Command) {
+		fmt.Fprintf(&b, "\n## %s\n\n", cmd.CommandPath())
+		if cmd.HasParent() {
+			fmt.Fprintf(&b, "```text\n%s\n```\n\n", usageLine(cmd))
+		}
+		b.WriteString(markdown(about(cmd)))
+		if verbs := listedVerbs(cmd); len(verbs) > 0 {
+			b.WriteString("\n| verb | what it does |\n|---|---|\n" + rows(verbs))
+		}
+		if flags := listedFlags(cmd); len(flags) > 0 {
+			b.WriteString("\n| flag | what it does |\n|---|---|\n" + rows(flags))
+		}
+		if !cmd.HasParent() {
+			b.WriteString("\n" + markdown(helpRest))
+		}
+	})
+	golden.Check(t, "../../docs/flags.md", b.String())
+}
+
+// escape keeps what Markdown would take for its own.
+var escape = strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "<", "&lt;", "[", `\[`, "|", `\|`).Replace
+
+func rows(all []entry) string {
+	var b strings.Builder
+	for _, e := range all {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", strings.ReplaceAll(strings.TrimSpace(e.left), "|", `\|`), escape(e.right))
+	}
+	return b.String()
+}
+
+// markdown is a text of paragraphs, of which indented lines are code.
+func markdown(text string) string {
+	var b strings.Builder
+	code, blank := false, true
+	for line := range strings.Lines(strings.TrimRight(text, "\n") + "\n") {
+		if indented := strings.TrimLeft(line, " \t") != line; line != "\n" && indented != code {
+			code = indented
+			if !blank {
+				b.WriteString("\n")
+			}
+		}
+		blank = line == "\n"
+		switch {
+		case code && !blank:
+			b.WriteString("  " + line)
+		case code:
+			b.WriteString(line)
+		default:
+			b.WriteString(escape(line))
+		}
+	}
+	return b.String()
+}
