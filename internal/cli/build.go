@@ -115,6 +115,13 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		}
 		key, notice := here.Key(projects)
 		notes := planNotes(projects, notice)
+		if files := templates(projects); len(files) > 0 && stage == dockerfile.StageLambda {
+			_, said, err := checkTemplates(here, projects, files)
+			if err != nil {
+				return err
+			}
+			notes = append(notes, said...)
+		}
 		if *rev != "" {
 			if projects, _, err = since.Changed(cmd.Context(), here, projects, *rev, given, build.Included); err != nil {
 				return err

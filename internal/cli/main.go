@@ -159,6 +159,7 @@ func (a *app) root() *cobra.Command {
 		a.serveCommand(),
 		a.planCommand(),
 		a.renderCommand(),
+		a.templateCommand(),
 		a.hostkeysCommand(),
 		a.cacheCommand(),
 		a.engineCommand(),

@@ -43,6 +43,7 @@ type Config struct {
 	Push       bool
 	Image      string   // the image to push, a template with [Placeholders]; "" when nothing was said
 	Tags       []string // more tags of Image, templates; with a "/" or ":" an image of its own
+	Templates  []string // paths of the deployment templates to compare with what is built
 	CacheWrite string   // the branch that may write the cache from CI; "" for every branch
 
 	Engine            string // as package engine reads it; "" when nothing was said
@@ -292,6 +293,7 @@ func (l *loader) config() *Config {
 	c.Lambdas = list("lambdas")
 	c.Push, c.Image, c.Tags = text("push") == "true", text("image"), list("tags")
 	c.CacheWrite = text("ci.cache-write")
+	c.Templates = list("template")
 	c.Engine, c.Builder, c.Progress = text("engine"), text("builder"), text("progress")
 	c.Warm = text("build.warm") == "true"
 	c.FeaturesPerLambda = text("build.features-per-lambda") == "true"

@@ -123,6 +123,7 @@ var table = slices.Concat(
 		{name: "push", kind: boolean, defaults: []string{"false"}, doc: "whether to push each lambda as an image"},
 		{name: "image", check: checkImage, doc: "the image to push; placeholders: " + placeholderList()},
 		{name: "tags", kind: list, check: checkTag, doc: "more tags for it, with the same placeholders"},
+		{name: "template", kind: oneOrMore, check: checkPlain, paths: filePath, doc: "SAM and CloudFormation templates that `lpipe build` compares with what it builds, as `lpipe template check` does"},
 	},
 	under("build.", buildKeys),
 	[]key{

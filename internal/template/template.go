@@ -1,7 +1,7 @@
-// Package template reads the routes of a SAM or CloudFormation template: which function answers which HTTP requests, and
-// through which service.
+// Package template reads what deploys lambdas. Of a SAM or CloudFormation template it reads the routes: which function answers which
+// HTTP requests, and through which service. And of these and of a plan of Terraform whether the functions are what lpipe builds.
 //
-// It takes the events HttpApi and Api of SAM's functions, routes and methods of API Gateway, and rules of load balancers.
+// Routes are the events HttpApi and Api of SAM's functions, routes and methods of API Gateway, and rules of load balancers.
 // Nothing is deployed or evaluated: a value that depends on more than the defaults of parameters is a note.
 package template
 
@@ -21,25 +21,19 @@ import (
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 const Limit = 1 << 20
 
+// PlanLimit is the size of the largest template or plan of Terraform that is checked, in bytes.
+const PlanLimit = 32 << 20
+
 // Routes returns the routes of a template that lead to lambdas of these names. name is the file as messages call it. notes
 // are what cannot be served here. The error joins every mistake, each a [fault.Error] of kind [fault.Usage] with its line.
 func Routes(name string, data []byte, lambdas []string) (routes route.Table, notes []string, err error) {
-	var document yaml.Node
-	if err := yaml.Unmarshal(data, &document); err != nil {
-		return nil, nil, &fault.Error{
-			Kind: fault.Usage, What: name + " is neither YAML nor JSON", Why: syntax(err), Fix: "correct it; sam validate --lint and cfn-lint check templates",
-		}
+	r, err := read(name, data)
+	if err != nil {
+		return nil, nil, err
 	}
-	r := &reader{file: name, budget: 200_000}
-	root := r.follow(&document)
-	if root != nil && root.Kind == yaml.DocumentNode && len(root.Content) == 1 {
-		root = r.follow(root.Content[0])
+	if err := r.findResources("name one: --template FILE, or template in [serve] of lpipe.toml"); err != nil {
+		return nil, nil, err
 	}
-	resources := r.get(root, "Resources")
-	if resources == nil || resources.Kind != yaml.MappingNode {
-		return nil, nil, &fault.Error{Kind: fault.Usage, What: name + " has no Resources", Why: "so it is no template of SAM or CloudFormation", Fix: "name one: --template FILE, or template in [serve] of lpipe.toml"}
-	}
-	r.root, r.resources = root, resources
 	r.functions(lambdas)
 	r.events()
 	r.gatewayRoutes()
@@ -52,6 +46,32 @@ func Routes(name string, data []byte, lambdas []string) (routes route.Table, not
 		return nil, r.notes, err
 	}
 	return r.routes, r.notes, nil
+}
+
+// read parses a template.
+func read(name string, data []byte) (*reader, error) {
+	var document yaml.Node
+	if err := yaml.Unmarshal(data, &document); err != nil {
+		return nil, &fault.Error{
+			Kind: fault.Usage, What: name + " is neither YAML nor JSON", Why: syntax(err), Fix: "correct it; sam validate --lint and cfn-lint check templates",
+		}
+	}
+	r := &reader{file: name, budget: 200_000}
+	root := r.follow(&document)
+	if root != nil && root.Kind == yaml.DocumentNode && len(root.Content) == 1 {
+		root = r.follow(root.Content[0])
+	}
+	r.root = root
+	return r, nil
+}
+
+// findResources refuses what is no template.
+func (r *reader) findResources(fix string) error {
+	r.resources = r.get(r.root, "Resources")
+	if r.resources == nil || r.resources.Kind != yaml.MappingNode {
+		return &fault.Error{Kind: fault.Usage, What: r.file + " has no Resources", Why: "so it is no template of SAM or CloudFormation", Fix: fix}
+	}
+	return nil
 }
 
 // syntax is the message of the YAML library without the name of the library.

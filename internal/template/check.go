@@ -1,0 +1,313 @@
+package template
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"lpipe/internal/fault"
+)
+
+// Lambda is what lpipe builds, as far as a template says something of it.
+type Lambda struct {
+	Name    string
+	Arch    string // as Lambda names it
+	Runtime string
+	Zip     string // absolute and slash separated
+}
+
+// Agreement is a function of a template and the lambda that it is for.
+type Agreement struct {
+	Function string // as messages call it, with its line
+	Lambda   string
+}
+
+// What a function may have: https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+const (
+	minMemory, maxMemory   = 128, 10240 // MB
+	minTimeout, maxTimeout = 1, 900     // seconds
+
+	defaultArch = "x86_64"
+	handler     = "bootstrap" // the file in the zip
+)
+
+// Check compares the functions of a SAM or CloudFormation template, or of a plan of Terraform as terraform show -json writes it, with
+// what lpipe builds. name is the file as messages call it, dir its folder, absolute. It returns the functions that it compared: a function
+// is for a lambda by the path of its zip, or by its name. notes are what cannot be known before it is deployed, or has no effect. The error joins every mistake, each a [fault.Error] of kind
+// [fault.Usage] with its line.
+func Check(name, dir string, data []byte, lambdas []Lambda) (agree []Agreement, notes []string, err error) {
+	r, err := read(name, data)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := &checker{reader: r, dir: dir, lambdas: lambdas}
+	if plan := r.get(r.root, "planned_values"); plan != nil {
+		c.plan(r.get(plan, "root_module"), 0)
+	} else {
+		if err := r.findResources("name a template of these, or a plan: terraform show -json PLAN"); err != nil {
+			return nil, nil, err
+		}
+		c.resources()
+	}
+	return c.agree, r.notes, r.mistakes.Err()
+}
+
+type checker struct {
+	*reader
+	dir     string
+	lambdas []Lambda
+	agree   []Agreement
+}
+
+// function is one of a template: values are nil where it does not say them, and at is where it begins.
+type function struct {
+	at                                            *yaml.Node
+	label                                         string
+	names                                         []string // that it may have a lambda's name by
+	handler, runtime, arch, code, memory, timeout *yaml.Node
+	keys                                          keys
+	planned                                       bool   // by Terraform, whose paths start where it was run
+	compiled                                      string // by what the code is made of the sources, "" where it is not
+}
+
+// keys are the names of the values, for messages.
+type keys struct{ handler, runtime, arch, code, memory, timeout string }
+
+// resources checks the functions of a SAM or CloudFormation template.
+func (c *checker) resources() {
+	c.each(c.reader.resources, func(key, resource *yaml.Node) {
+		kind, _ := c.text(c.get(resource, "Type"))
+		if slices.Contains(functionTypes, kind) {
+			properties := c.get(resource, "Properties")
+			value := func(name string) *yaml.Node { return c.get(properties, name) }
+			code := "Code"
+			if kind == "AWS::Serverless::Function" {
+				value = func(name string) *yaml.Node { return c.globals(properties, "Function", name) }
+				code = "CodeUri"
+			}
+			f := function{
+				at: key, label: "function " + key.Value, names: []string{key.Value},
+				handler: value("Handler"), runtime: value("Runtime"), arch: value("Architectures"), code: value(code), memory: value("MemorySize"), timeout: value("Timeout"),
+				keys: keys{"Handler", "Runtime", "Architectures", code, "MemorySize", "Timeout"},
+			}
+			if p, _ := c.text(value("PackageType")); p == "Image" {
+				return
+			}
+			metadata := c.get(resource, "Metadata")
+			if method, ok := c.text(c.get(metadata, "BuildMethod")); ok {
+				f.compiled = method
+			}
+			for _, n := range []*yaml.Node{c.get(metadata, "BuildProperties", "Binary"), value("FunctionName")} {
+				if t, ok := c.text(n); ok {
+					f.names = append([]string{t}, f.names...)
+				}
+			}
+			c.function(f)
+		}
+	})
+}
+
+// plan checks the functions of a module of Terraform's and of those in it.
+func (c *checker) plan(module *yaml.Node, depth int) {
+	if list := c.get(module, "resources"); list != nil && list.Kind == yaml.SequenceNode {
+		for _, resource := range list.Content {
+			kind, _ := c.text(c.get(resource, "type"))
+			values := c.get(resource, "values")
+			if p, _ := c.text(c.get(values, "package_type")); kind != "aws_lambda_function" || p == "Image" || values == nil {
+				continue
+			}
+			address, _ := c.text(c.get(resource, "address"))
+			f := function{
+				at: values, label: address, planned: true,
+				handler: c.get(values, "handler"), runtime: c.get(values, "runtime"), arch: c.get(values, "architectures"), code: c.get(values, "filename"),
+				memory: c.get(values, "memory_size"), timeout: c.get(values, "timeout"),
+				keys: keys{"handler", "runtime", "architectures", "filename", "memory_size", "timeout"},
+			}
+			if name, ok := c.text(c.get(values, "function_name")); ok {
+				f.names = []string{name}
+			}
+			c.function(f)
+		}
+	}
+	const deepest = 50 // modules in modules
+	if list := c.get(module, "child_modules"); list != nil && list.Kind == yaml.SequenceNode && depth < deepest {
+		for _, child := range list.Content {
+			c.plan(child, depth+1)
+		}
+	}
+}
+
+// function checks one function.
+func (c *checker) function(f function) {
+	code, known := c.local(f.code)
+	found := c.of(f, code, known)
+	if len(found) == 0 {
+		return
+	}
+	runtime, runtimeKnown := c.text(f.runtime)
+	if runtimeKnown && !strings.HasPrefix(runtime, "provided") && !known {
+		return // of another language, and called like a lambda
+	}
+	l := found[0]
+	arch := c.architecture(f)
+	if i := slices.IndexFunc(found, func(l Lambda) bool { return l.Arch == arch }); i >= 0 {
+		l = found[i]
+	}
+	c.agree = append(c.agree, Agreement{Function: c.at(f.at) + ": " + f.label, Lambda: l.Name})
+
+	switch h, ok := c.text(f.handler); {
+	case f.handler == nil || c.null(f.handler):
+		c.wrong(f, f.at, " has no "+f.keys.handler, "Lambda wants one for a zip", f.set(f.keys.handler, handler))
+	case ok && h != handler:
+		c.note(f.handler, f.label+" has the handler "+h+", which has no effect: the program in the zip is "+handler)
+	}
+	switch {
+	case arch != "" && arch != l.Arch:
+		n := f.arch
+		says := " is for " + arch
+		if n == nil || c.null(n) {
+			n, says = f.at, " has no "+f.keys.arch+", and so is for "+arch
+		}
+		c.wrong(f, n, says, "lpipe builds "+l.Name+" for "+l.Arch, f.set(f.keys.arch, "["+f.quoted(l.Arch)+"]")+"; or in lpipe.toml: arch = "+strconv.Quote(arch))
+	case arch == "":
+		c.note(f.arch, f.label+" has an architecture that is known only when it is deployed")
+	}
+	switch {
+	case f.runtime == nil || c.null(f.runtime):
+		c.wrong(f, f.at, " has no "+f.keys.runtime, "Lambda wants one for a zip", f.set(f.keys.runtime, l.Runtime))
+	case !runtimeKnown:
+		c.note(f.runtime, f.label+" has a runtime that is known only when it is deployed")
+	case runtime != l.Runtime:
+		c.wrong(f, f.runtime, " has the runtime "+runtime, "lpipe builds "+l.Name+" for "+l.Runtime, f.set(f.keys.runtime, l.Runtime))
+	}
+	c.code(f, l, code, known)
+	c.between(f, f.memory, f.keys.memory, minMemory, maxMemory, "MB")
+	c.between(f, f.timeout, f.keys.timeout, minTimeout, maxTimeout, "seconds")
+}
+
+// wrong adds a mistake of a function.
+func (c *checker) wrong(f function, n *yaml.Node, what, why, fix string) {
+	c.mistakes.Addf(c.at(n)+": "+f.label+what, why, fix)
+}
+
+// set is how a value is written in the template.
+func (f function) set(key, value string) string {
+	if !f.planned {
+		return "write " + key + ": " + value
+	}
+	if _, err := strconv.Atoi(value); err != nil && !strings.HasPrefix(value, "[") {
+		value = strconv.Quote(value)
+	}
+	return "write " + key + " = " + value
+}
+
+func (f function) quoted(text string) string {
+	if f.planned {
+		return strconv.Quote(text)
+	}
+	return text
+}
+
+// null reports whether a value is there and says nothing, as plans have them.
+func (c *checker) null(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
+
+// local is the path of code on this machine, "" where it is none; known is set where it names one.
+func (c *checker) local(n *yaml.Node) (file string, known bool) {
+	file, ok := c.text(n)
+	if !ok || c.null(n) || strings.Contains(file, "://") {
+		return "", false
+	}
+	return file, true
+}
+
+// of are the lambdas that a function may be for: those with its zip or, where there is none, of its name.
+func (c *checker) of(f function, code string, known bool) (found []Lambda) {
+	pick := func(is func(Lambda) bool) []Lambda {
+		return slices.DeleteFunc(slices.Clone(c.lambdas), func(l Lambda) bool { return !is(l) })
+	}
+	if known {
+		if found = pick(func(l Lambda) bool { return c.isZip(f, code, l) }); len(found) > 0 {
+			return found
+		}
+	}
+	names := f.names
+	if known {
+		names = append(slices.Clip(names), path.Base(strings.TrimSuffix(strings.TrimSuffix(path.Clean(code), "/bootstrap.zip"), "/bootstrap")))
+	}
+	for _, name := range names {
+		if found = pick(func(l Lambda) bool { return plain(l.Name) == plain(name) }); len(found) > 0 {
+			return found
+		}
+	}
+	return nil
+}
+
+// isZip reports whether code is the zip of a lambda.
+func (c *checker) isZip(f function, code string, l Lambda) bool {
+	if !path.IsAbs(code) && f.planned {
+		return strings.HasSuffix(l.Zip, "/"+strings.TrimLeft(path.Clean("/"+code), "/"))
+	}
+	if !path.IsAbs(code) {
+		code = path.Join(c.dir, code)
+	}
+	return path.Clean(code) == l.Zip
+}
+
+// code checks where the code is.
+func (c *checker) code(f function, l Lambda, code string, known bool) {
+	rel := l.Zip
+	if below, ok := strings.CutPrefix(l.Zip, strings.TrimSuffix(c.dir, "/")+"/"); ok {
+		rel = below
+	}
+	fix := f.set(f.keys.code, rel)
+	switch {
+	case f.compiled == "makefile":
+		// Its Makefile calls lpipe.
+	case f.compiled != "":
+		c.wrong(f, f.at, " is built by "+f.compiled, "sam build then makes a program of its own, and not lpipe", fix+" in place of BuildMethod, or BuildMethod: makefile with a Makefile that calls lpipe")
+	case f.code == nil || c.null(f.code):
+		if !f.planned { // which may have it in a bucket
+			c.wrong(f, f.at, " has no "+f.keys.code, "", fix)
+		}
+	case !known:
+		c.note(f.code, f.label+" has its code where lpipe does not look")
+	case !c.isZip(f, code, l):
+		c.wrong(f, f.code, " has its code in "+fault.Quote(code), "lpipe build puts the zip elsewhere", fix)
+	}
+}
+
+// architecture is that of a function; "" where only its deployment says it.
+func (c *checker) architecture(f function) string {
+	if f.arch == nil || c.null(f.arch) {
+		return defaultArch
+	}
+	if f.arch.Kind == yaml.SequenceNode && len(f.arch.Content) == 0 {
+		return defaultArch
+	}
+	if f.arch.Kind != yaml.SequenceNode {
+		return ""
+	}
+	arch, _ := c.text(f.arch.Content[0])
+	return arch
+}
+
+// between checks a number, which has a default where it is missing.
+func (c *checker) between(f function, n *yaml.Node, key string, least, most int, unit string) {
+	if n == nil || c.null(n) {
+		return
+	}
+	text, ok := c.text(n)
+	if !ok {
+		c.note(n, f.label+" has a "+key+" that is known only when it is deployed")
+		return
+	}
+	number, err := strconv.Atoi(text)
+	if err != nil || number < least || number > most {
+		limit := max(min(number, most), least)
+		c.wrong(f, n, " has "+key+" "+fault.Quote(text), fmt.Sprintf("Lambda takes %d to %d %s", least, most, unit), f.set(key, strconv.Itoa(limit)))
+	}
+}

@@ -1,0 +1,172 @@
+package template
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"lpipe/internal/fault"
+)
+
+func built() []Lambda {
+	return []Lambda{
+		{Name: "orders", Arch: "arm64", Runtime: "provided.al2023", Zip: "/shop/target/lambda/orders/bootstrap.zip"},
+		{Name: "import-jobs", Arch: "x86_64", Runtime: "provided.al2023", Zip: "/shop/target/lambda/import-jobs/bootstrap.zip"},
+	}
+}
+
+// said is what is wrong, with the fix, in lines.
+func said(err error) (lines []string) {
+	for _, e := range fault.Parts(err) {
+		var f *fault.Error
+		if errors.As(e, &f) {
+			lines = append(lines, f.What+" | "+f.Reason()+" | "+f.Fix)
+		}
+	}
+	return lines
+}
+
+func TestTemplatesThatAgree(t *testing.T) {
+	for name, text := range map[string]string{
+		"CloudFormation": `
+Resources:
+  OrdersFunction:
+    Type: AWS::Lambda::Function
+    Properties: {Runtime: provided.al2023, Handler: bootstrap, Architectures: [arm64], Code: target/lambda/orders/bootstrap.zip, MemorySize: 128, Timeout: 900}
+  Other:
+    Type: AWS::Lambda::Function
+    Properties: {Runtime: provided.al2023, Handler: bootstrap, Code: ./target/lambda/import-jobs/bootstrap.zip}
+  orders:
+    Type: AWS::Lambda::Function
+    Properties: {Runtime: python3.13, Handler: main.handler, Code: {ZipFile: "pass"}}
+`, "SAM": `
+Globals: {Function: {Runtime: provided.al2023, Handler: bootstrap, Architectures: [arm64], MemorySize: 10240}}
+Parameters: {Name: {Default: import_jobs}}
+Resources:
+  Orders:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: makefile}
+    Properties: {CodeUri: .}
+  Else:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: target/lambda/import-jobs/bootstrap.zip, Architectures: [x86_64], FunctionName: !Ref Name}
+`, "Terraform": `{"format_version":"1.2","planned_values":{"root_module":{"resources":[
+{"address":"aws_lambda_function.jobs","type":"aws_lambda_function","values":{"filename":"../target/lambda/import-jobs/bootstrap.zip","function_name":"else","handler":"bootstrap","runtime":"provided.al2023","architectures":["x86_64"],"memory_size":128,"timeout":3}}],
+"child_modules":[{"resources":[
+{"address":"module.orders.aws_lambda_function.this[0]","type":"aws_lambda_function","values":{"filename":"./target/lambda/orders/bootstrap.zip","function_name":"orders","handler":"bootstrap","runtime":"provided.al2023","architectures":["arm64"],"memory_size":128,"timeout":3}}]}]}}}`,
+	} {
+		agree, notes, err := Check(name, "/shop", []byte(text), built())
+		if err != nil || len(notes) > 0 || len(agree) != 2 {
+			t.Errorf("%s: %v, %v, %q", name, agree, notes, said(err))
+		}
+	}
+}
+
+func TestTemplatesThatDisagree(t *testing.T) {
+	for _, c := range []struct {
+		text        string
+		want, notes []string
+	}{
+		{text: `
+Resources:
+  Orders:
+    Type: AWS::Lambda::Function
+    Properties:
+      Runtime: provided.al2
+      Architectures: [x86_64]
+      Code: target/orders.zip
+      MemorySize: 64
+      Timeout: 1000
+  ImportJobs:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: rust-cargolambda}
+    Properties: {CodeUri: ./target/lambda/import-jobs/, Handler: rust.handler}
+`, want: []string{
+			"t.yaml:3: function Orders has no Handler | Lambda wants one for a zip | write Handler: bootstrap",
+			`t.yaml:7: function Orders is for x86_64 | lpipe builds orders for arm64 | write Architectures: [arm64]; or in lpipe.toml: arch = "x86_64"`,
+			"t.yaml:6: function Orders has the runtime provided.al2 | lpipe builds orders for provided.al2023 | write Runtime: provided.al2023",
+			`t.yaml:8: function Orders has its code in "target/orders.zip" | lpipe build puts the zip elsewhere | write Code: target/lambda/orders/bootstrap.zip`,
+			`t.yaml:9: function Orders has MemorySize "64" | Lambda takes 128 to 10240 MB | write MemorySize: 128`,
+			`t.yaml:10: function Orders has Timeout "1000" | Lambda takes 1 to 900 seconds | write Timeout: 900`,
+			"t.yaml:11: function ImportJobs has no Runtime | Lambda wants one for a zip | write Runtime: provided.al2023",
+			"t.yaml:11: function ImportJobs is built by rust-cargolambda | sam build then makes a program of its own, and not lpipe | write CodeUri: target/lambda/import-jobs/bootstrap.zip in place of BuildMethod, or BuildMethod: makefile with a Makefile that calls lpipe",
+		}, notes: []string{"t.yaml:14: function ImportJobs has the handler rust.handler, which has no effect: the program in the zip is bootstrap"}},
+		{text: `
+Parameters: {Arch: {Type: String}}
+Resources:
+  Orders:
+    Type: AWS::Lambda::Function
+    Properties:
+      Runtime: provided.al2023
+      Handler: bootstrap
+      Architectures: [!Ref Arch]
+      Code: {S3Bucket: b, S3Key: k}
+      MemorySize: !Ref Memory
+`, notes: []string{
+			"t.yaml:9: function Orders has an architecture that is known only when it is deployed",
+			"t.yaml:10: function Orders has its code where lpipe does not look",
+			"t.yaml:11: function Orders has a MemorySize that is known only when it is deployed",
+		}},
+		{text: `{"planned_values":{"root_module":{"resources":[
+{"address":"aws_lambda_function.orders","type":"aws_lambda_function","values":{"filename":"orders.zip","function_name":"orders","handler":null,"runtime":"provided.al2023","architectures":null,"memory_size":"x"}}]}}}`,
+			want: []string{
+				"t.yaml:2: aws_lambda_function.orders has no handler | Lambda wants one for a zip | write handler = \"bootstrap\"",
+				"t.yaml:2: aws_lambda_function.orders has no architectures, and so is for x86_64 | lpipe builds orders for arm64 | write architectures = [\"arm64\"]; or in lpipe.toml: arch = \"x86_64\"",
+				"t.yaml:2: aws_lambda_function.orders has its code in \"orders.zip\" | lpipe build puts the zip elsewhere | write filename = \"target/lambda/orders/bootstrap.zip\"",
+				"t.yaml:2: aws_lambda_function.orders has memory_size \"x\" | Lambda takes 128 to 10240 MB | write memory_size = 128",
+			}},
+		{text: "Resources: {X: {Type: AWS::S3::Bucket}}\n"},
+		{text: "x: 1\n", want: []string{"t.yaml has no Resources | so it is no template of SAM or CloudFormation | name a template of these, or a plan: terraform show -json PLAN"}},
+	} {
+		_, notes, err := Check("t.yaml", "/shop", []byte(c.text), built())
+		if got := said(err); !slices.Equal(got, c.want) {
+			t.Errorf("it says\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(c.want, "\n"))
+		}
+		if !slices.Equal(notes, c.notes) {
+			t.Errorf("it notes\n%s\nwant\n%s", strings.Join(notes, "\n"), strings.Join(c.notes, "\n"))
+		}
+	}
+}
+
+// TestALambdaForBothArchitectures: each function is compared with the one of its architecture.
+func TestALambdaForBothArchitectures(t *testing.T) {
+	const text = `
+Resources:
+  Orders:
+    Type: AWS::Lambda::Function
+    Properties: {Runtime: provided.al2023, Handler: bootstrap, Architectures: [arm64], Code: target/lambda/orders/arm64/bootstrap.zip}
+  OrdersX:
+    Type: AWS::Lambda::Function
+    Properties: {Runtime: provided.al2023, Handler: bootstrap, FunctionName: orders, Architectures: [x86_64], Code: {S3Bucket: b, S3Key: k}}
+`
+	agree, _, err := Check("t.yaml", "/shop", []byte(text), []Lambda{
+		{Name: "orders", Arch: "x86_64", Runtime: "provided.al2023", Zip: "/shop/target/lambda/orders/x86_64/bootstrap.zip"},
+		{Name: "orders", Arch: "arm64", Runtime: "provided.al2023", Zip: "/shop/target/lambda/orders/arm64/bootstrap.zip"},
+	})
+	if err != nil || len(agree) != 2 {
+		t.Errorf("%v, %q", agree, said(err))
+	}
+}
+
+func FuzzCheck(f *testing.F) {
+	for _, file := range []string{"sam.yaml", "cloudformation.json"} {
+		data, err := os.ReadFile("testdata/" + file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte(`{"planned_values":{"root_module":{"resources":[{"type":"aws_lambda_function","values":{"filename":"x"}}],"child_modules":[{}]}}}`))
+	f.Add([]byte("planned_values: &a {root_module: &b {child_modules: [*b, *b, *a]}}\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_, _, err := Check("t.yaml", "/shop", data, built())
+		for _, e := range fault.Parts(err) {
+			var one *fault.Error
+			if !errors.As(e, &one) || one.Kind != fault.Usage || one.Fix == "" {
+				t.Errorf("it says %v", e)
+			}
+		}
+	})
+}
