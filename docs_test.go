@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -149,3 +150,33 @@ func TestTroubleshootingHasTheWordsOfLpipe(t *testing.T) {
 		t.Error("no heading quotes a message")
 	}
 }
+
+// TestTheNumbersOfTheReadmeWereMeasured: each number of its table is a median in docs/bench/results.md.
+func TestTheNumbersOfTheReadmeWereMeasured(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := os.ReadFile("docs/bench/results.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	numbers := 0
+	for _, row := range tableRow.FindAllString(string(readme), -1) {
+		for cell := range strings.SplitSeq(row, "|") {
+			cell = strings.TrimSpace(cell)
+			if _, err := strconv.ParseFloat(cell, 64); err != nil {
+				continue
+			}
+			numbers++
+			if !strings.Contains(string(results), "| "+cell+" (") {
+				t.Errorf("%s of %q is no median in docs/bench/results.md", cell, row)
+			}
+		}
+	}
+	if numbers == 0 {
+		t.Error("the README has no numbers")
+	}
+}
+
+var tableRow = regexp.MustCompile(`(?m)^\|.*\|$`)

@@ -106,7 +106,7 @@ func metadataKey(key []string) string {
 	case "env", "deploy":
 		return "lpipe does not deploy; set it where the function is configured"
 	case "watch":
-		return "lpipe has no watch"
+		return "[serve] in lpipe.toml and the flags of lpipe serve do it"
 	}
 	return "lpipe.toml has the settings of lpipe"
 }
