@@ -2,8 +2,11 @@ package scaffold
 
 import (
 	"fmt"
+	"path"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v4"
 
 	"lpipe/internal/testparts/golden"
 	"lpipe/internal/testparts/require"
@@ -56,6 +59,11 @@ func TestProjects(t *testing.T) {
 		}
 		var b strings.Builder
 		for _, f := range files {
+			if ext := path.Ext(f.Name); ext == ".yml" || ext == ".yaml" || ext == ".json" {
+				if err := yaml.Unmarshal(f.Data, new(yaml.Node)); err != nil {
+					t.Errorf("%s: %v", f.Name, err)
+				}
+			}
 			fmt.Fprintf(&b, "-- %s --\n%s", f.Name, f.Data)
 		}
 		golden.Check(t, "testdata/"+template+".golden", b.String())
