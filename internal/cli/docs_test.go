@@ -2,12 +2,15 @@ package cli
 
 import (
 	"fmt"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v4"
 	"mvdan.cc/sh/v3/syntax"
 
 	"lpipe/internal/testparts/golden"
@@ -37,6 +40,74 @@ func TestDocsCallLpipeAsItIs(t *testing.T) {
 	if found < 100 {
 		t.Errorf("%d command lines were found: the test looks in the wrong places", found)
 	}
+}
+
+// TestFlagsInSentencesAreThoseOfLpipe: a flag of another program stands behind its name, but on the pages about other programs.
+func TestFlagsInSentencesAreThoseOfLpipe(t *testing.T) {
+	root, _ := newRoot(t)
+	for _, page := range pages.Read(t, "../..") {
+		if page.Name == "docs/coming-from.md" || page.Name == "docs/conventions.md" {
+			continue
+		}
+		for _, code := range page.Code {
+			if code.Block || !strings.HasPrefix(code.Text, "--") {
+				continue
+			}
+			for word := range strings.FieldsSeq(code.Text) {
+				name, _, _ := strings.Cut(strings.TrimPrefix(word, "--"), "=")
+				if strings.HasPrefix(word, "--") && name != "help" && len(verbsWith(root, name)) == 0 {
+					t.Errorf("%s: no verb has --%s", code.Where, name)
+				}
+			}
+		}
+	}
+}
+
+// TestJobsCallLpipeAsItIs: the same for the files in docs/ci.
+func TestJobsCallLpipeAsItIs(t *testing.T) {
+	files, err := filepath.Glob("../../docs/ci/*.yml")
+	if err != nil || files == nil {
+		t.Fatal("there are no files in docs/ci", err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var job yaml.Node
+		if err := yaml.Unmarshal(data, &job); err != nil {
+			t.Fatal(file, err)
+		}
+		found := 0
+		for _, script := range scalars(&job) {
+			if !strings.Contains(script, "lpipe ") && !strings.Contains(script, "ci-build") {
+				continue
+			}
+			commands, err := calls(strings.ReplaceAll(script, "$$", "$")) // as Buildkite has it
+			if err != nil {
+				t.Errorf("%s: %q: %v", file, script, err)
+			}
+			for _, args := range commands {
+				found++
+				if err := takes(t, args, true); err != nil {
+					t.Errorf("%s: lpipe %s: %v", file, strings.Join(args, " "), err)
+				}
+			}
+		}
+		if found == 0 {
+			t.Errorf("%s calls no lpipe", file)
+		}
+	}
+}
+
+func scalars(n *yaml.Node) (all []string) {
+	if n.Kind == yaml.ScalarNode {
+		return []string{n.Value}
+	}
+	for _, child := range n.Content {
+		all = append(all, scalars(child)...)
+	}
+	return all
 }
 
 // TestCommandLinesAreLookedAt: what a page must not say is seen.
