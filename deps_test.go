@@ -124,7 +124,7 @@ var lpipeMap = map[string]row{
 	},
 
 	"internal/opcode":   {why: "functions in, those with instructions that a processor lacks out; which file they come from is not its concern", pure: true},
-	"internal/artifact": {imports: in("internal/fault", "internal/opcode", "github.com/klauspost/compress"), why: "it decides from the bytes of a program, wherever they come from"},
+	"internal/artifact": {imports: in("internal/fault", "internal/opcode", "github.com/ianlancetaylor/demangle", "github.com/klauspost/compress"), why: "it decides from the bytes of a program, wherever they come from"},
 	"internal/login": {
 		imports: in("github.com/docker/cli/cli/config", buildkit+"/session"),
 		why:     "it hands out what docker login left; who uses it against a registry is not its concern",
@@ -153,6 +153,14 @@ var lpipeMap = map[string]row{
 			"github.com/spdx/tools-golang", "google.golang.org/protobuf"),
 		why: "statements on what was built, as values; where they are put is not its concern",
 	},
+	"internal/inventory": {
+		imports: in("internal/artifact", "internal/attest", "internal/disk", "github.com/Masterminds/semver/v3", "github.com/package-url/packageurl-go", "github.com/pelletier/go-toml/v2"),
+		why:     "it reads what others wrote of zips, and compares versions; who wrote it is not its concern",
+	},
+	"internal/verify": {
+		imports: in("internal/artifact", "internal/attest", "internal/config", "internal/fault", "internal/plan"),
+		why:     "two zips and what is stated of them in, how they differ out; it builds nothing", pure: true,
+	},
 	"internal/build": {
 		imports: in("cache", "internal/access", "internal/artifact", "internal/attest", "internal/cargo", "internal/config", "internal/disk", "internal/dockerfile", "internal/engine",
 			"internal/fault", "internal/finding", "internal/git", "internal/login", "internal/network", "internal/pattern", "internal/plan", "internal/progress", "internal/project", "internal/publish",
@@ -166,8 +174,8 @@ var lpipeMap = map[string]row{
 	},
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/attest", "internal/build", "internal/config", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
-			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/interrupt", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
-			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/since", "internal/template", "internal/trace", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
+			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/interrupt", "internal/inventory", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
+			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/since", "internal/template", "internal/trace", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/mod/semver", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",
 	},

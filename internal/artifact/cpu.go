@@ -46,7 +46,7 @@ func (c *check) instructions(f *image, info *Info) {
 	}
 	p.Chosen = func(i int) bool {
 		name := functions[i].name
-		return forProcessor(name) || slices.ContainsFunc(c.CPUAllow, func(pattern string) bool { return matches(pattern, demangled(name)) || matches(pattern, name) })
+		return forProcessor(name) || slices.ContainsFunc(c.CPUAllow, func(pattern string) bool { return matches(pattern, Demangle(name)) || matches(pattern, name) })
 	}
 	stray := opcode.Stray(p, lacks(c.CPU))
 	if len(stray) == 0 {
@@ -121,36 +121,7 @@ func (f function) show() string {
 	if f.name == "" {
 		return fmt.Sprintf("the function at %#x", f.address)
 	}
-	return demangled(f.name)
-}
-
-// demangled returns the path of a function in Rust's older mangling, _ZN4core3fmt5write17h0123456789abcdefE, and any other name
-// as it is.
-func demangled(name string) string {
-	rest, ok := strings.CutPrefix(name, "_ZN")
-	if !ok {
-		return name
-	}
-	var parts []string
-	for rest != "" && rest[0] != 'E' {
-		n, digits := 0, 0
-		for digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' && digits < 4 {
-			n = 10*n + int(rest[digits]-'0')
-			digits++
-		}
-		if digits == 0 || digits+n > len(rest) {
-			return name
-		}
-		parts, rest = append(parts, rest[digits:digits+n]), rest[digits+n:]
-	}
-	if last := len(parts) - 1; last > 0 && len(parts[last]) == 17 && parts[last][0] == 'h' {
-		parts = parts[:last]
-	}
-	if len(parts) == 0 {
-		return name
-	}
-	parts[0] = strings.TrimPrefix(parts[0], "_") // before a sign
-	return strings.NewReplacer("$LT$", "<", "$GT$", ">", "$u20$", " ", "$RF$", "&", "$C$", ",", "..", "::").Replace(strings.Join(parts, "::"))
+	return Demangle(f.name)
 }
 
 // maxFunctions bounds how many functions are looked at, far above what programs below Lambda's limits have.

@@ -106,7 +106,7 @@ func TestNamesOfFunctions(t *testing.T) {
 		"main": "main", "_ZN4core3fmt5write17h0123456789abcdefE": "core::fmt::write", "_ZN": "_ZN", "_ZN99999999x": "_ZN99999999x", "_ZN3stdE": "std",
 		"_ZN60_$LT$alloc..string..String$u20$as$u20$core..fmt..Display$GT$3fmt17h0123456789abcdefE": "<alloc::string::String as core::fmt::Display>::fmt",
 	} {
-		if got := demangled(name); got != want {
+		if got := Demangle(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}

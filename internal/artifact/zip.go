@@ -3,9 +3,13 @@ package artifact
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"hash/crc32"
+	"io"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -186,6 +190,37 @@ func checkName(name string) string {
 		}
 	}
 	return ""
+}
+
+// SHA256 is the digest of a zip, in hex.
+func SHA256(data []byte) string { return sum(data).String() }
+
+// FileSHA256 is the SHA-256 of a file, in hex.
+func FileSHA256(name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// ReadZip reads a zip from a file, of at most what Lambda's limits allow.
+func ReadZip(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxZip+1))
+	if err == nil && len(data) > maxZip {
+		err = fmt.Errorf("it is larger than any zip for Lambda: %s", mega(int64(len(data))))
+	}
+	return data, err
 }
 
 // Sums are the sizes and digests that tell one deployment from another.

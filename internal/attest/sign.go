@@ -70,11 +70,18 @@ func (s *Signer) KeyID() (string, error) { return s.id, nil }
 // Sign implements [dsse.Signer]. The same data has the same signature: ECDSA as of RFC 6979, with a hash that is as long as
 // the curve's numbers, as other programs have it.
 func (s *Signer) Sign(_ context.Context, data []byte) ([]byte, error) {
-	if _, ok := s.key.(ed25519.PrivateKey); ok {
+	key, ok := s.key.(*ecdsa.PrivateKey)
+	if !ok {
 		return s.key.Sign(nil, data, crypto.Hash(0))
 	}
+	hash, sum := hashed(&key.PublicKey, data)
+	return key.Sign(nil, sum, hash)
+}
+
+// hashed is the hash of data that goes with an ECDSA key.
+func hashed(key *ecdsa.PublicKey, data []byte) (crypto.Hash, []byte) {
 	hash := crypto.SHA256
-	switch bits := s.key.Public().(*ecdsa.PublicKey).Curve.Params().BitSize; {
+	switch bits := key.Curve.Params().BitSize; {
 	case bits > 384:
 		hash = crypto.SHA512
 	case bits > 256:
@@ -82,7 +89,28 @@ func (s *Signer) Sign(_ context.Context, data []byte) ([]byte, error) {
 	}
 	h := hash.New()
 	h.Write(data)
-	return s.key.Sign(nil, h.Sum(nil), hash)
+	return hash, h.Sum(nil)
+}
+
+// verified reports that the signature of data is that of a key.
+func verified(key crypto.PublicKey, data, signature []byte) bool {
+	switch key := key.(type) {
+	case ed25519.PublicKey:
+		return ed25519.Verify(key, data, signature)
+	case *ecdsa.PublicKey:
+		_, sum := hashed(key, data)
+		return ecdsa.VerifyASN1(key, sum, signature)
+	}
+	return false
+}
+
+// checkPublic is nil for a key of a kind that signs statements.
+func checkPublic(key crypto.PublicKey) error {
+	switch key.(type) {
+	case ed25519.PublicKey, *ecdsa.PublicKey:
+		return nil
+	}
+	return errors.New("it is neither an Ed25519 nor an ECDSA key")
 }
 
 // envelope signs a statement: https://github.com/secure-systems-lab/dsse/blob/master/envelope.md.

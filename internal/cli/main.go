@@ -158,6 +158,8 @@ func (a *app) root() *cobra.Command {
 		a.examplesCommand(),
 		a.serveCommand(),
 		a.planCommand(),
+		a.verifyCommand(),
+		a.inventoryCommand(),
 		a.renderCommand(),
 		a.templateCommand(),
 		a.hostkeysCommand(),

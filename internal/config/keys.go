@@ -223,6 +223,17 @@ func (k *key) env() string {
 	return "LPIPE_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }
 
+// BuildVariables are the variables that set how lambdas are built, but for the base image, of which a variable may say where it is here.
+func BuildVariables() []string {
+	var all []string
+	for _, k := range table {
+		if name := k.env(); strings.HasPrefix(k.name, "build.") && name != "" && k.name != "build.base" && k.name != allowOutside {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
 // Reference returns every key with its type, default, variable and meaning as Markdown.
 func Reference() string {
 	var b strings.Builder

@@ -60,6 +60,14 @@ func (h *Here) Show(file string) string {
 	return rel
 }
 
+// Abs is a path of the user's, which starts at the current folder.
+func (h *Here) Abs(file string) string {
+	if filepath.IsAbs(file) {
+		return filepath.Clean(file)
+	}
+	return filepath.Join(h.Dir, file)
+}
+
 // Config is the configuration here for a verb that needs no project, with that of a project there.
 func (h *Here) Config(settings []config.Setting) (*config.Config, error) {
 	view, err := h.Disk.View(h.cwd())

@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"lpipe/internal/fault"
+	"lpipe/internal/foreign"
+	"lpipe/internal/inventory"
+	"lpipe/internal/project"
+	"lpipe/internal/report"
+)
+
+func (a *app) inventoryCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "inventory [PATH ...]",
+		Short: "List which functions contain which crates",
+		Long: `Read what is in functions from the statements beside their zips (lpipe build --statements), or from the list that cargo
+auditable puts into a program. A PATH is a zip, a file of statements (CycloneDX, SPDX, or a bundle of in-toto), or a folder with
+such files anywhere below; without one it is target/lambda here. Files are read, and nobody is asked.
+
+Without a question each version of each crate is listed with the functions that contain it. With --crate the functions are
+listed that contain one of the versions, which are written as in Cargo.toml: --crate 'openssl<3.0.15'. With --rustsec those
+to which an advisory of RustSec applies, of a checkout of its database, each with the advisory and the versions that mend it.`,
+	}
+	crates := listFlag(cmd.Flags(), "crate", "`CRATE` that is looked for, with versions as in Cargo.toml: 'openssl<3.0.15'")
+	rustsec := cmd.Flags().String("rustsec", "", "`DIR` with a checkout of RustSec's advisory-db")
+	asJSON := cmd.Flags().Bool("json", false, "print one JSON object")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		here, err := a.here()
+		if err != nil {
+			return err
+		}
+		var queries []inventory.Query
+		var l fault.List
+		for _, text := range *crates {
+			q, err := inventory.ParseQuery(text)
+			if err != nil {
+				l.Add(&fault.Error{Kind: fault.Usage, What: fmt.Sprintf("--crate %q cannot be read", text), Err: err, Fix: "write a name, and versions as in Cargo.toml: 'openssl<3.0.15'"})
+			}
+			queries = append(queries, q)
+		}
+		if err := l.Err(); err != nil {
+			return err
+		}
+		paths := make([]string, len(args))
+		for i, arg := range args {
+			paths[i] = here.Abs(arg)
+		}
+		if len(args) == 0 {
+			paths = []string{filepath.Join(here.Dir, "target", "lambda")}
+			if _, err := os.Stat(paths[0]); err != nil {
+				return &fault.Error{Kind: fault.Usage, What: "there are no zips in target/lambda here", Fix: "name zips or folders, or build with lpipe build --statements"}
+			}
+		}
+		functions, err := inventory.Read(paths)
+		notes := noted(err)
+		if len(functions) == 0 {
+			why := "no zip and no file of statements is there"
+			if len(notes) > 0 {
+				why = strings.Join(notes, "\n")
+			}
+			return &fault.Error{Kind: fault.Usage, What: "nothing says what is in a function", Why: why, Fix: "build with lpipe build --statements"}
+		}
+		var advisories []inventory.Advisory
+		if *rustsec != "" {
+			advisories, err = inventory.Advisories(*rustsec, functions)
+			if advisories == nil && err != nil {
+				return &fault.Error{Kind: fault.Usage, What: "--rustsec " + *rustsec + " cannot be used", Err: err, Fix: "name a checkout: git clone https://github.com/RustSec/advisory-db"}
+			}
+			notes = append(notes, noted(err)...)
+		}
+		list := found(here, functions, queries, advisories)
+		asked := len(queries) > 0 || *rustsec != ""
+		if *asJSON {
+			shown := struct {
+				Version   int                  `json:"version"`
+				Functions []inventory.Function `json:"functions"`
+				Found     []held               `json:"found"`
+				Notes     []string             `json:"notes,omitempty"`
+			}{1, functions, list, notes}
+			return foreign.WriteJSON(a.Out, shown, "")
+		}
+		report.Notes(a.Err, notes)
+		if !asked {
+			a.listCrates(functions)
+			return nil
+		}
+		for _, f := range list {
+			line := fmt.Sprintf("%s  %s %s", f.Function, f.Crate.Name, f.Crate.Version)
+			if ad := f.Advisory; ad != nil {
+				line += "  " + ad.ID + " " + ad.Title
+				if ad.Informational != "" {
+					line += " (" + ad.Informational + ")"
+				}
+				if len(ad.Patched) > 0 {
+					line += "; mended by " + strings.Join(ad.Patched, " or ")
+				}
+			}
+			foreign.Fprintf(a.Out, "%s\n", line)
+		}
+		if len(list) == 0 {
+			foreign.Fprintf(a.Err, "none of %d functions\n", len(functions))
+		}
+		return nil
+	}
+	return cmd
+}
+
+// noted are the single errors that err joins, as notes.
+func noted(err error) []string {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []string{err.Error()}
+	}
+	var all []string
+	for _, one := range joined.Unwrap() {
+		all = append(all, one.Error())
+	}
+	return all
+}
+
+// held is a crate in a function that was asked for, or that an advisory concerns.
+type held struct {
+	Function string              `json:"function"`
+	From     string              `json:"from"`
+	Crate    inventory.Crate     `json:"crate"`
+	Advisory *inventory.Advisory `json:"advisory,omitempty"`
+}
+
+// found are the crates that the queries and the advisories are about, in the order of the functions.
+func found(here *project.Here, functions []inventory.Function, queries []inventory.Query, advisories []inventory.Advisory) []held {
+	all := []held{}
+	for i := range functions {
+		f := &functions[i]
+		f.From = here.Show(f.From)
+		for _, c := range f.Crates {
+			asked := slices.ContainsFunc(queries, func(q inventory.Query) bool { return q.Holds(c) })
+			if asked && len(advisories) == 0 {
+				all = append(all, held{f.Name, f.From, c, nil})
+			}
+			for j := range advisories {
+				if advisories[j].Concerns(c) && (asked || len(queries) == 0) {
+					all = append(all, held{f.Name, f.From, c, &advisories[j]})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// listCrates lists each version of each crate with the functions that contain it.
+func (a *app) listCrates(functions []inventory.Function) {
+	in := map[inventory.Crate][]string{}
+	for _, f := range functions {
+		for _, c := range f.Crates {
+			in[c] = append(in[c], f.Name)
+		}
+	}
+	for _, c := range inventory.Sorted(in) {
+		foreign.Fprintf(a.Out, "%s %s  %s\n", c.Name, c.Version, strings.Join(in[c], ", "))
+	}
+}

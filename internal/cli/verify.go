@@ -1,0 +1,267 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"lpipe/internal/artifact"
+	"lpipe/internal/attest"
+	"lpipe/internal/build"
+	"lpipe/internal/config"
+	"lpipe/internal/disk"
+	"lpipe/internal/dockerfile"
+	"lpipe/internal/fault"
+	"lpipe/internal/foreign"
+	"lpipe/internal/plan"
+	"lpipe/internal/project"
+	"lpipe/internal/report"
+	"lpipe/internal/verify"
+)
+
+func (a *app) verifyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "verify [NAME|ZIP ...]",
+		Short: "Prove a zip: rebuild the commit that its statement names, and compare",
+		Long: `Rebuild what the statements beside a zip name, and compare the two zips byte for byte. The files of the commit are
+read from the git repository of the current folder and built in a folder of their own, with the settings and the base image
+that are stated; nothing of the work tree takes part. Where the zips differ, each difference is named: files, sections of the
+program, functions, and what was stated otherwise: settings, sources, crates, the base image.
+
+A NAME is a lambda that was built here, a ZIP a file with its statements beside it, ZIP.intoto.jsonl; lpipe build --statements
+writes them. Steps that the engine has done before are not done again: --no-cache compiles all anew, and another engine
+(--engine, LPIPE_ENGINE_ROOT) has done none. The status is 4 where a zip is not what its commit gives.`,
+		ValidArgsFunction: a.completeLambdas,
+	}
+	settings := settingFlags(cmd.Flags(), aboutEngine|aboutDisplay, 0)
+	all := cmd.Flags().Bool("all", false, "every lambda of the workspace whose zip has statements beside it")
+	statement := cmd.Flags().String("statement", "", "`FILE` with the statements, where they are not beside the zip")
+	keyFile := cmd.Flags().String("key", "", "`FILE` of the public key that the statements must be signed with, in PEM form")
+	noCache := cmd.Flags().Bool("no-cache", false, "run every step again, and compile every dependency")
+	ssh := listFlag(cmd.Flags(), "ssh", sshUsage)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		here, err := a.here()
+		if err != nil {
+			return err
+		}
+		zips, err := a.zips(here, args, *all)
+		if err != nil {
+			return err
+		}
+		if *statement != "" && len(zips) > 1 {
+			return &fault.Error{Kind: fault.Usage, What: "--statement is about one zip, and several are named", Fix: "name one zip"}
+		}
+		var key *attest.Verifier
+		if *keyFile != "" {
+			if key, err = publicKey(*keyFile); err != nil {
+				return err
+			}
+		}
+		v := &verifying{app: a, here: here, settings: settings(), noCache: *noCache, ssh: *ssh}
+		unproved := 0
+		for _, name := range zips {
+			bundle := *statement
+			if bundle == "" {
+				bundle = filepath.Join(filepath.Dir(name), strings.TrimSuffix(filepath.Base(name), artifact.ZipName)+attest.BundleName)
+			}
+			z, err := readStated(name, bundle, key)
+			if err != nil {
+				return err
+			}
+			r, err := v.rebuild(cmd.Context(), z)
+			if err != nil {
+				return fmt.Errorf("%s: %w", here.Show(name), err)
+			}
+			word := "equal"
+			if len(r.Differences) > 0 {
+				unproved++
+				word = "differs"
+			}
+			foreign.Fprintf(a.Out, "%s: %s, commit %s\n", here.Show(name), word, z.Commit())
+			for _, text := range r.Differences {
+				foreign.Fprintf(a.Out, "  %s\n", text)
+			}
+			report.Notes(a.Err, r.Notes)
+		}
+		if unproved > 0 {
+			return verify.Unproved(unproved, len(zips))
+		}
+		return nil
+	}
+	return cmd
+}
+
+func publicKey(name string) (*attest.Verifier, error) {
+	data, err := disk.ReadFile(name, disk.MaxSmall)
+	var key *attest.Verifier
+	if err == nil {
+		key, err = attest.NewVerifier(data)
+	}
+	if err != nil {
+		return nil, &fault.Error{
+			Kind: fault.Usage, What: "--key " + name + " cannot be used", Err: err, Fix: "name a public key: openssl pkey -in key.pem -pubout",
+		}
+	}
+	return key, nil
+}
+
+// zips are the files that the arguments mean.
+func (a *app) zips(here *project.Here, args []string, all bool) ([]string, error) {
+	var files, names []string
+	for _, arg := range args {
+		if strings.HasSuffix(arg, ".zip") {
+			files = append(files, here.Abs(arg))
+		} else {
+			names = append(names, arg)
+		}
+	}
+	if len(files) > 0 && len(names) == 0 && !all {
+		return files, nil
+	}
+	projects, err := here.Open(names, all, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range project.Targets(projects) {
+		name := filepath.Join(t.OutputDir(), artifact.ZipName)
+		if _, err := os.Stat(filepath.Join(t.OutputDir(), attest.BundleName)); errors.Is(err, fs.ErrNotExist) && (all || len(args) == 0) {
+			continue
+		}
+		files = append(files, name)
+	}
+	if len(files) == 0 {
+		return nil, &fault.Error{Kind: fault.Usage, What: "no zip has statements beside it", Fix: "lpipe build --statements writes them"}
+	}
+	return files, nil
+}
+
+// maxBundle is far above what the statements on a zip of Lambda's limits take, in bytes.
+const maxBundle = 64 << 20
+
+func readStated(name, bundle string, key *attest.Verifier) (verify.Zip, error) {
+	refuse := func(err error, fix string) error {
+		return &fault.Error{Kind: fault.Usage, What: "cannot verify " + name, Err: err, Fix: fix}
+	}
+	data, err := artifact.ReadZip(name)
+	if err != nil {
+		return verify.Zip{}, refuse(err, "name a zip that lpipe built")
+	}
+	statements, err := disk.ReadFile(bundle, maxBundle)
+	if err != nil {
+		return verify.Zip{}, refuse(err, "build with --statements, or name the statements with --statement FILE")
+	}
+	z, err := verify.Read(data, statements, key)
+	if err != nil {
+		f := &fault.Error{Kind: fault.Usage, What: "the statements on " + name + " do not hold", Err: err, Fix: "take zip and statements from where they were built"}
+		if key != nil {
+			f.Kind = fault.Artifact
+		}
+		return z, f
+	}
+	return z, nil
+}
+
+// verifying rebuilds zips.
+type verifying struct {
+	*app
+	here     *project.Here
+	settings []config.Setting
+	noCache  bool
+	ssh      []string
+}
+
+// rebuild builds the commit of a zip in a folder of its own, and compares.
+func (v *verifying) rebuild(ctx context.Context, z verify.Zip) (verify.Result, error) {
+	repository, err := v.here.Repository(ctx, v.here.Dir)
+	if err != nil {
+		return verify.Result{}, err
+	}
+	dir, err := os.MkdirTemp("", "lpipe-verify-")
+	if err != nil {
+		return verify.Result{}, &fault.Error{Kind: fault.Usage, What: "there is no folder to rebuild in", Err: err, Fix: "set TMPDIR to a folder of yours"}
+	}
+	defer os.RemoveAll(dir)
+	files, err := repository.Files(ctx, z.Commit())
+	if err == nil {
+		err = errors.Join(os.CopyFS(filepath.Join(dir, "sources"), files), files.Err())
+		files.Close()
+	}
+	if err != nil {
+		return verify.Result{}, &fault.Error{
+			Kind: fault.Usage, What: "the commit " + z.Commit() + " cannot be read from " + v.here.Show(repository.Top), Err: err,
+			Fix: "run lpipe verify in a clone that has it; a shallow clone may lack it: git fetch --unshallow",
+		}
+	}
+	// The bound of a project is its repository.
+	if err := os.MkdirAll(filepath.Join(dir, "sources", ".git"), 0o700); err != nil {
+		return verify.Result{}, err
+	}
+	workspace := z.Text("workspace")
+	if !filepath.IsLocal(filepath.FromSlash(workspace)) {
+		return verify.Result{}, &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("the statement names the workspace %q", workspace), Fix: "take zip and statements from where they were built"}
+	}
+	clean := &project.Here{
+		Dir: filepath.Join(dir, "sources", filepath.FromSlash(workspace)), Env: withoutSettings(v.env, z.Epoch()), Disk: v.here.Disk, Trace: v.trace, Out: filepath.Join(dir, "out"),
+	}
+	open := func(settings []config.Setting) (*project.Project, *plan.Lambda, error) {
+		projects, err := clean.Open([]string{z.Text("lambda")}, false, settings)
+		if err != nil {
+			return nil, nil, err
+		}
+		lambdas := projects[0].Plan.Lambdas()
+		return projects[0], lambdas[0], nil
+	}
+	settings := slices.Concat(v.settings, []config.Setting{{Key: "build.test", Values: []string{"false"}, Flag: "lpipe verify"}})
+	p, l, err := open(settings)
+	if err != nil {
+		return verify.Result{}, err
+	}
+	if p, l, err = open(slices.Concat(settings, verify.Settings(z.Origin, l))); err != nil {
+		return verify.Result{}, err
+	}
+	p.Config.Statements, p.Config.Push, p.Config.Cache.To = config.Statements{Kinds: []string{attest.KindProvenance}}, false, nil
+	lpipe, _ := versions()
+	git := attest.Git{Commit: z.Commit(), Dir: workspace}
+	if git.Tree, err = repository.Tree(ctx, z.Commit()); err != nil {
+		return verify.Result{}, err
+	}
+	key, _ := clean.Key([]*project.Project{p})
+	summary, err := v.build(ctx, clean, []*project.Project{p}, p.Config, pushing{}, build.Options{
+		Stage: dockerfile.StageLambda, Partial: true, NoCache: v.noCache, StallTimeout: stallTimeout, SSH: v.ssh, Key: key,
+		Stating: build.Stating{Zips: true, Version: lpipe, Git: map[*plan.Lambda]attest.Git{l: git}},
+	})
+	if err != nil {
+		return verify.Result{}, err
+	}
+	out := project.Target{Project: p, Lambda: l}.OutputDir()
+	again, err := readStated(filepath.Join(out, artifact.ZipName), filepath.Join(out, attest.BundleName), nil)
+	if err != nil {
+		return verify.Result{}, err
+	}
+	r := verify.Compare(z, again)
+	if summary.Cached > 0 && len(r.Differences) == 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("this engine had done %d of %d steps before; --no-cache does all of them again", summary.Cached, summary.Steps))
+	}
+	return r, nil
+}
+
+// withoutSettings is the environment without what sets how lambdas are built, which the statement says, and with that time.
+func withoutSettings(env map[string]string, epoch string) map[string]string {
+	clean := map[string]string{}
+	for name, value := range env {
+		if name != "SOURCE_DATE_EPOCH" && !slices.Contains(config.BuildVariables(), name) {
+			clean[name] = value
+		}
+	}
+	if epoch != "" {
+		clean["SOURCE_DATE_EPOCH"] = epoch
+	}
+	return clean
+}
