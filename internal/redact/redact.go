@@ -31,11 +31,19 @@ func Text(s string) string {
 		return s
 	}
 	var out strings.Builder
-	for at := opening().FindStringIndex(s); at != nil; at = opening().FindStringIndex(s) {
-		scheme := s[at[0]:at[1]]
-		out.WriteString(s[:at[1]])
-		s = s[at[1]:]
-		who := s[:credentials(s)]
+	pos, end, last := 0, -1, -1 // end is that of the word that pos is in, last the place of the last @ in it
+	for at := opening().FindStringIndex(s); at != nil; at = opening().FindStringIndex(s[pos:]) {
+		scheme := s[pos+at[0] : pos+at[1]]
+		out.WriteString(s[pos : pos+at[1]])
+		pos += at[1]
+		if pos > end {
+			end = len(s)
+			if n := strings.IndexFunc(s[pos:], unicode.IsSpace); n >= 0 {
+				end = pos + n
+			}
+			last = pos + strings.LastIndexByte(s[pos:end], '@')
+		}
+		who := s[pos : pos+credentials(s[pos:end], max(last-pos, 0))]
 		if user, _, found := strings.Cut(who, ":"); strings.Contains(scheme, "ssh") && !found {
 			out.WriteString(user)
 		} else if strings.Contains(scheme, "ssh") {
@@ -43,21 +51,15 @@ func Text(s string) string {
 		} else if who != "" {
 			out.WriteString(Hidden)
 		}
-		s = s[len(who):]
+		pos += len(who)
 	}
-	out.WriteString(s)
+	out.WriteString(s[pos:])
 	return parameter().ReplaceAllString(login().ReplaceAllString(out.String(), "${1}${2}:"+Hidden+"@${3}"), "${1}"+Hidden)
 }
 
-// longest bounds in bytes what is looked at after each "//": a text of nothing else would take for ever.
-const longest = 4 << 10
-
-// credentials is the length of what stands before the @ of an address that begins after "//"; 0 if there is nothing.
-func credentials(s string) int {
-	word := s[:min(len(s), longest)]
-	if end := strings.IndexFunc(word, unicode.IsSpace); end >= 0 {
-		word = word[:end]
-	}
+// credentials is the length of what stands before the @ of an address, 0 if there is nothing. word is what follows its "//" up to
+// the next space, and last the place of the last @ in it, 0 for none.
+func credentials(word string, last int) int {
 	authority := word
 	if end := strings.IndexAny(word, "/?#"); end >= 0 {
 		authority = word[:end]
@@ -67,8 +69,8 @@ func credentials(s string) int {
 	}
 	// What looks like a port and is none is a password with a character that should have been escaped: "me:a/b@host".
 	colon := strings.LastIndexByte(authority, ':')
-	if colon < 0 || strings.Trim(authority[colon+1:], "0123456789") == "" || strings.HasSuffix(authority, "]") {
+	if colon < 0 || strings.HasSuffix(authority, "]") || colon+1 < len(authority) && strings.Trim(authority[colon+1:], "0123456789") == "" {
 		return 0
 	}
-	return max(strings.LastIndexByte(word, '@'), 0)
+	return last
 }

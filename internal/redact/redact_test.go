@@ -27,6 +27,8 @@ func TestText(t *testing.T) {
 		"a https://a:s3cret@h b https://b:s3cret@h/x@y c": "a https://***@h b https://***@h/x@y c",
 		"https://me:s3/cret@h/o":                          "https://***@h/o",
 		"https://me:s3?c#ret@h/o":                         "https://***@h/o",
+		"https://me:/s3cret@h/o":                          "https://***@h/o",
+		"https://me:?s3cret@h/o":                          "https://***@h/o",
 		"https://h:8080/o@v1":                             "https://h:8080/o@v1",
 		"https://[::1]:8080/o@v1":                         "https://[::1]:8080/o@v1",
 		"login as git:s3cret@h":                           "login as git:***@h",
@@ -47,8 +49,25 @@ func TestText(t *testing.T) {
 	}
 }
 
+// TestLongTexts: a token may be long, and no text takes for ever.
+func TestLongTexts(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	for in, want := range map[string]string{
+		"https://me:" + long + "@h/o":          "https://***@h/o",
+		"https://" + long + ":s3/cret@h":       "https://***@h",
+		"https://me:/" + long + "@h/o " + long: "https://***@h/o " + long,
+		strings.Repeat("//", 1<<20) + "@":      strings.Repeat("//", 1<<20) + "@",
+		strings.Repeat("//h:1/", 1<<18) + "@":  strings.Repeat("//h:1/", 1<<18) + "@",
+	} {
+		if got := Text(in); got != want {
+			t.Errorf("%.40s becomes %d bytes, want %d: %.80s", in, len(got), len(want), got)
+		}
+	}
+}
+
 func FuzzText(f *testing.F) {
 	f.Add("see ", "me", "s3cret", "host/path")
+	f.Add("see ", strings.Repeat("me", 3<<10), strings.Repeat("s3cret", 1<<10), "host/path")
 	f.Fuzz(func(t *testing.T, before, user, password, after string) {
 		const canary = "S3CRET"
 		word := func(s string) string {
