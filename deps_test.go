@@ -168,12 +168,20 @@ var lpipeMap = map[string]row{
 			"github.com/opencontainers", buildkit+"/client", buildkit+"/session"),
 		why: "the phases of a build, each from values to values; it reads no flag and prints nothing but the display",
 	},
+	"internal/deploy": {
+		imports: in("internal/fault", "internal/pattern", "golang.org/x/sync"),
+		why:     "what is wanted and what there is in, changes out; AWS is an interface, and who built the zips is not its concern",
+	},
+	"internal/awsapi": {
+		imports: in("internal/deploy", "internal/fault", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"),
+		why:     "it asks AWS what a deployment needs, and decides nothing",
+	},
 	"internal/doctor": {
 		imports: in("internal/access", "internal/build", "internal/engine", "internal/fault", "internal/foreign", "internal/project"),
 		why:     "it looks at what a build would use, and builds nothing",
 	},
 	"internal/cli": {
-		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/attest", "internal/build", "internal/config", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
+		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/awsapi", "internal/attest", "internal/build", "internal/config", "internal/deploy", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
 			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/interrupt", "internal/inventory", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
 			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/since", "internal/template", "internal/trace", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/mod/semver", "golang.org/x/term"),

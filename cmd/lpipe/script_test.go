@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"lpipe/internal/testparts"
 )
 
 // TestScripts runs testdata/script: what a user types and sees, against the real program, a real BuildKit and real
@@ -21,6 +23,7 @@ import (
 //	listen NAME        sets NAME to the address of a server on this machine, which answers any connection
 //	registry, image, login, fault, requests, pulled   see [registries]
 //	crates                                            see [crates]
+//	moto               starts AWS's API without any function in it, and sets AWS_... to it and ROLE to a role for functions
 //	engine, buildkitd, member, dockerd, archive       see [engine.withEngines]
 //	exec status CMD    runs CMD and writes its exit status to standard error as "exit status N"
 func TestScripts(t *testing.T) {
@@ -53,6 +56,13 @@ func TestScripts(t *testing.T) {
 					ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(filepath.Join(lambdas, args[0]))))
 				},
 				"listen": listen,
+				"moto": func(ts *testscript.TestScript, _ bool, _ []string) {
+					moto := testparts.NewMoto(t)
+					for name, value := range moto.Env() {
+						ts.Setenv(name, value)
+					}
+					ts.Setenv("ROLE", moto.Role)
+				},
 			})),
 			Condition: condition,
 		}
@@ -124,7 +134,7 @@ func TestHelpNamesEveryVerb(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, verb := range []string{"build", "test", "invoke", "plan", "render", "engine", "cache", "hostkeys", "doctor", "man", "version", "completion"} {
+	for _, verb := range []string{"build", "test", "invoke", "deploy", "plan", "render", "engine", "cache", "hostkeys", "doctor", "man", "version", "completion"} {
 		if !strings.Contains(string(help), "lpipe "+verb) {
 			t.Errorf("help does not mention %q", verb)
 		}

@@ -157,6 +157,10 @@ func (a *app) root() *cobra.Command {
 		a.invokeCommand(),
 		a.examplesCommand(),
 		a.serveCommand(),
+		a.deployCommand(),
+		a.rollbackCommand(),
+		a.statusCommand(),
+		a.logsCommand(),
 		a.planCommand(),
 		a.verifyCommand(),
 		a.inventoryCommand(),
@@ -186,10 +190,7 @@ const help = `lpipe builds AWS Lambda functions written in Rust, in containers, 
 `
 
 const helpRest = `A cargo package or workspace builds as it is; lpipe.toml changes what needs changing. Paths of the zips go to
-standard output, one a line, so this deploys:
-
-  aws lambda update-function-code --function-name echo \
-    --zip-file fileb://$(lpipe build echo)
+standard output, one a line, and lpipe deploy puts them into functions on AWS.
 
 Flags win over the environment (LPIPE_ARCH, LPIPE_PROFILE, ..., BUILDKIT_PROGRESS), the environment over lpipe.toml.
 
@@ -200,7 +201,7 @@ Exit status:
   3    no usable engine
   4    the program would not run on Lambda
   5    tests failed
-  6    the image was not pushed or exported; the zip exists
+  6    an image was not pushed or exported, or a lambda not deployed
   102  no space left
   130  cancelled
 Where lambdas fail differently, the status is the last of theirs in this order: 1, 5, 4, 6, 3, 102, 2, 130.

@@ -74,26 +74,7 @@ func runFlags(f *pflag.FlagSet) func(*app) (running, error) {
 		} else {
 			l.Addf("--log-format "+*format+" is no format of Lambda's", "there are "+strings.Join(logFormats, " and "), "correct it")
 		}
-		lookup := func(name string) (string, bool) { v, ok := a.env[name]; return v, ok }
-		for _, file := range *files {
-			lines, err := kvfile.Parse(file, lookup)
-			if err != nil {
-				l.Add(&fault.Error{Kind: fault.Usage, What: "reading --env-file " + file, Err: err, Fix: "name a file with a line NAME=VALUE for each variable"})
-			}
-			r.env = append(r.env, lines...)
-		}
-		for _, pair := range *env {
-			name, value, given := strings.Cut(pair, "=")
-			if !given {
-				if value, given = a.env[name]; !given {
-					l.Addf("--env "+pair+" has no value", "this shell has no variable of that name", "write --env "+pair+"=VALUE")
-				}
-			}
-			if name == "" {
-				l.Addf(fmt.Sprintf("--env %q has no name", pair), "", "write --env NAME=VALUE")
-			}
-			r.env = append(r.env, name+"="+value)
-		}
+		r.env = a.variables(*env, *files, &l)
 		if *credentials {
 			var passed []string
 			for _, name := range credentialVariables {
@@ -118,4 +99,29 @@ func runFlags(f *pflag.FlagSet) func(*app) (running, error) {
 		}
 		return r, l.Err()
 	}
+}
+
+// variables are those of --env and --env-file, the former over the latter. Mistakes are added to l.
+func (a *app) variables(env, files []string, l *fault.List) (all []string) {
+	lookup := func(name string) (string, bool) { v, ok := a.env[name]; return v, ok }
+	for _, file := range files {
+		lines, err := kvfile.Parse(file, lookup)
+		if err != nil {
+			l.Add(&fault.Error{Kind: fault.Usage, What: "reading --env-file " + file, Err: err, Fix: "name a file with a line NAME=VALUE for each variable"})
+		}
+		all = append(all, lines...)
+	}
+	for _, pair := range env {
+		name, value, given := strings.Cut(pair, "=")
+		if !given {
+			if value, given = a.env[name]; !given {
+				l.Addf("--env "+pair+" has no value", "this shell has no variable of that name", "write --env "+pair+"=VALUE")
+			}
+		}
+		if name == "" {
+			l.Addf(fmt.Sprintf("--env %q has no name", pair), "", "write --env NAME=VALUE")
+		}
+		all = append(all, name+"="+value)
+	}
+	return all
 }

@@ -230,14 +230,20 @@ func (c *Config) Origin(key string) Origin {
 
 // choose returns the value of a key for one lambda, of [build] for the lambda "".
 func (c *Config) choose(lambda, key string) value {
-	v := c.values["build."+key]
-	if own, ok := c.values[Key("lambda", lambda)+"."+key]; ok && own.layer >= v.layer {
-		v = own
-	}
+	v := c.over("build."+key, Key("lambda", lambda)+"."+key)
 	if key == "arch" && v.layer == byDefault {
 		if target := c.choose(lambda, "target"); target.texts != nil {
 			return value{texts: []string{archOf(target.texts[0])}, origin: target.origin}
 		}
+	}
+	return v
+}
+
+// over returns the value of a key with that of a lambda's own laid over it.
+func (c *Config) over(key, own string) value {
+	v := c.values[key]
+	if of, ok := c.values[own]; ok && of.layer >= v.layer {
+		v = of
 	}
 	return v
 }

@@ -17,10 +17,11 @@ const (
 	list
 	oneOrMore // a list that may be written as a single string
 	boolean
+	number
 )
 
 func (k kind) String() string {
-	return [...]string{"a string", "a list of strings", "a string or a list of strings", "true or false"}[k]
+	return [...]string{"a string", "a list of strings", "a string or a list of strings", "true or false", "a number"}[k]
 }
 
 // key is one row of the table that lookups, errors and [Reference] share.
@@ -162,6 +163,10 @@ var table = slices.Concat(
 		{name: "serve.template", check: checkPlain, paths: filePath, doc: "a SAM or CloudFormation template whose routes are served too"},
 		{name: "statements.kinds", kind: list, choices: []string{"provenance", "spdx", "cyclonedx"}, sep: ",", doc: "what is put beside each zip: SLSA provenance, and the crates in the program as SPDX or CycloneDX; docs/statements.md"},
 		{name: "statements.key", check: checkKeySource, paths: keyPath, doc: "the private key that signs them, Ed25519 or ECDSA in PEM form: `env:NAME` or a file"},
+	},
+	under("deploy.", deployKeys),
+	under("lambda.*.deploy.", deployOverrides()),
+	[]key{
 		{name: "ci.cache-write", derived: "every branch", check: checkPlain, doc: "the branch whose builds may write the cache"},
 	},
 )

@@ -186,7 +186,7 @@ func (l *loader) given(row *key, key string, texts []string, v value) {
 			}
 		}
 		items = []item{{strconv.FormatBool(on), v.origin}}
-	case text:
+	case text, number:
 		if len(texts) != 1 {
 			l.mistakes.Addf(fmt.Sprintf("%s is given %d times", v.origin, len(texts)), key+" takes one value", "give it once")
 			return

@@ -61,7 +61,8 @@ func (l *loader) take(n *node, full []string, key string, row *key, where layer)
 			}
 			items = append(items, item{i.text, i.at})
 		}
-	case n.kind == unstable.String && (row.kind == text || row.kind == oneOrMore), n.kind == unstable.Bool && row.kind == boolean:
+	case n.kind == unstable.String && (row.kind == text || row.kind == oneOrMore), n.kind == unstable.Bool && row.kind == boolean,
+		n.kind == unstable.Integer && row.kind == number:
 		items = []item{{n.text, n.at}}
 	default:
 		l.mistyped(n, full, row.kind.String())

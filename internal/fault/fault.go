@@ -23,7 +23,7 @@ const (
 	Build     Kind = iota // a step of the build failed, such as a compile error
 	Tests                 // the lambda's own tests failed
 	Artifact              // the program was built and would not run on Lambda
-	Publish               // the zip exists, pushing or exporting the image failed
+	Publish               // the zip exists; pushing or exporting the image, or deploying, failed
 	Engine                // no usable BuildKit, or it went away
 	NoSpace               // a disk is full, here or on the engine
 	Usage                 // a flag, lpipe.toml or a manifest is wrong

@@ -12,9 +12,9 @@ import (
 	"lpipe/internal/ownership"
 )
 
-// built returns the zip of a lambda that the user's own lpipe built last, and the digest of its sources. Any other is
+// Built returns the zip of a lambda that the user's own lpipe built last, and the digest of its sources. Any other is
 // refused, with a usage fault.
-func (h *Here) built(t Target) (zipped artifact.File, sources string, err error) {
+func (h *Here) Built(t Target) (zipped artifact.File, sources string, err error) {
 	key, notice := h.Key([]*Project{t.Project})
 	if _, err := os.Stat(t.Out); t.Out != "" && errors.Is(err, fs.ErrNotExist) {
 		return zipped, "", notBuilt(t, err)
@@ -49,7 +49,7 @@ func notBuilt(t Target, err error) error {
 // caller removes: a copy that nobody else can change after it was checked. The folder's path is absolute. sources is the
 // digest of what the program was compiled from, "" where it is not known.
 func (h *Here) Unpack(t Target) (dir, sources string, err error) {
-	zipped, sources, err := h.built(t)
+	zipped, sources, err := h.Built(t)
 	if err != nil {
 		return "", "", err
 	}

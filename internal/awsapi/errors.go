@@ -1,0 +1,59 @@
+package awsapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/smithy-go"
+
+	"lpipe/internal/deploy"
+	"lpipe/internal/fault"
+)
+
+// failed is an error of AWS in words. of is what was asked about, such as a function; lambda says that it was Lambda.
+func failed(ctx context.Context, action, of string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	f := &fault.Error{Kind: fault.Publish, What: fmt.Sprintf("%s of %s failed", action, of), Err: err, Fix: "correct that, and run the command again; it goes on from there"}
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		f.Fix = "see that this machine reaches AWS, and run the command again; it goes on from there"
+		return f
+	}
+	code, message := api.ErrorCode(), api.ErrorMessage()
+	f.Why = strings.TrimSuffix(code+": "+message, ": ")
+	switch code {
+	case "ResourceNotFoundException", "NoSuchKey", "NotFound":
+		f.Err = fmt.Errorf("%w: %w", deploy.ErrNotFound, err)
+		f.Fix = "see that the name and the region are right"
+	case "NoSuchBucket":
+		f.Fix = "see that the name of the bucket and the region are right"
+	case "ResourceConflictException", "PreconditionFailedException":
+		f.Err = fmt.Errorf("%w: %w", deploy.ErrConflict, err)
+	case "InvalidParameterValueException":
+		// Of a role that was made just now, and of a version whose code is not there yet for the server that was asked.
+		if strings.Contains(message, "cannot be assumed") || strings.Contains(message, "CodeSHA256") || strings.Contains(message, "CodeSha256") {
+			f.Err = fmt.Errorf("%w: %w", deploy.ErrConflict, err)
+		}
+	case "AccessDeniedException", "AccessDenied", "Forbidden":
+		f.What, f.Fix = fmt.Sprintf("AWS does not allow %s of %s", action, of), "have your role or user allowed lambda:"+action+" on it; docs/deploy.md lists all that a deployment needs"
+		if strings.Contains(action, ":") {
+			f.Fix = "have your role or user allowed " + action + " on it; docs/deploy.md lists all that a deployment needs"
+		}
+	case "ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidSignatureException", "InvalidClientTokenId":
+		f.What, f.Fix = "AWS does not take the credentials", "log in again, as by aws sso login, and run the command again; it goes on from there"
+	case "TooManyRequestsException", "ThrottlingException", "Throttling":
+		f.Fix = "AWS takes fewer requests than are sent, by whomever; run the command again later, it goes on from there"
+	case "CodeStorageExceededException":
+		f.Fix = "delete versions that nobody needs: aws lambda delete-function --function-name NAME --qualifier VERSION; or have the zips in S3 alone, by --s3-reference"
+	case "RequestEntityTooLargeException":
+		f.Fix = "--s3-bucket BUCKET sends the zip through S3"
+	}
+	return f
+}

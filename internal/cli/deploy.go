@@ -1,0 +1,375 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"lpipe/internal/awsapi"
+	"lpipe/internal/build"
+	"lpipe/internal/config"
+	"lpipe/internal/deploy"
+	"lpipe/internal/fault"
+	"lpipe/internal/foreign"
+	"lpipe/internal/project"
+	"lpipe/internal/report"
+)
+
+// deployFlags are the flags of lpipe deploy that override [deploy], by the key they set.
+var deployFlags = []struct{ name, key, usage string }{
+	{"function-name", "deploy.function", "`NAME` of the function on AWS, also with {{name}} and {{arch}} in it; that of the lambda otherwise"},
+	{"alias", "deploy.alias", "`ALIAS` that is moved to the new versions"},
+	{"memory", "deploy.memory", "`MB` of memory of the function"},
+	{"timeout", "deploy.timeout", "`TIME` that an invocation may take, such as 30s"},
+	{"description", "deploy.description", "`TEXT` that describes the function"},
+	{"layer", "deploy.layers", "`ARN` of a version of a layer; all that the function is to have, one a flag"},
+	{"tag", "deploy.tags", "`NAME=VALUE` of a tag of the function; those that it has stay"},
+	{"smoke", "deploy.smoke", "`FILE` with an event that a new version must answer before it becomes live"},
+	{"smoke-expect", "deploy.smoke-expect", "`FILE` with JSON that the answer to it must hold"},
+	{"s3-bucket", "deploy.s3-bucket", "`BUCKET` to send the zips through"},
+	{"s3-key", "deploy.s3-key", "`KEY` of a zip in it, with {{name}} and {{sha256}}"},
+	{"steps", "deploy.steps", "`SHARES` that the new versions get one after the other, as in 10%,50%"},
+	{"step-time", "deploy.step-time", "`TIME` that each of the steps lasts, and that alarms are looked at after the last"},
+	{"alarm", "deploy.alarms", "`NAME` of an alarm of CloudWatch that stops the deployment and rolls it back"},
+}
+
+// keyFlags declares flags that set keys of lpipe.toml; the function returns the settings that were given.
+func keyFlags(f *pflag.FlagSet, flags []struct{ name, key, usage string }) func() []config.Setting {
+	var values []*[]string
+	for _, flag := range flags {
+		values = append(values, listFlag(f, flag.name, flag.usage))
+	}
+	return func() (all []config.Setting) {
+		for i, flag := range flags {
+			if v := *values[i]; len(v) > 0 {
+				all = append(all, config.Setting{Key: flag.key, Values: v, Flag: "--" + flag.name})
+			}
+		}
+		return all
+	}
+}
+
+// awsFlags declares the flags that say which account is meant.
+func awsFlags(f *pflag.FlagSet) *awsapi.Options {
+	var o awsapi.Options
+	f.StringVarP(&o.Profile, "profile", "p", "", "`NAME` of the profile in AWS's configuration")
+	f.StringVarP(&o.Region, "region", "r", "", "`REGION` of AWS")
+	f.StringVar(&o.Endpoint, "endpoint-url", "", "`URL` of AWS's API, for tests")
+	return &o
+}
+
+func (a *app) deployCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "deploy [NAME|PATH ...]",
+		Short: "Put built lambdas into functions on AWS, all or none",
+		Long: `Compare the zips that "lpipe build" made with the functions on AWS, and bring those that differ up to date: upload the code,
+publish a version, send it the smoke event if there is one, and move the alias of all functions when all have passed. When one
+fails, nothing is moved, or all is moved back. The ARNs of what is live go to standard output.
+
+Code is all that changes, and of the configuration what [deploy] of lpipe.toml or a flag names. Variables and tags that are there
+stay. Without an alias the code is live as it is uploaded; a failure then uploads that of the version before. lpipe keeps no
+state: a deployment that was interrupted is finished by the next one. docs/deploy.md has the details.
+
+Credentials, profiles and regions are those of AWS's own tools. --profile is AWS's profile here; cargo's is of lpipe build.`,
+		ValidArgsFunction: a.completeLambdas,
+	}
+	f := cmd.Flags()
+	settings, deploying := settingFlags(f, aboutProject, 0), keyFlags(f, deployFlags)
+	out := outFlag(f)
+	all := allFlag(f)
+	account := awsFlags(f)
+	env := listFlag(f, "env", "`NAME=VALUE` of a variable of the function, or NAME with the value in this shell; those that it has stay")
+	files := listFlag(f, "env-file", "`FILE` with lines NAME=VALUE for variables of the function; for secrets, which on a command line everybody sees")
+	var o deploy.Options
+	f.BoolVar(&o.Create, "create", false, "make functions that do not exist, without a URL")
+	f.StringVar(&o.Role, "role", "", "`ARN` of the role of functions that are made")
+	f.BoolVar(&o.ChangeArch, "change-arch", false, "let functions become ones for another architecture")
+	f.BoolVar(&o.ChangeRuntime, "change-runtime", false, "let functions become ones with another runtime")
+	f.BoolVar(&o.Reference, "s3-reference", false, "have Lambda read the zips where they are in S3; needs a bucket with versions")
+	dry := f.Bool("dry-run", false, "print what would change, and change nothing")
+	f.BoolVar(dry, "dry", false, "short for --dry-run")
+	f.Lookup("dry").Hidden = true
+	asJSON := f.Bool("json", false, "print one JSON object")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		start := time.Now()
+		here, projects, err := a.builtProjects(args, *all, out, slices.Concat(settings(), deploying()))
+		if err != nil {
+			return err
+		}
+		var l fault.List
+		variables := map[string]string{}
+		for _, pair := range a.variables(*env, *files, &l) {
+			name, value, _ := strings.Cut(pair, "=")
+			variables[name] = value
+		}
+		run, err := runOptions(projects, o)
+		l.Add(err)
+		l.Add(useless(f, run))
+		wanted, changed, err := a.wanted(cmd.Context(), here, projects, variables)
+		l.Add(err)
+		if err := l.Err(); err != nil {
+			return err
+		}
+		for _, name := range changed {
+			foreign.Fprintf(a.Err, "warning: the sources of %s changed since it was built; lpipe build %s builds it anew\n", name, name)
+		}
+		aws, err := a.aws(cmd.Context(), projects, *account)
+		if err != nil {
+			return err
+		}
+		found, err := deploy.Read(cmd.Context(), aws, wanted, run.Alias)
+		if err != nil {
+			return alike(err)
+		}
+		plan, err := deploy.Make(wanted, found, run)
+		if err != nil {
+			return err
+		}
+		if *dry {
+			return a.showPlan(plan, *asJSON)
+		}
+		a.printPlan(a.Err, plan)
+		outcomes, err := deploy.Apply(cmd.Context(), aws, plan, a.logger())
+		return a.showOutcomes(outcomes, plan.Alias, alike(err), time.Since(start), *asJSON)
+	}
+	return cmd
+}
+
+// builtProjects are those whose results are asked for.
+func (a *app) builtProjects(args []string, all bool, out func(*app, *project.Here) error, settings []config.Setting) (*project.Here, []*project.Project, error) {
+	here, err := a.here()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := out(a, here); err != nil {
+		return nil, nil, err
+	}
+	projects, err := here.Open(args, all, settings)
+	return here, projects, err
+}
+
+// aws asks AWS as this machine reaches the network.
+func (a *app) aws(ctx context.Context, projects []*project.Project, o awsapi.Options) (*awsapi.Client, error) {
+	if _, err := a.join(projects[0].Config); err != nil {
+		return nil, err
+	}
+	return awsapi.Open(ctx, o)
+}
+
+// runOptions lays what [deploy] says of a run over the flags. Projects that disagree cannot be deployed together.
+func runOptions(projects []*project.Project, o deploy.Options) (deploy.Options, error) {
+	var first *deploy.Options
+	for _, t := range project.Targets(projects) {
+		d := t.Config.Deploy(t.Lambda.Name, t.Lambda.Arch)
+		of := o
+		of.Alias, of.Bucket, of.Key, of.Steps, of.StepTime, of.Alarms = d.Alias, d.Bucket, d.Key, d.Steps, time.Duration(d.StepTime)*time.Second, d.Alarms
+		if first == nil {
+			first = &of
+		}
+		if !reflect.DeepEqual(*first, of) {
+			return *first, &fault.Error{
+				Kind: fault.Usage, What: "the projects cannot be deployed in one run", Why: "their [deploy] says other things about alias, S3, steps or alarms", Fix: "deploy each in a run of its own",
+			}
+		}
+	}
+	return *first, nil
+}
+
+// useless refuses flags that would have no effect.
+func useless(f *pflag.FlagSet, o deploy.Options) error {
+	var l fault.List
+	switch {
+	case o.Role != "" && !o.Create:
+		l.Addf("--role has no effect without --create", "the role of a function that exists stays", "add --create, or leave --role out")
+	case o.Reference && o.Bucket == "":
+		l.Addf("--s3-reference has no effect without a bucket", "", "add --s3-bucket BUCKET")
+	}
+	for name, on := range map[string]bool{"steps": o.Alias != "", "s3-key": o.Bucket != ""} {
+		if f.Changed(name) && !on {
+			l.Addf("--"+name+" has no effect without "+map[string]string{"steps": "an alias", "s3-key": "a bucket"}[name], "", map[string]string{"steps": "add --alias ALIAS", "s3-key": "add --s3-bucket BUCKET"}[name])
+		}
+	}
+	if len(o.Steps) > 0 && !slices.IsSorted(o.Steps) {
+		l.Addf("the steps do not rise", fmt.Sprintf("they are %v", o.Steps), "write them as in 10%,50%")
+	}
+	return l.Err()
+}
+
+// wanted are the functions that the built lambdas are for; changed are those whose sources are others by now.
+func (a *app) wanted(ctx context.Context, here *project.Here, projects []*project.Project, variables map[string]string) (all []deploy.Wanted, changed []string, err error) {
+	var l fault.List
+	for _, t := range project.Targets(projects) {
+		zipped, from, err := here.Built(t)
+		if err != nil {
+			l.Add(err)
+			continue
+		}
+		if now, err := build.Sources(ctx, t); err == nil && from != "" && now != from {
+			changed = append(changed, t.Lambda.Label())
+		}
+		d := t.Config.Deploy(t.Lambda.Name, t.Lambda.Arch)
+		for name, value := range variables {
+			d.Env[name] = value
+		}
+		smoke, err := smokeOf(here, d)
+		l.Add(err)
+		all = append(all, deploy.Wanted{
+			Lambda: t.Lambda.Label(), Function: d.Function, Arch: t.Lambda.Arch, Runtime: t.Lambda.Build.Runtime, SHA256: deploy.Sum(zipped.Data), Size: int64(len(zipped.Data)),
+			Zip: func() ([]byte, error) {
+				zipped, _, err := here.Built(t)
+				return zipped.Data, err
+			},
+			Settings: deploy.Settings{Memory: d.Memory, Timeout: time.Duration(d.Timeout) * time.Second, Description: d.Description, Layers: d.Layers, Env: d.Env, Tags: d.Tags},
+			Smoke:    smoke,
+		})
+	}
+	return all, changed, l.Err()
+}
+
+// smokeOf reads the smoke event of a lambda, nil if it has none.
+func smokeOf(here *project.Here, d config.Deploy) (*deploy.Smoke, error) {
+	if d.Smoke == "" {
+		if d.SmokeExpect != "" {
+			return nil, &fault.Error{Kind: fault.Usage, What: "smoke-expect has no effect without smoke", Fix: "name the event: smoke = \"events/ping.json\" in [deploy], or --smoke FILE"}
+		}
+		return nil, nil
+	}
+	var l fault.List
+	read := func(name string) []byte {
+		if name == "" {
+			return nil
+		}
+		data, err := os.ReadFile(name)
+		if err == nil && !json.Valid(data) {
+			err = errors.New("it is not JSON")
+		}
+		if err != nil {
+			l.Add(&fault.Error{Kind: fault.Usage, What: "reading the smoke event " + here.Show(name), Err: err, Fix: "name a file with JSON"})
+		}
+		return data
+	}
+	s := &deploy.Smoke{Event: read(d.Smoke), Expect: read(d.SmokeExpect)}
+	return s, l.Err()
+}
+
+// alike leaves of errors that say the same of many functions the first of each kind.
+func alike(err error) error {
+	const most = 5
+	parts := fault.Parts(err)
+	if len(parts) <= most {
+		return err
+	}
+	var l fault.List
+	for _, p := range parts[:most] {
+		l.Add(p)
+	}
+	l.Add(&fault.Error{Kind: fault.Worst(err), What: fmt.Sprintf("%d functions more failed", len(parts)-most), Fix: "as above"})
+	return l.Err()
+}
+
+// deployed is a function in the JSON of lpipe deploy.
+type deployed struct {
+	Name       string          `json:"name"`
+	Function   string          `json:"function"`
+	ARN        string          `json:"arn,omitempty"` // with the alias, or the version where there is none
+	Create     bool            `json:"create,omitempty"`
+	CodeSHA256 string          `json:"codeSha256"` // of the zip
+	Upload     bool            `json:"upload"`     // the code differs
+	Changes    []deploy.Change `json:"changes,omitempty"`
+	From       string          `json:"from,omitempty"`    // the version that is live before
+	Version    string          `json:"version,omitempty"` // that was published
+	State      string          `json:"state,omitempty"`   // of a deployment, as docs/deploy.md lists them
+	Error      string          `json:"error,omitempty"`
+}
+
+// deployment is the JSON of lpipe deploy, whose shape is versioned like that of the report.
+type deployment struct {
+	Version   int            `json:"version"`
+	DryRun    bool           `json:"dryRun,omitempty"`
+	Alias     string         `json:"alias,omitempty"`
+	Functions []deployed     `json:"functions"`
+	Seconds   float64        `json:"seconds"`
+	Status    int            `json:"status"`
+	Kind      string         `json:"kind,omitempty"`
+	Errors    []report.Error `json:"errors,omitempty"`
+}
+
+func asDeployed(i deploy.Item) deployed {
+	d := deployed{Name: i.Lambda, Function: i.Function, Create: i.Create, CodeSHA256: i.SHA256, Upload: i.Upload, Changes: i.Changes}
+	if i.Live != nil {
+		d.From = i.Live.Version
+	}
+	return d
+}
+
+// showPlan prints what a dry run would do.
+func (a *app) showPlan(p deploy.Plan, asJSON bool) error {
+	if !asJSON {
+		a.printPlan(a.Out, p)
+		return nil
+	}
+	shown := deployment{Version: report.Version, DryRun: true, Alias: p.Alias, Functions: []deployed{}}
+	for _, i := range p.Items {
+		shown.Functions = append(shown.Functions, asDeployed(i))
+	}
+	return foreign.WriteJSON(a.Out, shown, "")
+}
+
+// printPlan writes the table of a plan.
+func (a *app) printPlan(w io.Writer, p deploy.Plan) {
+	rows := make([][]string, len(p.Items))
+	for i, item := range p.Items {
+		rows[i] = []string{item.Lambda, item.Function, item.Words(p.Alias)}
+	}
+	printRows(w, rows)
+}
+
+// showOutcomes prints what became of a plan.
+func (a *app) showOutcomes(outcomes []deploy.Outcome, alias string, err error, took time.Duration, asJSON bool) error {
+	shown := deployment{Version: report.Version, Alias: alias, Functions: []deployed{}, Seconds: took.Seconds()}
+	counts := map[deploy.State]int{}
+	for _, o := range outcomes {
+		d := asDeployed(o.Item)
+		d.Version, d.State, d.From = o.Version, string(o.State), o.Previous
+		if o.Err != nil {
+			d.Error = o.Err.Error()
+		}
+		if o.ARN != "" {
+			d.ARN = strings.TrimSuffix(o.ARN+":"+cmp.Or(alias, o.Version), ":")
+		}
+		counts[o.State]++
+		shown.Functions = append(shown.Functions, d)
+	}
+	for _, f := range fault.Faults(err) {
+		shown.Status, shown.Kind = fault.Worst(err).ExitCode(), fault.Worst(err).String()
+		shown.Errors = append(shown.Errors, report.Error{Kind: f.Kind.String(), What: foreign.Text(f.What), Why: foreign.Text(f.Reason()), Fix: foreign.Text(f.Fix)})
+	}
+	if asJSON {
+		a.told = true
+		return errors.Join(err, foreign.WriteJSON(a.Out, shown, ""))
+	}
+	var words []string
+	for _, s := range deploy.States {
+		if n := counts[s]; n > 0 {
+			words = append(words, fmt.Sprintf("%d %s", n, s))
+		}
+	}
+	foreign.Fprintf(a.Err, "%s, %s\n", strings.Join(words, ", "), took.Round(10*time.Millisecond).String())
+	for _, d := range shown.Functions {
+		if err == nil {
+			foreign.Fprintf(a.Out, "%s\n", d.ARN)
+		}
+	}
+	return err
+}

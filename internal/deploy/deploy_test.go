@@ -1,0 +1,238 @@
+package deploy_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+
+	"lpipe/internal/awsapi"
+	"lpipe/internal/deploy"
+	"lpipe/internal/fault"
+	"lpipe/internal/testparts"
+)
+
+// packed is a zip with a program.
+func packed(program string) []byte {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	f, err := w.Create("bootstrap")
+	if err == nil {
+		_, err = f.Write([]byte(program))
+	}
+	if err := errors.Join(err, w.Close()); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+// account is an account of AWS's with functions f0, f1, ... that have the program "old".
+type account struct {
+	*testparts.AWS
+	client *awsapi.Client
+	t      testing.TB
+	mu     sync.Mutex
+	said   []string
+}
+
+func newAccount(t *testing.T, functions int) *account {
+	t.Helper()
+	a := &account{AWS: testparts.NewAWS(t), t: t}
+	for name, value := range a.Env() {
+		t.Setenv(name, value)
+	}
+	for i := range functions {
+		a.function(fmt.Sprintf("f%d", i), map[string]any{})
+	}
+	client, err := awsapi.Open(t.Context(), awsapi.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.client = client
+	return a
+}
+
+// function makes one, with the fields of a request beside the usual ones.
+func (a *account) function(name string, fields map[string]any) {
+	a.t.Helper()
+	request := map[string]any{
+		"FunctionName": name, "Role": a.Role, "Runtime": "provided.al2023", "Handler": "bootstrap", "Code": map[string]any{"ZipFile": packed("old")},
+		"Environment": map[string]any{"Variables": map[string]string{"OF_OTHERS": "stays"}},
+	}
+	maps.Copy(request, fields)
+	body, err := json.Marshal(request)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	post(a.t, a.Server+"/2015-03-31/functions", string(body))
+}
+
+// lambdas are f0, f1, ... with a program.
+func lambdas(functions int, program string) (all []deploy.Wanted) {
+	for i := range functions {
+		all = append(all, one(fmt.Sprintf("f%d", i), program))
+	}
+	return all
+}
+
+func one(function, program string) deploy.Wanted {
+	data := packed(program)
+	return deploy.Wanted{
+		Lambda: function, Function: function, Arch: "x86_64", Runtime: "provided.al2023", SHA256: deploy.Sum(data), Size: int64(len(data)),
+		Zip: func() ([]byte, error) { return data, nil },
+	}
+}
+
+func (a *account) plan(wanted []deploy.Wanted, o deploy.Options) (deploy.Plan, error) {
+	a.t.Helper()
+	found, err := deploy.Read(a.t.Context(), a.client, wanted, o.Alias)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return deploy.Make(wanted, found, o)
+}
+
+func (a *account) deploy(wanted []deploy.Wanted, o deploy.Options) ([]deploy.Outcome, error) {
+	a.t.Helper()
+	plan, err := a.plan(wanted, o)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return deploy.Apply(a.t.Context(), a.client, plan, a.log)
+}
+
+func (a *account) log(function, what string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.said = append(a.said, function+": "+what)
+}
+
+// live is the code and the version that a function, or what an alias names, is.
+func (a *account) live(function, alias string) deploy.Function {
+	a.t.Helper()
+	f, err := a.client.Function(a.t.Context(), function, alias)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return f
+}
+
+func (a *account) runs(function, alias, program string) {
+	a.t.Helper()
+	if f := a.live(function, alias); f.CodeSHA256 != deploy.Sum(packed(program)) {
+		a.t.Errorf("%s:%s, version %s, does not run %q", function, alias, f.Version, program)
+	}
+}
+
+func states(all []deploy.Outcome) string {
+	var words []string
+	for _, o := range all {
+		words = append(words, o.Function+" "+string(o.State))
+	}
+	return strings.Join(words, ", ")
+}
+
+func TestOneOfManyIsUploaded(t *testing.T) {
+	a := newAccount(t, 3)
+	o := deploy.Options{Alias: "live"}
+	if all, err := a.deploy(lambdas(3, "new"), o); err != nil || states(all) != "f0 deployed, f1 deployed, f2 deployed" {
+		t.Fatal(states(all), err)
+	}
+	a.Counts()
+	wanted := lambdas(3, "new")
+	wanted[1] = one("f1", "newer")
+	all, err := a.deploy(wanted, o)
+	if err != nil || states(all) != "f0 as built, f1 deployed, f2 as built" {
+		t.Fatal(states(all), err)
+	}
+	counts := a.Counts()
+	if n := testparts.Count(counts, "^(PUT|POST) "); testparts.Count(counts, "^PUT NAME/code") != 1 || n != 3 {
+		t.Errorf("%d requests change something: %v", n, counts)
+	}
+	a.runs("f0", "live", "new")
+	a.runs("f1", "live", "newer")
+	if all, err := a.deploy(wanted, o); err != nil || states(all) != "f0 as built, f1 as built, f2 as built" {
+		t.Fatal(states(all), err)
+	}
+	if n := testparts.Count(a.Counts(), "^(PUT|POST) "); n != 0 {
+		t.Errorf("nothing differs, and %d requests change something", n)
+	}
+}
+
+func TestASmokeThatFailsShiftsNothing(t *testing.T) {
+	a := newAccount(t, 3)
+	o := deploy.Options{Alias: "live"}
+	if _, err := a.deploy(lambdas(3, "good"), o); err != nil {
+		t.Fatal(err)
+	}
+	wanted := lambdas(3, "bad")
+	for i := range wanted {
+		wanted[i].Smoke = &deploy.Smoke{Event: []byte(`{}`)}
+	}
+	a.Fails("f1", `{"errorMessage":"no","errorType":"Error"}`)
+	all, err := a.deploy(wanted, o)
+	if err == nil || !strings.Contains(err.Error(), "version 2 of f1 failed its smoke event") || fault.Worst(err) != fault.Publish {
+		t.Errorf("%s: %v", states(all), err)
+	}
+	for _, f := range []string{"f0", "f1", "f2"} {
+		a.runs(f, "live", "good")
+	}
+	// The next one goes on where it ended: nothing is uploaded again.
+	a.Fails("f1", "")
+	a.Counts()
+	if all, err = a.deploy(wanted, o); err != nil {
+		t.Errorf("%s: %v", states(all), err)
+	}
+	if counts := a.Counts(); testparts.Count(counts, "^PUT NAME/code|^POST NAME/versions") != 0 || testparts.Count(counts, "^PUT NAME/aliases") != 3 {
+		t.Errorf("%v", counts)
+	}
+	a.runs("f1", "live", "bad")
+}
+
+// TestWithoutAnAliasCodeIsPutBack: what was live before a failure is downloaded from AWS, and uploaded.
+func TestWithoutAnAliasCodeIsPutBack(t *testing.T) {
+	a := newAccount(t, 3)
+	wanted := lambdas(3, "bad")
+	for i := range wanted {
+		wanted[i].Smoke = &deploy.Smoke{Event: []byte(`{}`)}
+		wanted[i].Memory = 256
+		wanted[i].Env = map[string]string{"ADDED": "x", "OF_OTHERS": "changed"}
+	}
+	a.Fails("f2", `{"errorMessage":"no"}`)
+	all, err := a.deploy(wanted, deploy.Options{})
+	if err == nil || states(all) != "f0 rolled back, f1 rolled back, f2 rolled back" {
+		t.Errorf("%s: %v", states(all), err)
+	}
+	for _, name := range []string{"f0", "f1", "f2"} {
+		a.runs(name, "", "old")
+		if f := a.live(name, ""); f.Memory != 128 || !maps.Equal(f.Env, map[string]string{"OF_OTHERS": "stays"}) {
+			t.Errorf("%s has %d MB and %v", name, f.Memory, f.Env)
+		}
+	}
+}
+
+func TestVariablesOfOthersStay(t *testing.T) {
+	a := newAccount(t, 1)
+	wanted := lambdas(1, "new")
+	wanted[0].Env = map[string]string{"MINE": "1"}
+	plan, err := a.plan(wanted, deploy.Options{Alias: "live"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if words := plan.Items[0].Words("live"); words != "code, env +MINE, alias live (new) -> version" {
+		t.Error(words)
+	}
+	// Somebody sets one after the plan was made.
+	put(t, a.Server+"/2015-03-31/functions/f0/configuration", `{"Environment":{"Variables":{"OF_OTHERS":"stays","LATE":"stays too"}}}`)
+	if _, err := deploy.Apply(t.Context(), a.client, plan, a.log); err != nil {
+		t.Fatal(err)
+	}
+	if f := a.live("f0", "live"); !maps.Equal(f.Env, map[string]string{"OF_OTHERS": "stays", "LATE": "stays too", "MINE": "1"}) {
+		t.Errorf("%v", f.Env)
+	}
+}

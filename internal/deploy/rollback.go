@@ -1,0 +1,177 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"lpipe/internal/fault"
+)
+
+// Back is a step back of one function: from the version that is live to the one before.
+type Back struct {
+	Lambda, Function string
+	From, To         Function
+}
+
+// Before finds for each function the version that was live before the one that is: the one that the description of that says,
+// or the version that is named. Functions that have none are reported together.
+func Before(ctx context.Context, aws AWS, wanted []Wanted, alias, version string) ([]Back, error) {
+	all := make([]Back, len(wanted))
+	err := each(ctx, len(wanted), func(ctx context.Context, i int) error {
+		w := wanted[i]
+		b := Back{Lambda: w.Lambda, Function: w.Function}
+		var err error
+		if b.From, err = aws.Function(ctx, w.Function, alias); err != nil {
+			return absent(err, w.Function, alias)
+		}
+		before := version
+		if before == "" {
+			if before, err = previous(ctx, aws, b.From, alias); err != nil {
+				return err
+			}
+		}
+		if b.To, err = aws.Function(ctx, w.Function, before); err != nil {
+			return absent(err, w.Function, before)
+		}
+		all[i] = b
+		return nil
+	})
+	return all, err
+}
+
+// absent is an error with words for what there is not.
+func absent(err error, function, qualifier string) error {
+	switch {
+	case !errors.Is(err, ErrNotFound):
+		return err
+	case qualifier == "":
+		return &fault.Error{Kind: fault.Usage, What: "there is no function " + function, Err: err, Fix: "lpipe deploy --create --role ARN makes it; --region names another region"}
+	default:
+		return &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("the function %s has no version or alias %s", function, qualifier), Err: err, Fix: "aws lambda list-versions-by-function lists those that there are"}
+	}
+}
+
+// previous is the number of the version that was live before f.
+func previous(ctx context.Context, aws AWS, f Function, alias string) (string, error) {
+	description := f.Description
+	if f.Version == Latest { // of which the newest version knows more
+		versions, err := aws.Versions(ctx, f.Name)
+		if err != nil {
+			return "", err
+		}
+		description = ""
+		if n := len(versions); n > 0 {
+			newest := versions[n-1]
+			if newest.CodeSHA256 != f.CodeSHA256 { // a deployment was interrupted, or somebody uploaded code
+				return newest.Version, nil
+			}
+			description = newest.Description
+		}
+	}
+	if before := followed(description); before != "" {
+		return before, nil
+	}
+	of := "version " + f.Version
+	if alias == "" {
+		of = "what is live"
+	}
+	return "", &fault.Error{
+		Kind: fault.Usage, What: fmt.Sprintf("nothing says which version of %s was live before", f.Name), Why: of + " was not published by lpipe deploy, or is the first",
+		Fix: "--to VERSION names it; aws lambda list-versions-by-function lists those that there are",
+	}
+}
+
+// Rollback gives every function the version before: its alias, or without one the code of Latest. When one fails, those that
+// were moved are moved on again.
+func Rollback(ctx context.Context, aws AWS, all []Back, o Options, log Log) error {
+	r := &run{aws: aws, plan: Plan{Options: o}, log: log}
+	moved := make([]bool, len(all))
+	err := each(ctx, len(all), func(ctx context.Context, i int) error {
+		err := r.stepTo(ctx, all[i], all[i].To)
+		moved[i] = err == nil
+		return err
+	})
+	if err == nil || o.Alias == "" {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goingBack)
+	defer cancel()
+	var l fault.List
+	l.Add(err)
+	for i, b := range all {
+		if moved[i] {
+			l.Add(r.stepTo(ctx, b, b.From))
+		}
+	}
+	return l.Err()
+}
+
+// stepTo makes a version live.
+func (r *run) stepTo(ctx context.Context, b Back, to Function) error {
+	if r.plan.Alias != "" {
+		err := r.name(ctx, b.Function, Alias{Name: r.plan.Alias, Version: to.Version})
+		if err == nil {
+			r.log(b.Function, fmt.Sprintf("alias %s is version %s", r.plan.Alias, to.Version))
+		}
+		return err
+	}
+	if b.From.CodeSHA256 == to.CodeSHA256 {
+		return nil
+	}
+	if err := r.revert(ctx, b.Function, b.Lambda, to.Version); err != nil {
+		return err
+	}
+	r.log(b.Function, "has the code of version "+to.Version)
+	return nil
+}
+
+// Condition is how a lambda that was built compares with what is on AWS.
+type Condition struct {
+	Lambda, Function string
+	Built            string    // CodeSha256 of the zip, "" where there is none
+	Latest           *Function // nil where there is no such function
+	Live             *Function // what the alias names, nil where there is none or none is asked for
+	Alias            Alias     // with what it shares out
+}
+
+// Status compares what was built with what AWS has.
+func Status(ctx context.Context, aws AWS, wanted []Wanted, alias string) ([]Condition, error) {
+	found, err := Read(ctx, aws, wanted, alias)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Condition, len(wanted))
+	err = each(ctx, len(wanted), func(ctx context.Context, i int) error {
+		c := Condition{Lambda: wanted[i].Lambda, Function: wanted[i].Function, Built: wanted[i].SHA256, Latest: found[i].Latest, Live: found[i].Live}
+		if c.Live != nil {
+			var err error
+			if c.Alias, err = aws.Alias(ctx, c.Function, alias); err != nil {
+				return err
+			}
+		}
+		all[i] = c
+		return nil
+	})
+	return all, err
+}
+
+// Words say how the built zip and what is live compare.
+func (c Condition) Words() string {
+	live := c.Latest
+	if c.Live != nil {
+		live = c.Live
+	}
+	switch {
+	case c.Latest == nil:
+		return "no such function"
+	case c.Alias.Name != "" && c.Alias.Other != "":
+		return fmt.Sprintf("version %s, of which %s gets %.0f%%", c.Alias.Version, c.Alias.Other, 100*c.Alias.Weight)
+	case c.Built == "":
+		return "not built here"
+	case live.CodeSHA256 == c.Built:
+		return "as built"
+	default:
+		return "differs"
+	}
+}
