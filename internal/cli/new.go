@@ -18,10 +18,12 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"lpipe/hostkeys"
 	"lpipe/internal/artifact"
 	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
+	"lpipe/internal/git"
 	"lpipe/internal/project"
 	"lpipe/internal/scaffold"
 	"lpipe/internal/shell"
@@ -45,7 +47,12 @@ func (a *app) newCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	answers := answerFlags(cmd.Flags())
+	from := fromFlags(cmd.Flags(), "")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		own, err := from()
+		if err != nil {
+			return err
+		}
 		here, err := a.here()
 		if err != nil {
 			return err
@@ -54,7 +61,7 @@ func (a *app) newCommand() *cobra.Command {
 		if filepath.IsAbs(args[0]) {
 			dir = filepath.Clean(args[0])
 		}
-		return a.scaffold(cmd.Context(), here, dir, false, answers)
+		return a.scaffold(cmd.Context(), here, dir, false, answers, own)
 	}
 	return cmd
 }
@@ -70,7 +77,12 @@ changed: in a cargo project only what is missing is added, for all its lambdas, 
 		Args: cobra.MaximumNArgs(1),
 	}
 	answers := answerFlags(cmd.Flags())
+	from := fromFlags(cmd.Flags(), "")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		own, err := from()
+		if err != nil {
+			return err
+		}
 		here, err := a.here()
 		if err != nil {
 			return err
@@ -79,9 +91,107 @@ changed: in a cargo project only what is missing is added, for all its lambdas, 
 		if !filepath.IsAbs(dir) {
 			dir = filepath.Join(here.Dir, dir)
 		}
-		return a.scaffold(cmd.Context(), here, filepath.Clean(dir), true, answers)
+		return a.scaffold(cmd.Context(), here, filepath.Clean(dir), true, answers, own)
 	}
 	return cmd
+}
+
+// ownTemplate is what a template of the user's own is, and what it is given.
+type ownTemplate struct {
+	from, rev string
+	set       map[string]string
+}
+
+// fromFlags declares the flags for templates of the user's own. The function returns what they say.
+func fromFlags(f *pflag.FlagSet, also string) func() (ownTemplate, error) {
+	from := f.String("from", "", "`SOURCE` of a template of your own: a folder, the https or ssh URL of a git repository, or gh:OWNER/NAME"+also)
+	rev := f.String("rev", "", "`REVISION` of that repository: a branch, a tag or a commit")
+	set := listFlag(f, "set", "`NAME=VALUE` that the template calls .Set.NAME")
+	return func() (ownTemplate, error) {
+		o := ownTemplate{from: *from, rev: *rev, set: map[string]string{}}
+		var l fault.List
+		if f.Changed("from") && *from == "" {
+			l.Addf("--from is empty", "", "name a folder, . for the current one, or a repository")
+		}
+		if *from == "" && (*rev != "" || len(*set) > 0) {
+			l.Addf("--rev and --set are for --from", "", "leave them out, or name the template")
+		}
+		for _, pair := range *set {
+			name, value, ok := strings.Cut(pair, "=")
+			if !ok || name == "" {
+				l.Addf("--set cannot be "+fault.Quote(pair), "", "write it as NAME=VALUE")
+			}
+			o.set[name] = value
+		}
+		return o, l.Err()
+	}
+}
+
+// read renders the template. notice says which commit it was, where nothing else does.
+func (o ownTemplate) read(ctx context.Context, here *project.Here, of scaffold.Answers) (files []scaffold.File, notice string, err error) {
+	values := scaffold.Values{Answers: of, Set: o.set}
+	remote, isRemote, err := git.ParseURL(o.from, o.rev)
+	switch {
+	case err != nil:
+		return nil, "", err
+	case !isRemote && o.rev != "":
+		return nil, "", &fault.Error{Kind: fault.Usage, What: "--rev is for a git repository", Why: fault.Quote(o.from) + " is a folder", Fix: "leave it out"}
+	case !isRemote:
+		dir := o.from
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(here.Dir, dir)
+		}
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return nil, "", &fault.Error{Kind: fault.Usage, What: "there is no folder " + fault.Quote(o.from) + " with a template", Fix: "name one, a git repository by its URL, or gh:OWNER/NAME"}
+		}
+		files, err = scaffold.Render(os.DirFS(dir), values)
+		return files, "", err
+	}
+	temp, err := os.MkdirTemp("", "lpipe-template-")
+	if err != nil {
+		return nil, "", fmt.Errorf("making a folder for the template: %w", err)
+	}
+	defer os.RemoveAll(temp)
+	connect := "false" // an https URL needs none
+	if remote.SSH {
+		if connect, err = sshCommand(here, remote.Host, filepath.Join(temp, "known_hosts")); err != nil {
+			return nil, "", err
+		}
+	}
+	dir := filepath.Join(temp, "repository")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, "", fmt.Errorf("making a folder for the template: %w", err)
+	}
+	repository, hash, err := git.Fetch(ctx, remote, dir, here.Env, connect)
+	if err != nil {
+		return nil, "", err
+	}
+	tree, err := repository.Files(ctx, hash)
+	if err != nil {
+		return nil, "", err
+	}
+	defer tree.Close()
+	files, err = scaffold.Render(tree, values)
+	return files, "the template is commit " + hash + " of " + remote.URL + "; --rev " + hash + " takes the same again", errors.Join(err, tree.Err())
+}
+
+// sshCommand is an ssh that knows the pinned keys of a host and no others, and asks nothing.
+func sshCommand(here *project.Here, host, file string) (string, error) {
+	cfg, err := here.Config(nil)
+	if err != nil {
+		return "", err
+	}
+	pins, err := hostkeys.Load(cfg.SSH.KnownHosts...)
+	if err == nil {
+		var lines []byte
+		if lines, err = pins.Render(host); err == nil {
+			err = os.WriteFile(file, lines, 0o600)
+		}
+	}
+	if err != nil {
+		return "", &fault.Error{Kind: fault.Usage, What: "nothing is fetched from " + host, Err: err, Fix: "name a file with its key: known-hosts = [...] in [ssh] of lpipe.toml"}
+	}
+	return "ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o GlobalKnownHostsFile=/dev/null -o UserKnownHostsFile=" + shell.Quote(file), nil
 }
 
 // answerFunc completes the answers about a new lambda, of which something may be wrong already. It returns what to say of those that are defaults.
@@ -123,7 +233,7 @@ func answerFlags(f *pflag.FlagSet) answerFunc {
 		interactive := !*silent && a.onTerminal()
 		var defaults []string
 		for _, q := range scaffold.Questions {
-			if f.Changed(q.Flag) || !q.Asked(of) || !asked(q) {
+			if f.Changed(q.Flag) || !q.Asked(of) {
 				continue
 			}
 			initial := q.Default
@@ -132,7 +242,7 @@ func answerFlags(f *pflag.FlagSet) answerFunc {
 			} else if q.Flag == "arch" {
 				initial = thisArch()
 			}
-			if interactive {
+			if interactive && asked(q) {
 				if err := a.ask(ctx, in, q, &of, initial); err != nil {
 					return of, "", err
 				}
@@ -141,7 +251,9 @@ func answerFlags(f *pflag.FlagSet) answerFunc {
 			if err := q.Answer(&of, initial); err != nil {
 				return of, "", err
 			}
-			defaults = append(defaults, q.Given(of))
+			if asked(q) {
+				defaults = append(defaults, q.Given(of))
+			}
 		}
 		return of, strings.Join(defaults, " "), nil
 	}
@@ -204,7 +316,7 @@ func (a *app) ask(ctx context.Context, in *bufio.Reader, q scaffold.Question, an
 }
 
 // scaffold writes what is missing of a lambda in a folder. existing says that there may be something.
-func (a *app) scaffold(ctx context.Context, here *project.Here, dir string, existing bool, complete answerFunc) error {
+func (a *app) scaffold(ctx context.Context, here *project.Here, dir string, existing bool, complete answerFunc, own ownTemplate) error {
 	site, err := findSite(here, dir, existing)
 	if err != nil {
 		return err
@@ -218,6 +330,9 @@ func (a *app) scaffold(ctx context.Context, here *project.Here, dir string, exis
 		nameErr = of.CheckName()
 	}
 	asked := func(q scaffold.Question) bool {
+		if own.from != "" {
+			return false // a template says itself what it wants: by --set
+		}
 		switch q.Flag {
 		case "runtime":
 			return !site.present
@@ -239,7 +354,19 @@ func (a *app) scaffold(ctx context.Context, here *project.Here, dir string, exis
 		fmt.Fprintf(a.Err, "lpipe: by default: %s\n", defaults)
 	}
 	w := &written{here: here, root: site.root}
-	if err := w.site(site, of); err != nil {
+	if own.from != "" {
+		files, notice, err := own.read(ctx, here, of)
+		if err != nil {
+			return err
+		}
+		if notice != "" {
+			w.notes = append(w.notes, notice)
+		}
+		err = w.template(site, of, files)
+		if err != nil {
+			return err
+		}
+	} else if err := w.site(site, of); err != nil {
 		return err
 	}
 	for _, name := range w.created {
@@ -253,7 +380,9 @@ func (a *app) scaffold(ctx context.Context, here *project.Here, dir string, exis
 	for _, note := range w.notes {
 		foreign.Fprintf(a.Err, "note: %s\n", note)
 	}
-	a.nextSteps(here, site, of)
+	if own.from == "" {
+		a.nextSteps(here, site, of)
+	}
 	return nil
 }
 
@@ -367,15 +496,64 @@ func (w *written) site(s site, of scaffold.Answers) error {
 	if err != nil {
 		return err
 	}
+	return w.write(files, changes)
+}
+
+// write writes the files that are not there, and changes others.
+func (w *written) write(files []scaffold.File, changes []artifact.File) error {
 	if err := w.files(files); err != nil {
 		return err
 	}
 	for _, change := range changes {
-		if err := artifact.Write(s.root, change); err != nil {
+		if err := artifact.Write(w.root, change); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// template writes what comes of a template of the user's own.
+func (w *written) template(s site, of scaffold.Answers, files []scaffold.File) error {
+	if len(files) == 0 {
+		return &fault.Error{Kind: fault.Usage, What: "nothing comes of the template", Why: "it has no file, or all of them come out empty", Fix: "put a Cargo.toml.tmpl and sources there"}
+	}
+	has := func(name string) bool {
+		return slices.ContainsFunc(files, func(f scaffold.File) bool { return f.Name == name })
+	}
+	var changes []artifact.File
+	if s.manifest != "" && has("Cargo.toml") {
+		var err error
+		if changes, err = w.addMember(s); err != nil {
+			return err
+		}
+		w.notes = append(w.notes, "cargo update --workspace adds "+of.Name+" to Cargo.lock")
+	} else if has("Cargo.toml") && !has("Cargo.lock") {
+		w.notes = append(w.notes, "the template has no Cargo.lock; cargo generate-lockfile writes it")
+	}
+	for i := range files {
+		files[i].Name = path.Join(s.member, files[i].Name)
+	}
+	return w.write(files, changes)
+}
+
+// addMember is the manifest of the workspace with the new member; nothing where a pattern takes it already.
+func (w *written) addMember(s site) ([]artifact.File, error) {
+	manifest, err := disk.ReadFile(s.manifest, disk.MaxSmall)
+	var changed []byte
+	if err == nil {
+		changed, err = scaffold.AddMember(manifest, s.member)
+	}
+	if err != nil {
+		return nil, &fault.Error{
+			Kind: fault.Usage, What: "the workspace of " + w.here.Show(s.manifest) + " cannot get a member", Err: err,
+			Fix: fmt.Sprintf("write %q into its members first, and run the command again", s.member),
+		}
+	}
+	if string(changed) == string(manifest) {
+		return nil, nil
+	}
+	w.notes = append(w.notes, w.here.Show(s.manifest)+" has the member "+s.member+" now")
+	return []artifact.File{{Name: "Cargo.toml", Data: changed, Mode: 0o644}}, nil
 }
 
 // changes are the manifest and the lock file of a workspace with the new member.
@@ -383,19 +561,8 @@ func (w *written) changes(s site, of scaffold.Answers) (all []artifact.File, err
 	if s.manifest == "" {
 		return nil, nil
 	}
-	manifest, err := disk.ReadFile(s.manifest, disk.MaxSmall)
-	if err == nil {
-		var changed []byte
-		if changed, err = scaffold.AddMember(manifest, s.member); err == nil && string(changed) != string(manifest) {
-			all = append(all, artifact.File{Name: "Cargo.toml", Data: changed, Mode: 0o644})
-			w.notes = append(w.notes, w.here.Show(s.manifest)+" has the member "+s.member+" now")
-		}
-	}
-	if err != nil {
-		return nil, &fault.Error{
-			Kind: fault.Usage, What: "the workspace of " + w.here.Show(s.manifest) + " cannot get a member", Err: err,
-			Fix: fmt.Sprintf("write %q into its members first, and run the command again", s.member),
-		}
+	if all, err = w.addMember(s); err != nil {
+		return nil, err
 	}
 	name := filepath.Join(s.root, "Cargo.lock")
 	lock, err := disk.ReadFile(name, 16<<20)

@@ -116,12 +116,17 @@ var settings = []string{
 }
 
 func (r *Repository) command(ctx context.Context, args ...string) *exec.Cmd {
-	all := []string{"-C", r.Top, "--no-pager"}
+	all := []string{"--no-pager"}
 	for _, s := range settings {
 		all = append(all, "-c", s)
 	}
-	cmd := exec.CommandContext(ctx, "git", append(all, args...)...)
-	cmd.Env = r.env
+	return command(ctx, r.env, r.Top, append(all, args...)...)
+}
+
+// command is git in a folder, with an environment.
+func command(ctx context.Context, env []string, dir string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...)
+	cmd.Env = env
 	return cmd
 }
 

@@ -47,11 +47,15 @@ func (a Answers) lock() (lock, error) {
 	return l, err
 }
 
-// dependsOn reports whether a crate of that name is among those that the package depends on.
-func (a Answers) dependsOn(name string) bool {
-	a.Name = ""
-	l, err := a.lock()
-	return err == nil && slices.ContainsFunc(l.packages, func(p locked) bool { return p.name == name })
+// isCrate reports whether a lambda of some kind depends on a crate of that name.
+func isCrate(name string) bool {
+	for _, kind := range append([]eventType{http}, eventTypes...) {
+		l, err := Answers{Runtime: "crate", HTTP: kind.name == http.name, EventType: kind.name}.lock()
+		if err == nil && slices.ContainsFunc(l.packages, func(p locked) bool { return p.name == name }) {
+			return true
+		}
+	}
+	return false
 }
 
 // AddToLock returns a workspace's Cargo.lock with the new package and its dependencies. The reason says why that is not

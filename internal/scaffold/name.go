@@ -37,8 +37,8 @@ func (a Answers) CheckName() error {
 		return refuse("the name of a function has at most 64 characters", "shorten it")
 	case slices.Contains(reserved, a.Name), strings.Trim(a.Name, "_") == "":
 		return refuse("cargo refuses it: it is a word of Rust, of cargo or of Windows", "write it as: "+strings.Trim(a.Name, "_")+"-lambda")
-	case a.dependsOn(a.Name):
-		return refuse("a crate that it depends on is called so", "write it as: "+a.Name+"-lambda")
+	case isCrate(a.Name):
+		return refuse("a crate that lambdas depend on is called so", "write it as: "+a.Name+"-lambda")
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -106,6 +107,10 @@ func (r *renderer) file(name, written string) {
 			return
 		}
 		content = []byte(text)
+	}
+	if slices.ContainsFunc(r.files, func(f File) bool { return f.Name == written }) {
+		r.mistakes.Addf(fault.Quote(name)+" of the template would be written as "+fault.Quote(written), "another file of it is written so", "have one of them come out empty")
+		return
 	}
 	info, err := fs.Stat(r.fsys, name)
 	if err != nil {

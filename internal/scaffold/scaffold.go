@@ -30,6 +30,12 @@ type Answers struct {
 	Workspace bool   // the package is a member of a workspace
 }
 
+// Values are what a template of the user's own sees.
+type Values struct {
+	Answers
+	Set map[string]string // by --set
+}
+
 // Crate is the name in Rust's sources.
 func (a Answers) Crate() string { return crate(a.Name) }
 
