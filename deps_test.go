@@ -162,7 +162,7 @@ var lpipeMap = map[string]row{
 		why:     "two zips and what is stated of them in, how they differ out; it builds nothing", pure: true,
 	},
 	"internal/build": {
-		imports: in("cache", "internal/access", "internal/artifact", "internal/attest", "internal/cargo", "internal/config", "internal/disk", "internal/dockerfile", "internal/engine",
+		imports: in("cache", "internal/access", "internal/artifact", "internal/attest", "internal/cargo", "internal/config", "internal/disk", "internal/dockerfile", "internal/emulator", "internal/engine",
 			"internal/fault", "internal/finding", "internal/git", "internal/login", "internal/network", "internal/pattern", "internal/plan", "internal/progress", "internal/project", "internal/publish",
 			"internal/reach", "internal/report", "internal/skeleton", "internal/solve", "internal/trace", "internal/userkey", "github.com/distribution/reference", "github.com/moby/patternmatcher",
 			"github.com/opencontainers", buildkit+"/client", buildkit+"/session"),

@@ -23,7 +23,8 @@
 //   - closure: the real folders of a lambda and of its local path dependencies, which are laid over the stubs of the others
 //   - bound: what of this machine a project may read; a view is the disk within it
 //   - engine: a BuildKit to build with
-//   - stage: a stage of Dockerfile.tmpl: toolchain, fetch, compiler, deps, libs, build, test, bootstrap, lambda
+//   - stage: a stage of Dockerfile.tmpl: toolchain, fetch, compiler, deps, libs, build, test, bootstrap, lambda;
+//     and runner and smoke, where a lambda has to answer events
 //   - warm: what a user's last build of a project compiled of the dependencies, kept by the engine beside the layers
 //   - finding: a test that failed, an error or a warning of the compiler, or a build script that failed, with its place
 //   - variant: all that a rendered Dockerfile depends on; lambdas of one variant share its text

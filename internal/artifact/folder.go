@@ -224,6 +224,9 @@ func (f *Folder) Delivered(in Inputs) (Output, bool) {
 	return s.Output, true
 }
 
+// Last is what was last delivered to the folder by lpipe for this user; it is zero where no stamp tells that.
+func (f *Folder) Last() Output { return f.stamp().Output }
+
 // untouched reports that the program and the zip are the files that the stamp describes.
 func (f *Folder) untouched() bool {
 	s := f.stamp()

@@ -13,6 +13,7 @@ import (
 
 	"lpipe/internal/artifact"
 	"lpipe/internal/attest"
+	"lpipe/internal/config"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
 	"lpipe/internal/finding"
@@ -38,9 +39,11 @@ type taken struct {
 	inputs    artifact.Inputs
 	delivered *artifact.Output // what the target's folder holds of them already; nil if it has to be delivered
 	program   artifact.File
-	crates    []attest.Crate // of the program, where something is stated of it
-	rustc     attest.Rustc   // likewise
-	refused   error          // why nothing can be delivered of it; what was built is worth keeping in the cache
+	crates    []attest.Crate  // of the program, where something is stated of it
+	rustc     attest.Rustc    // likewise
+	smoked    *smoked         // nil where there is no smoke test
+	before    artifact.Output // what the target's folder held when the build began, as far as its stamp tells
+	refused   error           // why nothing can be delivered of it; what was built is worth keeping in the cache
 }
 
 // size is that of the program, 0 where nothing can be delivered.
@@ -58,7 +61,13 @@ func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error
 	if err != nil {
 		return taken{}, err
 	}
-	built := taken{receipt: receipt}
+	built := taken{receipt: receipt, before: t.folder.Last()}
+	if built.smoked, built.refused, err = t.readSmoke(files); err != nil {
+		return taken{}, err
+	}
+	if built.refused != nil {
+		return built, nil
+	}
 	built.inputs, built.refused = t.inputs(receipt)
 	if built.refused != nil {
 		return built, nil //nolint:nilerr // a refusal is a result
@@ -92,6 +101,7 @@ func (t Target) inputs(receipt artifact.Receipt) (artifact.Inputs, error) {
 		Arch: l.Arch, Link: l.Build.Link, Runtime: l.Build.Runtime, Libraries: artifact.Libraries(t.included),
 		CPU: l.Build.CPUFor(l.Arch), CPUAllow: l.Build.CPUAllow,
 	}
+	expect.ZipBudget, _ = config.ParseSize(l.Build.Budget.Zip) // checked by package config
 	o := artifact.Inputs{SHA256: receipt.SHA256, Included: t.included, Expect: expect}
 	var err error
 	if t.sources != nil {
@@ -146,6 +156,14 @@ func Deliver(b Built, record *trace.Recorder) (Output, error) {
 		}
 	}
 	out.Bootstrap, out.Zip = filepath.Join(b.OutputDir(), artifact.ProgramName), filepath.Join(b.OutputDir(), artifact.ZipName)
+	if built.before.ZipSize != d.ZipSize {
+		out.ZipSizeBefore = built.before.ZipSize
+	}
+	if built.smoked != nil {
+		var warnings []string
+		out.Smoke, warnings = b.told(built.smoked)
+		out.Warnings = append(out.Warnings, warnings...)
+	}
 	out.Size, out.ZipSize, out.SHA256, out.CodeSHA256 = d.Size, d.ZipSize, d.SHA256, d.CodeSHA256
 	for _, w := range d.Warnings {
 		out.Warnings = append(out.Warnings, l.Label()+": "+w)

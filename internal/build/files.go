@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"lpipe/internal/dockerfile"
 	"lpipe/internal/skeleton"
 )
 
@@ -21,7 +22,10 @@ func (r *Request) Files() []string {
 				all[filepath.Join(base, name)] = true
 			}
 		}
-		for _, c := range t.Job.Contexts {
+		for name, c := range t.Job.Contexts {
+			if name == dockerfile.Smoke { // whose files are no files of the project
+				continue
+			}
 			if tree, ok := c.(*skeleton.Tree); ok {
 				for _, name := range tree.Paths() {
 					add(name)
@@ -30,6 +34,9 @@ func (r *Request) Files() []string {
 		}
 		for _, p := range t.Plan.Workspace.Packages {
 			add(p.Manifest.Path)
+		}
+		for _, event := range t.Lambda.Build.Smoke {
+			add(path.Join(t.Lambda.Package.Dir, event))
 		}
 		all[t.ConfigFile()] = true
 	}

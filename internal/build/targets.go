@@ -72,6 +72,12 @@ func prepare(
 					l.Add(err)
 				}
 				t.included = include[lambda.Name]
+				if v.Smoke {
+					tree, err := smokeFiles(t.Target, t.included)
+					l.Add(err)
+					job.Contexts[dockerfile.Smoke] = tree
+					job.Files = append(slices.Clone(job.Files), dockerfile.FileSmoke)
+				}
 				t.sources = func() string { return sourcesOf(ctx, t.Target, job) }
 				t, err = delivered(t, here.Env, o.Key)
 				if err != nil && !refused[err.Error()] { // a folder is that of many lambdas

@@ -113,7 +113,7 @@ func (s *size) String() string { return "" }
 func (s *size) Type() string   { return "size" }
 
 func (s *size) Set(text string) error {
-	n, err := report.ParseSize(text)
+	n, err := config.ParseSize(text)
 	*s = size(n)
 	return err
 }

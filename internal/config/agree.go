@@ -37,6 +37,7 @@ func (l *loader) agree(c *Config) {
 		}
 	}
 	l.agreeCPU(c)
+	l.agreeSmoke(c)
 	whole := func(tag string) bool { return strings.ContainsAny(tag, "/:") }
 	if c.Push && c.Image == "" && !slices.ContainsFunc(c.Tags, whole) {
 		l.mistakes.Addf(c.Origin("push").exact()+": push is on and there is no image", "", `set image = "registry.example.com/{{name}}"`)
@@ -74,6 +75,49 @@ func (l *loader) agreeCPU(c *Config) {
 				refuse(fmt.Sprintf("has both %q and %q", of[is], name), "both are for "+is, "leave one")
 			}
 			of[is] = name
+		}
+	}
+}
+
+// agreeSmoke reports what is set for smoke tests of lambdas that have none, and what is about events that are not sent.
+func (l *loader) agreeSmoke(c *Config) {
+	if l.mistakes.Err() != nil { // an event that was refused would be missed here
+		return
+	}
+	smoke, used := map[string]bool{}, map[string]bool{} // by what is said of a key, whether some lambda has a smoke test, or the event
+	var order []string
+	note := func(set map[string]bool, what string, has bool) {
+		if _, known := set[what]; !known {
+			order = append(order, what)
+		}
+		set[what] = set[what] || has
+	}
+	for _, lambda := range everyBuild(c) {
+		b := c.For(lambda)
+		at := func(key ...string) string { return c.choose(lambda, Key(key...)).origin.exact() + ": " + Key(key...) }
+		var alone []string
+		for _, key := range []string{"smoke-timeout", "budget.init", "budget.memory"} {
+			if c.choose(lambda, key).layer > byDefault {
+				alone = append(alone, c.choose(lambda, key).origin.exact()+": "+key)
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(b.SmokeEnv)) {
+			alone = append(alone, at("smoke-env", name))
+		}
+		for _, event := range slices.Sorted(maps.Keys(b.SmokeExpect)) {
+			alone = append(alone, at("smoke-expect", event))
+			note(used, at("smoke-expect", event), slices.Contains(b.Smoke, event))
+		}
+		for _, what := range alone {
+			note(smoke, what, len(b.Smoke) > 0)
+		}
+	}
+	slices.Sort(order)
+	for _, what := range slices.Compact(order) {
+		if has, known := smoke[what]; known && !has {
+			l.mistakes.Addf(what+" has no effect without smoke", "it is about the program that answers events before there is a zip", `name an event, smoke = "events/ping.json", or take it out`)
+		} else if has, known := used[what]; known && !has {
+			l.mistakes.Addf(what+" is about no event of smoke", "the answers to those alone are looked at", "write the event as smoke has it")
 		}
 	}
 }

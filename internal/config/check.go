@@ -1,9 +1,11 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -120,6 +122,48 @@ func checkGlob(_, v string) (why, fix string) {
 	}
 	if _, err := path.Match(v, ""); err != nil {
 		return "the pattern has an unclosed bracket", `close it, or write \[ for the character`
+	}
+	return "", ""
+}
+
+// checkEvent takes a file in the package or, with "../", elsewhere in the project.
+func checkEvent(_, v string) (why, fix string) {
+	inside := v
+	for strings.HasPrefix(inside, "../") {
+		inside = inside[3:]
+	}
+	return checkInside("", inside)
+}
+
+func checkJSON(_, v string) (why, fix string) {
+	if !json.Valid([]byte(v)) {
+		return "it is not JSON", `write the part of the answer that matters, such as '{"statusCode": 200}'`
+	}
+	return "", ""
+}
+
+// duration is a length of time as time.ParseDuration takes it too.
+var duration = pattern.Of(`^([0-9]{1,6}(?:\.[0-9]{1,6})?)(ms|s|m)$`)
+
+func checkSpan(_, v string) (why, fix string) {
+	const write = `write a number with its unit, such as "10s" or "500ms"`
+	m := duration().FindStringSubmatch(v)
+	if m == nil {
+		return "it is no length of time", write
+	}
+	n, _ := strconv.ParseFloat(m[1], 64)
+	switch ms := n * map[string]float64{"ms": 1, "s": 1000, "m": 60_000}[m[2]]; {
+	case ms < 1:
+		return "it is less than a millisecond", write
+	case ms > 15*60_000:
+		return "Lambda takes 15 minutes at most", write
+	}
+	return "", ""
+}
+
+func checkSize(_, v string) (why, fix string) {
+	if n, err := ParseSize(v); err != nil || n == 0 {
+		return "it is no size", `write a number with its unit, such as "8MB" or "64MiB"`
 	}
 	return "", ""
 }

@@ -72,13 +72,24 @@ type Build struct {
 	TestEnv         map[string]string // of tests alone
 	Packages        []string          // of apt, apk or dnf, "name" or "name=version"
 	Test            bool
-	TestRunner      string // native or qemu
-	TestUser        string // ordinary or root
-	TestSetup       string // of the shell, before the tests; "" for none
+	TestRunner      string            // native or qemu
+	TestUser        string            // ordinary or root
+	TestSetup       string            // of the shell, before the tests; "" for none
+	Smoke           []string          // files of events, relative to the package
+	SmokeExpect     map[string]string // by file, JSON that is part of the answer
+	SmokeEnv        map[string]string
+	SmokeTimeout    string // as time.ParseDuration reads it
 	Network         string // none or default
 	Link            string // static or dynamic
 	Runtime         string // the Lambda runtime the program is for
 	Include         []string
+	Budget          Budget
+}
+
+// Budget is what a lambda may take at most; "" is no limit.
+type Budget struct {
+	Zip, Memory string // as of [ParseSize]
+	Init        string // as time.ParseDuration reads it
 }
 
 // Lambda says which binary target a [lambda.NAME] table means where the name alone does not.
@@ -189,7 +200,7 @@ func newLoader(in Input) *loader {
 // For returns [build] with the lambda's own keys laid over it. A name without a [lambda.NAME] table gets [build].
 func (c *Config) For(lambda string) Build {
 	var b Build
-	for _, k := range buildKeys {
+	for _, k := range slices.Concat(buildKeys, budgetKeys) {
 		k.set(&b, c, lambda)
 	}
 	if b.Target == "" && len(b.Arch) == 1 {
@@ -230,7 +241,11 @@ func (c *Config) Origin(key string) Origin {
 
 // choose returns the value of a key for one lambda, of [build] for the lambda "".
 func (c *Config) choose(lambda, key string) value {
-	v := c.over("build."+key, Key("lambda", lambda)+"."+key)
+	common := "build." + key
+	if strings.HasPrefix(key, "budget.") {
+		common = key
+	}
+	v := c.over(common, Key("lambda", lambda)+"."+key)
 	if key == "arch" && v.layer == byDefault {
 		if target := c.choose(lambda, "target"); target.texts != nil {
 			return value{texts: []string{archOf(target.texts[0])}, origin: target.origin}

@@ -47,6 +47,9 @@ func TestDefaultsWithoutAFile(t *testing.T) {
 		Network:         "none",
 		Link:            "static",
 		Runtime:         "provided.al2023",
+		SmokeExpect:     map[string]string{},
+		SmokeEnv:        map[string]string{},
+		SmokeTimeout:    "10s",
 	}
 	if got := c.For("any"); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -84,6 +87,9 @@ warm     = false
 [build.test-env]
 RUST_LOG = "debug"
 
+[budget]
+zip = "8MB"
+
 [registry."registry.example.com"]
 ca = "certs/registry.pem"
 mirrors = ["mirror.example.com/hub"]
@@ -116,6 +122,10 @@ profile = "ci"
 
 [lambda.report]
 package = "reports"
+smoke = "events/a.json"
+smoke-expect = { "events/a.json" = '{"a": 1}' }
+smoke-env.B = "c"
+budget = { memory = "64MB", init = "50ms" }
 include = ["assets/**"]
 arch = "arm64"
 env.A = "report"
@@ -143,6 +153,8 @@ func TestEveryKeyOfTheFile(t *testing.T) {
 		Network:    "default",
 		Link:       "dynamic",
 		Runtime:    "provided.al2",
+
+		SmokeExpect: map[string]string{}, SmokeEnv: map[string]string{}, SmokeTimeout: "10s", Budget: Budget{Zip: "8MB"},
 	}
 	if got := c.For("plain"); !reflect.DeepEqual(got, want) {
 		t.Errorf("plain:\ngot  %+v\nwant %+v", got, want)
@@ -152,6 +164,8 @@ func TestEveryKeyOfTheFile(t *testing.T) {
 	}
 	want.Arch, want.Target = []string{"arm64"}, "aarch64-unknown-linux-gnu"
 	want.Include = []string{"assets/**"}
+	want.Smoke, want.SmokeExpect, want.SmokeEnv = []string{"events/a.json"}, map[string]string{"events/a.json": `{"a": 1}`}, map[string]string{"B": "c"}
+	want.Budget = Budget{Zip: "8MB", Memory: "64MB", Init: "50ms"}
 	want.Env = map[string]string{"SQLX_OFFLINE": "true", "A": "report"}
 	if got := c.For("report"); !reflect.DeepEqual(got, want) {
 		t.Errorf("report:\ngot  %+v\nwant %+v", got, want)
@@ -197,7 +211,7 @@ func TestCILaysItsTableOver(t *testing.T) {
 	if got := c.For("plain").Profile; got != "ci" {
 		t.Errorf("profile %q", got)
 	}
-	if got := c.Origin("build.profile").String(); got != "lpipe.toml:54" {
+	if got := c.Origin("build.profile").String(); got != "lpipe.toml:57" {
 		t.Errorf("origin %q", got)
 	}
 }
@@ -247,7 +261,7 @@ func TestTheEnvironmentAndFlagsSetEveryBuildKey(t *testing.T) {
 		"LPIPE_BASE": "oci-layout://base", "LPIPE_ARCH": "arm64, x86_64", "LPIPE_PROFILE": "dev",
 		"LPIPE_FEATURES": "a,b/c", "LPIPE_DEFAULT_FEATURES": "0", "LPIPE_RUSTFLAGS": "-C target-feature=+aes,+avx2",
 		"LPIPE_CPU": "v3,neoverse-n1", "LPIPE_CPU_ALLOW": "fast_*", "LPIPE_PACKAGES": "cmake", "LPIPE_TEST": "false", "LPIPE_TEST_RUNNER": "qemu", "LPIPE_TEST_USER": "root", "LPIPE_TEST_SETUP": "sh db.sh", "LPIPE_NETWORK": "default", "LPIPE_LINK": "dynamic",
-		"LPIPE_RUNTIME": "provided.al2", "LPIPE_INCLUDE": "a/*,b", "LPIPE_WARM": "false",
+		"LPIPE_RUNTIME": "provided.al2", "LPIPE_INCLUDE": "a/*,b", "LPIPE_SMOKE": "a.json,../b.json", "LPIPE_SMOKE_TIMEOUT": "1m", "LPIPE_WARM": "false",
 		"LPIPE_ENGINE": "docker", "LPIPE_PROGRESS": "plain", "LPIPE_TEST_PARTS": "require", "OTHER": "x",
 	}
 	var flags []Setting
@@ -274,6 +288,7 @@ func TestTheEnvironmentAndFlagsSetEveryBuildKey(t *testing.T) {
 		Link:       "dynamic",
 		Runtime:    "provided.al2",
 		Include:    []string{"a/*", "b"},
+		Smoke:      []string{"a.json", "../b.json"}, SmokeTimeout: "1m", SmokeExpect: map[string]string{}, SmokeEnv: map[string]string{},
 	}
 	for name, in := range map[string]Input{"environment": {Env: env}, "flags": {Settings: flags}} {
 		in.FS, in.Dir = input("").FS, "/p"

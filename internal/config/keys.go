@@ -101,6 +101,14 @@ var buildKeys = []key{
 		func(b *Build) *string { return &b.TestUser }),
 	ofText(key{name: "test-setup", check: checkPlain, doc: "a command of the shell that is run before the tests, by their user and in their step, such as one that starts a database; it must succeed"},
 		func(b *Build) *string { return &b.TestSetup }),
+	ofList(key{name: "smoke", kind: oneOrMore, check: checkEvent, sep: ",", doc: "events, JSON files relative to the lambda's package, that the program is started with and has to answer before there is a zip, as on Lambda and without a network: docs/artifact.md"},
+		func(b *Build) *[]string { return &b.Smoke }),
+	ofPairs(key{name: "smoke-expect", check: checkJSON, doc: "what the answer to an event of smoke has to contain, by the event's file, as JSON: of an object the members that it has"},
+		func(b *Build) *map[string]string { return &b.SmokeExpect }),
+	ofPairs(key{name: "smoke-env", check: checkEnv, private: true, doc: "environment of the program while it answers the events of smoke, beside what Lambda sets; no secrets"},
+		func(b *Build) *map[string]string { return &b.SmokeEnv }),
+	ofText(key{name: "smoke-timeout", defaults: []string{"10s"}, check: checkSpan, doc: "how long an answer to an event of smoke may take; a program has 10 s to start, as on Lambda"},
+		func(b *Build) *string { return &b.SmokeTimeout }),
 	ofText(key{name: "network", defaults: []string{"none"}, choices: []string{"none", "default"}, doc: "what build scripts and tests can reach; with the embedded engine, default includes what listens on this machine's loopback"},
 		func(b *Build) *string { return &b.Network }),
 	ofText(key{name: "link", defaults: []string{"static"}, choices: []string{"static", "dynamic"}, doc: "whether libc is linked in"},
@@ -109,6 +117,16 @@ var buildKeys = []key{
 		func(b *Build) *string { return &b.Runtime }),
 	ofList(key{name: "include", check: checkGlob, sep: ",", doc: "files to add to the zip, as globs relative to the lambda's package; what `../` leads to is in the zip under the path after that"},
 		func(b *Build) *[]string { return &b.Include }),
+}
+
+// budgetKeys are those of [budget], that each lambda may have too.
+var budgetKeys = []key{
+	ofText(key{name: "budget.zip", check: checkSize, doc: "how large the zip may be at most, such as `8MB` or `8MiB`"},
+		func(b *Build) *string { return &b.Budget.Zip }),
+	ofText(key{name: "budget.init", check: checkSpan, doc: "how long the program may take, from its start in the smoke test until it asks for the first event, such as `50ms`: the best of three starts on the engine's machine counts; wants smoke"},
+		func(b *Build) *string { return &b.Budget.Init }),
+	ofText(key{name: "budget.memory", check: checkSize, doc: "how much memory the program may have in the smoke test at most, such as `64MB`; wants smoke"},
+		func(b *Build) *string { return &b.Budget.Memory }),
 }
 
 // allowOutside is the key that only the user of the machine can set.
@@ -137,6 +155,8 @@ var table = slices.Concat(
 		{name: "bin", derived: "NAME", check: checkName, doc: "the binary target, where the lambda is to have another name"},
 	}),
 	under("lambda.*.", overrides(buildKeys)),
+	budgetKeys,
+	under("lambda.*.", overrides(budgetKeys)),
 	[]key{
 		{name: "registry.*.ca", check: checkPlain, paths: filePath, doc: "certificate of the registry's authority, a PEM file"},
 		{name: "registry.*.mirrors", kind: list, check: checkMirror, doc: "hosts to ask first"},
@@ -179,11 +199,15 @@ func under(prefix string, keys []key) []key {
 	return all
 }
 
-// overrides returns keys that default to those of [build].
+// overrides returns keys that default to those of [build] or [budget].
 func overrides(keys []key) []key {
 	all := slices.Clone(keys)
 	for i := range all {
-		all[i].defaults, all[i].derived = nil, "as in `[build]`"
+		table := "build"
+		if in, _, ok := strings.Cut(all[i].name, "."); ok && in == "budget" {
+			table = in
+		}
+		all[i].defaults, all[i].derived = nil, "as in `["+table+"]`"
 	}
 	return all
 }

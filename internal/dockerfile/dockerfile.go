@@ -26,10 +26,11 @@ import (
 
 // Contexts are the names of the inputs a rendered Dockerfile reads besides its base image.
 const (
-	Skeleton = "skeleton" // the dependency context, see package skeleton
-	Stubs    = "stubs"    // what the closures of a variant with [plan.Variant.Stubs] have in common
-	Closure  = "closure"  // the lambda's sources, where there are stubs without them
-	Tests    = "tests"    // the same with what the tests read besides, often nothing
+	Skeleton = "skeleton"    // the dependency context, see package skeleton
+	Stubs    = "stubs"       // what the closures of a variant with [plan.Variant.Stubs] have in common
+	Closure  = "closure"     // the lambda's sources, where there are stubs without them
+	Tests    = "tests"       // the same with what the tests read besides, often nothing
+	Smoke    = "smoke-files" // settings for smoke.rs, the events, and below task the files that are in the zip beside the program
 )
 
 // Libraries is the name of the input with a set of local libraries laid over the skeleton: the set of [plan.Variant.Libs]
@@ -92,6 +93,7 @@ const (
 	FileWarnings     = "warnings.txt" // what the compiler warned of, as it shows it
 	FileTests        = "tests.json"
 	FileTestLines    = "tests.txt"         // the line of each test
+	FileSmoke        = "smoke.json"        // what smoke.rs measured, where there is a smoke test
 	FileTestWarnings = "test-warnings.txt" // as FileWarnings, for the tests and all that they are compiled with
 	FileUnits        = "units.json"        // cargo's messages about what it compiled for the program
 	FileCrates       = "crates.json"       // of a stage of [Stated]: what cargo metadata says
@@ -106,6 +108,20 @@ const ExitTests = 5
 
 // ExitSetup is its exit status when what [plan.Variant.TestSetup] runs before the tests failed.
 const ExitSetup = 6
+
+// Exit statuses of smoke.rs, and so of the smoke step: why a program does not pass.
+const (
+	ExitNotStarted = 20 + iota
+	ExitEndedAtStart
+	ExitSilentAtStart
+	ExitInitError
+	ExitEnded
+	ExitSilent
+	ExitFunctionError
+	ExitTooLarge
+	ExitSlowInit
+	ExitTooMuchMemory
+)
 
 // ExitFetched is the exit status of a step that finds what fetch left not to be what it downloaded for this Cargo.lock.
 const ExitFetched = 66
@@ -227,7 +243,7 @@ func (v view) Args() string {
 
 // scripts are what the template takes from files of their own: functions of the shell, which depend on no variant.
 //
-//go:embed *.sh
+//go:embed *.sh smoke.rs
 var scripts embed.FS
 
 func include(name string) (string, error) {

@@ -43,6 +43,7 @@ var variants = map[string]*plan.Variant{
 		v.Target = "x86_64-unknown-linux-gnu"
 		v.Env = []plan.Env{{Name: "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS", Value: "-Ctarget-feature=+crt-static"}}
 	}),
+	"smoke":       variant(func(v *plan.Variant) { v.Smoke, v.Channel = true, "1.85" }),
 	"dynamic-gnu": variant(func(v *plan.Variant) { v.Target = "x86_64-unknown-linux-gnu" }),
 	"arm64":       variant(func(v *plan.Variant) { v.Target = "aarch64-unknown-linux-musl" }),
 	"arm64-qemu":  variant(func(v *plan.Variant) { v.Target, v.Emulate = "aarch64-unknown-linux-gnu", true }),
@@ -159,6 +160,9 @@ func TestStagesAreThoseThatAreSolved(t *testing.T) {
 		want := []string{StageToolchain, StageFetch, "compiler", StageDeps, StageBuild, StageTest, StageBootstrap, StageLambda, StageCrates, "bootstrap-stated", "lambda-stated"}
 		if len(v.Libs) == 2 {
 			want = slices.Insert(want, 4, StageLibs, "libs-2")
+		}
+		if v.Smoke {
+			want = slices.Insert(want, len(want)-2, StageRunner, StageSmoke)
 		}
 		var got []string
 		for _, s := range mustParse(t, render(t, v)) {
@@ -341,7 +345,9 @@ func TestRenderReportsAllMistakes(t *testing.T) {
 
 // TestTheTableOfStages: the template has the stages of the table, and runs programs in those that it says.
 func TestTheTableOfStages(t *testing.T) {
-	text, err := Render(variants["shared-libraries"])
+	all := *variants["shared-libraries"]
+	all.Smoke = true
+	text, err := Render(&all)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ const (
 	StageLibs      = "libs"      // the local libraries, compiled; libs-2 has more of them
 	StageBuild     = "build"     // the program, compiled
 	StageTest      = "test"      // the tests
+	StageRunner    = "runner"    // what starts a program as Lambda does, where a lambda is to answer events
+	StageSmoke     = "smoke"     // the program, answering events
 	StageBootstrap = "bootstrap" // the program, without the tests
 	StageLambda    = "lambda"    // the program, after the tests
 	StageCrates    = "crates"    // what cargo says of the crates
@@ -29,7 +31,9 @@ type Stage struct {
 	// Network is set where the step always has the network. No code of the project or of a dependency runs in it, so what it
 	// writes to its standard output is of the Dockerfile, and of nothing else.
 	Network bool
-	Files   []string // what is read of its result, but for the program
+	// Cargo is set where what the step prints is of cargo and of what cargo runs.
+	Cargo bool
+	Files []string // what is read of its result, but for the program
 }
 
 const correctErrors = "correct the errors above; --progress plain shows the output from its start"
@@ -49,26 +53,36 @@ var stages = []Stage{
 	},
 	{Name: stageCompiler},
 	{
-		Name: StageDeps, Title: "compile the dependencies", Short: "dependencies",
+		Name: StageDeps, Cargo: true, Title: "compile the dependencies", Short: "dependencies",
 		Failed: "the dependencies of %s do not compile",
 		Fix:    correctErrors + "; a dependency may need packages, env or features in [build] of lpipe.toml, or another version",
 	},
 	{
-		Name: StageLibs, Numbered: true, Title: "compile the local libraries", Short: "libraries",
+		Name: StageLibs, Numbered: true, Cargo: true, Title: "compile the local libraries", Short: "libraries",
 		Failed: "the local libraries of %s do not compile", Fix: correctErrors,
 	},
 	{
-		Name: StageBuild, Title: "compile the lambda",
+		Name: StageBuild, Cargo: true, Title: "compile the lambda",
 		Failed: "%s does not compile", Fix: correctErrors,
 	},
 	{
-		Name: StageTest, Title: "run the tests", Files: []string{"out/" + FileTests, "out/" + FileTestLines, "out/" + FileTestWarnings},
+		Name: StageTest, Cargo: true, Title: "run the tests", Files: []string{"out/" + FileTests, "out/" + FileTestLines, "out/" + FileTestWarnings},
 		Failed: "the tests of %s do not compile", Fix: correctErrors,
+	},
+	{
+		Name: StageRunner, Title: "compile what starts the lambda", Short: "runner",
+		Failed: "what starts %s as Lambda does could not be compiled",
+		Fix:    "check that rustc of the base image compiles for its own machine; or take smoke out of lpipe.toml",
+	},
+	{
+		Name: StageSmoke, Title: "start the lambda and send it events", Short: "smoke tests",
+		Failed: "%s did not pass its smoke test",
+		Fix:    "correct the program or the events that smoke in lpipe.toml names; smoke-env sets variables that it needs",
 	},
 	{Name: StageBootstrap, Files: []string{FileReceipt, FileWarnings}},
 	{Name: StageLambda, Files: []string{FileReceipt, FileWarnings, FileTests, FileTestLines, FileTestWarnings}},
 	{
-		Name: StageCrates, Title: "read the manifests of the crates", Short: "crates",
+		Name: StageCrates, Cargo: true, Title: "read the manifests of the crates", Short: "crates",
 		Failed: "cargo does not say what the crates of %s are", Fix: "build without statements; the output above is cargo's",
 	},
 	{Name: Stated(StageBootstrap), Files: []string{FileReceipt, FileWarnings, FileRustc}},

@@ -187,7 +187,7 @@ func newGraph(p Program) *graph {
 	}
 	reads := func(v uint64) bool { return written[v/unit] }
 	for i, f := range p.Functions {
-		g.chooses[i] = g.chooses[i] || asks[i] || p.Chosen(i) || slices.ContainsFunc(variables[i], reads)
+		g.chooses[i] = g.chooses[i] || asks[i] || slices.ContainsFunc(variables[i], reads)
 		if len(f.Code) <= accessor && slices.ContainsFunc(variables[i], reads) {
 			for _, caller := range g.from[i] {
 				g.chooses[caller] = true
@@ -207,7 +207,7 @@ func (g *graph) at(address uint64) (int, bool) {
 // stray reports that the program runs a function without having asked for its instructions, and which function it comes from.
 // One that only data refers to is in a table of those that may be chosen.
 func (g *graph) stray(i int) (from int, stray bool) {
-	if g.chooses[i] {
+	if g.chooses[i] || g.program.Chosen(i) {
 		return -1, false
 	}
 	for _, caller := range g.from[i] {
@@ -224,7 +224,7 @@ func (g *graph) runs(i int) bool {
 		return runs
 	}
 	g.known[i] = g.program.Functions[i].Address == g.program.Entry
-	runs := g.known[i] || !g.chooses[i] && (len(g.from[i]) == 0 && g.named[i] || slices.ContainsFunc(g.from[i], func(c int32) bool { return g.runs(int(c)) }))
+	runs := g.known[i] || !g.chooses[i] && !g.program.Chosen(i) && (len(g.from[i]) == 0 && g.named[i] || slices.ContainsFunc(g.from[i], func(c int32) bool { return g.runs(int(c)) }))
 	g.known[i] = runs
 	return runs
 }

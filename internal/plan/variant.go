@@ -53,6 +53,9 @@ type Variant struct {
 	// Stubs is set where a program needs a part of the workspace's packages: what a lambda needs is laid over stubs of the others.
 	Stubs bool
 
+	// Smoke is set where programs are started and answer events before there is a zip.
+	Smoke bool
+
 	// Warm is set where an engine may keep the compiled dependencies for the next build.
 	Warm bool
 
@@ -93,6 +96,7 @@ func newVariant(ws *cargo.Workspace, found *reach.Findings, l *Lambda, features 
 		TestSetup:         b.TestSetup,
 		AllowNetwork:      b.Network == "default",
 		Stubs:             stubs(ws),
+		Smoke:             len(b.Smoke) > 0,
 		Warm:              warm(ws, found, b),
 		Libs:              libs,
 	}

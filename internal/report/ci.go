@@ -134,6 +134,9 @@ func Metadata(w io.Writer, s Summary) error {
 		one := map[string]any{
 			"lpipe.zip.path": l.Zip, "lpipe.zip.sha256": l.SHA256, "lpipe.zip.codeSha256": l.CodeSHA256, "lpipe.zip.size": l.ZipSize,
 		}
+		if l.Smoke != nil {
+			one["lpipe.smoke"] = l.Smoke
+		}
 		if l.Image != nil && l.Image.Error == "" {
 			one["containerimage.digest"], one["containerimage.config.digest"] = l.Image.Digest, l.Image.ConfigDigest
 			one["image.name"] = strings.Join(l.Image.Names, ",")

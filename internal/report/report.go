@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -75,11 +74,13 @@ type Lambda struct {
 
 	Package        string   `json:"package,omitempty"`
 	PackageVersion string   `json:"packageVersion,omitempty"`
-	Bootstrap      string   `json:"bootstrap,omitempty"` // path of the program
-	Zip            string   `json:"zip,omitempty"`       // path of the zip
-	Size           int64    `json:"size,omitempty"`      // of the program, in bytes
-	ZipSize        int64    `json:"zipSize,omitempty"`   // in bytes
-	SHA256         string   `json:"sha256,omitempty"`    // of the zip, in hex
+	Bootstrap      string   `json:"bootstrap,omitempty"`     // path of the program
+	Zip            string   `json:"zip,omitempty"`           // path of the zip
+	Size           int64    `json:"size,omitempty"`          // of the program, in bytes
+	ZipSize        int64    `json:"zipSize,omitempty"`       // in bytes
+	ZipSizeBefore  int64    `json:"zipSizeBefore,omitempty"` // of the zip that was built before and has another size
+	Smoke          *Smoke   `json:"smoke,omitempty"`         // absent where there is no smoke test, or none could run
+	SHA256         string   `json:"sha256,omitempty"`        // of the zip, in hex
 	CodeSHA256     string   `json:"codeSha256,omitempty"`
 	Statements     []string `json:"statements,omitempty"` // paths of the statements on the zip
 	Tests          *Tests   `json:"tests,omitempty"`      // absent when they were not run
@@ -94,6 +95,21 @@ type Image struct {
 	Digest       string   `json:"digest"`
 	ConfigDigest string   `json:"configDigest"`
 	Error        string   `json:"error,omitempty"` // why it was not pushed
+}
+
+// Smoke is what the smoke test measured, now or when its step ran.
+type Smoke struct {
+	InitMillis float64      `json:"initMillis"`         // from the start of the program until it asked for an event; the best of the starts
+	Memory     int64        `json:"memory"`             // the most that the program had at a time, in bytes
+	Emulated   bool         `json:"emulated,omitempty"` // under qemu, where numbers say little
+	Events     []SmokeEvent `json:"events"`
+}
+
+// SmokeEvent is one event of a smoke test, and its answer.
+type SmokeEvent struct {
+	Event  string  `json:"event"` // as smoke in lpipe.toml has it
+	Millis float64 `json:"millis"`
+	Size   int64   `json:"size"` // of the answer, in bytes
 }
 
 // Tests counts the tests behind a result, whether they ran now or their step was cached.
@@ -188,7 +204,10 @@ func Text(w io.Writer, s Summary) {
 		if l.Base != "" {
 			foreign.Fprintf(w, "  base        %s\n", l.Base)
 		}
-		fmt.Fprintf(w, "  bootstrap   %s, zip %s\n", Size(l.Size), Size(l.ZipSize))
+		fmt.Fprintf(w, "  bootstrap   %s, zip %s%s\n", Size(l.Size), Size(l.ZipSize), growth(l))
+		if l.Smoke != nil {
+			fmt.Fprintf(w, "  smoke       %s\n", l.Smoke)
+		}
 		fmt.Fprintf(w, "  sha256      %s\n", l.SHA256)
 		fmt.Fprintf(w, "  CodeSha256  %s\n", l.CodeSHA256)
 		if l.Image != nil && l.Image.Error == "" {
@@ -259,6 +278,33 @@ func Count(n int, one, several string) string {
 	return fmt.Sprintf("%d %s", n, several)
 }
 
+// growth is how the zip differs in size from the one that was built before, "" where it does not.
+func growth(l Lambda) string {
+	switch by := l.ZipSize - l.ZipSizeBefore; {
+	case l.ZipSizeBefore == 0 || by == 0:
+		return ""
+	case by < 0:
+		return " (-" + Size(-by) + ")"
+	default:
+		return " (+" + Size(by) + ")"
+	}
+}
+
+func (s *Smoke) String() string {
+	longest := 0.0
+	for _, e := range s.Events {
+		longest = max(longest, e.Millis)
+	}
+	text := fmt.Sprintf("init %.1f ms, memory %s, %s in %.1f ms", s.InitMillis, Size(s.Memory), Count(len(s.Events), "event", "events"), longest)
+	if len(s.Events) > 1 {
+		text += " at most"
+	}
+	if s.Emulated {
+		text += ", under qemu"
+	}
+	return text
+}
+
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return line
@@ -275,20 +321,4 @@ func Size(n int64) string {
 	default:
 		return fmt.Sprintf("%.1f MiB", float64(n)/unit/unit)
 	}
-}
-
-// sizeUnits are the units of [ParseSize], in bytes.
-var sizeUnits = map[string]float64{
-	"": 1e6, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
-}
-
-// ParseSize reads a size as a person writes it, such as 500MB or 1.5GiB; a number alone is in MB.
-func ParseSize(text string) (int64, error) {
-	digits := strings.TrimRight(text, "bBkKmMgGtTiI ")
-	unit, known := sizeUnits[strings.ToLower(strings.TrimSpace(text[len(digits):]))]
-	n, err := strconv.ParseFloat(digits, 64)
-	if !known || err != nil || !(n >= 0) || n*unit >= 1<<62 {
-		return 0, fmt.Errorf("%q is no size such as 500MB or 2GiB", text)
-	}
-	return int64(n * unit), nil
 }

@@ -57,6 +57,30 @@ type entry struct {
 	sum  [sha256.Size]byte
 }
 
+// File is a file in memory.
+type File struct {
+	Path       string // one that ends in a slash is a folder
+	Data       []byte
+	Executable bool
+}
+
+// Made returns a tree of such files.
+func Made(files []File) *Tree {
+	t := newTree(nil)
+	for _, f := range files {
+		if dir, ok := strings.CutSuffix(f.Path, "/"); ok {
+			t.add(&entry{path: dir, mode: fs.ModeDir | 0o755})
+			continue
+		}
+		t.write(f.Path, f.Data)
+		if f.Executable {
+			t.entries[f.Path].mode = 0o755
+		}
+	}
+	t.hash() // what is in memory can be read
+	return t
+}
+
 func newTree(files *reach.Files) *Tree { return &Tree{files: files, entries: map[string]*entry{}} }
 
 // write adds a file that is made here, or replaces one.

@@ -145,6 +145,9 @@ func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display
 		f.Fix = "correct test-setup in lpipe.toml, which runs in the image as the user of the tests, or what it runs"
 	case ok:
 		f.What, f.Fix = fmt.Sprintf(of.Failed, labels), of.Fix
+		if why := smokeFailure[exit.ExitCode]; stage == dockerfile.StageSmoke && why != "" {
+			f.Kind, f.Why = fault.Artifact, why+"; its output is above, and the last line says where"
+		}
 	default:
 		f.What = fmt.Sprintf("building %s failed", labels)
 	}
@@ -160,6 +163,20 @@ func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display
 		f.Fix = "give the engine more memory, or set CARGO_BUILD_JOBS to a small number in [build.env]"
 	}
 	return f, stage, log
+}
+
+// smokeFailure is why a program did not pass its smoke test, by the exit status of smoke.rs.
+var smokeFailure = map[uint32]string{
+	dockerfile.ExitNotStarted:    "it cannot be started in the image: a dynamic program needs its libraries there too",
+	dockerfile.ExitEndedAtStart:  "it ended before it asked for an event, as it would on Lambda",
+	dockerfile.ExitSilentAtStart: "it did not ask for an event within the 10 seconds that Lambda gives it to start",
+	dockerfile.ExitInitError:     "it reported an error while it started",
+	dockerfile.ExitEnded:         "it ended while it had an event to answer",
+	dockerfile.ExitSilent:        "it gave no answer in time, for which smoke-timeout in lpipe.toml is the limit",
+	dockerfile.ExitFunctionError: "it answered an event with an error",
+	dockerfile.ExitTooLarge:      "its answer is larger than Lambda takes",
+	dockerfile.ExitSlowInit:      "the best of its starts took longer than init in [budget] of lpipe.toml allows",
+	dockerfile.ExitTooMuchMemory: "it had more memory than memory in [budget] of lpipe.toml allows",
 }
 
 // ownWords reads what lpipe's own scripts wrote to the standard output of a step of the Dockerfile, which no code or

@@ -61,7 +61,7 @@ func known(d *pb.Definition, stages []from, dependencies int) map[digest.Digest]
 		}
 		if s, ok := dockerfile.StageOf(name); ok {
 			all[dgst] = progress.Known{
-				Stage: s.Name, Title: dockerfile.StepTitle(name), Speaks: s.Network, Cargo: !s.Network,
+				Stage: s.Name, Title: dockerfile.StepTitle(name), Speaks: s.Network, Cargo: s.Cargo,
 				Short: s.Short, Work: works[s.Name], Most: dependencies,
 			}
 		}

@@ -60,7 +60,7 @@ func TestStepsAreKnownByTheirStages(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
-		"build: [build] compile the lambda", "deps: [deps] compile the dependencies", "fetch: [fetch] download the dependencies, speaks",
+		"build: [build] compile the lambda", "crates: [crates] read the manifests of the crates", "deps: [deps] compile the dependencies", "fetch: [fetch] download the dependencies, speaks",
 		"libs: [libs-2] compile the local libraries", "libs: [libs] compile the local libraries", "test: [test] run the tests",
 		"toolchain: [toolchain] prepare packages and Rust targets, speaks",
 	}
