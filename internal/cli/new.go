@@ -77,7 +77,7 @@ changed: in a cargo project only what is missing is added, for all its lambdas, 
 		Args: cobra.MaximumNArgs(1),
 	}
 	answers := answerFlags(cmd.Flags())
-	from := fromFlags(cmd.Flags(), "")
+	from := fromFlags(cmd.Flags(), "; or "+fromCargoLambda+", to write lpipe.toml with the settings that a project has for that")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		own, err := from()
 		if err != nil {
@@ -90,6 +90,9 @@ changed: in a cargo project only what is missing is added, for all its lambdas, 
 		dir := append(args, ".")[0]
 		if !filepath.IsAbs(dir) {
 			dir = filepath.Join(here.Dir, dir)
+		}
+		if own.from == fromCargoLambda {
+			return a.fromCargoLambda(here, filepath.Clean(dir), cmd.Flags(), own)
 		}
 		return a.scaffold(cmd.Context(), here, filepath.Clean(dir), true, answers, own)
 	}
@@ -192,6 +195,77 @@ func sshCommand(here *project.Here, host, file string) (string, error) {
 		return "", &fault.Error{Kind: fault.Usage, What: "nothing is fetched from " + host, Err: err, Fix: "name a file with its key: known-hosts = [...] in [ssh] of lpipe.toml"}
 	}
 	return "ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o GlobalKnownHostsFile=/dev/null -o UserKnownHostsFile=" + shell.Quote(file), nil
+}
+
+// fromCargoLambda is the source of lpipe init that is no template.
+const fromCargoLambda = "cargo-lambda"
+
+// fromCargoLambda writes the lpipe.toml for what a project has for cargo-lambda.
+func (a *app) fromCargoLambda(here *project.Here, dir string, f *pflag.FlagSet, own ownTemplate) error {
+	var l fault.List
+	f.Visit(func(given *pflag.Flag) {
+		if given.Name != "from" && given.Name != "no-interactive" {
+			l.Addf("--"+given.Name+" has no effect with --from "+fromCargoLambda, "lpipe.toml alone is written", "leave it out; lpipe init adds the other files")
+		}
+	})
+	if err := l.Err(); err != nil {
+		return err
+	}
+	projects, err := here.Open([]string{dir + "/"}, false, nil)
+	if err != nil {
+		return err
+	}
+	root := projects[0].Dir
+	if file := projects[0].ConfigFile(); projects[0].Config.File != "" {
+		return &fault.Error{Kind: fault.Usage, What: here.Show(file) + " is there already", Why: "nothing is overwritten", Fix: "move it away, run the command again, and put both together"}
+	}
+	var c scaffold.CargoLambda
+	name := filepath.Join(root, "CargoLambda.toml")
+	if c.File, err = disk.ReadFile(name, disk.MaxSmall); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return &fault.Error{Kind: fault.Usage, What: "reading " + here.Show(name), Err: err, Fix: "make it readable, or move it away"}
+	}
+	c.Workspace = lambdaMetadata(projects[0].Plan.Workspace.Manifest.Tree, "workspace")
+	folders := []string{root}
+	for _, t := range project.Targets(projects) {
+		p := t.Lambda.Package
+		if slices.ContainsFunc(c.Lambdas, func(l scaffold.CargoLambdaBin) bool { return l.Name == t.Lambda.Name }) {
+			continue // for the other architecture
+		}
+		folders = append(folders, filepath.Dir(filepath.Join("/", p.Manifest.Path)))
+		c.Lambdas = append(c.Lambdas, scaffold.CargoLambdaBin{
+			Name: t.Lambda.Name, Bin: t.Lambda.Bin, Package: p.Name, Metadata: lambdaMetadata(p.Manifest.Tree, "package"),
+		})
+	}
+	text, notes, err := c.Config(func(name string) bool {
+		return slices.ContainsFunc(folders, func(dir string) bool {
+			info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
+			return err == nil && info.IsDir()
+		})
+	})
+	if err != nil {
+		return &fault.Error{Kind: fault.Usage, What: "nothing comes from cargo-lambda", Err: err, Fix: "correct it; without --from, lpipe init writes an lpipe.toml"}
+	}
+	w := &written{here: here, root: root}
+	if err := w.files([]scaffold.File{{Name: "lpipe.toml", Data: text}}); err != nil {
+		return err
+	}
+	for _, name := range w.created {
+		fmt.Fprintln(a.Out, here.Show(name))
+	}
+	for _, note := range notes {
+		foreign.Fprintf(a.Err, "note: %s\n", note)
+	}
+	fmt.Fprintln(a.Err, "lpipe: builds note the settings of cargo-lambda until they are removed; lpipe plan shows what is built now")
+	return nil
+}
+
+// lambdaMetadata is what a manifest has for cargo-lambda.
+func lambdaMetadata(manifest map[string]any, owner string) map[string]any {
+	table := manifest
+	for _, key := range []string{owner, "metadata", "lambda"} {
+		table, _ = table[key].(map[string]any)
+	}
+	return table
 }
 
 // answerFunc completes the answers about a new lambda, of which something may be wrong already. It returns what to say of those that are defaults.

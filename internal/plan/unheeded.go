@@ -104,7 +104,7 @@ func metadataKey(key []string) string {
 	}
 	switch key[0] {
 	case "env", "deploy":
-		return "lpipe does not deploy; set it where the function is configured"
+		return "[deploy] in lpipe.toml does it, for lpipe deploy; lpipe init --from cargo-lambda writes it"
 	case "watch":
 		return "[serve] in lpipe.toml and the flags of lpipe serve do it"
 	}

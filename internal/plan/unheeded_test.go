@@ -65,7 +65,7 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 			"metadata of cargo-lambda", "p", metadata + "[package.metadata.lambda.build]\ninclude = [\"letters\"]\n[package.metadata.lambda.deploy]\nmemory = 512\n", nil,
 			[]string{
 				"api/Cargo.toml:7:1: build.include of cargo-lambda has no effect: include in [build] or [lambda.NAME] of lpipe.toml does it",
-				"api/Cargo.toml:9:1: deploy.memory of cargo-lambda has no effect: lpipe does not deploy",
+				"api/Cargo.toml:9:1: deploy.memory of cargo-lambda has no effect: [deploy] in lpipe.toml does it",
 			},
 		},
 		{

@@ -1,0 +1,136 @@
+package scaffold
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// table reads TOML.
+func table(t testing.TB, text string) map[string]any {
+	t.Helper()
+	var m map[string]any
+	if err := toml.Unmarshal([]byte(text), &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestSettingsOfCargoLambda(t *testing.T) {
+	one := CargoLambda{Lambdas: []CargoLambdaBin{{Name: "mailer", Bin: "mailer", Package: "mailer", Metadata: table(t, `
+env = { STAGE = "test" }
+[build]
+include = ["letters", "a.txt"]
+target = "aarch64-unknown-linux-gnu.2.26"
+features = ["x", "y"]
+compiler = { type = "cargo" }
+[deploy]
+memory = 512
+timeout = 60
+env = { LEVEL = "info" }
+tags = ["team=payments"]
+layers = ["arn:aws:lambda:us-east-1:1:layer:x:1"]
+s3_bucket = "zips"
+iam_role = "arn:aws:iam::1:role/x"
+tracing = "active"
+[watch]
+invoke_port = 9001
+`)}}}
+	text, notes, err := one.Config(func(name string) bool { return name == "letters" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `# What lpipe init --from cargo-lambda made of the settings of cargo-lambda.
+
+[build]
+arch = 'arm64'
+features = ['x', 'y']
+include = ['letters/**', 'a.txt']
+
+[deploy]
+layers = ['arn:aws:lambda:us-east-1:1:layer:x:1']
+memory = 512
+s3-bucket = 'zips'
+timeout = '60s'
+[deploy.env]
+LEVEL = 'info'
+STAGE = 'test'
+[deploy.tags]
+team = 'payments'
+`
+	if string(text) != want {
+		t.Errorf("it is\n%s", text)
+	}
+	wantNotes := []string{
+		"package.metadata.lambda.build.compiler: lpipe compiles in the base image, in the profile release unless profile in [build] says otherwise, and makes the program and the zip",
+		`package.metadata.lambda.build.target: lpipe links libc in, for musl; link = "dynamic" in [build] makes a program for gnu`,
+		"package.metadata.lambda.deploy.iam_role: lpipe deploy --create --role makes a function with it, and leaves that of one that is there",
+		"package.metadata.lambda.deploy.tracing: lpipe deploy leaves this as it is on AWS; the template that makes the function has it",
+		"package.metadata.lambda.watch: [serve] and the flags of lpipe serve have what lpipe has of it",
+	}
+	if !slices.Equal(notes, wantNotes) {
+		t.Errorf("it notes\n%s", strings.Join(notes, "\n"))
+	}
+
+	many := CargoLambda{
+		File:      []byte("[deploy]\nmemory = 128\n[build]\narm64 = true\n"),
+		Workspace: table(t, "[deploy]\nmemory = 256\n[bin.b.deploy]\ntimeout = 5\n"),
+		Lambdas: []CargoLambdaBin{
+			{Name: "a", Bin: "a", Package: "a", Metadata: table(t, "[deploy]\nmemory = 512\n")},
+			{Name: "b", Bin: "b", Package: "two", Metadata: table(t, "[bin.b.build]\ninclude = [\"x\"]\n[bin.c.build]\ninclude = [\"y\"]\n")},
+			{Name: "c", Bin: "c", Package: "two", Metadata: table(t, "[bin.c.build]\ninclude = [\"y\"]\n")},
+		},
+	}
+	text, notes, err = many.Config(func(string) bool { return false })
+	if err != nil || len(notes) > 0 {
+		t.Errorf("%v, %q", err, notes)
+	}
+	const wantMany = `# What lpipe init --from cargo-lambda made of the settings of cargo-lambda.
+
+[build]
+arch = 'arm64'
+
+[deploy]
+memory = 256
+
+[lambda.b]
+include = ['x']
+
+[lambda.c]
+include = ['y']
+
+[lambda.a.deploy]
+memory = 512
+
+[lambda.b.deploy]
+timeout = '5s'
+`
+	if string(text) != wantMany {
+		t.Errorf("it is\n%s", text)
+	}
+	if _, _, err := (CargoLambda{}).Config(nil); err == nil {
+		t.Error("nothing for cargo-lambda is no error")
+	}
+}
+
+// FuzzCargoLambda: whatever somebody wrote for cargo-lambda, what comes out is TOML.
+func FuzzCargoLambda(f *testing.F) {
+	f.Add("[build]\ninclude = [\"x\"]\n[deploy]\nenv = [\"A=B\"]\n", "a.b")
+	f.Add("env = 1\n[bin.x]\nbuild = 2\n", "x")
+	f.Fuzz(func(t *testing.T, text, name string) {
+		var metadata map[string]any
+		if toml.Unmarshal([]byte(text), &metadata) != nil || (Answers{Name: name}).CheckName() != nil {
+			return
+		}
+		c := CargoLambda{File: []byte(text), Lambdas: []CargoLambdaBin{{Name: name, Bin: name, Metadata: metadata}, {Name: "other", Bin: "x", Metadata: metadata}}}
+		out, _, err := c.Config(func(string) bool { return false })
+		if err != nil {
+			return
+		}
+		if err := toml.Unmarshal(out, new(map[string]any)); err != nil {
+			t.Errorf("%q becomes\n%s\n%v", text, out, err)
+		}
+	})
+}
