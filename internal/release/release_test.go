@@ -227,7 +227,7 @@ func TestTwoReleasesOfATagAreEqual(t *testing.T) {
 	for how, path := range map[string]func(string) string{
 		"deb": func(to string) string {
 			run(dist, "dpkg-deb", "-x", this.Name()+".deb", to)
-			for _, file := range []string{"usr/share/man/man1/lpipe-build.1.gz", "usr/share/bash-completion/completions/lpipe"} {
+			for _, file := range []string{"usr/share/man/man1/lpipe-build.1", "usr/share/bash-completion/completions/lpipe"} {
 				if _, err := os.Stat(filepath.Join(to, file)); err != nil {
 					t.Error(err)
 				}
