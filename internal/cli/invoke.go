@@ -39,7 +39,10 @@ Only a zip that this lpipe built for you is run: one that came with a repository
 
 An answer goes to standard output and what the program prints to standard error; a function error is exit status 1. With --repeat a
 table of the times goes to standard output instead: init, from the start of a process until it asks for an event; cold, what the
-caller of a new process waits; warm, what the others wait.`,
+caller of a new process waits; warm, what the others wait.
+
+With --remote the function on AWS is asked instead, which lpipe deploy put there, with the credentials, profile and region of AWS's own
+tools.`,
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completeLambdas,
 	}
 	settings := settingFlags(cmd.Flags(), aboutProject, 0)
@@ -51,7 +54,11 @@ caller of a new process waits; warm, what the others wait.`,
 	logType := cmd.Flags().String("log-type", logTypes[0], "`TYPE` of log: Tail prints Lambda's own lines too, with times and memory")
 	builds := cmd.Flags().Bool("build", false, "build it first, as lpipe build does")
 	tenant := cmd.Flags().String("tenant-id", "", "`ID` of the tenant that the event is for")
+	remote := remoteFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := remote.useless(cmd.Flags()); err != nil {
+			return err
+		}
 		here, err := a.here()
 		if err != nil {
 			return err
@@ -87,6 +94,9 @@ caller of a new process waits; warm, what the others wait.`,
 				Kind: fault.Usage, What: fmt.Sprintf("there are %d lambdas to choose from", len(built)),
 				Why: "one is invoked at a time", Fix: "name it: lpipe invoke " + built[0].Lambda.Name,
 			}
+		}
+		if remote.asked {
+			return a.invokeRemote(cmd.Context(), built[0], remote, payload, logged == "Tail")
 		}
 		if err := canRun(built[0].Lambda); err != nil {
 			return err
