@@ -153,6 +153,10 @@ var lpipeMap = map[string]row{
 			"github.com/spdx/tools-golang", "google.golang.org/protobuf"),
 		why: "statements on what was built, as values; where they are put is not its concern",
 	},
+	"internal/symbolize": {
+		imports: in("internal/artifact", "internal/pattern"),
+		why:     "a program and a text in, a text out; where they are from is not its concern", pure: true,
+	},
 	"internal/inventory": {
 		imports: in("internal/artifact", "internal/attest", "internal/disk", "github.com/Masterminds/semver/v3", "github.com/package-url/packageurl-go", "github.com/pelletier/go-toml/v2"),
 		why:     "it reads what others wrote of zips, and compares versions; who wrote it is not its concern",
@@ -183,7 +187,7 @@ var lpipeMap = map[string]row{
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/awsapi", "internal/attest", "internal/build", "internal/config", "internal/deploy", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
 			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/git", "internal/interrupt", "internal/inventory", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
-			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/since", "internal/template", "internal/trace", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
+			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/since", "internal/symbolize", "internal/template", "internal/trace", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/mod/semver", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",
 	},

@@ -16,13 +16,25 @@ const auditableSection = ".dep-v0"
 // maxAuditable bounds the list, in bytes, as its readers do.
 const maxAuditable = 8 << 20
 
-// Auditable returns the list of crates in the program of a zip, as JSON.
-func Auditable(zipped []byte) ([]byte, error) {
+// Program returns the program in a zip.
+func Program(zipped []byte) ([]byte, error) {
 	all, err := entries(zipped)
 	if err != nil {
 		return nil, err
 	}
-	program := all[ProgramName].data
+	program, ok := all[ProgramName]
+	if !ok {
+		return nil, errors.New("the zip has no " + ProgramName)
+	}
+	return program.data, nil
+}
+
+// Auditable returns the list of crates in the program of a zip, as JSON.
+func Auditable(zipped []byte) ([]byte, error) {
+	program, err := Program(zipped)
+	if err != nil {
+		return nil, err
+	}
 	f, err := elf.NewFile(bytes.NewReader(program))
 	if err != nil {
 		return nil, fmt.Errorf("the program: %w", err)

@@ -21,6 +21,7 @@ import (
 const (
 	ProgramName = "bootstrap"
 	ZipName     = "bootstrap.zip"
+	DebugName   = "bootstrap.debug" // the program with its symbols
 	stampName   = ".bootstrap.zip.json"
 )
 
@@ -319,6 +320,21 @@ func (f *Folder) Deliver(in Inputs, program, zipped File, warnings []string) (Ou
 
 // SetBeside names the files beside the zip that are about it alone: where another zip is delivered, they are removed first.
 func (f *Folder) SetBeside(names ...string) { f.beside = names }
+
+// Has reports that the folder holds a file with that SHA-256, in hex.
+func (f *Folder) Has(name, sha256 string) bool {
+	folder, err := f.open()
+	if err != nil {
+		return false
+	}
+	file, err := folder.Open(name)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	sum, err := hashOf(file)
+	return err == nil && sum == sha256
+}
 
 // PutBeside puts files about the zip with that SHA-256, in hex, beside it. The error is [ErrOtherZip] where another one lies
 // there by now.

@@ -24,6 +24,7 @@ type Receipt struct {
 	DebugAssertions bool   `json:"debugAssertions"`
 	Fresh           bool   `json:"fresh"`  // cargo found it built already
 	SHA256          string `json:"sha256"` // of the program, in hex
+	DebugSHA256     string `json:"-"`      // of the program with its symbols, in hex; "" where there is none
 }
 
 // skeletonVersion is the version of the stand-ins for a project's own packages in the dependency layer.
@@ -56,7 +57,7 @@ type message struct {
 func ReadReceipt(messages []byte, pkg, kind, bin string) (Receipt, error) {
 	var found []Receipt
 	var bins []string
-	finished, digest := false, ""
+	finished, digest, debug := false, "", ""
 	for line := range bytes.Lines(messages) {
 		var m message
 		if line = bytes.TrimSpace(line); !bytes.HasPrefix(line, []byte("{")) || json.Unmarshal(line, &m) != nil {
@@ -67,6 +68,8 @@ func ReadReceipt(messages []byte, pkg, kind, bin string) (Receipt, error) {
 			finished = m.Success
 		case "lpipe-program":
 			digest = m.SHA256
+		case "lpipe-debug":
+			debug = m.SHA256
 		case "compiler-artifact":
 			if m.Executable == "" || m.Profile.Test || !slices.Contains(m.Target.Kind, kind) {
 				continue
@@ -94,7 +97,7 @@ func ReadReceipt(messages []byte, pkg, kind, bin string) (Receipt, error) {
 		return Receipt{}, refuse(what, fmt.Sprintf("it built %s", list(bins)), fix)
 	}
 	r := found[0]
-	r.SHA256 = digest
+	r.SHA256, r.DebugSHA256 = digest, debug
 	for _, other := range found {
 		if other.Executable != r.Executable {
 			return Receipt{}, refuse(what, fmt.Sprintf("it built both %s and %s", r.Executable, other.Executable), "give only one --target")

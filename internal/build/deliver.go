@@ -39,6 +39,7 @@ type taken struct {
 	inputs    artifact.Inputs
 	delivered *artifact.Output // what the target's folder holds of them already; nil if it has to be delivered
 	program   artifact.File
+	debug     []byte          // the program with its symbols, where there is one and the folder does not hold it
 	crates    []attest.Crate  // of the program, where something is stated of it
 	rustc     attest.Rustc    // likewise
 	smoked    *smoked         // nil where there is no smoke test
@@ -72,6 +73,11 @@ func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error
 	if built.refused != nil {
 		return built, nil //nolint:nilerr // a refusal is a result
 	}
+	if sum := receipt.DebugSHA256; sum != "" && !t.folder.Has(artifact.DebugName, sum) {
+		if built.debug, err = t.debug(sum, read); err != nil {
+			return built, err
+		}
+	}
 	if t.about != nil {
 		if built.crates, built.rustc, err = t.crates(read, files[dockerfile.FileRustc]); err != nil {
 			return built, err
@@ -92,6 +98,23 @@ func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error
 		return built, nil //nolint:nilerr // likewise
 	}
 	return built, err
+}
+
+// maxDebug bounds the program with its symbols, in bytes.
+const maxDebug = 2 << 30
+
+// debug reads the program with its symbols.
+func (t Target) debug(sum string, read solve.ReadFile) ([]byte, error) {
+	data, err := read(dockerfile.FileDebug, func(size int64) error {
+		if size > maxDebug {
+			return fmt.Errorf("the program with its symbols takes %d bytes", size)
+		}
+		return nil
+	})
+	if err == nil && artifact.SHA256(data) != sum {
+		err = errors.New("the program with its symbols is not the one that was built")
+	}
+	return data, err
 }
 
 // inputs are what the program and the zip in the folder of the target are made of.
@@ -153,6 +176,15 @@ func Deliver(b Built, record *trace.Recorder) (Output, error) {
 		d = &delivered
 		if len(b.Images) > 0 {
 			out.Files = built.inputs.Entries(built.program)
+		}
+	}
+	if built.receipt.DebugSHA256 != "" {
+		out.Debug = filepath.Join(b.OutputDir(), artifact.DebugName)
+	}
+	if built.debug != nil {
+		files := []artifact.File{{Name: artifact.DebugName, Data: built.debug, Mode: 0o644}}
+		if err := b.folder.PutBeside(d.SHA256, files); err != nil {
+			return out, err
 		}
 	}
 	out.Bootstrap, out.Zip = filepath.Join(b.OutputDir(), artifact.ProgramName), filepath.Join(b.OutputDir(), artifact.ZipName)

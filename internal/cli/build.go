@@ -275,6 +275,9 @@ func (a *app) build(
 		for i := range out.Statements {
 			out.Statements[i] = here.Show(out.Statements[i])
 		}
+		if out.Debug != "" {
+			out.Debug = here.Show(out.Debug)
+		}
 		out.Bootstrap, out.Zip = here.Show(out.Bootstrap), here.Show(out.Zip)
 		summary.Lambdas = append(summary.Lambdas, out.Lambda)
 		summary.Warnings = append(summary.Warnings, out.Warnings...)

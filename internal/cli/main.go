@@ -164,6 +164,7 @@ func (a *app) root() *cobra.Command {
 		a.planCommand(),
 		a.verifyCommand(),
 		a.inventoryCommand(),
+		a.symbolizeCommand(),
 		a.renderCommand(),
 		a.templateCommand(),
 		a.hostkeysCommand(),

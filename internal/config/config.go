@@ -80,6 +80,7 @@ type Build struct {
 	SmokeEnv        map[string]string
 	SmokeTimeout    string // as time.ParseDuration reads it
 	Network         string // none or default
+	Debug           string // none or split
 	Link            string // static or dynamic
 	Runtime         string // the Lambda runtime the program is for
 	Include         []string

@@ -45,6 +45,7 @@ func TestDefaultsWithoutAFile(t *testing.T) {
 		TestRunner:      "native",
 		TestUser:        "ordinary",
 		Network:         "none",
+		Debug:           "none",
 		Link:            "static",
 		Runtime:         "provided.al2023",
 		SmokeExpect:     map[string]string{},
@@ -80,6 +81,7 @@ test-runner = "qemu"
 test-user = "root"
 test-setup = "sh db.sh"
 network  = "default"
+debug    = "split"
 link     = "dynamic"
 runtime  = "provided.al2"
 warm     = false
@@ -151,6 +153,7 @@ func TestEveryKeyOfTheFile(t *testing.T) {
 		TestUser:   "root",
 		TestSetup:  "sh db.sh",
 		Network:    "default",
+		Debug:      "split",
 		Link:       "dynamic",
 		Runtime:    "provided.al2",
 
@@ -211,7 +214,7 @@ func TestCILaysItsTableOver(t *testing.T) {
 	if got := c.For("plain").Profile; got != "ci" {
 		t.Errorf("profile %q", got)
 	}
-	if got := c.Origin("build.profile").String(); got != "lpipe.toml:57" {
+	if got := c.Origin("build.profile").String(); got != "lpipe.toml:58" {
 		t.Errorf("origin %q", got)
 	}
 }
@@ -260,7 +263,7 @@ func TestTheEnvironmentAndFlagsSetEveryBuildKey(t *testing.T) {
 	env := map[string]string{
 		"LPIPE_BASE": "oci-layout://base", "LPIPE_ARCH": "arm64, x86_64", "LPIPE_PROFILE": "dev",
 		"LPIPE_FEATURES": "a,b/c", "LPIPE_DEFAULT_FEATURES": "0", "LPIPE_RUSTFLAGS": "-C target-feature=+aes,+avx2",
-		"LPIPE_CPU": "v3,neoverse-n1", "LPIPE_CPU_ALLOW": "fast_*", "LPIPE_PACKAGES": "cmake", "LPIPE_TEST": "false", "LPIPE_TEST_RUNNER": "qemu", "LPIPE_TEST_USER": "root", "LPIPE_TEST_SETUP": "sh db.sh", "LPIPE_NETWORK": "default", "LPIPE_LINK": "dynamic",
+		"LPIPE_CPU": "v3,neoverse-n1", "LPIPE_CPU_ALLOW": "fast_*", "LPIPE_PACKAGES": "cmake", "LPIPE_TEST": "false", "LPIPE_TEST_RUNNER": "qemu", "LPIPE_TEST_USER": "root", "LPIPE_TEST_SETUP": "sh db.sh", "LPIPE_NETWORK": "default", "LPIPE_DEBUG": "split", "LPIPE_LINK": "dynamic",
 		"LPIPE_RUNTIME": "provided.al2", "LPIPE_INCLUDE": "a/*,b", "LPIPE_SMOKE": "a.json,../b.json", "LPIPE_SMOKE_TIMEOUT": "1m", "LPIPE_WARM": "false",
 		"LPIPE_ENGINE": "docker", "LPIPE_PROGRESS": "plain", "LPIPE_TEST_PARTS": "require", "OTHER": "x",
 	}
@@ -285,6 +288,7 @@ func TestTheEnvironmentAndFlagsSetEveryBuildKey(t *testing.T) {
 		TestUser:   "root",
 		TestSetup:  "sh db.sh",
 		Network:    "default",
+		Debug:      "split",
 		Link:       "dynamic",
 		Runtime:    "provided.al2",
 		Include:    []string{"a/*", "b"},

@@ -95,6 +95,7 @@ const (
 	FileTestLines    = "tests.txt"         // the line of each test
 	FileSmoke        = "smoke.json"        // what smoke.rs measured, where there is a smoke test
 	FileTestWarnings = "test-warnings.txt" // as FileWarnings, for the tests and all that they are compiled with
+	FileDebug        = "bootstrap.debug"   // the program with its symbols, of a variant with [plan.Variant.SplitDebug]
 	FileUnits        = "units.json"        // cargo's messages about what it compiled for the program
 	FileCrates       = "crates.json"       // of a stage of [Stated]: what cargo metadata says
 	FileRustc        = "rustc.txt"         // likewise: what rustc -vV says

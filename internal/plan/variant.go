@@ -43,6 +43,7 @@ type Variant struct {
 	NoDefaultFeatures bool
 	Env               []Env  // while compiling and testing
 	TestEnv           []Env  // while the tests run
+	SplitDebug        bool   // symbols are taken out of the program, into a file of their own
 	Emulate           bool   // the tests are compiled for Target, and run under qemu where the machine is another
 	TestsAsRoot       bool   // and not as an ordinary user
 	TestSetup         string // of the shell, before the tests; "" for none
@@ -91,6 +92,7 @@ func newVariant(ws *cargo.Workspace, found *reach.Findings, l *Lambda, features 
 		NoDefaultFeatures: !b.DefaultFeatures,
 		Env:               list(b.Env),
 		TestEnv:           list(b.TestEnv),
+		SplitDebug:        b.Debug == "split",
 		Emulate:           b.TestRunner == "qemu",
 		TestsAsRoot:       b.TestUser == "root",
 		TestSetup:         b.TestSetup,
@@ -102,6 +104,9 @@ func newVariant(ws *cargo.Workspace, found *reach.Findings, l *Lambda, features 
 	}
 	if t := ws.Toolchain; t != nil {
 		v.Channel, v.Components, v.Targets, v.InstallProfile = t.Channel, t.Components, t.Targets, t.Profile
+	}
+	if v.SplitDebug {
+		v.Env = withDebug(v.Env, ws, b.Profile)
 	}
 	flags := rustflags(ws, b, l.Arch, v.Target)
 	for _, flag := range flags {
@@ -119,6 +124,19 @@ func newVariant(ws *cargo.Workspace, found *reach.Findings, l *Lambda, features 
 		v.Env = append(v.Env, Env{name, strings.Join(flags, " ")})
 	}
 	return v, nil
+}
+
+// withDebug has cargo leave symbols in the program, and line tables where the profile says nothing of debug information.
+func withDebug(env []Env, ws *cargo.Workspace, profile string) []Env {
+	prefix := "CARGO_PROFILE_" + strings.ToUpper(strings.ReplaceAll(profile, "-", "_")) + "_"
+	env = append(env, Env{prefix + "STRIP", "none"})
+	profiles, _ := ws.Manifest.Tree["profile"].(map[string]any)
+	own, _ := profiles[profile].(map[string]any)
+	set := slices.ContainsFunc(env, func(e Env) bool { return e.Name == prefix+"DEBUG" })
+	if _, says := own["debug"]; !says && !set && profile != "dev" {
+		env = append(env, Env{prefix + "DEBUG", "line-tables-only"})
+	}
+	return env
 }
 
 // stubs reports that a program of the workspace does not need all of its packages. It holds for all lambdas, whichever are
@@ -146,6 +164,9 @@ func rustflags(ws *cargo.Workspace, b config.Build, arch, target string) []strin
 	flags := slices.Clone(b.Rustflags)
 	if cpu := b.TargetCPU(arch); cpu != "" {
 		flags = append(flags, "-Ctarget-cpu="+cpu)
+	}
+	if b.Debug == "split" {
+		flags = append(flags, "-Clink-arg=-Wl,--build-id=sha1")
 	}
 	if b.Link == "static" && strings.HasSuffix(target, "-gnu") {
 		flags = append(flags, "-Ctarget-feature=+crt-static")

@@ -82,6 +82,7 @@ type Lambda struct {
 	Smoke          *Smoke   `json:"smoke,omitempty"`         // absent where there is no smoke test, or none could run
 	SHA256         string   `json:"sha256,omitempty"`        // of the zip, in hex
 	CodeSHA256     string   `json:"codeSha256,omitempty"`
+	Debug          string   `json:"debug,omitempty"`      // path of the program with its symbols
 	Statements     []string `json:"statements,omitempty"` // paths of the statements on the zip
 	Tests          *Tests   `json:"tests,omitempty"`      // absent when they were not run
 	Image          *Image   `json:"image,omitempty"`      // absent when none was to be pushed

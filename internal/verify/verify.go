@@ -89,6 +89,7 @@ func Settings(o attest.Origin, l *plan.Lambda) []config.Setting {
 	text("network", b.Network)
 	text("link", b.Link)
 	text("runtime", b.Runtime)
+	text("debug", b.Debug)
 	list("features", b.Features)
 	list("rustflags", b.Rustflags)
 	list("packages", b.Packages)
