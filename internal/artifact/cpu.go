@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"bytes"
+	"cmp"
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
@@ -34,7 +35,7 @@ func (c *check) instructions(f *image, info *Info) {
 		info.Warnings = append(info.Warnings, "nobody looked for instructions that the hosts of Lambda lack: the program has neither symbols nor unwind tables")
 		return
 	}
-	p := opcode.Program{Arch: info.Arch, Entry: f.header.Entry, Writable: f.writable}
+	p := opcode.Program{Arch: info.Arch, Entry: f.header.Entry, Writable: f.writable, Pointer: f.pointers()}
 	for _, segment := range f.progs {
 		if elf.ProgType(segment.Type) == elf.PT_LOAD && elf.ProgFlag(segment.Flags)&elf.PF_X == 0 {
 			skip := min(-segment.Vaddr&7, segment.Filesz)
@@ -134,16 +135,52 @@ func (f *image) functions() []function {
 	if len(all) == 0 {
 		all = f.unwound()
 	}
-	slices.SortStableFunc(all, func(a, b function) int {
-		switch {
-		case a.address < b.address:
-			return -1
-		case a.address > b.address:
-			return 1
+	slices.SortStableFunc(all, func(a, b function) int { return cmp.Compare(a.address, b.address) })
+	all = slices.CompactFunc(all, func(a, b function) bool { return a.address == b.address })
+	// Where a program starts is hand-written code, which often says of itself neither that it is a function nor its size.
+	i, ok := slices.BinarySearchFunc(all, f.header.Entry, func(fn function, at uint64) int { return cmp.Compare(fn.address, at) })
+	if ok || len(all) == 0 {
+		return all
+	}
+	const most = 256
+	size := uint64(most)
+	if i < len(all) {
+		size = min(size, all[i].address-f.header.Entry)
+	}
+	if code, ok := f.code(f.header.Entry, size); ok {
+		all = slices.Insert(all, i, function{f.header.Entry, code, "_start"})
+	}
+	return all
+}
+
+// relaSize is the size of an entry of a table of relocations.
+const relaSize = 24
+
+// pointers returns what tells which pointer is at an address once the program is loaded: one in the file, or one that a
+// relocation puts there.
+func (f *image) pointers() func(address uint64) uint64 {
+	d, relocated := f.dynamic(), map[uint64]uint64{}
+	if off, ok := d.at(elf.DT_RELA); ok {
+		for i := range min(d.value[elf.DT_RELASZ]/relaSize, maxEntries) {
+			var r elf.Rela64
+			if !f.read(off+i*relaSize, &r) {
+				break
+			}
+			if t := r.Info & 0xffffffff; t == uint64(elf.R_X86_64_RELATIVE) || t == uint64(elf.R_AARCH64_RELATIVE) {
+				relocated[r.Off] = uint64(r.Addend)
+			}
 		}
-		return 0
-	})
-	return slices.CompactFunc(all, func(a, b function) bool { return a.address == b.address })
+	}
+	return func(address uint64) uint64 {
+		if to, ok := relocated[address]; ok {
+			return to
+		}
+		off, ok := f.offset(address)
+		if !ok || !f.holds(off, 8) {
+			return 0
+		}
+		return binary.LittleEndian.Uint64(f.data[off:])
+	}
 }
 
 // symbols are the functions of the symbol table for debuggers.

@@ -130,7 +130,7 @@ func (f *image) dynamic() dynamic {
 			if len(d.need) < maxVersions {
 				d.need = append(d.need, e.Val)
 			}
-		case elf.DT_STRTAB, elf.DT_STRSZ, elf.DT_SYMTAB, elf.DT_GNU_HASH, elf.DT_HASH, elf.DT_VERSYM, elf.DT_VERNEED, elf.DT_VERNEEDNUM:
+		case elf.DT_RELA, elf.DT_RELASZ, elf.DT_STRTAB, elf.DT_STRSZ, elf.DT_SYMTAB, elf.DT_GNU_HASH, elf.DT_HASH, elf.DT_VERSYM, elf.DT_VERNEED, elf.DT_VERNEEDNUM:
 			d.value[tag] = e.Val
 		}
 	}

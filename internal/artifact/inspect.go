@@ -52,8 +52,9 @@ func Inspect(program []byte, e Expect) (Info, error) {
 	if err := c.kind(f); err != nil {
 		return info, err
 	}
-	if date := runtimes[e.Runtime].deprecated; date != "" {
-		info.Warnings = append(info.Warnings, fmt.Sprintf("%s is deprecated since %s", e.Runtime, date))
+	if ended := runtimes[e.Runtime].ended; ended != "" {
+		info.Warnings = append(info.Warnings, fmt.Sprintf("%s is past its end: %s; set runtime = \"provided.al2023\" in [build] of lpipe.toml, build, and change the runtime of the function together with its code",
+			e.Runtime, ended))
 	}
 	c.arch(f, &info)
 	c.link(f, &info)

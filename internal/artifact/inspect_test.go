@@ -64,7 +64,8 @@ func TestInspectAccepts(t *testing.T) {
 		"deprecated runtime": {
 			fixture{},
 			with(static, al2),
-			Info{Arch: "x86_64", Static: true, Warnings: []string{"provided.al2 is deprecated since 2026-07-31"}},
+			Info{Arch: "x86_64", Static: true, Warnings: []string{"provided.al2 is past its end: Amazon Linux 2 ended on 2026-06-30, Lambda creates no functions with it since 2026-07-31 and updates none since 2026-08-31; " +
+				"set runtime = \"provided.al2023\" in [build] of lpipe.toml, build, and change the runtime of the function together with its code"}},
 		},
 		"static where dynamic was asked": {
 			fixture{},

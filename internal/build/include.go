@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -160,7 +161,17 @@ func (w *walk) file(at, name string, info fs.FileInfo) {
 		w.mistakes.Addf("cannot include "+name, reason(err), "make it readable for the user who runs lpipe, or take it out of what "+w.at+" names")
 		return
 	}
+	if lfsPointer(data) {
+		w.mistakes.Addf("cannot include "+name, "it is a pointer of Git LFS, and the file that it stands for is not in this checkout", "run git lfs pull; in CI, have the checkout fetch LFS files")
+		return
+	}
 	w.entries = append(w.entries, artifact.Entry{Name: name, Data: data, Executable: info.Mode()&0o100 != 0})
+}
+
+// lfsPointer reports that git put the text of a pointer in the place of a file:
+// https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+func lfsPointer(data []byte) bool {
+	return len(data) < 1024 && bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/v1\n"))
 }
 
 // reason is the cause of a file error without its path, which the message has already.

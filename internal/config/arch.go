@@ -80,6 +80,8 @@ func checkRuntime(_, v string) (why, fix string) {
 	// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 	case v == "provided" || v == "go1.x":
 		return "AWS retired it on 2024-01-08", now
+	case strings.EqualFold(v, "lambda@edge"), strings.EqualFold(v, "edge"):
+		return "Lambda@Edge runs Node.js and Python alone: neither custom runtimes nor container images", "deploy to Lambda behind CloudFront, with provided.al2023"
 	case strings.HasPrefix(v, "nodejs"), strings.HasPrefix(v, "python"), strings.HasPrefix(v, "java"),
 		strings.HasPrefix(v, "dotnet"), strings.HasPrefix(v, "ruby"):
 		return "a program in Rust runs on a custom runtime", now

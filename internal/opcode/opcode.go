@@ -53,6 +53,8 @@ type Program struct {
 	Data [][]byte
 	// Writable reports that the program may write to the address; variables that say what a processor has are there.
 	Writable func(address uint64) bool
+	// Pointer returns what the program has at the address when it starts, as the loader leaves it there.
+	Pointer func(address uint64) uint64
 	// Chosen reports that a function of this index is known to be chosen at run time, or that one chooses.
 	Chosen func(function int) bool
 }
@@ -157,7 +159,11 @@ func newGraph(p Program) *graph {
 			if in.refers == 0 {
 				return
 			}
-			if to, ok := g.at(in.refers); ok {
+			to, ok := g.at(in.refers)
+			if !ok { // it may be called through the global offset table
+				to, ok = g.at(p.Pointer(in.refers))
+			}
+			if ok {
 				if from := g.from[to]; to != i && (len(from) == 0 || from[len(from)-1] != int32(i)) {
 					g.from[to] = append(from, int32(i))
 				}

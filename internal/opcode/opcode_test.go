@@ -86,7 +86,7 @@ func TestWhoRefers(t *testing.T) {
 		}
 		p := Program{
 			Arch: "arm64", Data: [][]byte{data}, Functions: c.functions, Entry: 0x1000,
-			Writable: func(uint64) bool { return false }, Chosen: func(i int) bool { return slices.Contains(c.chosen, i) },
+			Writable: func(uint64) bool { return false }, Pointer: func(uint64) uint64 { return 0 }, Chosen: func(i int) bool { return slices.Contains(c.chosen, i) },
 		}
 		var got []int
 		for _, f := range Stray(p, SVE|AVX512) {
@@ -112,6 +112,6 @@ func FuzzX86(f *testing.F) {
 		if found && !mayHaveEVEX(code) {
 			t.Errorf("%x is passed over", code)
 		}
-		Stray(Program{Arch: "x86_64", Functions: []Function{all}, Writable: func(uint64) bool { return true }, Chosen: func(int) bool { return false }}, AVX|AVX512)
+		Stray(Program{Arch: "x86_64", Functions: []Function{all}, Writable: func(uint64) bool { return true }, Pointer: func(a uint64) uint64 { return a - 1 }, Chosen: func(int) bool { return false }}, AVX|AVX512)
 	})
 }
