@@ -25,7 +25,8 @@ func (a *app) templateCommand() *cobra.Command {
 	check := &cobra.Command{
 		Use:   "check [FILE ...]",
 		Short: "Compare the functions of deployment templates with what lpipe builds",
-		Long: `Compare handler, architecture, runtime and path of the code with what lpipe builds, and memory and timeout with what Lambda takes.
+		Long: `Compare handler, architecture, runtime and path of the code with what lpipe builds, and memory and timeout with what Lambda takes
+and with [deploy] in lpipe.toml.
 A FILE is a SAM or CloudFormation template, or a plan of Terraform as JSON: terraform show -json PLAN. Without one those of
 template in lpipe.toml are compared, as "lpipe build" does before it builds. What is wrong is said with its line and what to write
 there; the functions that were compared go to standard output.`,
@@ -94,8 +95,10 @@ func checkTemplates(here *project.Here, projects []*project.Project, files []str
 	var lambdas []template.Lambda
 	for _, t := range project.Targets(projects) {
 		l := t.Lambda
+		deployed := t.Config.Deploy(l.Name, l.Arch)
 		lambdas = append(lambdas, template.Lambda{
 			Name: l.Name, Arch: l.Arch, Runtime: l.Build.Runtime, Zip: filepath.ToSlash(filepath.Join(t.OutputDir(), artifact.ZipName)),
+			Memory: deployed.Memory, Timeout: deployed.Timeout,
 		})
 	}
 	var l fault.List

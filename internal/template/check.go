@@ -18,6 +18,8 @@ type Lambda struct {
 	Arch    string // as Lambda names it
 	Runtime string
 	Zip     string // absolute and slash separated
+
+	Memory, Timeout int // in MB and seconds, that lpipe deploy gives the function; 0 leaves what it has
 }
 
 // Agreement is a function of a template and the lambda that it is for.
@@ -185,8 +187,8 @@ func (c *checker) function(f function) {
 		c.wrong(f, f.runtime, " has the runtime "+runtime, "lpipe builds "+l.Name+" for "+l.Runtime, f.set(f.keys.runtime, l.Runtime))
 	}
 	c.code(f, l, code, known)
-	c.between(f, f.memory, f.keys.memory, minMemory, maxMemory, "MB")
-	c.between(f, f.timeout, f.keys.timeout, minTimeout, maxTimeout, "seconds")
+	c.between(f, f.memory, f.keys.memory, minMemory, maxMemory, l.Memory, "MB")
+	c.between(f, f.timeout, f.keys.timeout, minTimeout, maxTimeout, l.Timeout, "seconds")
 }
 
 // wrong adds a mistake of a function.
@@ -295,9 +297,12 @@ func (c *checker) architecture(f function) string {
 	return arch
 }
 
-// between checks a number, which has a default where it is missing.
-func (c *checker) between(f function, n *yaml.Node, key string, least, most int, unit string) {
+// between checks a number, which has a default where it is missing. deployed is what lpipe deploy makes of it, 0 for nothing.
+func (c *checker) between(f function, n *yaml.Node, key string, least, most, deployed int, unit string) {
 	if n == nil || c.null(n) {
+		if deployed != 0 {
+			c.wrong(f, f.at, " has no "+key, fmt.Sprintf("[deploy] in lpipe.toml has %d %s", deployed, unit), f.set(key, strconv.Itoa(deployed)))
+		}
 		return
 	}
 	text, ok := c.text(n)
@@ -306,8 +311,14 @@ func (c *checker) between(f function, n *yaml.Node, key string, least, most int,
 		return
 	}
 	number, err := strconv.Atoi(text)
-	if err != nil || number < least || number > most {
+	switch {
+	case err != nil || number < least || number > most:
 		limit := max(min(number, most), least)
+		if deployed != 0 {
+			limit = deployed
+		}
 		c.wrong(f, n, " has "+key+" "+fault.Quote(text), fmt.Sprintf("Lambda takes %d to %d %s", least, most, unit), f.set(key, strconv.Itoa(limit)))
+	case deployed != 0 && number != deployed:
+		c.wrong(f, n, " has "+key+" "+text, fmt.Sprintf("[deploy] in lpipe.toml has %d %s, and each would undo the other", deployed, unit), f.set(key, strconv.Itoa(deployed)))
 	}
 }

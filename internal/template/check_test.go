@@ -130,6 +130,26 @@ Resources:
 	}
 }
 
+// TestTemplatesAndDeployAgree: what lpipe deploy would set is what the template has.
+func TestTemplatesAndDeployAgree(t *testing.T) {
+	lambdas := built()[:1]
+	lambdas[0].Memory, lambdas[0].Timeout = 512, 30
+	const text = `
+Resources:
+  Orders:
+    Type: AWS::Lambda::Function
+    Properties: {Runtime: provided.al2023, Handler: bootstrap, Architectures: [arm64], Code: target/lambda/orders/bootstrap.zip,
+      MemorySize: 256}
+`
+	_, _, err := Check("t.yaml", "/shop", []byte(text), lambdas)
+	if got, want := said(err), []string{
+		"t.yaml:6: function Orders has MemorySize 256 | [deploy] in lpipe.toml has 512 MB, and each would undo the other | write MemorySize: 512",
+		"t.yaml:3: function Orders has no Timeout | [deploy] in lpipe.toml has 30 seconds | write Timeout: 30",
+	}; !slices.Equal(got, want) {
+		t.Errorf("it says\n%s", strings.Join(got, "\n"))
+	}
+}
+
 // TestALambdaForBothArchitectures: each function is compared with the one of its architecture.
 func TestALambdaForBothArchitectures(t *testing.T) {
 	const text = `
