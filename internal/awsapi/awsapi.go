@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -142,7 +143,7 @@ func noCredentials(ctx context.Context, o Options, err error) error {
 		Fix: "aws configure, aws sso login, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY set some; in CI the role that the job assumes by OIDC; --profile names a profile",
 	}
 	var token *ssocreds.InvalidTokenError
-	if errors.As(err, &token) {
+	if errors.As(err, &token) || strings.Contains(err.Error(), "SSO token") { // of a session the error has no type
 		f.What, f.Fix = "the login to AWS by SSO has expired", "aws sso login"
 		if o.Profile != "" {
 			f.Fix += " --profile " + o.Profile

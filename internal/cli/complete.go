@@ -44,6 +44,8 @@ func (a *app) completeFlags(cmd *cobra.Command) {
 			values = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 				return examples.Names(), cobra.ShellCompDirectiveNoFileComp
 			}
+		case f.Name == "profile" && cmd.LocalFlags().Lookup("endpoint-url") != nil:
+			return // AWS's
 		case f.Name == "profile":
 			values = a.fromProjects(profiles)
 		case f.Name == "features":

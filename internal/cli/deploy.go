@@ -128,7 +128,7 @@ Credentials, profiles and regions are those of AWS's own tools. --profile is AWS
 		if err != nil {
 			return err
 		}
-		found, err := deploy.Read(cmd.Context(), aws, wanted, run.Alias)
+		found, err := deploy.Read(cmd.Context(), aws, wanted, run)
 		if err != nil {
 			return alike(err)
 		}
@@ -141,7 +141,7 @@ Credentials, profiles and regions are those of AWS's own tools. --profile is AWS
 		}
 		a.printPlan(a.Err, plan)
 		outcomes, err := deploy.Apply(cmd.Context(), aws, plan, a.logger())
-		return a.showOutcomes(outcomes, plan.Alias, alike(err), time.Since(start), *asJSON)
+		return a.showOutcomes(outcomes, plan.Alias, alike(interrupted(cmd.Context(), err)), time.Since(start), *asJSON)
 	}
 	return cmd
 }
@@ -195,12 +195,16 @@ func useless(f *pflag.FlagSet, o deploy.Options) error {
 	case o.Reference && o.Bucket == "":
 		l.Addf("--s3-reference has no effect without a bucket", "", "add --s3-bucket BUCKET")
 	}
-	for name, on := range map[string]bool{"steps": o.Alias != "", "s3-key": o.Bucket != ""} {
-		if f.Changed(name) && !on {
-			l.Addf("--"+name+" has no effect without "+map[string]string{"steps": "an alias", "s3-key": "a bucket"}[name], "", map[string]string{"steps": "add --alias ALIAS", "s3-key": "add --s3-bucket BUCKET"}[name])
-		}
+	if f.Changed("s3-key") && o.Bucket == "" {
+		l.Addf("--s3-key has no effect without a bucket", "", "add --s3-bucket BUCKET")
 	}
-	if len(o.Steps) > 0 && !slices.IsSorted(o.Steps) {
+	if f.Changed("step-time") && len(o.Steps) == 0 && len(o.Alarms) == 0 {
+		l.Addf("--step-time has no effect without steps or alarms", "", "add --steps 10%,50% or --alarm NAME")
+	}
+	if len(o.Steps) > 0 && o.Alias == "" {
+		l.Addf("steps have no effect without an alias", "an alias shares out invocations, and $LATEST does not", "add --alias ALIAS, or alias = \"live\" in [deploy]")
+	}
+	if !slices.IsSorted(o.Steps) {
 		l.Addf("the steps do not rise", fmt.Sprintf("they are %v", o.Steps), "write them as in 10%,50%")
 	}
 	return l.Err()
@@ -261,6 +265,21 @@ func smokeOf(here *project.Here, d config.Deploy) (*deploy.Smoke, error) {
 	}
 	s := &deploy.Smoke{Event: read(d.Smoke), Expect: read(d.SmokeExpect)}
 	return s, l.Err()
+}
+
+// interrupted says of a run that was interrupted that it was, beside what could not be put back.
+func interrupted(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	var l fault.List
+	l.Add(&fault.Error{Kind: fault.Cancelled, What: "cancelled", Err: context.Cause(ctx), Fix: "run lpipe deploy again; it goes on from there"})
+	for _, p := range fault.Parts(err) {
+		if errors.As(p, new(*fault.Error)) {
+			l.Add(p)
+		}
+	}
+	return l.Err()
 }
 
 // alike leaves of errors that say the same of many functions the first of each kind.

@@ -297,17 +297,20 @@ func (r *run) publish(ctx context.Context, o *Outcome) error {
 
 // version is the newest version if it is what latest is, and else one that is published now.
 func (r *run) version(ctx context.Context, o *Outcome, latest Function, description string) (Function, error) {
-	all, err := r.aws.Versions(ctx, o.Function)
-	if err != nil {
-		return Function{}, err
-	}
-	if len(all) > 0 {
-		if newest := all[len(all)-1]; sameVersion(newest, latest) {
-			return newest, nil
+	if description == "" || !o.Upload { // code that was uploaded now is that of no version
+		all, err := r.aws.Versions(ctx, o.Function)
+		if err != nil {
+			return Function{}, err
+		}
+		if len(all) > 0 {
+			if newest := all[len(all)-1]; sameVersion(newest, latest) {
+				return newest, nil
+			}
 		}
 	}
 	var f Function
-	err = r.within(ctx, otherCode, func() error {
+	err := r.within(ctx, otherCode, func() error {
+		var err error
 		f, err = r.aws.Publish(ctx, o.Function, latest.CodeSHA256, description)
 		return err
 	})

@@ -90,7 +90,7 @@ func one(function, program string) deploy.Wanted {
 
 func (a *account) plan(wanted []deploy.Wanted, o deploy.Options) (deploy.Plan, error) {
 	a.t.Helper()
-	found, err := deploy.Read(a.t.Context(), a.client, wanted, o.Alias)
+	found, err := deploy.Read(a.t.Context(), a.client, wanted, o)
 	if err != nil {
 		a.t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ const atOnce = 16
 // are joined.
 func each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	var mu sync.Mutex
-	var l fault.List
+	errs := make([]error, n)
 	failed := false
 	var g errgroup.Group
 	g.SetLimit(atOnce)
@@ -31,14 +31,19 @@ func each(ctx context.Context, n int, do func(ctx context.Context, i int) error)
 			if err := do(ctx, i); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
-				failed = true
-				l.Add(err)
+				failed, errs[i] = true, err
 			}
 			return nil
 		})
 	}
-	_ = g.Wait() // the errors are in l
-	l.Add(context.Cause(ctx))
+	_ = g.Wait() // the errors are in errs
+	var l fault.List
+	for _, err := range errs {
+		l.Add(err)
+	}
+	if l.Err() == nil {
+		l.Add(context.Cause(ctx))
+	}
 	return l.Err()
 }
 

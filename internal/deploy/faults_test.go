@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -135,7 +137,7 @@ func TestMain(m *testing.M) {
 	client, err := awsapi.Open(ctx, awsapi.Options{})
 	if err == nil {
 		var found []deploy.Found
-		if found, err = deploy.Read(ctx, client, wanted, o.Alias); err == nil {
+		if found, err = deploy.Read(ctx, client, wanted, o); err == nil {
 			var plan deploy.Plan
 			if plan, err = deploy.Make(wanted, found, o); err == nil {
 				_, err = deploy.Apply(ctx, client, plan, func(string, string) {})
@@ -178,6 +180,16 @@ func TestSharesAndAlarms(t *testing.T) {
 		t.Errorf("%v", counts)
 	}
 	a.runs("f0", "live", "two")
+	// What an interrupted run left is no share of anybody's.
+	if err := a.client.UpdateAlias(t.Context(), "f0", deploy.Alias{Name: "live", Version: a.live("f0", "live").Version, Other: "1", Weight: 0.1}); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := a.deploy(lambdas(2, "two"), o); err != nil || states(all) != "f0 deployed, f1 as built" {
+		t.Errorf("%s: %v", states(all), err)
+	}
+	if alias, err := a.client.Alias(t.Context(), "f0", "live"); err != nil || alias.Other != "" {
+		t.Errorf("%+v %v", alias, err)
+	}
 	// It comes on when the first shares are given.
 	once := true
 	a.Before(func(request string) {
@@ -214,6 +226,32 @@ func (a *account) alarm(state string) {
 		"MetricName": {"Errors"}, "Namespace": {"AWS/Lambda"}, "Period": {"60"}, "Statistic": {"Sum"}, "Threshold": {"1"},
 	})
 	a.Query(a.t, "monitoring", url.Values{"Action": {"SetAlarmState"}, "Version": {"2010-08-01"}, "AlarmName": {"errors"}, "StateValue": {state}, "StateReason": {"test"}})
+}
+
+// TestAnInterruptMovesBack: of aliases that are moved when somebody interrupts, none stays moved.
+func TestAnInterruptMovesBack(t *testing.T) {
+	a := newAccount(t, 2)
+	o := deploy.Options{Alias: "live"}
+	if _, err := a.deploy(lambdas(2, "one"), o); err != nil {
+		t.Fatal(err)
+	}
+	plan, err := a.plan(lambdas(2, "two"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var moved atomic.Int32
+	a.Before(func(request string) {
+		if strings.HasPrefix(request, "PUT") && strings.Contains(request, "/aliases/") && moved.Add(1) == 2 {
+			cancel()
+		}
+	})
+	all, err := deploy.Apply(ctx, a.client, plan, a.log)
+	if !errors.Is(err, context.Canceled) || strings.Contains(states(all), "deployed") {
+		t.Errorf("%s: %v", states(all), err)
+	}
+	a.runs("f0", "live", "one")
+	a.runs("f1", "live", "one")
 }
 
 func TestRollback(t *testing.T) {
@@ -298,5 +336,107 @@ func TestWhatCannotBeDeployed(t *testing.T) {
 	}
 	if f := a.live("arm", ""); f.Arch != "x86_64" && f.CodeSHA256 != wanted[0].SHA256 {
 		t.Errorf("%+v", f)
+	}
+}
+
+// TestAHundredFunctions deploys to an AWS that is slow, throttles and tells what was.
+func TestAHundredFunctions(t *testing.T) {
+	if !require.Slow(t) {
+		return
+	}
+	const count = 100
+	a := newAccount(t, count)
+	a.Slow(500*time.Millisecond, 300*time.Millisecond)
+	a.Throttle(20)
+	o := deploy.Options{Alias: "live"}
+	wanted := lambdas(count, "new")
+	timed := func(what string) func() {
+		start := time.Now()
+		return func() { t.Logf("%s: %s", what, time.Since(start).Round(100*time.Millisecond)) }
+	}
+	done := timed("a hundred that differ")
+	if _, err := a.deploy(wanted, o); err != nil {
+		t.Fatal(err)
+	}
+	done()
+	a.Counts()
+	wanted[42] = one("f42", "newer")
+	done = timed("one that differs")
+	if _, err := a.deploy(wanted, o); err != nil {
+		t.Fatal(err)
+	}
+	done()
+	if counts := a.Counts(); testparts.Count(counts, "^PUT NAME/code") > 3 {
+		t.Errorf("%v", counts)
+	}
+	a.runs("f42", "live", "newer")
+	// One of them fails: none is moved.
+	wanted = lambdas(count, "bad")
+	for i := range wanted {
+		wanted[i].Smoke = &deploy.Smoke{Event: []byte(`{}`)}
+	}
+	a.Fails("f7", `{"errorMessage":"no"}`)
+	if all, err := a.deploy(wanted, o); err == nil {
+		t.Error(states(all))
+	}
+	if n := testparts.Count(a.Counts(), "^PUT NAME/aliases"); n != 0 {
+		t.Errorf("%d aliases are moved", n)
+	}
+	a.runs("f0", "live", "new")
+	a.runs("f42", "live", "newer")
+}
+
+// TestCodeThroughS3: a zip is stored once, by its digest, and Lambda is told which object, and which version of it.
+func TestCodeThroughS3(t *testing.T) {
+	a := newAccount(t, 2)
+	a.bucket("plain", false)
+	a.bucket("versions", true)
+	o := deploy.Options{Alias: "live", Bucket: "plain", Key: "zips/{{name}}/{{sha256}}.zip", Reference: true}
+	if _, err := a.deploy(lambdas(2, "new"), o); err == nil || !strings.Contains(err.Error(), "it keeps no versions") {
+		t.Errorf("%v", err)
+	}
+	var mu sync.Mutex
+	var sent []string
+	a.BodyOf("/code$", func(body string) {
+		mu.Lock()
+		defer mu.Unlock()
+		sent = append(sent, body)
+	})
+	o.Bucket = "versions"
+	if all, err := a.deploy(lambdas(2, "new"), o); err != nil {
+		t.Fatal(states(all), err)
+	}
+	a.runs("f0", "live", "new")
+	for _, body := range sent {
+		if !strings.Contains(body, `"S3Bucket":"versions"`) || !strings.Contains(body, `"S3ObjectStorageMode":"REFERENCE"`) || !strings.Contains(body, `"S3ObjectVersion":"`) {
+			t.Error(body)
+		}
+	}
+	if len(sent) != 2 {
+		t.Errorf("%d uploads", len(sent))
+	}
+	// What is there is not stored again: it keeps its version.
+	sum := sha256.Sum256(packed("new"))
+	data := packed("new")
+	key := fmt.Sprintf("zips/f0/%x.zip", sum)
+	first, err := a.client.Put(t.Context(), "versions", key, data)
+	if err != nil || first == "" {
+		t.Fatal(err)
+	}
+	if second, err := a.client.Put(t.Context(), "versions", key, data); err != nil || second != first {
+		t.Errorf("%s and %s: %v", first, second, err)
+	}
+	o.Bucket = "none"
+	if _, err := a.deploy(lambdas(1, "newer"), o); err == nil || !strings.Contains(err.Error(), "NoSuchBucket") {
+		t.Errorf("%v", err)
+	}
+}
+
+// bucket makes one in S3.
+func (a *account) bucket(name string, versions bool) {
+	a.t.Helper()
+	a.S3(a.t, "/"+name, `<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>`)
+	if versions {
+		a.S3(a.t, "/"+name+"?versioning", `<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>`)
 	}
 }

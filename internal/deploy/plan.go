@@ -17,6 +17,7 @@ import (
 type Found struct {
 	Latest *Function // nil when there is no such function
 	Live   *Function // what the alias names, nil when there is no such alias, or none is asked for
+	Shares bool      // the alias gives a share to another version; looked at where there are steps
 }
 
 // Plan is what a deployment changes.
@@ -47,7 +48,7 @@ type Change struct {
 func (i Item) Nothing() bool { return !i.Create && !i.Upload && !i.Publish && len(i.Changes) == 0 }
 
 // Read asks AWS for the functions of what is wanted.
-func Read(ctx context.Context, aws AWS, wanted []Wanted, alias string) ([]Found, error) {
+func Read(ctx context.Context, aws AWS, wanted []Wanted, o Options) ([]Found, error) {
 	found := make([]Found, len(wanted))
 	return found, each(ctx, len(wanted), func(ctx context.Context, i int) error {
 		latest, err := aws.Function(ctx, wanted[i].Function, "")
@@ -58,14 +59,19 @@ func Read(ctx context.Context, aws AWS, wanted []Wanted, alias string) ([]Found,
 			return err
 		}
 		found[i].Latest = &latest
-		if alias == "" {
+		if o.Alias == "" {
 			return nil
 		}
-		live, err := aws.Function(ctx, wanted[i].Function, alias)
+		live, err := aws.Function(ctx, wanted[i].Function, o.Alias)
 		if errors.Is(err, ErrNotFound) {
 			return nil
 		}
 		found[i].Live = &live
+		if err != nil || len(o.Steps) == 0 {
+			return err
+		}
+		a, err := aws.Alias(ctx, wanted[i].Function, o.Alias)
+		found[i].Shares = a.Other != ""
 		return err
 	})
 }
@@ -126,7 +132,7 @@ func (i *Item) compare(o Options) {
 		i.Publish = i.Upload || len(i.Changes) > 0 || i.Smoke != nil
 		return
 	}
-	i.Publish = i.Live == nil || !same
+	i.Publish = i.Live == nil || !same || i.Shares
 	if !i.Publish {
 		// What the alias names is what was built; that Latest is something else is nobody's wish.
 		i.Upload = false

@@ -137,7 +137,7 @@ type Condition struct {
 
 // Status compares what was built with what AWS has.
 func Status(ctx context.Context, aws AWS, wanted []Wanted, alias string) ([]Condition, error) {
-	found, err := Read(ctx, aws, wanted, alias)
+	found, err := Read(ctx, aws, wanted, Options{Alias: alias})
 	if err != nil {
 		return nil, err
 	}

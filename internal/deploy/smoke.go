@@ -93,10 +93,15 @@ func lacks(want, got any, at string) string {
 		}
 	default:
 		if want != got {
-			return fmt.Sprintf("%s is %v and not %v", name(at), got, want)
+			return fmt.Sprintf("%s is %s and not %s", name(at), asJSON(got), asJSON(want))
 		}
 	}
 	return ""
+}
+
+func asJSON(v any) string {
+	text, _ := json.Marshal(v) // it was read from JSON
+	return short(text)
 }
 
 func name(at string) string {

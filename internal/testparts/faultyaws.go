@@ -35,7 +35,9 @@ type AWS struct {
 	sent     int
 	counts   map[string]int
 	denied   *regexp.Regexp
-	onRead   func(request string)         // before a request is sent on
+	onRead   func(request string) // before a request is sent on
+	ofBody   *regexp.Regexp       // paths of the requests whose bodies onBody gets
+	onBody   func(body string)
 	answers  map[string]string            // of functions, in place of moto's
 	busy     map[string]time.Time         // until when an update of a function takes
 	changed  map[string]time.Time         // when a function was changed
@@ -96,6 +98,11 @@ func (a *AWS) Fails(function, payload string) { a.set(func() { a.answers[functio
 // Before calls do with each request of Lambda's before it is sent on.
 func (a *AWS) Before(do func(request string)) { a.set(func() { a.onRead = do }) }
 
+// BodyOf calls do with the body of each request of Lambda's whose path matches.
+func (a *AWS) BodyOf(expression string, do func(body string)) {
+	a.set(func() { a.ofBody, a.onBody = regexp.MustCompile(expression), do })
+}
+
 // Counts are the requests since the last call, by method and path, with NAME for the function.
 func (a *AWS) Counts() map[string]int {
 	var counts map[string]int
@@ -152,6 +159,9 @@ func (a *AWS) serve(w http.ResponseWriter, r *http.Request, proxy http.Handler) 
 		a.mu.Unlock()
 		before(r.Method + " " + r.URL.Path)
 		a.mu.Lock()
+	}
+	if a.ofBody != nil && a.ofBody.MatchString(r.URL.Path) {
+		a.onBody(string(body))
 	}
 	a.sent++
 	a.counts[r.Method+" NAME"+rest]++

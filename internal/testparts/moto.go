@@ -100,6 +100,12 @@ func (m *Moto) Query(t testing.TB, service string, form url.Values) {
 	m.send(t, service, http.MethodPost, "/", "application/x-www-form-urlencoded", form.Encode())
 }
 
+// S3 sends XML to S3, as by PUT.
+func (m *Moto) S3(t testing.TB, path, body string) {
+	t.Helper()
+	m.send(t, "s3", http.MethodPut, path, "application/xml", body)
+}
+
 // Answer has the next invocations answered so, each once.
 func (m *Moto) Answer(t testing.TB, answers ...string) {
 	t.Helper()

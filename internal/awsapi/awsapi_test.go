@@ -1,0 +1,124 @@
+package awsapi
+
+import (
+	"context"
+	"crypto/sha1"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"lpipe/internal/deploy"
+	"lpipe/internal/fault"
+)
+
+// configured is an environment with that configuration of AWS alone.
+func configured(t *testing.T, config string) string {
+	t.Helper()
+	home := t.TempDir()
+	for _, name := range os.Environ() {
+		if name, _, _ = strings.Cut(name, "="); strings.HasPrefix(name, "AWS_") {
+			t.Setenv(name, "")
+		}
+	}
+	t.Setenv("HOME", home)
+	t.Setenv("AWS_CONFIG_FILE", filepath.Join(home, ".aws", "config")) // of HOME it takes what that was as the process began
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	if err := os.MkdirAll(filepath.Join(home, ".aws", "sso", "cache"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(home, ".aws", "config"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return home
+}
+
+func TestWhatIsMissingToAskAWS(t *testing.T) {
+	const sso = "[profile work]\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = dev\nregion = eu-west-1\n" +
+		"[sso-session s]\nsso_region = eu-west-1\nsso_start_url = https://example.com/start\n"
+	for _, c := range []struct{ config, profile, what, fix string }{
+		{"", "", "AWS's region is not known", "--region REGION"},
+		{"[default]\nregion = eu-west-1\n", "", "there are no credentials for AWS", "aws sso login"},
+		{"", "none", `AWS's configuration has no profile "none"`, "aws configure list-profiles"},
+		{sso, "work", "the login to AWS by SSO has expired", "aws sso login --profile work"},
+	} {
+		home := configured(t, c.config)
+		// A token that expired, as aws sso login leaves it.
+		token := fmt.Sprintf("%x.json", sha1.Sum([]byte("s")))
+		if err := os.WriteFile(filepath.Join(home, ".aws", "sso", "cache", token), []byte(`{"accessToken":"x","expiresAt":"2020-01-01T00:00:00Z"}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(t.Context(), Options{Profile: c.profile})
+		var f *fault.Error
+		if !errors.As(err, &f) || !strings.Contains(f.What, c.what) || !strings.Contains(f.Fix, c.fix) || f.Kind != fault.Usage {
+			t.Errorf("%q: %v, fix %v", c.what, err, f)
+		}
+	}
+}
+
+// TestWhatAWSRefuses says it in words, and what is done about it.
+func TestWhatAWSRefuses(t *testing.T) {
+	for _, c := range []struct {
+		status    int
+		code, fix string
+		is        error
+	}{
+		{404, "ResourceNotFoundException", "the name and the region", deploy.ErrNotFound},
+		{409, "ResourceConflictException", "goes on from there", deploy.ErrConflict},
+		{412, "PreconditionFailedException", "goes on from there", deploy.ErrConflict},
+		{403, "AccessDeniedException", "lambda:UpdateFunctionCode", nil},
+		{403, "ExpiredTokenException", "log in again", nil},
+		{400, "CodeStorageExceededException", "delete versions", nil},
+		{413, "RequestEntityTooLargeException", "--s3-bucket", nil},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Amzn-ErrorType", c.code)
+			w.WriteHeader(c.status)
+			fmt.Fprint(w, `{"message":"as it is"}`)
+		}))
+		configured(t, "")
+		t.Setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+		t.Setenv("AWS_SECRET_ACCESS_KEY", "secret-of-the-test")
+		client, err := Open(t.Context(), Options{Region: "eu-west-1", Endpoint: server.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = client.UpdateCode(t.Context(), "echo", "", deploy.Code{Zip: []byte("x")})
+		var f *fault.Error
+		if !errors.As(err, &f) || !strings.Contains(f.Why, c.code) || !strings.Contains(f.Fix, c.fix) || f.Kind != fault.Publish || c.is != nil && !errors.Is(err, c.is) {
+			t.Errorf("%s: %v, fix %+v", c.code, err, f)
+		}
+		server.Close()
+	}
+}
+
+// TestAnInterruptIsNoFailure: whoever interrupts is not told what AWS did not answer.
+func TestAnInterruptIsNoFailure(t *testing.T) {
+	configured(t, "")
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret-of-the-test")
+	client, err := Open(t.Context(), Options{Region: "eu-west-1", Endpoint: "http://127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := client.Function(ctx, "echo", ""); !errors.Is(err, context.Canceled) || errors.As(err, new(*fault.Error)) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestTheLocationOfCodeIsNotTold: its URL is signed, and so a secret.
+func TestTheLocationOfCodeIsNotTold(t *testing.T) {
+	client := &Client{http: http.DefaultClient}
+	for _, location := range []string{"http://127.0.0.1:1/code?X-Amz-Signature=secret", "http://127.0.0.1:1/\x7f?X-Amz-Signature=secret"} {
+		if _, err := client.Download(t.Context(), location); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%v", err)
+		}
+	}
+}
