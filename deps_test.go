@@ -153,6 +153,10 @@ var lpipeMap = map[string]row{
 			"github.com/spdx/tools-golang", "google.golang.org/protobuf"),
 		why: "statements on what was built, as values; where they are put is not its concern",
 	},
+	"internal/bloat": {
+		imports: in("internal/artifact"),
+		why:     "a program in, numbers out", pure: true,
+	},
 	"internal/symbolize": {
 		imports: in("internal/artifact", "internal/pattern"),
 		why:     "a program and a text in, a text out; where they are from is not its concern", pure: true,
@@ -185,7 +189,7 @@ var lpipeMap = map[string]row{
 		why:     "it looks at what a build would use, and builds nothing",
 	},
 	"internal/cli": {
-		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/awsapi", "internal/attest", "internal/build", "internal/config", "internal/deploy", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
+		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/awsapi", "internal/attest", "internal/bloat", "internal/build", "internal/config", "internal/deploy", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
 			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/git", "internal/interrupt", "internal/inventory", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
 			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/since", "internal/symbolize", "internal/template", "internal/trace", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/mod/semver", "golang.org/x/term"),

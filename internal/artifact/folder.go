@@ -23,6 +23,7 @@ const (
 	ZipName     = "bootstrap.zip"
 	DebugName   = "bootstrap.debug" // the program with its symbols
 	stampName   = ".bootstrap.zip.json"
+	recordName  = ".bootstrap.zip.inputs.json" // as of [Inputs.Record]
 )
 
 // Bounds for what is read of a folder. Larger files are none of a build's: see [CheckUnpacked].
@@ -38,7 +39,8 @@ type Inputs struct {
 	Included []Entry
 	Epoch    time.Time // of the zip's entries; zero for the earliest that a zip can say
 	Expect   Expect
-	Sources  string // a digest of what the program was compiled from, for [Folder.Sources]; no part of what the zip depends on
+	Sources  string        // a digest of what the program was compiled from, for [Folder.Sources]; no part of what the zip depends on
+	Record   func() []byte // what a later build may be compared with, for [Folder.Record]; likewise, and may be nil
 }
 
 // digest is that of all that the bytes of the zip depend on, and of all that the program is checked for.
@@ -273,6 +275,12 @@ func (f *Folder) Vouched() (File, error) {
 // Sources is the digest of what the program was compiled from that the stamp has, "" where it has none.
 func (f *Folder) Sources() string { return f.stamp().Sources }
 
+// Record is what the last build that delivered something was made of, as it was recorded.
+func (f *Folder) Record() ([]byte, error) {
+	data, _, err := f.read(recordName, maxZip)
+	return data, err
+}
+
 // Program returns the program with that digest: the one in the folder if it is that, else what read returns.
 func (f *Folder) Program(sha256 string, read func() ([]byte, error)) (File, error) {
 	if there := f.program(); there.digest.String() == sha256 {
@@ -304,6 +312,11 @@ func (f *Folder) Pack(in Inputs, program File) (File, error) {
 func (f *Folder) Deliver(in Inputs, program, zipped File, warnings []string) (Output, error) {
 	d := Output{sums(program, zipped), warnings}
 	files := []File{zipped, program}
+	if in.Record != nil {
+		if data := in.Record(); data != nil {
+			files = append(files, File{Name: recordName, Data: data, Mode: 0o644})
+		}
+	}
 	if key := f.key(); key != "" {
 		s := stamp{Inputs: in.digest(), Program: program.digest.String(), Sources: in.Sources, Output: d}
 		if program.settled() && zipped.settled() {

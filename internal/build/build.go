@@ -63,6 +63,7 @@ type Target struct {
 	included []artifact.Entry
 	epoch    func() (time.Time, error) // the time of what is delivered; zero where nobody says one
 	about    *about                    // what is stated of it; nil for nothing
+	record   func() []byte             // what of it a later build is compared with, as of [Why]; likewise
 	sources  func() string             // a digest of what it is compiled from, as of [Sources]; nil where nothing is delivered
 }
 

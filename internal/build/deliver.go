@@ -130,6 +130,7 @@ func (t Target) inputs(receipt artifact.Receipt) (artifact.Inputs, error) {
 	if t.sources != nil {
 		o.Sources = t.sources()
 	}
+	o.Record = t.record
 	o.Epoch, err = t.epoch()
 	return o, err
 }

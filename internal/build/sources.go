@@ -29,21 +29,44 @@ func Sources(ctx context.Context, t project.Target) (string, error) {
 
 // sourcesOf is Sources of what a job was given, "" where it could not be told.
 func sourcesOf(ctx context.Context, t project.Target, job *solve.Job) string {
-	var trees []*skeleton.Tree
-	for _, name := range []string{dockerfile.Stubs, dockerfile.Closure} {
-		if tree, ok := job.Contexts[name].(*skeleton.Tree); ok {
-			trees = append(trees, tree)
-		}
-	}
-	digest, err := sources(ctx, t, trees...)
+	digest, err := sources(ctx, t, treesOf(job)...)
 	if err != nil {
 		return ""
 	}
 	return digest
 }
 
+// treesOf are the contexts of a job that have what the lambda is compiled from.
+func treesOf(job *solve.Job) (trees []*skeleton.Tree) {
+	for _, name := range []string{dockerfile.Stubs, dockerfile.Closure} {
+		if tree, ok := job.Contexts[name].(*skeleton.Tree); ok {
+			trees = append(trees, tree)
+		}
+	}
+	return trees
+}
+
 // sources is Sources of contexts that were made, each laid over those before.
 func sources(ctx context.Context, t project.Target, trees ...*skeleton.Tree) (string, error) {
+	files, crates, err := compiled(ctx, t, trees...)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintf(h, "%q %s\n", name, files[name])
+	}
+	for _, p := range crates {
+		fmt.Fprintf(h, "%q %q %q\n", p.Name, p.Version, p.Checksum)
+		if p.Source != nil {
+			fmt.Fprintf(h, "%q\n", *p.Source)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// compiled are what a lambda is compiled from: modes and digests of files by their names, and the crates of the lock.
+func compiled(ctx context.Context, t project.Target, trees ...*skeleton.Tree) (map[string]string, []cargo.LockPackage, error) {
 	ws := t.Plan.Workspace
 	closure := ws.Closure([]*cargo.Package{t.Lambda.Package})
 	root := slices.ContainsFunc(closure, func(p *cargo.Package) bool { return p.Dir == ws.Root })
@@ -62,18 +85,8 @@ func sources(ctx context.Context, t project.Target, trees ...*skeleton.Tree) (st
 			return err
 		})
 		if err != nil {
-			return "", err
+			return nil, nil, err
 		}
 	}
-	h := sha256.New()
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		fmt.Fprintf(h, "%q %s\n", name, files[name])
-	}
-	for _, p := range ws.Lock.Reachable(closure) {
-		fmt.Fprintf(h, "%q %q %q\n", p.Name, p.Version, p.Checksum)
-		if p.Source != nil {
-			fmt.Fprintf(h, "%q\n", *p.Source)
-		}
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return files, ws.Lock.Reachable(closure), nil
 }

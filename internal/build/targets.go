@@ -78,6 +78,7 @@ func prepare(
 					job.Contexts[dockerfile.Smoke] = tree
 					job.Files = append(slices.Clone(job.Files), dockerfile.FileSmoke)
 				}
+				t.record = func() []byte { return recordOf(ctx, t.Target, v, job) }
 				t.sources = func() string { return sourcesOf(ctx, t.Target, job) }
 				t, err = delivered(t, here.Env, o.Key)
 				if err != nil && !refused[err.Error()] { // a folder is that of many lambdas

@@ -124,7 +124,7 @@ Credentials, profiles and regions are those of AWS's own tools. --profile is AWS
 		for _, name := range changed {
 			foreign.Fprintf(a.Err, "warning: the sources of %s changed since it was built; lpipe build %s builds it anew\n", name, name)
 		}
-		aws, err := a.aws(cmd.Context(), projects, *account)
+		aws, err := a.aws(cmd.Context(), projects[0].Config, *account)
 		if err != nil {
 			return err
 		}
@@ -160,8 +160,8 @@ func (a *app) builtProjects(args []string, all bool, out func(*app, *project.Her
 }
 
 // aws asks AWS as this machine reaches the network.
-func (a *app) aws(ctx context.Context, projects []*project.Project, o awsapi.Options) (*awsapi.Client, error) {
-	if _, err := a.join(projects[0].Config); err != nil {
+func (a *app) aws(ctx context.Context, cfg *config.Config, o awsapi.Options) (*awsapi.Client, error) {
+	if _, err := a.join(cfg); err != nil {
 		return nil, err
 	}
 	return awsapi.Open(ctx, o)

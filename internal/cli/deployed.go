@@ -55,7 +55,7 @@ func (a *app) onFunctions(cmd *cobra.Command, do func(ctx context.Context, aws *
 		if err != nil {
 			return err
 		}
-		aws, err := a.aws(cmd.Context(), projects, *account)
+		aws, err := a.aws(cmd.Context(), projects[0].Config, *account)
 		if err != nil {
 			return err
 		}

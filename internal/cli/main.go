@@ -165,6 +165,7 @@ func (a *app) root() *cobra.Command {
 		a.verifyCommand(),
 		a.inventoryCommand(),
 		a.symbolizeCommand(),
+		a.sizeCommand(),
 		a.renderCommand(),
 		a.templateCommand(),
 		a.hostkeysCommand(),

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lpipe/internal/build"
+	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
 	"lpipe/internal/plan"
 	"lpipe/internal/project"
@@ -25,7 +27,8 @@ func (a *app) planCommand() *cobra.Command {
 a git revision, each with what differs and what makes the difference: files of its sources and of the local packages it
 uses, crates that Cargo.lock names for it or whose features another package changes, or settings. Files that git does not
 track count as sources. Others are compared with what git stores: one that git rewrites when it checks it out (line ends,
-Git LFS) counts as changed.
+Git LFS) counts as changed. With --why they are compared with the last build of each lambda in its output folder instead. A base image in a
+registry is compared by its name: which digest it has is known only when it is pulled.
 
 Flags of "lpipe build" that change nothing of a plan are taken and not listed.`,
 		ValidArgsFunction: a.completeLambdas,
@@ -33,6 +36,7 @@ Flags of "lpipe build" that change nothing of a plan are taken and not listed.`,
 	settings := settingFlags(cmd.Flags(), aboutProject|aboutBase|aboutProgram, aboutBuild)
 	all := allFlag(cmd.Flags())
 	rev := cmd.Flags().String("since", "", sinceUsage)
+	last := cmd.Flags().Bool("why", false, "what differs from the last build here, of each lambda: settings, files, crates, the base image")
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON object")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		here, err := a.here()
@@ -43,7 +47,15 @@ Flags of "lpipe build" that change nothing of a plan are taken and not listed.`,
 		if err != nil {
 			return err
 		}
+		if *last && *rev != "" {
+			return &fault.Error{Kind: fault.Usage, What: "--why and --since cannot be combined", Fix: "leave one of them out"}
+		}
 		var why map[*plan.Lambda][]since.Change
+		if *last {
+			if why, err = sinceLast(cmd.Context(), here, projects); err != nil {
+				return err
+			}
+		}
 		if *rev != "" {
 			if projects, why, err = since.Changed(cmd.Context(), here, projects, *rev, settings(), build.Included); err != nil {
 				return err
@@ -52,12 +64,31 @@ Flags of "lpipe build" that change nothing of a plan are taken and not listed.`,
 		if err := a.listPlan(here, projects, why, *asJSON); err != nil {
 			return err
 		}
+		if *last && len(why) == 0 {
+			foreign.Fprintf(a.Err, "nothing differs from the last build\n")
+		}
 		if *rev != "" && len(why) == 0 {
 			foreign.Fprintf(a.Err, "%s\n", differing(0, *rev))
 		}
 		return nil
 	}
 	return cmd
+}
+
+// sinceLast is what differs of each lambda from its last build here.
+func sinceLast(ctx context.Context, here *project.Here, projects []*project.Project) (map[*plan.Lambda][]since.Change, error) {
+	why := map[*plan.Lambda][]since.Change{}
+	key, _ := here.Key(projects)
+	for _, t := range project.Targets(projects) {
+		changes, err := build.Why(ctx, t, key)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range changes {
+			why[t.Lambda] = append(why[t.Lambda], since.Change(c))
+		}
+	}
+	return why, nil
 }
 
 // differing says how many lambdas differ from a revision.

@@ -53,7 +53,7 @@ func (r *remote) useless(f *pflag.FlagSet) error {
 
 // invokeRemote sends an event to the function that a lambda is deployed as.
 func (a *app) invokeRemote(ctx context.Context, t project.Target, r *remote, event []byte, tail bool) error {
-	aws, err := a.aws(ctx, []*project.Project{t.Project}, *r.account)
+	aws, err := a.aws(ctx, t.Config, *r.account)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"lpipe/internal/artifact"
 	"lpipe/internal/attest"
+	"lpipe/internal/awsapi"
 	"lpipe/internal/build"
 	"lpipe/internal/config"
 	"lpipe/internal/disk"
@@ -35,6 +36,8 @@ read from the git repository of the current folder and built in a folder of thei
 that are stated; nothing of the work tree takes part. Where the zips differ, each difference is named: files, sections of the
 program, functions, and what was stated otherwise: settings, sources, crates, the base image.
 
+With --deployed the code of a function on AWS is downloaded and compared instead, by the statements of the lambda of its name.
+
 A NAME is a lambda that was built here, a ZIP a file with its statements beside it, ZIP.intoto.jsonl; lpipe build --statements
 writes them. Steps that the engine has done before are not done again: --no-cache compiles all anew, and another engine
 (--engine, LPIPE_ENGINE_ROOT) has done none. The status is 4 where a zip is not what its commit gives.`,
@@ -42,6 +45,8 @@ writes them. Steps that the engine has done before are not done again: --no-cach
 	}
 	settings := settingFlags(cmd.Flags(), aboutEngine|aboutDisplay, 0)
 	all := cmd.Flags().Bool("all", false, "every lambda of the workspace whose zip has statements beside it")
+	deployed := cmd.Flags().String("deployed", "", "`FUNCTION` whose code on AWS is verified, NAME or NAME:ALIAS, by the statements of the lambda of that name here")
+	account := awsFlags(cmd.Flags())
 	statement := cmd.Flags().String("statement", "", "`FILE` with the statements, where they are not beside the zip")
 	keyFile := cmd.Flags().String("key", "", "`FILE` of the public key that the statements must be signed with, in PEM form")
 	noCache := cmd.Flags().Bool("no-cache", false, "run every step again, and compile every dependency")
@@ -51,7 +56,16 @@ writes them. Steps that the engine has done before are not done again: --no-cach
 		if err != nil {
 			return err
 		}
-		zips, err := a.zips(here, args, *all)
+		var zips []string
+		var code []byte // of the function on AWS
+		if *deployed == "" {
+			zips, err = a.zips(here, args, *all)
+		} else if len(args) > 0 || *all {
+			err = &fault.Error{Kind: fault.Usage, What: "--deployed and names of zips cannot be combined", Fix: "verify them one after the other"}
+		} else if code, err = a.deployedCode(cmd.Context(), here, *account, *deployed); err == nil {
+			name, _, _ := strings.Cut(*deployed, ":")
+			zips, err = a.zips(here, []string{name}, false)
+		}
 		if err != nil {
 			return err
 		}
@@ -71,7 +85,13 @@ writes them. Steps that the engine has done before are not done again: --no-cach
 			if bundle == "" {
 				bundle = filepath.Join(filepath.Dir(name), strings.TrimSuffix(filepath.Base(name), artifact.ZipName)+attest.BundleName)
 			}
-			z, err := readStated(name, bundle, key)
+			data := code
+			if *deployed == "" {
+				if data, err = readZip(name); err != nil {
+					return err
+				}
+			}
+			z, err := readStated(name, data, bundle, key)
 			if err != nil {
 				return err
 			}
@@ -84,7 +104,11 @@ writes them. Steps that the engine has done before are not done again: --no-cach
 				unproved++
 				word = "differs"
 			}
-			foreign.Fprintf(a.Out, "%s: %s, commit %s\n", here.Show(name), word, z.Commit())
+			shown := here.Show(name)
+			if *deployed != "" {
+				shown = "function " + *deployed
+			}
+			foreign.Fprintf(a.Out, "%s: %s, commit %s\n", shown, word, z.Commit())
 			for _, text := range r.Differences {
 				foreign.Fprintf(a.Out, "  %s\n", text)
 			}
@@ -145,17 +169,41 @@ func (a *app) zips(here *project.Here, args []string, all bool) ([]string, error
 // maxBundle is far above what the statements on a zip of Lambda's limits take, in bytes.
 const maxBundle = 64 << 20
 
-func readStated(name, bundle string, key *attest.Verifier) (verify.Zip, error) {
-	refuse := func(err error, fix string) error {
-		return &fault.Error{Kind: fault.Usage, What: "cannot verify " + name, Err: err, Fix: fix}
-	}
+func readZip(name string) ([]byte, error) {
 	data, err := artifact.ReadZip(name)
 	if err != nil {
-		return verify.Zip{}, refuse(err, "name a zip that lpipe built")
+		return nil, &fault.Error{Kind: fault.Usage, What: "cannot verify " + name, Err: err, Fix: "name a zip that lpipe built"}
 	}
+	return data, nil
+}
+
+// deployedCode downloads the zip of a function, or of what an alias of it names.
+func (a *app) deployedCode(ctx context.Context, here *project.Here, account awsapi.Options, function string) ([]byte, error) {
+	cfg, err := here.Config(nil)
+	if err != nil {
+		return nil, err
+	}
+	aws, err := a.aws(ctx, cfg, account)
+	if err != nil {
+		return nil, err
+	}
+	name, alias, _ := strings.Cut(function, ":")
+	f, err := aws.Function(ctx, name, alias)
+	if err != nil {
+		return nil, err
+	}
+	if f.Location == "" {
+		return nil, &fault.Error{Kind: fault.Usage, What: "the function " + function + " has no code to download", Why: "it is a container image", Fix: "verify the zip that it is made of"}
+	}
+	return aws.Download(ctx, f.Location)
+}
+
+func readStated(name string, data []byte, bundle string, key *attest.Verifier) (verify.Zip, error) {
 	statements, err := disk.ReadFile(bundle, maxBundle)
 	if err != nil {
-		return verify.Zip{}, refuse(err, "build with --statements, or name the statements with --statement FILE")
+		return verify.Zip{}, &fault.Error{
+			Kind: fault.Usage, What: "cannot verify " + name, Err: err, Fix: "build with --statements, or name the statements with --statement FILE",
+		}
 	}
 	z, err := verify.Read(data, statements, key)
 	if err != nil {
@@ -241,7 +289,11 @@ func (v *verifying) rebuild(ctx context.Context, z verify.Zip) (verify.Result, e
 		return verify.Result{}, err
 	}
 	out := project.Target{Project: p, Lambda: l}.OutputDir()
-	again, err := readStated(filepath.Join(out, artifact.ZipName), filepath.Join(out, attest.BundleName), nil)
+	data, err := readZip(filepath.Join(out, artifact.ZipName))
+	if err != nil {
+		return verify.Result{}, err
+	}
+	again, err := readStated(filepath.Join(out, artifact.ZipName), data, filepath.Join(out, attest.BundleName), nil)
 	if err != nil {
 		return verify.Result{}, err
 	}

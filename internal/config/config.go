@@ -12,6 +12,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"io/fs"
 	"maps"
 	"path"
@@ -208,6 +210,20 @@ func (c *Config) For(lambda string) Build {
 		b.Target = b.TargetFor(b.Arch[0])
 	}
 	return b
+}
+
+// Digests tells how a lambda is built from other ways, without the values: a digest for each key of [build].
+func (c *Config) Digests(lambda string) map[string]string {
+	all := map[string]string{}
+	for _, k := range buildKeys {
+		name, pairs := strings.CutSuffix(k.name, ".*")
+		var value any = c.list(lambda, name)
+		if pairs {
+			value = c.pairs(lambda, name)
+		}
+		all[name] = fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%q", value)))
+	}
+	return all
 }
 
 // TargetFor returns the Rust target for one entry of b.Arch: the configured one, or ARCH-unknown-linux-musl for
