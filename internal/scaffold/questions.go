@@ -59,7 +59,9 @@ func (q Question) Answer(a *Answers, value string) error {
 			}
 		}
 		f := &fault.Error{Kind: fault.Usage, What: "--" + q.Flag + " cannot be " + fault.Quote(value), Fix: "write one of: " + strings.Join(q.Choices, ", ")}
-		if near := fault.Nearest(value, q.Choices); near != "" {
+		if q.Flag == "template" && strings.ContainsAny(value, "/:.") { // as in cargo lambda
+			f.Fix = "a template of your own is --from " + value + "; this is what deploys the lambda: " + strings.Join(q.Choices, ", ")
+		} else if near := fault.Nearest(value, q.Choices); near != "" {
 			f.Fix = "did you mean " + near + "? There are " + strings.Join(q.Choices, ", ")
 		}
 		return f
