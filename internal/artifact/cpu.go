@@ -25,6 +25,10 @@ func lacks(cpu string) opcode.Set {
 	return opcode.AVX512 | opcode.SVE
 }
 
+// manyStray is how many functions with such instructions a stripped program has where a flag is the cause. Hand-written ones of
+// OpenSSL, which a table of functions leads to, are told by their names alone; it has six.
+const manyStray = 40
+
 // maxNamed is how many functions a message names.
 const maxNamed = 5
 
@@ -73,8 +77,9 @@ func (c *check) instructions(f *image, info *Info) {
 	}
 	what, why := fmt.Sprintf("the program runs %s instructions, whatever the processor has", stray[0].Lacks), host+": "+strings.Join(names, "; ")
 	if first.name == "" {
-		// Who else refers to a function of hand-written code cannot be told without symbols.
-		info.Warnings = append(info.Warnings, what+", unless they are chosen at run time, which cannot be told for sure of a stripped program. "+why)
+		if len(stray) >= manyStray {
+			info.Warnings = append(info.Warnings, what+", as far as can be told of a stripped program. "+why)
+		}
 		return
 	}
 	c.Add(&fault.Error{
