@@ -109,6 +109,7 @@ var lpipeMap = map[string]row{
 		imports: in("internal/testparts/require", "github.com/tonistiigi/fsutil", buildkit),
 		why:     "one suite that every engine passes, over the client alone", testOnly: true,
 	},
+	"internal/garbage":   {why: "it is initialised before the packages that allocate much because it imports next to nothing"},
 	"internal/interrupt": {why: "it is initialised before the packages that take long because it imports next to nothing"},
 	"internal/trace":     {imports: in("internal/foreign"), why: "every package that takes time may import it, so of lpipe it imports only how text is shown"},
 	"internal/symptom":   {imports: in("internal/dockerfile", "internal/fault", "internal/pattern"), why: "an output in, sentences out; who runs a step and who reads the sentences is not its concern", pure: true},
@@ -190,7 +191,7 @@ var lpipeMap = map[string]row{
 	},
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/awsapi", "internal/attest", "internal/bloat", "internal/build", "internal/config", "internal/deploy", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
-			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/git", "internal/interrupt", "internal/inventory", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
+			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/garbage", "internal/git", "internal/interrupt", "internal/inventory", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
 			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/since", "internal/symbolize", "internal/template", "internal/trace", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/mod/semver", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -20,6 +19,7 @@ import (
 
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
+	_ "lpipe/internal/garbage" // sets how seldom it is collected
 	"lpipe/internal/interrupt"
 	"lpipe/internal/login"
 	"lpipe/internal/network"
@@ -77,8 +77,6 @@ func Main(args []string, s Streams, environ []string) int {
 
 	// BuildKit's client libraries log to the process's logger; what matters of it comes back as errors.
 	logrus.SetOutput(io.Discard)
-	// A run is short and holds little: collecting garbage took a seventh of the work of a build that had nothing to do.
-	debug.SetGCPercent(400)
 	out := &checkedWriter{Writer: s.Out}
 	s.Out = out
 	a := &app{Streams: s, env: map[string]string{}}
