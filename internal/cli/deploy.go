@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -20,6 +20,8 @@ import (
 	"lpipe/internal/build"
 	"lpipe/internal/config"
 	"lpipe/internal/deploy"
+	"lpipe/internal/disk"
+	"lpipe/internal/emulator"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
 	"lpipe/internal/project"
@@ -116,7 +118,7 @@ Credentials, profiles and regions are those of AWS's own tools. --profile is AWS
 		run, err := runOptions(projects, o)
 		l.Add(err)
 		l.Add(useless(f, run))
-		wanted, changed, err := a.wanted(cmd.Context(), here, projects, variables)
+		wanted, changed, err := a.wanted(cmd.Context(), here, projects, variables, f.Changed)
 		l.Add(err)
 		if err := l.Err(); err != nil {
 			return err
@@ -210,8 +212,9 @@ func useless(f *pflag.FlagSet, o deploy.Options) error {
 	return l.Err()
 }
 
-// wanted are the functions that the built lambdas are for; changed are those whose sources are others by now.
-func (a *app) wanted(ctx context.Context, here *project.Here, projects []*project.Project, variables map[string]string) (all []deploy.Wanted, changed []string, err error) {
+// wanted are the functions that the built lambdas are for; changed are those whose sources are others by now. byFlag reports that a
+// flag was given.
+func (a *app) wanted(ctx context.Context, here *project.Here, projects []*project.Project, variables map[string]string, byFlag func(name string) bool) (all []deploy.Wanted, changed []string, err error) {
 	var l fault.List
 	for _, t := range project.Targets(projects) {
 		zipped, from, err := here.Built(t)
@@ -226,7 +229,7 @@ func (a *app) wanted(ctx context.Context, here *project.Here, projects []*projec
 		for name, value := range variables {
 			d.Env[name] = value
 		}
-		smoke, err := smokeOf(here, d)
+		smoke, err := smokeOf(here, t, d, byFlag)
 		l.Add(err)
 		all = append(all, deploy.Wanted{
 			Lambda: t.Lambda.Label(), Function: d.Function, Arch: t.Lambda.Arch, Runtime: t.Lambda.Build.Runtime, SHA256: deploy.Sum(zipped.Data), Size: int64(len(zipped.Data)),
@@ -241,8 +244,9 @@ func (a *app) wanted(ctx context.Context, here *project.Here, projects []*projec
 	return all, changed, l.Err()
 }
 
-// smokeOf reads the smoke event of a lambda, nil if it has none.
-func smokeOf(here *project.Here, d config.Deploy) (*deploy.Smoke, error) {
+// smokeOf reads the smoke event of a lambda, nil if it has none. What lpipe.toml names has to be within the bound of the project;
+// a flag may name any file.
+func smokeOf(here *project.Here, t project.Target, d config.Deploy, byFlag func(name string) bool) (*deploy.Smoke, error) {
 	if d.Smoke == "" {
 		if d.SmokeExpect != "" {
 			return nil, &fault.Error{Kind: fault.Usage, What: "smoke-expect has no effect without smoke", Fix: "name the event: smoke = \"events/ping.json\" in [deploy], or --smoke FILE"}
@@ -250,20 +254,30 @@ func smokeOf(here *project.Here, d config.Deploy) (*deploy.Smoke, error) {
 		return nil, nil
 	}
 	var l fault.List
-	read := func(name string) []byte {
+	read := func(flag, name string) []byte {
 		if name == "" {
 			return nil
 		}
-		data, err := os.ReadFile(name)
+		var data []byte
+		var err error
+		if byFlag(flag) {
+			data, err = disk.ReadFile(name, emulator.EventLimit)
+		} else {
+			data, err = disk.Read(t.Plan.Workspace.FS, strings.TrimPrefix(filepath.ToSlash(name), "/"), emulator.EventLimit)
+		}
 		if err == nil && !json.Valid(data) {
 			err = errors.New("it is not JSON")
 		}
 		if err != nil {
-			l.Add(&fault.Error{Kind: fault.Usage, What: "reading the smoke event " + here.Show(name), Err: err, Fix: "name a file with JSON"})
+			fix := "name a file with JSON, of at most 6 MiB"
+			if out := disk.Outside(err); out != nil {
+				err, fix = out, out.Fix()
+			}
+			l.Add(&fault.Error{Kind: fault.Usage, What: "reading the smoke event " + here.Show(name), Err: err, Fix: fix})
 		}
 		return data
 	}
-	s := &deploy.Smoke{Event: read(d.Smoke), Expect: read(d.SmokeExpect)}
+	s := &deploy.Smoke{Event: read("smoke", d.Smoke), Expect: read("smoke-expect", d.SmokeExpect)}
 	return s, l.Err()
 }
 

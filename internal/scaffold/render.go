@@ -88,7 +88,7 @@ func (r *renderer) folder(from, to string, depth int) {
 
 // isName reports whether a text names a file in a folder, on every system.
 func isName(text string) bool {
-	return text != "." && text != ".." && text != ".git" && !strings.ContainsAny(text, "/\\:\x00\n")
+	return text != "." && text != ".." && !strings.EqualFold(text, ".git") && !strings.ContainsAny(text, "/\\:\x00\n")
 }
 
 func (r *renderer) file(name, written string) {

@@ -45,7 +45,7 @@ func TestTemplatesStayInTheirFolder(t *testing.T) {
 	for why, fsys := range map[string]fstest.MapFS{
 		"would be written as \"../x\"":     {"<% .CI %>": {Data: []byte("x")}},
 		"would be written as \"..\"":       {"<% .Arch %>": {Data: []byte("x")}},
-		"no name of a file in a folder":    {"<% \".git\" %>/hooks/post-checkout": {Data: []byte("x")}},
+		"no name of a file in a folder":    {"<% \".Git\" %>/hooks/post-checkout": {Data: []byte("x")}},
 		"another file of it is written so": {"x": {Data: []byte("x")}, "x.tmpl": {Data: []byte("y")}},
 		"is a link":                        {"x": {Mode: fs.ModeSymlink, Data: []byte("/etc/passwd")}},
 		"can't evaluate field Team":        {"x.tmpl": {Data: []byte("<% .Team %>")}},
