@@ -163,7 +163,7 @@ func TestStagesAreThoseThatAreSolved(t *testing.T) {
 			want = slices.Insert(want, 4, StageLibs, "libs-2")
 		}
 		if v.Smoke {
-			want = slices.Insert(want, len(want)-2, StageRunner, StageSmoke)
+			want = slices.Insert(want, slices.Index(want, StageBootstrap), StageRunner, StageSmoke)
 		}
 		var got []string
 		for _, s := range mustParse(t, render(t, v)) {

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.yaml.in/yaml/v4"
@@ -21,10 +22,33 @@ import (
 	"lpipe/internal/testparts/require"
 )
 
-// made is a release with a small program for every platform.
+// made is a release with a small program for every platform, in a folder that all tests read.
 func made(t *testing.T) release {
 	t.Helper()
-	r := release{Version: "1.2.3-rc.1", URL: "https://example.com/lpipe/releases", Time: 1754697600, dir: t.TempDir()}
+	once.Do(func() {
+		dir, err := os.MkdirTemp("", "lpipe-release-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared = inFolder(t, dir)
+	})
+	return shared
+}
+
+var (
+	once   sync.Once
+	shared release
+)
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	os.RemoveAll(shared.dir)
+	os.Exit(status)
+}
+
+func inFolder(t *testing.T, dir string) release {
+	t.Helper()
+	r := release{Version: "1.2.3-rc.1", URL: "https://example.com/lpipe/releases", Time: 1754697600, dir: dir}
 	source := filepath.Join(t.TempDir(), "main.go")
 	if err := os.WriteFile(source, []byte("package main\n\nfunc main() { println(\"small\") }\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -49,7 +73,7 @@ func made(t *testing.T) release {
 }
 
 func TestTheSameProgramsGiveTheSameFiles(t *testing.T) {
-	one, other := made(t), made(t)
+	one, other := made(t), inFolder(t, t.TempDir())
 	files, err := os.ReadDir(one.dir)
 	if err != nil || len(files) != len(platforms)*4+6 {
 		t.Fatalf("%v: %v", err, files)

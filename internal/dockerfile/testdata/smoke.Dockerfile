@@ -374,9 +374,9 @@ compile build --frozen --workspace "--$LAMBDA_KIND" "$LAMBDA_BIN" --target x86_6
 mkdir /out
 keep_warnings /out/warnings.txt
 grep -e '"executable":"/' -e '"reason":"build-finished"' /tmp/messages >/out/receipt.json
-grep -F '"filenames":["/target/'x86_64-unknown-linux-musl/ /tmp/messages >/out/units.json
 cp "$(sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' /out/receipt.json)" /out/bootstrap
 printf '{"reason":"lpipe-program","sha256":"%.64s"}\n' "$(sha256sum /out/bootstrap)" >>/out/receipt.json
+grep -F '"filenames":["/target/'x86_64-unknown-linux-musl/ /tmp/messages >/out/units.json
 EOF
 
 # test: the lambda's tests and those of the local packages it uses, with the files that these read besides. Exit status 5 is
