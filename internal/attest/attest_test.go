@@ -81,8 +81,10 @@ func lock(t *testing.T) *cargo.Lock {
 func crates(t *testing.T) []Crate {
 	t.Helper()
 	units := []artifact.Unit{
-		{ID: idOne, Name: "one", Version: "1.0.0"}, {ID: idEcho, Name: "echo", Version: "0.1.0"},
-		{ID: idItoa, Name: "itoa", Version: "1.0.11", Features: []string{"default"}}, {ID: idTwo, Name: "two", Version: "1.0.0"},
+		{ID: idOne, Name: "one", Version: "1.0.0"},
+		{ID: idEcho, Name: "echo", Version: "0.1.0"},
+		{ID: idItoa, Name: "itoa", Version: "1.0.11", Features: []string{"default"}},
+		{ID: idTwo, Name: "two", Version: "1.0.0"},
 	}
 	said := `{"packages":[{"id":"` + idItoa + `","license":"MIT/Apache-2.0"},{"id":"` + idOne + `","license":null,"license_file":"LICENSE"},
 		{"id":"` + idTwo + `","license":"Ours"},{"id":"registry+x#windows@1.0.0","license":"MIT"}],

@@ -121,7 +121,7 @@ func (s Statement) Signed(v *Verifier) error {
 	if err != nil {
 		return err
 	}
-	if _, err := verifier.Verify(context.Background(), s.envelope); err != nil {
+	if _, err := verifier.Verify(context.Background(), s.envelope); err != nil { //nolint:forbidigo // nothing is waited for
 		return errors.New("it is not signed with this key")
 	}
 	return nil

@@ -119,7 +119,7 @@ func (s *Signer) envelope(statement []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := signer.SignPayload(context.Background(), payloadType, statement)
+	e, err := signer.SignPayload(context.Background(), payloadType, statement) //nolint:forbidigo // nothing is waited for
 	if err != nil {
 		return nil, fmt.Errorf("signing a statement: %w", err)
 	}

@@ -96,7 +96,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, load...)
 	if err != nil {
-		return nil, loading(o, err)
+		return nil, loading(err)
 	}
 	if cfg.Region == "" {
 		return nil, &fault.Error{
@@ -125,7 +125,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	return c, nil
 }
 
-func loading(o Options, err error) error {
+func loading(err error) error {
 	f := &fault.Error{Kind: fault.Usage, What: "AWS's configuration cannot be read", Err: err, Fix: "correct ~/.aws/config, or the variables AWS_... that it says"}
 	var none config.SharedConfigProfileNotExistError
 	if errors.As(err, &none) {

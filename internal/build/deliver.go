@@ -67,7 +67,7 @@ func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error
 		return taken{}, err
 	}
 	if built.refused != nil {
-		return built, nil
+		return built, nil //nolint:nilerr // a refusal is a result
 	}
 	built.inputs, built.refused = t.inputs(receipt)
 	if built.refused != nil {

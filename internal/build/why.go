@@ -104,7 +104,7 @@ func Why(ctx context.Context, t project.Target, key userkey.Key) ([]Change, erro
 		return nil, err
 	}
 	if json.Unmarshal(data, &was) != nil || was == nil {
-		return []Change{{Kind: "new"}}, nil
+		return []Change{{Kind: "new"}}, nil //nolint:nilerr // without a record there was no build
 	}
 	tree, _, err := skeleton.Closure(t.Plan.Workspace, t.Plan.Reach, []*cargo.Package{t.Lambda.Package}, skeleton.Options{WithoutLock: true})
 	if err != nil {

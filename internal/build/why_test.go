@@ -18,8 +18,10 @@ func TestWhatDiffersFromARecord(t *testing.T) {
 		kindDependencies: {"itoa": "1.0.1 aa", "ryu": "1.0.0 bb", "serde": "1.0.0 dd"}, kindImage: {"rust:1": "sha256:2"},
 	}
 	want := []Change{
-		{kindSettings, []string{"profile"}}, {kindSources, []string{"a.rs", "gone.rs", "new.rs"}},
-		{kindDependencies, []string{"itoa 1.0.0 to 1.0.1", "ryu 1.0.0 and 2.0.0 to 1.0.0", "serde none to 1.0.0"}}, {kindImage, []string{"rust:1"}},
+		{kindSettings, []string{"profile"}},
+		{kindSources, []string{"a.rs", "gone.rs", "new.rs"}},
+		{kindDependencies, []string{"itoa 1.0.0 to 1.0.1", "ryu 1.0.0 and 2.0.0 to 1.0.0", "serde none to 1.0.0"}},
+		{kindImage, []string{"rust:1"}},
 	}
 	if got := was.differ(now); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)

@@ -92,7 +92,7 @@ changed: in a cargo project only what is missing is added, for all its lambdas, 
 			dir = filepath.Join(here.Dir, dir)
 		}
 		if own.from == fromCargoLambda {
-			return a.fromCargoLambda(here, filepath.Clean(dir), cmd.Flags(), own)
+			return a.fromCargoLambda(here, filepath.Clean(dir), cmd.Flags())
 		}
 		return a.scaffold(cmd.Context(), here, filepath.Clean(dir), true, answers, own)
 	}
@@ -201,7 +201,7 @@ func sshCommand(here *project.Here, host, file string) (string, error) {
 const fromCargoLambda = "cargo-lambda"
 
 // fromCargoLambda writes the lpipe.toml for what a project has for cargo-lambda.
-func (a *app) fromCargoLambda(here *project.Here, dir string, f *pflag.FlagSet, own ownTemplate) error {
+func (a *app) fromCargoLambda(here *project.Here, dir string, f *pflag.FlagSet) error {
 	var l fault.List
 	f.Visit(func(given *pflag.Flag) {
 		if given.Name != "from" && given.Name != "no-interactive" {
@@ -642,7 +642,7 @@ func (w *written) changes(s site, of scaffold.Answers) (all []artifact.File, err
 	lock, err := disk.ReadFile(name, 16<<20)
 	if err != nil {
 		w.notes = append(w.notes, w.here.Show(name)+" could not be read; cargo generate-lockfile writes it")
-		return all, nil
+		return all, nil //nolint:nilerr // it is a note
 	}
 	added, reason := scaffold.AddToLock(of, lock)
 	if reason != "" {

@@ -267,11 +267,12 @@ func (v *verifying) rebuild(ctx context.Context, z verify.Zip) (verify.Result, e
 		return projects[0], lambdas[0], nil
 	}
 	settings := slices.Concat(v.settings, []config.Setting{{Key: "build.test", Values: []string{"false"}, Flag: "lpipe verify"}})
-	p, l, err := open(settings)
+	_, l, err := open(settings)
 	if err != nil {
 		return verify.Result{}, err
 	}
-	if p, l, err = open(slices.Concat(settings, verify.Settings(z.Origin, l))); err != nil {
+	p, l, err := open(slices.Concat(settings, verify.Settings(z.Origin, l)))
+	if err != nil {
 		return verify.Result{}, err
 	}
 	p.Config.Statements, p.Config.Push, p.Config.Cache.To = config.Statements{Kinds: []string{attest.KindProvenance}}, false, nil

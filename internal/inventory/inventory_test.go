@@ -23,11 +23,22 @@ func TestQuery(t *testing.T) {
 		query, version string
 		want           bool
 	}{
-		{"openssl<3.0.15", "3.0.14", true}, {"openssl<3.0.15", "3.0.15", false}, {"openssl <3.0.15", "3.0.2", true},
-		{"openssl", "0.1.0", true}, {"openssl>=1, <2", "1.9.9", true}, {"openssl>=1, <2", "2.0.0", false},
-		{"openssl 1.2", "1.9.0", true}, {"openssl@1.2", "2.0.0", false}, {"openssl=1.2.3", "1.2.3", true}, {"openssl=1.2.3", "1.2.4", false},
-		{"openssl^0.3", "0.4.0", false}, {"openssl~1.2.3", "1.2.9", true}, {"openssl<1.0.0", "1.0.0-rc.1", true}, {"OpenSSL", "1.0.0", true},
-		{"openssl<3", "no version", false}, {"openssl<301", "300.1.2+3.1.4", true},
+		{"openssl<3.0.15", "3.0.14", true},
+		{"openssl<3.0.15", "3.0.15", false},
+		{"openssl <3.0.15", "3.0.2", true},
+		{"openssl", "0.1.0", true},
+		{"openssl>=1, <2", "1.9.9", true},
+		{"openssl>=1, <2", "2.0.0", false},
+		{"openssl 1.2", "1.9.0", true},
+		{"openssl@1.2", "2.0.0", false},
+		{"openssl=1.2.3", "1.2.3", true},
+		{"openssl=1.2.3", "1.2.4", false},
+		{"openssl^0.3", "0.4.0", false},
+		{"openssl~1.2.3", "1.2.9", true},
+		{"openssl<1.0.0", "1.0.0-rc.1", true},
+		{"OpenSSL", "1.0.0", true},
+		{"openssl<3", "no version", false},
+		{"openssl<301", "300.1.2+3.1.4", true},
 	} {
 		q, err := ParseQuery(c.query)
 		if err != nil {
@@ -179,7 +190,8 @@ func program(t *testing.T, name string, data []byte) []byte {
 		Machine: uint16(elf.EM_X86_64), Version: 1, Shoff: at + uint64(len(data)+len(names)), Ehsize: 64, Shentsize: 64, Shnum: 3, Shstrndx: 2,
 	}
 	sections := []elf.Section64{
-		{}, {Name: 1, Type: uint32(elf.SHT_PROGBITS), Off: at, Size: uint64(len(data))},
+		{},
+		{Name: 1, Type: uint32(elf.SHT_PROGBITS), Off: at, Size: uint64(len(data))},
 		{Name: uint32(len(name) + 2), Type: uint32(elf.SHT_STRTAB), Off: at + uint64(len(data)), Size: uint64(len(names))},
 	}
 	var b bytes.Buffer
@@ -197,7 +209,8 @@ func TestAuditable(t *testing.T) {
 	w := zlib.NewWriter(&packed)
 	text, _ := json.Marshal(map[string]any{"packages": []any{
 		map[string]any{"name": "shop", "version": "0.1.0", "source": "local", "root": true},
-		map[string]any{"name": "itoa", "version": "1.0.0", "source": "crates.io"}, map[string]any{"name": "cc", "version": "1.0.0", "source": "crates.io", "kind": "build"},
+		map[string]any{"name": "itoa", "version": "1.0.0", "source": "crates.io"},
+		map[string]any{"name": "cc", "version": "1.0.0", "source": "crates.io", "kind": "build"},
 	}})
 	_, _ = w.Write(text)
 	w.Close()

@@ -57,7 +57,8 @@ func x86(code []byte, at uint64) instruction {
 	if n >= len(code) {
 		return instruction{}
 	}
-	in, what := instruction{}, uint16(0)
+	var in instruction
+	var what uint16
 	opcode := code[n]
 	n++
 	switch {
@@ -158,7 +159,8 @@ func evex(first, second byte) bool { return first&0x08 == 0 && second&0x04 != 0 
 // and how many bytes lead there.
 func vector(first byte, rest [4]byte) (set Set, what uint16, n int) {
 	set, what = AVX, operands
-	table, opcode := rest[0]&0x1f, byte(0)
+	table := rest[0] & 0x1f
+	var opcode byte
 	switch first {
 	case 0xc5:
 		table, opcode, n = 1, rest[1], 2

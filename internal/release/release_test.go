@@ -199,8 +199,12 @@ func TestWheelsAreWhole(t *testing.T) {
 
 func TestWhatIsNoReleaseIsRefused(t *testing.T) {
 	for _, r := range []release{
-		{Version: "v1.2.3", URL: "https://example.com"}, {Version: "1.2", URL: "https://example.com"}, {Version: "", URL: "https://example.com"},
-		{Version: "1.2.3", URL: "http://example.com"}, {Version: "1.2.3", URL: "example.com"}, {Version: "1.2.3", URL: ""},
+		{Version: "v1.2.3", URL: "https://example.com"},
+		{Version: "1.2", URL: "https://example.com"},
+		{Version: "", URL: "https://example.com"},
+		{Version: "1.2.3", URL: "http://example.com"},
+		{Version: "1.2.3", URL: "example.com"},
+		{Version: "1.2.3", URL: ""},
 	} {
 		r.dir = t.TempDir()
 		if err := r.run(); err == nil || strings.Contains(err.Error(), "no such file") {

@@ -21,22 +21,38 @@ type Question struct {
 
 // Questions are all there are, in the order in which they are asked: what the lambda does, what it is made of, what is around it.
 var Questions = []Question{
-	{Flag: "http", Text: "does it answer HTTP requests", Doc: "answer HTTP requests, through a function URL or API Gateway", Default: "false",
-		yes: func(a *Answers) *bool { return &a.HTTP }},
-	{Flag: "event-type", Text: "which events does it take", Doc: "`TYPE` of the events that it takes", Choices: eventTypeNames(), Default: "json",
-		field: func(a *Answers) *string { return &a.EventType }, asked: func(a Answers) bool { return !a.HTTP }},
-	{Flag: "runtime", Text: "what connects it to Lambda", Doc: "`KIND` of runtime: crate, AWS's lambda_runtime or lambda_http; or none, a client of some lines on the standard library alone", Choices: []string{"crate", "none"}, Default: "crate",
-		field: func(a *Answers) *string { return &a.Runtime }},
-	{Flag: "arch", Text: "for which architecture is it", Doc: "`ARCH` as Lambda names it: x86_64 or arm64; that of this machine unless given", Choices: []string{"x86_64", "arm64"},
-		field: func(a *Answers) *string { return &a.Arch }},
-	{Flag: "template", Text: "what deploys it", Doc: "`KIND` of deployment template", Choices: []string{"cloudformation", "sam", "terraform", "cdk", "none"}, Default: "sam",
-		field: func(a *Answers) *string { return &a.Template }},
-	{Flag: "ci", Text: "which CI system builds it", Doc: "`SYSTEM` of CI that a file is written for", Choices: []string{"github", "gitlab", "buildkite", "codebuild", "none"}, Default: "none",
-		field: func(a *Answers) *string { return &a.CI }},
-	{Flag: "ssh", Text: "has it private git dependencies", Doc: "private git dependencies: in CI their key is in DEPLOY_KEY", Default: "false",
-		yes: func(a *Answers) *bool { return &a.SSH }},
-	{Flag: "workspace", Text: "will there be more lambdas beside it, in a workspace", Doc: "make a workspace, with the lambda in lambdas/NAME", Default: "false",
-		yes: func(a *Answers) *bool { return &a.Workspace }},
+	{
+		Flag: "http", Text: "does it answer HTTP requests", Doc: "answer HTTP requests, through a function URL or API Gateway", Default: "false",
+		yes: func(a *Answers) *bool { return &a.HTTP },
+	},
+	{
+		Flag: "event-type", Text: "which events does it take", Doc: "`TYPE` of the events that it takes", Choices: eventTypeNames(), Default: "json",
+		field: func(a *Answers) *string { return &a.EventType }, asked: func(a Answers) bool { return !a.HTTP },
+	},
+	{
+		Flag: "runtime", Text: "what connects it to Lambda", Doc: "`KIND` of runtime: crate, AWS's lambda_runtime or lambda_http; or none, a client of some lines on the standard library alone", Choices: []string{"crate", "none"}, Default: "crate",
+		field: func(a *Answers) *string { return &a.Runtime },
+	},
+	{
+		Flag: "arch", Text: "for which architecture is it", Doc: "`ARCH` as Lambda names it: x86_64 or arm64; that of this machine unless given", Choices: []string{"x86_64", "arm64"},
+		field: func(a *Answers) *string { return &a.Arch },
+	},
+	{
+		Flag: "template", Text: "what deploys it", Doc: "`KIND` of deployment template", Choices: []string{"cloudformation", "sam", "terraform", "cdk", "none"}, Default: "sam",
+		field: func(a *Answers) *string { return &a.Template },
+	},
+	{
+		Flag: "ci", Text: "which CI system builds it", Doc: "`SYSTEM` of CI that a file is written for", Choices: []string{"github", "gitlab", "buildkite", "codebuild", "none"}, Default: "none",
+		field: func(a *Answers) *string { return &a.CI },
+	},
+	{
+		Flag: "ssh", Text: "has it private git dependencies", Doc: "private git dependencies: in CI their key is in DEPLOY_KEY", Default: "false",
+		yes: func(a *Answers) *bool { return &a.SSH },
+	},
+	{
+		Flag: "workspace", Text: "will there be more lambdas beside it, in a workspace", Doc: "make a workspace, with the lambda in lambdas/NAME", Default: "false",
+		yes: func(a *Answers) *bool { return &a.Workspace },
+	},
 }
 
 func eventTypeNames() (names []string) {

@@ -109,14 +109,16 @@ Resources:
 			"t.yaml:10: function Orders has its code where lpipe does not look",
 			"t.yaml:11: function Orders has a MemorySize that is known only when it is deployed",
 		}},
-		{text: `{"planned_values":{"root_module":{"resources":[
+		{
+			text: `{"planned_values":{"root_module":{"resources":[
 {"address":"aws_lambda_function.orders","type":"aws_lambda_function","values":{"filename":"orders.zip","function_name":"orders","handler":null,"runtime":"provided.al2023","architectures":null,"memory_size":"x"}}]}}}`,
 			want: []string{
 				"t.yaml:2: aws_lambda_function.orders has no handler | Lambda wants one for a zip | write handler = \"bootstrap\"",
 				"t.yaml:2: aws_lambda_function.orders has no architectures, and so is for x86_64 | lpipe builds orders for arm64 | write architectures = [\"arm64\"]; or in lpipe.toml: arch = \"x86_64\"",
 				"t.yaml:2: aws_lambda_function.orders has its code in \"orders.zip\" | lpipe build puts the zip elsewhere | write filename = \"target/lambda/orders/bootstrap.zip\"",
 				"t.yaml:2: aws_lambda_function.orders has memory_size \"x\" | Lambda takes 128 to 10240 MB | write memory_size = 128",
-			}},
+			},
+		},
 		{text: "Resources: {X: {Type: AWS::S3::Bucket}}\n"},
 		{text: "x: 1\n", want: []string{"t.yaml has no Resources | so it is no template of SAM or CloudFormation | name a template of these, or a plan: terraform show -json PLAN"}},
 	} {
