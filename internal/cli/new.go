@@ -57,11 +57,7 @@ func (a *app) newCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		dir := filepath.Join(here.Dir, args[0])
-		if filepath.IsAbs(args[0]) {
-			dir = filepath.Clean(args[0])
-		}
-		return a.scaffold(cmd.Context(), here, dir, false, answers, own)
+		return a.scaffold(cmd.Context(), here, here.Abs(args[0]), false, answers, own)
 	}
 	return cmd
 }
@@ -87,14 +83,11 @@ changed: in a cargo project only what is missing is added, for all its lambdas, 
 		if err != nil {
 			return err
 		}
-		dir := append(args, ".")[0]
-		if !filepath.IsAbs(dir) {
-			dir = filepath.Join(here.Dir, dir)
-		}
+		dir := here.Abs(append(args, ".")[0])
 		if own.from == fromCargoLambda {
-			return a.fromCargoLambda(here, filepath.Clean(dir), cmd.Flags())
+			return a.fromCargoLambda(here, dir, cmd.Flags())
 		}
-		return a.scaffold(cmd.Context(), here, filepath.Clean(dir), true, answers, own)
+		return a.scaffold(cmd.Context(), here, dir, true, answers, own)
 	}
 	return cmd
 }

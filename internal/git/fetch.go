@@ -77,7 +77,7 @@ func Fetch(ctx context.Context, r Remote, dir string, env map[string]string, ssh
 		return nil, "", err
 	}
 	repository := &Repository{Top: dir, env: environment(env)}
-	if out, err := runIn(ctx, repository.env, dir, "init", "--quiet", "--template=", "--initial-branch=main", "."); err != nil {
+	if out, err := output(ctx, command(ctx, repository.env, dir, "init", "--quiet", "--template=", "--initial-branch=main", ".")); err != nil {
 		return nil, "", failed(errors.Join(err, errors.New(out)))
 	}
 	fetching := []string{"GIT_ALLOW_PROTOCOL=https:ssh", "GIT_SSH_COMMAND=" + sshCommand, "GIT_ASKPASS=false"}
@@ -99,7 +99,7 @@ func Fetch(ctx context.Context, r Remote, dir string, env map[string]string, ssh
 		"-c", "core.hooksPath=" + os.DevNull, "-c", "fetch.fsckObjects=true", "-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "credential.interactive=false",
 		"fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--", r.URL, rev,
 	}
-	if _, err := runIn(ctx, fetching, dir, args...); err != nil {
+	if _, err := output(ctx, command(ctx, fetching, dir, args...)); err != nil {
 		return nil, "", failed(err)
 	}
 	hash, err := repository.Commit(ctx, "FETCH_HEAD")
@@ -107,19 +107,4 @@ func Fetch(ctx context.Context, r Remote, dir string, env map[string]string, ssh
 		return nil, "", failed(fmt.Errorf("it has no commit of that name: %w", err))
 	}
 	return repository, hash, nil
-}
-
-// runIn runs git in a folder with an environment. The error is what git says.
-func runIn(ctx context.Context, env []string, dir string, args ...string) (string, error) {
-	var stderr strings.Builder
-	cmd := command(ctx, env, dir, args...)
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if ctx.Err() != nil {
-		return "", context.Cause(ctx)
-	}
-	if err != nil {
-		return "", said(err, stderr.String())
-	}
-	return string(out), nil
 }

@@ -132,8 +132,12 @@ func command(ctx context.Context, env []string, dir string, args ...string) *exe
 
 // run returns what git writes, without the line end. The error is what git says.
 func (r *Repository) run(ctx context.Context, args ...string) (string, error) {
+	return output(ctx, r.command(ctx, args...))
+}
+
+// output is what git prints, without the last break. The error is what it says.
+func output(ctx context.Context, cmd *exec.Cmd) (string, error) {
 	var stderr bytes.Buffer
-	cmd := r.command(ctx, args...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if ctx.Err() != nil {
