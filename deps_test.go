@@ -50,6 +50,7 @@ var lpipeMap = map[string]row{
 
 	"internal/program": {why: "it identifies the program that runs; who is told apart by that is not its concern"},
 
+	"internal/limits":  {why: "every package may import it, so it imports nothing", pure: true},
 	"internal/shell":   {why: "every package that writes for a shell may import it, so it imports nothing", pure: true},
 	"internal/pattern": {why: "every package may import it, so it imports nothing", pure: true},
 	"internal/redact":  {imports: in("internal/pattern"), why: "every package that shows text of others may import it, so of lpipe it imports only expressions", pure: true},
@@ -61,7 +62,7 @@ var lpipeMap = map[string]row{
 	},
 	"internal/disk": {imports: in("internal/fault"), why: "which files a project may use is decided in one place, whatever they are for"},
 	"internal/config": {
-		imports: in("internal/disk", "internal/fault", "internal/pattern", "internal/route", "cache", "github.com/distribution/reference", "github.com/pelletier/go-toml/v2"),
+		imports: in("internal/disk", "internal/fault", "internal/limits", "internal/pattern", "internal/route", "cache", "github.com/distribution/reference", "github.com/pelletier/go-toml/v2"),
 		why:     "it says what the user wrote; whether a lambda or an engine exists is for their packages", pure: true,
 	},
 	"internal/cargo": {imports: in("internal/disk", "internal/fault", "github.com/pelletier/go-toml/v2"), why: "it reads a project as cargo does, whatever lpipe.toml says", pure: true},
@@ -125,7 +126,7 @@ var lpipeMap = map[string]row{
 	},
 
 	"internal/opcode":   {why: "functions in, those with instructions that a processor lacks out; which file they come from is not its concern", pure: true},
-	"internal/artifact": {imports: in("internal/fault", "internal/opcode", "github.com/ianlancetaylor/demangle", "github.com/klauspost/compress"), why: "it decides from the bytes of a program, wherever they come from"},
+	"internal/artifact": {imports: in("internal/fault", "internal/limits", "internal/opcode", "github.com/ianlancetaylor/demangle", "github.com/klauspost/compress"), why: "it decides from the bytes of a program, wherever they come from"},
 	"internal/login": {
 		imports: in("github.com/docker/cli/cli/config", buildkit+"/session"),
 		why:     "it hands out what docker login left; who uses it against a registry is not its concern",
@@ -140,7 +141,7 @@ var lpipeMap = map[string]row{
 	"internal/examples": {pure: true, why: "events as files; the library that they come from is for its test alone"},
 	"internal/measure":  {imports: in("internal/emulator"), why: "it calls a function and counts; who it is, and how numbers are shown, is for others"},
 	"internal/route":    {imports: in("internal/pattern"), pure: true, why: "which function answers a request, from values"},
-	"internal/template": {imports: in("internal/fault", "internal/pattern", "internal/route", "go.yaml.in/yaml/v4"), pure: true, why: "it reads what a template says, and evaluates nothing"},
+	"internal/template": {imports: in("internal/fault", "internal/limits", "internal/pattern", "internal/route", "go.yaml.in/yaml/v4"), pure: true, why: "it reads what a template says, and evaluates nothing"},
 	"internal/scaffold": {
 		imports: in("internal/disk", "internal/examples", "internal/fault", "internal/pattern", "github.com/pelletier/go-toml/v2"),
 		why:     "answers in, files out; where they go is not its concern", pure: true,
@@ -178,11 +179,11 @@ var lpipeMap = map[string]row{
 		why: "the phases of a build, each from values to values; it reads no flag and prints nothing but the display",
 	},
 	"internal/deploy": {
-		imports: in("internal/fault", "internal/pattern", "golang.org/x/sync"),
-		why:     "what is wanted and what there is in, changes out; AWS is an interface, and who built the zips is not its concern",
+		imports: in("internal/artifact", "internal/fault", "internal/limits", "internal/pattern", "golang.org/x/sync"),
+		why:     "what is wanted and what there is in, changes out; AWS is an interface, and of artifact it takes which runtimes are past their end",
 	},
 	"internal/awsapi": {
-		imports: in("internal/deploy", "internal/fault", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"),
+		imports: in("internal/deploy", "internal/fault", "internal/limits", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"),
 		why:     "it asks AWS what a deployment needs, and decides nothing",
 	},
 	"internal/doctor": {
@@ -191,7 +192,7 @@ var lpipeMap = map[string]row{
 	},
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/awsapi", "internal/attest", "internal/bloat", "internal/build", "internal/config", "internal/deploy", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
-			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/garbage", "internal/git", "internal/interrupt", "internal/inventory", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
+			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/garbage", "internal/git", "internal/interrupt", "internal/inventory", "internal/limits", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
 			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/since", "internal/symbolize", "internal/template", "internal/trace", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/mod/semver", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",

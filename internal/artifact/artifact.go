@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/limits"
 )
 
 // Expect is what a program was built for.
@@ -26,13 +27,6 @@ type Expect struct {
 	ZipBudget int64
 }
 
-// Limits of Lambda in bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html. The page
-// says "50 MB" and "250 MB"; the service's messages show that both count 1024 × 1024 bytes.
-const (
-	directUploadLimit = 50 << 20  // 52,428,800: the largest zip in a request; a larger one goes through S3
-	unzippedLimit     = 250 << 20 // 262,144,000: all files of the zip and of the layers together
-)
-
 // CheckSizes compares the zip and its files, unpacked, with Lambda's limits and the budget in e. A zip that
 // needs another way of upload is a warning, one that Lambda refuses an error.
 func CheckSizes(zipped, unzipped int64, e Expect) (warnings []string, err error) {
@@ -46,22 +40,22 @@ func CheckSizes(zipped, unzipped int64, e Expect) (warnings []string, err error)
 			Fix:  "include fewer files, drop features of dependencies, or raise the budget",
 		})
 	}
-	if zipped > directUploadLimit {
+	if zipped > limits.DirectUpload {
 		warnings = append(warnings, fmt.Sprintf("the zip takes %s, and Lambda takes at most %s in a request: "+
-			"put it into an S3 bucket and deploy with --s3-bucket and --s3-key", mega(zipped), mega(directUploadLimit)))
+			"put it into an S3 bucket and deploy with --s3-bucket and --s3-key", mega(zipped), mega(limits.DirectUpload)))
 	}
 	return warnings, problems.Err()
 }
 
 // CheckUnpacked refuses files whose size Lambda does not take: what is too large need not be read.
 func CheckUnpacked(size int64) error {
-	if size <= unzippedLimit {
+	if size <= limits.Unzipped {
 		return nil
 	}
 	return &fault.Error{
 		Kind: fault.Artifact,
 		What: fmt.Sprintf("the files of the zip take %s unpacked", mega(size)),
-		Why:  fmt.Sprintf("Lambda takes at most %s, layers included", mega(unzippedLimit)),
+		Why:  fmt.Sprintf("Lambda takes at most %s, layers included", mega(limits.Unzipped)),
 		Fix:  `include fewer files, build with profile strip = "symbols", or deploy a container image`,
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"lpipe/internal/limits"
 )
 
 // Differ says in sentences how two zips differ: down to the file, and in a program to the section and the symbol. first and
@@ -58,7 +60,7 @@ func entries(zipped []byte) (map[string]unpacked, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, left := map[string]unpacked{}, int64(unzippedLimit)
+	all, left := map[string]unpacked{}, int64(limits.Unzipped)
 	for _, f := range r.File {
 		in, err := f.Open()
 		if err != nil {
@@ -70,7 +72,7 @@ func entries(zipped []byte) (map[string]unpacked, error) {
 			return nil, fmt.Errorf("%s: %w", f.Name, err)
 		}
 		if left -= int64(len(data)); left < 0 {
-			return nil, CheckUnpacked(unzippedLimit + 1)
+			return nil, CheckUnpacked(limits.Unzipped + 1)
 		}
 		all[f.Name] = unpacked{f.FileHeader, data}
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/limits"
 )
 
 // The names of a lambda's files in its folder.
@@ -28,8 +29,8 @@ const (
 
 // Bounds for what is read of a folder. Larger files are none of a build's: see [CheckUnpacked].
 const (
-	maxProgram = unzippedLimit
-	maxZip     = unzippedLimit + unzippedLimit/8
+	maxProgram = limits.Unzipped
+	maxZip     = limits.Unzipped + limits.Unzipped/8
 	maxStamp   = 1 << 20
 )
 

@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -23,6 +24,11 @@ var gone = map[string]string{
 	"go1.x":       "Lambda removed it on 2024-01-08",
 	"provided":    "Lambda removed it, with Amazon Linux 1, on 2024-01-08",
 	"lambda@edge": "Lambda@Edge runs Node.js and Python only: neither custom runtimes nor container images",
+}
+
+// Ended says since when a runtime is past its end, and what that means; "" for others.
+func Ended(runtime string) string {
+	return cmp.Or(runtimes[runtime].ended, gone[strings.ToLower(runtime)])
 }
 
 // checkRuntime returns the error for a runtime that cannot start a bootstrap.

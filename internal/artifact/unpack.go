@@ -8,6 +8,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+
+	"lpipe/internal/limits"
 )
 
 // Unpack writes the files of a zip into a folder, which is there and empty, as Lambda does before it starts the program.
@@ -21,7 +23,7 @@ func Unpack(zipped []byte, dir string) error {
 	if err != nil {
 		return fmt.Errorf("unpacking the zip: %w", err)
 	}
-	left := int64(unzippedLimit)
+	left := int64(limits.Unzipped)
 	for _, entry := range r.File {
 		n, err := unpack(root, entry, left)
 		if err != nil {
@@ -34,7 +36,7 @@ func Unpack(zipped []byte, dir string) error {
 
 // unpack writes one file, of at most limit bytes.
 func unpack(root *os.Root, entry *zip.File, limit int64) (n int64, err error) {
-	if err := CheckUnpacked(int64(min(entry.UncompressedSize64, unzippedLimit+1)) + unzippedLimit - limit); err != nil {
+	if err := CheckUnpacked(int64(min(entry.UncompressedSize64, limits.Unzipped+1)) + limits.Unzipped - limit); err != nil {
 		return 0, err
 	}
 	name := filepath.FromSlash(entry.Name)

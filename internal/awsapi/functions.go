@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"lpipe/internal/deploy"
+	"lpipe/internal/limits"
 )
 
 var _ deploy.AWS = (*Client)(nil)
@@ -227,10 +228,6 @@ func (c *Client) Invoke(ctx context.Context, name, version string, event []byte)
 	return deploy.Answer{Payload: out.Payload, FunctionError: aws.ToString(out.FunctionError), Log: string(log)}, nil
 }
 
-// maxZip is the most that a function may be, unpacked, and so more than a zip is:
-// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-const maxZip = 262_144_000
-
 // Download reads the code of a function, whose location AWS has signed.
 func (c *Client) Download(ctx context.Context, location string) ([]byte, error) {
 	const what = "the download of code"
@@ -250,7 +247,7 @@ func (c *Client) Download(ctx context.Context, location string) ([]byte, error) 
 	if answer.StatusCode != http.StatusOK {
 		return nil, failed(ctx, what, request.URL.Host, fmt.Errorf("it answers %s", answer.Status))
 	}
-	zip, err := io.ReadAll(io.LimitReader(answer.Body, maxZip))
+	zip, err := io.ReadAll(io.LimitReader(answer.Body, limits.Unzipped))
 	return zip, failed(ctx, what, request.URL.Host, err)
 }
 

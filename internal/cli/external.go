@@ -17,10 +17,6 @@ import (
 	"lpipe/internal/fault"
 )
 
-// longestTimeout is that of a function, and of a program that somebody steps through unless a flag says otherwise:
-// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-const longestTimeout = 15 * time.Minute
-
 // forExternal refuses flags that mean nothing for programs that somebody else starts.
 func forExternal(f *pflag.FlagSet) error {
 	var l fault.List

@@ -11,6 +11,7 @@ import (
 
 	"lpipe/internal/emulator"
 	"lpipe/internal/fault"
+	"lpipe/internal/limits"
 )
 
 // running is how lpipe invoke and lpipe serve run programs.
@@ -50,9 +51,6 @@ func choice(choices []string, value string) (string, bool) {
 // credentialVariables are those by which AWS's SDKs are given credentials.
 var credentialVariables = []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 
-// Bounds of a function's memory in MB: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-const leastMemory, mostMemory = 128, 10240
-
 // mostManaged bounds the requests of an execution environment on Managed Instances:
 // https://docs.aws.amazon.com/lambda/latest/api/API_LambdaManagedInstancesCapacityProviderConfig.html
 const mostManaged = 1600
@@ -62,7 +60,7 @@ func runFlags(f *pflag.FlagSet) func(*app) (running, error) {
 	env := listFlag(f, "env", "`NAME=VALUE` in the environment of the program, or NAME to pass on that of this shell")
 	files := listFlag(f, "env-file", "`FILE` with lines NAME=VALUE for the environment of the program, as for docker run")
 	credentials := f.Bool("aws-credentials", false, "pass on the AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN of this shell")
-	memory := f.Int("memory", leastMemory, "the function's `MB`; a program that uses more is killed")
+	memory := f.Int("memory", limits.LeastMemory, "the function's `MB`; a program that uses more is killed")
 	timeout := f.Duration("timeout", 30*time.Second, "`TIME` after which an invocation fails")
 	format := f.String("log-format", "", "`FORMAT` of Lambda's own lines, which the program is told too: Text or, as with --managed-concurrency, JSON")
 	managed := f.Int("managed-concurrency", 0, "run as on Lambda Managed Instances, where a process has up to `N` requests at a time")
@@ -88,8 +86,8 @@ func runFlags(f *pflag.FlagSet) func(*app) (running, error) {
 			}
 			r.env = slices.Concat(passed, r.env)
 		}
-		if *memory < leastMemory || *memory > mostMemory {
-			l.Addf(fmt.Sprintf("--memory %d is no memory of a function", *memory), fmt.Sprintf("Lambda has %d to %d MB", leastMemory, mostMemory), "correct it")
+		if *memory < limits.LeastMemory || *memory > limits.MostMemory {
+			l.Addf(fmt.Sprintf("--memory %d is no memory of a function", *memory), fmt.Sprintf("Lambda has %d to %d MB", limits.LeastMemory, limits.MostMemory), "correct it")
 		}
 		if f.Changed("managed-concurrency") && (*managed < 1 || *managed > mostManaged) {
 			l.Addf(fmt.Sprintf("--managed-concurrency %d is no concurrency of Lambda's", *managed), fmt.Sprintf("there are 1 to %d", mostManaged), "correct it, or leave it out")

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"lpipe/internal/emulator"
+	"lpipe/internal/limits"
 )
 
 // TestHowProgramsRun: what the flags say, and all that is wrong with them.
@@ -24,7 +25,7 @@ func TestHowProgramsRun(t *testing.T) {
 	if err != nil || r.memory != 512 || r.log != emulator.LogJSON || r.managed != 8 {
 		t.Errorf("%+v %v", r, err)
 	}
-	if r, err := parse(); err != nil || r.log != "" || r.managed != 0 || r.memory != leastMemory {
+	if r, err := parse(); err != nil || r.log != "" || r.managed != 0 || r.memory != limits.LeastMemory {
 		t.Errorf("%+v %v", r, err)
 	}
 	_, err = parse("--memory", "1", "--log-format", "xml", "--managed-concurrency", "0", "--timeout", "0s")

@@ -21,6 +21,7 @@ import (
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/emulator"
 	"lpipe/internal/fault"
+	"lpipe/internal/limits"
 	"lpipe/internal/page"
 	"lpipe/internal/plan"
 	"lpipe/internal/project"
@@ -115,7 +116,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 			}
 			*watch = false
 			if !f.Changed("timeout") {
-				running.timeout = longestTimeout
+				running.timeout = limits.MostTimeout * time.Second // of a program that somebody steps through
 			}
 		}
 		fixed := []config.Setting{{Key: "build.test", Values: []string{"false"}, Flag: "lpipe serve"}}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"lpipe/internal/limits"
 	"lpipe/internal/pattern"
 )
 
@@ -110,15 +111,9 @@ func checkFunction(_, v string) (why, fix string) {
 	return "", ""
 }
 
-// Bounds of a function: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-const (
-	leastMemory, mostMemory = 128, 10240
-	longestTimeout          = 900 // seconds
-)
-
 func checkMemory(_, v string) (why, fix string) {
-	if n, err := strconv.Atoi(v); err != nil || n < leastMemory || n > mostMemory {
-		return fmt.Sprintf("Lambda has %d to %d MB", leastMemory, mostMemory), "write the number of MB"
+	if n, err := strconv.Atoi(v); err != nil || n < limits.LeastMemory || n > limits.MostMemory {
+		return fmt.Sprintf("Lambda has %d to %d MB", limits.LeastMemory, limits.MostMemory), "write the number of MB"
 	}
 	return "", ""
 }
@@ -136,7 +131,7 @@ func seconds(v string) (n int, ok bool) {
 }
 
 func checkTimeout(_, v string) (why, fix string) {
-	if n, ok := seconds(v); !ok || n < 1 || n > longestTimeout {
+	if n, ok := seconds(v); !ok || n < limits.LeastTimeout || n > limits.MostTimeout {
 		return "Lambda has whole seconds from 1 to 900", "write it as 30s or 5m"
 	}
 	return "", ""

@@ -3,28 +3,19 @@ package deploy
 import (
 	"fmt"
 
+	"lpipe/internal/artifact"
 	"lpipe/internal/fault"
+	"lpipe/internal/limits"
 )
-
-// directUpload is the largest zip that a request takes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-const directUpload = 50 << 20
-
-// blocked are runtimes that start a bootstrap, and that Lambda no longer updates:
-// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
-var blocked = map[string]string{
-	"provided.al2": "Amazon Linux 2 ended on 2026-06-30; Lambda makes no function with it since 2026-07-31, and updates none since 2026-08-31",
-	"provided":     "Lambda removed it, with Amazon Linux 1, on 2024-01-08",
-	"go1.x":        "Lambda removed it on 2024-01-08",
-}
 
 // check says why an item cannot be deployed.
 func (i Item) check(o Options) error {
 	var l fault.List
 	const runtimeFix = `set runtime = "provided.al2023" in lpipe.toml, run lpipe build, and deploy with --change-runtime`
-	if why := blocked[i.Runtime]; why != "" {
+	if why := artifact.Ended(i.Runtime); why != "" {
 		l.Addf(fmt.Sprintf("%s is built for the runtime %s", i.Lambda, i.Runtime), why, `set runtime = "provided.al2023" in lpipe.toml and run lpipe build `+i.Lambda)
 	}
-	if i.Size > directUpload && o.Bucket == "" {
+	if i.Size > limits.DirectUpload && o.Bucket == "" {
 		l.Addf(fmt.Sprintf("the zip of %s takes %.1f MiB", i.Lambda, float64(i.Size)/(1<<20)), "Lambda takes at most 50 MiB in a request",
 			"--s3-bucket BUCKET sends it through S3")
 	}
@@ -38,8 +29,8 @@ func (i Item) check(o Options) error {
 	case at.Image:
 		l.Addf("the function "+i.Function+" is made of a container image", "a function keeps the kind of its code, and a zip is no image",
 			"lpipe build --push makes an image of "+i.Lambda+"; or deploy to another function")
-	case blocked[at.Runtime] != "" && !(o.ChangeRuntime && blocked[i.Runtime] == ""):
-		l.Addf(fmt.Sprintf("the function %s has the runtime %s", i.Function, at.Runtime), blocked[at.Runtime], runtimeFix)
+	case artifact.Ended(at.Runtime) != "" && !(o.ChangeRuntime && artifact.Ended(i.Runtime) == ""):
+		l.Addf(fmt.Sprintf("the function %s has the runtime %s", i.Function, at.Runtime), artifact.Ended(at.Runtime), runtimeFix)
 	case at.Runtime != "provided.al2023" && !o.ChangeRuntime:
 		l.Addf(fmt.Sprintf("the function %s has the runtime %s", i.Function, at.Runtime), "it does not start the bootstrap of "+i.Lambda,
 			"deploy to another function; or, if this one is to become the program, with --change-runtime")

@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/limits"
 )
 
 // Lambda is what lpipe builds, as far as a template says something of it.
@@ -28,11 +29,7 @@ type Agreement struct {
 	Lambda   string
 }
 
-// What a function may have: https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 const (
-	minMemory, maxMemory   = 128, 10240 // MB
-	minTimeout, maxTimeout = 1, 900     // seconds
-
 	defaultArch = "x86_64"
 	handler     = "bootstrap" // the file in the zip
 )
@@ -187,8 +184,8 @@ func (c *checker) function(f function) {
 		c.wrong(f, f.runtime, " has the runtime "+runtime, "lpipe builds "+l.Name+" for "+l.Runtime, f.set(f.keys.runtime, l.Runtime))
 	}
 	c.code(f, l, code, known)
-	c.between(f, f.memory, f.keys.memory, minMemory, maxMemory, l.Memory, "MB")
-	c.between(f, f.timeout, f.keys.timeout, minTimeout, maxTimeout, l.Timeout, "seconds")
+	c.between(f, f.memory, f.keys.memory, limits.LeastMemory, limits.MostMemory, l.Memory, "MB")
+	c.between(f, f.timeout, f.keys.timeout, limits.LeastTimeout, limits.MostTimeout, l.Timeout, "seconds")
 }
 
 // wrong adds a mistake of a function.

@@ -1,0 +1,15 @@
+// Package limits has the numbers that bound a function of Lambda:
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+package limits
+
+// Memory of a function, in MB.
+const LeastMemory, MostMemory = 128, 10240
+
+// LeastTimeout and MostTimeout are how long an invocation may take, in seconds.
+const LeastTimeout, MostTimeout = 1, 900
+
+// Sizes in bytes. The page says "50 MB" and "250 MB"; the service's messages show that both count 1024 × 1024 bytes.
+const (
+	DirectUpload = 50 << 20  // 52,428,800: the largest zip in a request; a larger one goes through S3
+	Unzipped     = 250 << 20 // 262,144,000: all files of the zip and of the layers together
+)
