@@ -164,6 +164,8 @@ func TestEventsAreThoseOfTheLibrary(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		// A host has no angle brackets, and lambda_http ends at one that is none.
+		data = bytes.ReplaceAll(data, []byte("<url-id>"), []byte("abcdefghijklmnopqrstuvwxyz012345"))
 		var event any
 		decoder := json.NewDecoder(bytes.NewReader(data))
 		decoder.UseNumber()
