@@ -24,6 +24,7 @@ func (r *reader) gatewayRoutes() {
 			r.note(key, "route "+key.Value+" has a key that is known only when it is deployed")
 			return
 		}
+		r.authorizer(key, "route "+key.Value, r.get(properties, "AuthorizationType"))
 		gateway, description := r.refersTo(r.get(properties, "ApiId"), "AWS::ApiGatewayV2::Api")
 		api := route.API{Service: route.HTTP, Stage: route.HTTP.Stage(), CORS: r.httpCORS(r.get(description, "CorsConfiguration"))}
 		if version, _ := r.text(r.get(integration, "PayloadFormatVersion")); strings.HasPrefix(version, "1") {
@@ -56,6 +57,7 @@ func (r *reader) gatewayMethods() {
 			r.note(key, "method "+key.Value+" has a path or method that is known only when it is deployed")
 			return
 		}
+		r.authorizer(key, "method "+key.Value, r.get(properties, "AuthorizationType"))
 		gateway, _ := r.refersTo(r.get(properties, "RestApiId"), "AWS::ApiGateway::RestApi")
 		api := route.API{Service: route.REST, Stage: route.REST.Stage()}
 		for _, kind := range []string{"AWS::ApiGateway::Deployment", "AWS::ApiGateway::Stage"} {
@@ -120,6 +122,13 @@ func (r *reader) listenerRules() {
 					methods = append(values, r.texts(r.get(c, "HttpRequestMethodConfig"), "Values")...)
 				default:
 					r.note(key, "rule "+key.Value+" has the condition "+field+", which is not looked at")
+				}
+			}
+		}
+		if actions := r.get(properties, "Actions"); actions != nil && actions.Kind == yaml.SequenceNode {
+			for _, action := range actions.Content {
+				if kind, _ := r.text(r.get(action, "Type")); strings.HasPrefix(kind, "authenticate-") {
+					r.note(key, "rule "+key.Value+" has the action "+kind+", which is not emulated: every request gets through")
 				}
 			}
 		}

@@ -21,15 +21,20 @@ func (r *reader) events() {
 		r.each(r.get(properties, "Events"), func(name, event *yaml.Node) {
 			kind, _ := r.text(r.get(event, "Type"))
 			var api route.API
+			var auth *yaml.Node
 			properties := r.get(event, "Properties")
 			switch kind {
 			case "HttpApi":
-				api = r.httpAPI(properties)
+				api, auth = r.httpAPI(properties)
 			case "Api":
-				api = r.restAPI(properties)
+				api, auth = r.restAPI(properties)
 			default:
 				return
 			}
+			if own := r.get(properties, "Auth", "Authorizer"); own != nil {
+				auth = own
+			}
+			r.authorizer(name, "event "+name.Value+" of function "+function.Value, auth)
 			pathNode, methodNode := r.get(properties, "Path"), r.get(properties, "Method")
 			if kind == "HttpApi" && pathNode == nil && methodNode == nil {
 				r.add(name, route.Route{API: api, Method: route.Any, Path: route.Default, Lambda: lambda})
@@ -56,7 +61,8 @@ func methodOf(method string) string {
 	return method
 }
 
-func (r *reader) httpAPI(event *yaml.Node) route.API {
+// httpAPI returns the API of an event, and its default authorizer.
+func (r *reader) httpAPI(event *yaml.Node) (route.API, *yaml.Node) {
 	_, properties := r.refersTo(r.get(event, "ApiId"), "AWS::Serverless::HttpApi")
 	api := route.API{Service: route.HTTP, Stage: route.HTTP.Stage(), CORS: r.httpCORS(r.globals(properties, "HttpApi", "CorsConfiguration"))}
 	if stage, ok := r.text(r.globals(properties, "HttpApi", "StageName")); ok {
@@ -65,16 +71,17 @@ func (r *reader) httpAPI(event *yaml.Node) route.API {
 	if version, ok := r.text(r.get(event, "PayloadFormatVersion")); ok && strings.HasPrefix(version, "1") {
 		api.Service = route.HTTP1
 	}
-	return api
+	return api, r.get(r.globals(properties, "HttpApi", "Auth"), "DefaultAuthorizer")
 }
 
-func (r *reader) restAPI(event *yaml.Node) route.API {
+// restAPI returns the API of an event, and its default authorizer.
+func (r *reader) restAPI(event *yaml.Node) (route.API, *yaml.Node) {
 	_, properties := r.refersTo(r.get(event, "RestApiId"), "AWS::Serverless::Api")
 	api := route.API{Service: route.REST, Stage: route.REST.Stage(), CORS: r.restCORS(r.globals(properties, "Api", "Cors"))}
 	if stage, ok := r.text(r.get(properties, "StageName")); ok {
 		api.Stage = stage
 	}
-	return api
+	return api, r.get(r.globals(properties, "Api", "Auth"), "DefaultAuthorizer")
 }
 
 // httpCORS reads true, or the lists of an HTTP API.

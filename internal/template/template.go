@@ -100,6 +100,18 @@ func (r *reader) note(n *yaml.Node, what string) {
 	r.notes = append(r.notes, r.at(n)+": "+what)
 }
 
+// authorizer notes that what decides who may call is not emulated; auth is its name or kind, which may be missing or NONE.
+func (r *reader) authorizer(n *yaml.Node, what string, auth *yaml.Node) {
+	if auth == nil || strings.EqualFold(auth.Value, "NONE") {
+		return
+	}
+	name, ok := r.text(auth)
+	if !ok {
+		name = "that is known only when it is deployed"
+	}
+	r.note(n, what+" has the authorizer "+name+", which is not emulated: every request gets through, and the event says nothing of who sent it")
+}
+
 // follow returns what an alias stands for; nil where that cannot be said.
 func (r *reader) follow(n *yaml.Node) *yaml.Node {
 	for n != nil && n.Kind == yaml.AliasNode {

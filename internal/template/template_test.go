@@ -34,11 +34,14 @@ func TestRoutesOfTemplates(t *testing.T) {
 				"http $default ANY $default import-orders cors *",
 				"rest prod GET /users/{proxy+} users cors * GET,OPTIONS",
 				"rest Prod DELETE /users users",
+				"rest prod HEAD /users/{proxy+} users cors * GET,OPTIONS",
 			},
 			notes: []string{
-				"sam.yaml:64: function Legacy has the runtime python3.13, so its routes are not served",
-				"sam.yaml:72: no lambda here is function Elsewhere, so its routes are not served; BuildProperties: {Binary: NAME} in its Metadata names the lambda",
+				"sam.yaml:66: function Legacy has the runtime python3.13, so its routes are not served",
+				"sam.yaml:74: no lambda here is function Elsewhere, so its routes are not served; BuildProperties: {Binary: NAME} in its Metadata names the lambda",
 				"sam.yaml:49: event Computed of function ImportOrders has a path or method that is known only when it is deployed",
+				"sam.yaml:61: event Get of function Accounts has the authorizer Pool, which is not emulated: every request gets through, and the event says nothing of who sent it",
+				"sam.yaml:62: event Delete of function Accounts has the authorizer AWS_IAM, which is not emulated: every request gets through, and the event says nothing of who sent it",
 			},
 		},
 		"cloudformation.json": {
@@ -47,7 +50,12 @@ func TestRoutesOfTemplates(t *testing.T) {
 				"rest beta POST /users/{id} users",
 				"alb-multi-value  GET /admin/* users", "alb-multi-value  HEAD /admin/* users", "alb  ANY /shop/* orders", "alb  ANY /cart orders",
 			},
-			notes: []string{"cloudformation.json:26: rule Shop has the condition host-header, which is not looked at"},
+			notes: []string{
+				"cloudformation.json:9: route GetRoute has the authorizer JWT, which is not emulated: every request gets through, and the event says nothing of who sent it",
+				"cloudformation.json:18: method PostUser has the authorizer COGNITO_USER_POOLS, which is not emulated: every request gets through, and the event says nothing of who sent it",
+				"cloudformation.json:26: rule Shop has the condition host-header, which is not looked at",
+				"cloudformation.json:26: rule Shop has the action authenticate-oidc, which is not emulated: every request gets through",
+			},
 		},
 	} {
 		data, err := os.ReadFile(filepath.Join("testdata", file))
