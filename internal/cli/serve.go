@@ -388,6 +388,9 @@ func (s *serving) build(ctx context.Context, progress string) (files serve.Files
 		asked.Network = joined
 		if request, err := build.Prepare(ctx, here, projects, asked); err == nil {
 			s.sources = append(request.Files(), in.files...)
+			for _, t := range project.Targets(projects) {
+				_ = t.MakeOutput() // where that fails, the build does, and says so
+			}
 			before = serve.Look(s.sources) // and only then does the build read them: what changes from here on is built again
 		}
 	}

@@ -8,6 +8,7 @@ package project
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -80,6 +81,21 @@ func (t Target) output() (top, dir string) {
 		return t.Out, filepath.FromSlash(t.Lambda.Label())
 	}
 	return t.Dir, filepath.Join("target", "lambda", filepath.FromSlash(t.Lambda.Folder()))
+}
+
+// MakeOutput makes the folder for the lambda's files, where it is not there, so that their coming changes no folder of sources.
+// As with the files, no link leads out of the folder that the user chose.
+func (t Target) MakeOutput() error {
+	top, dir := t.output()
+	if err := os.MkdirAll(top, 0o755); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(top)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return root.MkdirAll(dir, 0o755)
 }
 
 // OpenOutput opens the folder for the lambda's files, whose zips the key vouches for.
