@@ -72,7 +72,7 @@ var lpipeMap = map[string]row{
 		imports: in("internal/cargo", "internal/disk", "internal/plan", "internal/reach", "internal/fault", "github.com/pelletier/go-toml/v2", "github.com/moby/patternmatcher", "github.com/tonistiigi/fsutil"),
 		why:     "a tree of files in memory, in the shape in which BuildKit's client sends one (fsutil)", pure: true,
 	},
-	"internal/dockerfile": {imports: in(".", "internal/config", "internal/plan", "internal/fault", "internal/pattern", "internal/shell"), why: "a plan in, text out", pure: true},
+	"internal/dockerfile": {imports: in(".", "internal/config", "internal/plan", "internal/fault", "internal/limits", "internal/pattern", "internal/shell"), why: "a plan in, text out", pure: true},
 
 	"internal/network": {
 		imports: in("internal/cargo", "internal/config", "internal/disk", "internal/fault", "internal/ownership", "internal/redact", "internal/shell", "internal/userkey", "github.com/docker/cli"),

@@ -24,7 +24,7 @@
 //   - bound: what of this machine a project may read; a view is the disk within it
 //   - engine: a BuildKit to build with
 //   - stage: a stage of Dockerfile.tmpl: toolchain, fetch, compiler, deps, libs, build, test, bootstrap, lambda;
-//     and runner and smoke, where a lambda has to answer events
+//     runner and smoke, where a lambda has to answer events, and image-files, where its zip takes files of the image
 //   - warm: what a user's last build of a project compiled of the dependencies, kept by the engine beside the layers
 //   - finding: a test that failed, an error or a warning of the compiler, or a build script that failed, with its place
 //   - variant: all that a rendered Dockerfile depends on; lambdas of one variant share its text

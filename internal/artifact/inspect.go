@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"bytes"
+	"cmp"
 	"debug/elf"
 	"fmt"
 	"slices"
@@ -108,10 +109,17 @@ func format(b []byte) string {
 	return fmt.Sprintf("a file that starts with %q", b[:min(len(b), 8)])
 }
 
-// check collects the problems of one program.
+// check collects the problems of one program, or of one library.
 type check struct {
 	Expect
 	fault.List
+	library string // its path in the zip, "" for the program
+	fix     string // what to do about it, likewise
+}
+
+// about is a message on a program, for the library where one is checked.
+func (c *check) about(message string) string {
+	return strings.Replace(message, "the program", cmp.Or(c.library, "the program"), 1)
 }
 
 // kind returns the error for ELF files that are no programs.
@@ -151,8 +159,8 @@ func (c *check) arch(f *image, info *Info) {
 	if is == "" {
 		is = elf.Machine(f.header.Machine).String()
 	}
-	c.Add(refuse(fmt.Sprintf("the program is for %s, not for %s", is, c.Arch), "",
-		"make the target in lpipe.toml and in .cargo/config.toml agree with --arch"))
+	c.Add(refuse(c.about(fmt.Sprintf("the program is for %s, not for %s", is, c.Arch)), "",
+		cmp.Or(c.fix, "make the target in lpipe.toml and in .cargo/config.toml agree with --arch")))
 }
 
 func (c *check) link(f *image, info *Info) {
@@ -216,23 +224,21 @@ func (c *check) static(f *image, info *Info) {
 }
 
 func (c *check) libraries(info *Info) {
-	var missing []string
-	for _, name := range info.Libraries {
-		if !platformLibraries[name] && !slices.Contains(c.Libraries, name) {
-			missing = append(missing, fmt.Sprintf("%q", name))
-		}
-	}
+	missing := c.missing(info.Libraries)
 	if len(missing) == 0 {
 		return
 	}
-	c.Add(refuse("the program needs shared libraries that "+c.Runtime+" does not have", strings.Join(missing, ", "),
-		"link them statically (many -sys crates have a feature \"vendored\" or \"static\"), or put them into the zip under lib/, as by include = [\"lib/*\"]"))
+	fix := "link them statically (many -sys crates have a feature \"vendored\" or \"static\"), or put them into the zip under lib/, as by include-from-image or include = [\"lib/*\"]"
+	if c.fix != "" {
+		fix = "put them beside it: include-from-image takes a library of the build image with all that it needs"
+	}
+	c.Add(refuse(c.about("the program needs shared libraries that "+c.Runtime+" does not have"), strings.Join(missing, ", "), fix))
 }
 
 func (c *check) glibc(d dynamic, info *Info) {
 	needs, err := d.versions()
 	if err != nil {
-		c.Add(refuse("the program is damaged", err.Error(), "build it again with --no-cache"))
+		c.Add(refuse(c.about("the program is damaged"), err.Error(), "build it again with --no-cache"))
 		return
 	}
 	var newest version
@@ -244,7 +250,7 @@ func (c *check) glibc(d dynamic, info *Info) {
 		}
 	}
 	if slices.ContainsFunc(needs, func(n need) bool { return n.name == "GLIBC_PRIVATE" }) {
-		info.Warnings = append(info.Warnings, "the program uses private symbols of glibc, which differ between releases")
+		info.Warnings = append(info.Warnings, c.about("the program uses private symbols of glibc, which differ between releases"))
 	}
 	if newest == (version{}) {
 		return
@@ -258,6 +264,6 @@ func (c *check) glibc(d dynamic, info *Info) {
 	if info.GlibcSymbol != "" {
 		why = info.GlibcSymbol + " needs " + why
 	}
-	c.Add(refuse(fmt.Sprintf("the program needs glibc %s and %s has %s", newest, c.Runtime, floor), why,
-		`build for a musl target, or use a base image with that glibc or an older one`))
+	c.Add(refuse(c.about(fmt.Sprintf("the program needs glibc %s and %s has %s", newest, c.Runtime, floor)), why,
+		cmp.Or(c.fix, `build for a musl target, or use a base image with that glibc or an older one`)))
 }

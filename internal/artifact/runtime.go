@@ -45,11 +45,3 @@ func checkRuntime(name string) error {
 		Fix: `set runtime = "provided.al2023"`,
 	}
 }
-
-// platformLibraries are the shared libraries that a program may count on in both runtimes: glibc's own and the
-// unwinder of GCC, which every Rust program for a gnu target needs.
-var platformLibraries = map[string]bool{
-	"libc.so.6": true, "libm.so.6": true, "libpthread.so.0": true, "libdl.so.2": true, "librt.so.1": true,
-	"libutil.so.1": true, "libresolv.so.2": true, "libgcc_s.so.1": true,
-	"ld-linux-x86-64.so.2": true, "ld-linux-aarch64.so.1": true,
-}

@@ -118,19 +118,6 @@ func CheckIncluded(included []Entry) error {
 	return checkEntries(sorted(append([]Entry{{Name: ProgramName, Executable: true}}, included...)))
 }
 
-// Libraries are the names of the shared libraries among the files of a zip that lie where Lambda's dynamic linker looks: at
-// the root and in lib. https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html has its LD_LIBRARY_PATH.
-func Libraries(included []Entry) []string {
-	var all []string
-	for _, e := range sorted(included) {
-		dir, name := path.Split(e.Name)
-		if strings.Contains(name, ".so") && (dir == "" || dir == "lib/") {
-			all = append(all, name)
-		}
-	}
-	return all
-}
-
 // checkEntries reports every entry of a sorted list that some unpacker refuses, renames or puts elsewhere.
 func checkEntries(entries []Entry) error {
 	var problems fault.List

@@ -69,7 +69,14 @@ func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error
 	if built.refused != nil {
 		return built, nil //nolint:nilerr // a refusal is a result
 	}
-	built.inputs, built.refused = t.inputs(receipt)
+	fromImage, refused, err := t.imageFiles(read)
+	if err != nil {
+		return taken{}, err
+	}
+	if built.refused = refused; refused == nil {
+		t.included = slices.Concat(t.included, fromImage)
+		built.inputs, built.refused = t.inputs(receipt)
+	}
 	if built.refused != nil {
 		return built, nil //nolint:nilerr // a refusal is a result
 	}
@@ -117,15 +124,20 @@ func (t Target) debug(sum string, read solve.ReadFile) ([]byte, error) {
 	return data, err
 }
 
-// inputs are what the program and the zip in the folder of the target are made of.
-func (t Target) inputs(receipt artifact.Receipt) (artifact.Inputs, error) {
+// expect is what the program and the files beside it are checked for.
+func (t Target) expect() artifact.Expect {
 	l := t.Lambda
-	expect := artifact.Expect{
+	e := artifact.Expect{
 		Arch: l.Arch, Link: l.Build.Link, Runtime: l.Build.Runtime, Libraries: artifact.Libraries(t.included),
 		CPU: l.Build.CPUFor(l.Arch), CPUAllow: l.Build.CPUAllow,
 	}
-	expect.ZipBudget, _ = config.ParseSize(l.Build.Budget.Zip) // checked by package config
-	o := artifact.Inputs{SHA256: receipt.SHA256, Included: t.included, Expect: expect}
+	e.ZipBudget, _ = config.ParseSize(l.Build.Budget.Zip) // checked by package config
+	return e
+}
+
+// inputs are what the program and the zip in the folder of the target are made of.
+func (t Target) inputs(receipt artifact.Receipt) (artifact.Inputs, error) {
+	o := artifact.Inputs{SHA256: receipt.SHA256, Included: t.included, Expect: t.expect()}
 	var err error
 	if t.sources != nil {
 		o.Sources = t.sources()
@@ -239,7 +251,7 @@ func (t Target) put(built taken, record *trace.Recorder) (artifact.Output, error
 		return artifact.Output{}, built.refused
 	}
 	info, err := artifact.Inspect(built.program.Data, built.inputs.Expect)
-	if err != nil {
+	if err := errors.Join(err, artifact.CheckLibraries(built.inputs.Included, built.inputs.Expect)); err != nil {
 		return artifact.Output{}, err
 	}
 	end := record.Begin("zip " + t.Lambda.Label())

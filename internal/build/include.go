@@ -22,8 +22,8 @@ import (
 )
 
 // included reads the files that the lambda's include globs name, each once. They are relative to its package and may begin
-// with "../": a file beyond the package has in the zip the path that follows. Links are followed inside the project. A glob
-// that matches nothing is a mistake.
+// with "../": a file beyond the package has in the zip the path that follows, or the one that the item says. Links are followed
+// inside the project. A glob that matches nothing is a mistake.
 func included(t project.Target) ([]artifact.Entry, error) {
 	l := t.Lambda
 	if len(l.Build.Include) == 0 {
@@ -31,7 +31,7 @@ func included(t project.Target) ([]artifact.Entry, error) {
 	}
 	ws := t.Plan.Workspace
 	in := &inclusion{
-		fsys: ws.FS, at: t.Config.Origin(config.Key("lambda", l.Name, "include")).String(), from: map[string]string{},
+		fsys: ws.FS, at: t.Config.Origin(config.Key("lambda", l.Name, "include")).String(), files: map[string]string{},
 		pkg: path.Join(ws.Base, l.Package.Dir), target: path.Join(ws.Base, ws.Root, "target"),
 	}
 	for _, glob := range l.Build.Include {
@@ -61,29 +61,30 @@ type inclusion struct {
 	pkg      string // the folder of the package
 	target   string // the folder that cargo writes, for which no pattern is meant
 	entries  []artifact.Entry
-	from     map[string]string // of each entry, the file that it is
+	files    map[string]string // of each entry, the file that it is
 	size     int64             // of all that were found, whether they were read or not
 	mistakes fault.List
 }
 
-// glob adds the files that match one glob.
-func (in *inclusion) glob(glob string) {
+// glob adds the files that match one glob, in the place of the zip that the item may name.
+func (in *inclusion) glob(item string) {
+	glob, to := config.SplitInclude(item)
 	dir, pattern := in.pkg, path.Clean(strings.TrimSpace(glob))
 	for strings.HasPrefix(pattern, "../") {
 		dir, pattern = path.Dir(dir), pattern[3:]
 	}
 	matcher, err := patternmatcher.New([]string{pattern})
 	if err != nil {
-		in.mistakes.Addf(fmt.Sprintf("%s: the include %q is no pattern", in.at, glob), err.Error(), "write it as in .dockerignore: * within a folder, ** for folders")
+		in.mistakes.Addf(fmt.Sprintf("%s: the include %q is no pattern", in.at, item), err.Error(), "write it as in .dockerignore: * within a folder, ** for folders")
 		return
 	}
-	w := &walk{inclusion: in, dir: dir, matches: func(name string) bool {
+	w := &walk{inclusion: in, dir: dir, from: literal(pattern), to: to, matches: func(name string) bool {
 		ok, err := matcher.MatchesOrParentMatches(name)
 		return err == nil && ok
 	}}
-	w.visit(literal(pattern), nil)
+	w.visit(w.from, nil)
 	if !w.found {
-		in.mistakes.Addf(fmt.Sprintf("%s: the include %q matches no file", in.at, glob), "it is relative to the package's folder /"+in.pkg, "correct it, or take it out")
+		in.mistakes.Addf(fmt.Sprintf("%s: the include %q matches no file", in.at, item), "it is relative to the package's folder /"+in.pkg, "correct it, or take it out")
 	}
 }
 
@@ -100,6 +101,8 @@ func literal(pattern string) string {
 type walk struct {
 	*inclusion
 	dir     string                 // what the glob is relative to
+	from    string                 // the folder or file that it begins with, relative to dir
+	to      string                 // the place of what matches in the zip, a folder where it ends with "/"; "" for its path
 	matches func(name string) bool // name is relative to dir
 	found   bool                   // something matches
 }
@@ -139,10 +142,8 @@ func (w *walk) visit(name string, above []fs.FileInfo) {
 
 // file adds a file, which may have been found by another glob before.
 func (w *walk) file(at, name string, info fs.FileInfo) {
-	if cargo.Within(w.pkg, at) {
-		name = cargo.Rel(w.pkg, at)
-	}
-	switch known, ok := w.from[name]; {
+	name = w.place(at, name)
+	switch known, ok := w.files[name]; {
 	case ok && known == at:
 		return
 	case ok:
@@ -152,7 +153,7 @@ func (w *walk) file(at, name string, info fs.FileInfo) {
 		w.mistakes.Addf("cannot include "+name, "it is "+disk.Kind(info.Mode()), "take it out of what "+w.at+" names")
 		return
 	}
-	w.from[name] = at
+	w.files[name] = at
 	if w.size += info.Size(); artifact.CheckUnpacked(w.size) != nil {
 		return // said once, of all files
 	}
@@ -166,6 +167,21 @@ func (w *walk) file(at, name string, info fs.FileInfo) {
 		return
 	}
 	w.entries = append(w.entries, artifact.Entry{Name: name, Data: data, Executable: info.Mode()&0o100 != 0})
+}
+
+// place is the name in the zip of the file at, which is name relative to the walk's folder.
+func (w *walk) place(at, name string) string {
+	switch {
+	case w.to == "" && cargo.Within(w.pkg, at):
+		return cargo.Rel(w.pkg, at)
+	case w.to == "":
+		return name
+	case name != w.from:
+		return path.Join(w.to, cargo.Rel(w.from, name))
+	case strings.HasSuffix(w.to, "/"):
+		return path.Join(w.to, path.Base(name))
+	}
+	return path.Clean(w.to)
 }
 
 // lfsPointer reports that git put the text of a pointer in the place of a file:

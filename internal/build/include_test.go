@@ -21,6 +21,10 @@ b
 -- orders/lib/libfoo.so.1.0 --
 #!/ a program
 -- orders/bootstrap --
+-- users/model.bin --
+version https://git-lfs.github.com/spec/v1
+oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393
+size 12345
 -- orders/target/x --
 -- orders/other/x.json --
 -- users/x.json --
@@ -53,6 +57,14 @@ func TestIncludedFiles(t *testing.T) {
 		"nothing":                    {globs: `"none/*"`, said: `the include "none/*" matches no file`},
 		"the program's name":         {globs: `"bootstrap"`, said: `the zip cannot hold "bootstrap"`},
 		"two files of one name":      {globs: `"other/x.json", "../orders/other/x.json", "../users/x.json", "users/x.json"`, links: map[string]string{"orders/users": "other"}, said: "two files would be users/x.json in the zip"},
+		"a file by a new name":       {globs: `"templates/a.txt:mail/hello.txt", "templates/a.txt"`, names: "mail/hello.txt templates/a.txt"},
+		"a file into a folder":       {globs: `"../shared/geo/cities.json:data/"`, names: "data/cities.json"},
+		"a folder by a new name":     {globs: `"../shared/geo:geo", "templates:t/"`, names: "geo/cities.json t/a.txt t/mail/b.txt"},
+		"a pattern into a folder":    {globs: `"templates/**/*.txt:texts/"`, names: "texts/a.txt texts/mail/b.txt"},
+		"a folder into the root":     {globs: `"other:./"`, names: "x.json"},
+		"two files by one new name":  {globs: `"templates/a.txt:x", "other/x.json:x"`, said: "two files would be x in the zip"},
+		"the program's, new":         {globs: `"templates/a.txt:bootstrap"`, said: `the zip cannot hold "bootstrap"`},
+		"a pointer of Git LFS":       {globs: `"../users/model.bin:m"`, said: "it is a pointer of Git LFS"},
 		"all that is wrong":          {globs: `"none", "lib/*", "nothing"`, links: map[string]string{"orders/lib/none": "nowhere"}, said: `"nothing" matches no file`},
 		"all that is wrong, a link":  {globs: `"none", "lib/*", "nothing"`, links: map[string]string{"orders/lib/none": "nowhere"}, said: `cannot include lib/none`},
 		"all that is wrong, a first": {globs: `"none", "lib/*", "nothing"`, links: map[string]string{"orders/lib/none": "nowhere"}, said: `"none" matches no file`},

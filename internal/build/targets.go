@@ -72,6 +72,9 @@ func prepare(
 					l.Add(err)
 				}
 				t.included = include[lambda.Name]
+				if len(lambda.Build.IncludeFromImage) == 0 { // which may bring what they need
+					l.Add(artifact.CheckLibraries(t.included, t.expect()))
+				}
 				if v.Smoke {
 					tree, err := smokeFiles(t.Target, t.included)
 					l.Add(err)

@@ -111,17 +111,66 @@ func checkInside(_, v string) (why, fix string) {
 	return "", ""
 }
 
-// checkGlob takes files beyond the package too, which only the project bounds.
+// SplitInclude returns the two parts of an item of include, FROM and FROM:TO; to is "" where it has one. A colon in the name
+// of a file is written as "?".
+func SplitInclude(v string) (from, to string) {
+	from, to, _ = strings.Cut(v, ":")
+	return from, to
+}
+
+// checkGlob takes files beyond the package too, which only the project bounds, and where they go in the zip.
 func checkGlob(_, v string) (why, fix string) {
-	inside := v
+	from, to := SplitInclude(v)
+	inside := from
 	for strings.HasPrefix(inside, "../") {
 		inside = inside[3:]
 	}
 	if why, fix := checkInside("", inside); why != "" {
 		return why, fix
 	}
-	if _, err := path.Match(v, ""); err != nil {
+	if _, err := path.Match(from, ""); err != nil {
 		return "the pattern has an unclosed bracket", `close it, or write \[ for the character`
+	}
+	if strings.Contains(v, ":") {
+		return checkInZip(to, strings.ContainsAny(from, `*?[`))
+	}
+	return "", ""
+}
+
+// checkImageFile takes the path of a file in the build image or the name of a library there, and where it goes in the zip.
+func checkImageFile(_, v string) (why, fix string) {
+	from, to := SplitInclude(v)
+	if why, fix := checkPlain("", from); why != "" {
+		return why, fix
+	}
+	const write = `write an absolute path, such as "/usr/lib/x86_64-linux-gnu/libfoo.so.1", or the name of a library, such as "libfoo.so.1"`
+	switch {
+	case strings.ContainsAny(from, `*?[`):
+		return "it is a pattern", "name each file; the libraries that one needs come with it"
+	case path.IsAbs(from) && (path.Clean(from) != from || from == "/"):
+		return "the path has a part that leads nowhere", write
+	case !path.IsAbs(from) && (strings.Contains(from, "/") || !strings.Contains(from, ".so")):
+		return "it is neither a path in the image nor the name of a library", write
+	case strings.Contains(v, ":"):
+		return checkInZip(to, false)
+	}
+	return "", ""
+}
+
+// checkInZip takes the place of files in a zip; several are those of a pattern.
+func checkInZip(to string, several bool) (why, fix string) {
+	switch {
+	case to == "":
+		return "nothing follows the colon", `write FROM:TO, such as "certs/prod.pem:cert.pem" or "assets/*:data/"; a colon in the name of a file as "?"`
+	case strings.Contains(to, ":"):
+		return "it has two colons", `write FROM:TO; a colon in the name of a file as "?"`
+	case strings.ContainsAny(to, `*?[`):
+		return "what follows the colon is a pattern", `write the name that the file has in the zip, or a folder that ends with "/"`
+	case several && !strings.HasSuffix(to, "/"):
+		return "a pattern may match several files", fmt.Sprintf("write a folder, %q", to+"/")
+	}
+	if why, _ := checkInside("", to); why != "" {
+		return "what follows the colon is no path in the zip", `write a relative path without ".."`
 	}
 	return "", ""
 }

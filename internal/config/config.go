@@ -86,7 +86,9 @@ type Build struct {
 	Link            string // static or dynamic
 	Runtime         string // the Lambda runtime the program is for
 	Include         []string
-	Budget          Budget
+	// IncludeFromImage are files of the build image; [SplitInclude] reads them as those of Include.
+	IncludeFromImage []string
+	Budget           Budget
 }
 
 // Budget is what a lambda may take at most; "" is no limit.

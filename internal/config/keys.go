@@ -117,8 +117,10 @@ var buildKeys = []key{
 		func(b *Build) *string { return &b.Debug }),
 	ofText(key{name: "runtime", defaults: []string{"provided.al2023"}, choices: []string{"provided.al2023", "provided.al2"}, check: checkRuntime, doc: "the Lambda runtime the program is for"},
 		func(b *Build) *string { return &b.Runtime }),
-	ofList(key{name: "include", check: checkGlob, sep: ",", doc: "files to add to the zip, as globs relative to the lambda's package; what `../` leads to is in the zip under the path after that"},
+	ofList(key{name: "include", check: checkGlob, sep: ",", doc: "files to add to the zip, as globs relative to the lambda's package; what `../` leads to is in the zip under the path after that, and `FROM:TO` says where: docs/artifact.md"},
 		func(b *Build) *[]string { return &b.Include }),
+	ofList(key{name: "include-from-image", check: checkImageFile, sep: ",", doc: "files of the build image to add to the zip, in `lib/` unless `FROM:TO` says where: absolute paths, or names of libraries; with each library come those that it needs and Lambda lacks: docs/artifact.md"},
+		func(b *Build) *[]string { return &b.IncludeFromImage }),
 }
 
 // budgetKeys are those of [budget], that each lambda may have too.

@@ -19,6 +19,7 @@ import (
 	"lpipe"
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
+	"lpipe/internal/limits"
 	"lpipe/internal/pattern"
 	"lpipe/internal/plan"
 	"lpipe/internal/shell"
@@ -96,6 +97,8 @@ const (
 	FileSmoke        = "smoke.json"        // what smoke.rs measured, where there is a smoke test
 	FileTestWarnings = "test-warnings.txt" // as FileWarnings, for the tests and all that they are compiled with
 	FileDebug        = "bootstrap.debug"   // the program with its symbols, of a variant with [plan.Variant.SplitDebug]
+	FileImageIndex   = "image-files.txt"   // of a variant with [plan.Variant.ImageFiles]: a line SIZE MODE NAME for each file, MODE is x or -
+	FileImageFiles   = "image-files.bin"   // likewise: their bytes, one after the other
 	FileUnits        = "units.json"        // cargo's messages about what it compiled for the program
 	FileCrates       = "crates.json"       // of a stage of [Stated]: what cargo metadata says
 	FileRustc        = "rustc.txt"         // likewise: what rustc -vV says
@@ -203,6 +206,9 @@ func (v view) Network(stage string) (string, error) {
 	}
 }
 
+// Libraries are those of Lambda's runtimes, as words of the shell.
+func (v view) Libraries() string { return quote(strings.Join(limits.Libraries, " ")) }
+
 // Select are the packages that cargo compiles a program of.
 func (v view) Select() string {
 	if len(v.SeparatePackages) == 0 {
@@ -308,6 +314,9 @@ func check(v view) error {
 		}
 	}
 	words("the package", v.SeparatePackages...)
+	for _, f := range v.ImageFiles {
+		words("the file of the image", f.From, f.To)
+	}
 	words("the profile", v.Profile)
 	words("the feature", v.Features...)
 	for _, e := range slices.Concat(v.Env, v.TestEnv) {

@@ -43,7 +43,10 @@ var variants = map[string]*plan.Variant{
 		v.Target = "x86_64-unknown-linux-gnu"
 		v.Env = []plan.Env{{Name: "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS", Value: "-Ctarget-feature=+crt-static"}}
 	}),
-	"smoke":       variant(func(v *plan.Variant) { v.Smoke, v.Channel = true, "1.85" }),
+	"smoke": variant(func(v *plan.Variant) { v.Smoke, v.Channel = true, "1.85" }),
+	"image-files": variant(func(v *plan.Variant) {
+		v.ImageFiles, v.Smoke = []plan.ImageFile{{From: "libpq.so.5", To: "lib/libpq.so.5"}, {From: "/usr/share/a b.txt", To: "b.txt"}}, true
+	}),
 	"dynamic-gnu": variant(func(v *plan.Variant) { v.Target = "x86_64-unknown-linux-gnu" }),
 	"arm64":       variant(func(v *plan.Variant) { v.Target = "aarch64-unknown-linux-musl" }),
 	"arm64-qemu":  variant(func(v *plan.Variant) { v.Target, v.Emulate = "aarch64-unknown-linux-gnu", true }),
@@ -164,6 +167,9 @@ func TestStagesAreThoseThatAreSolved(t *testing.T) {
 		}
 		if v.Smoke {
 			want = slices.Insert(want, slices.Index(want, StageBootstrap), StageRunner, StageSmoke)
+		}
+		if v.ImageFiles != nil {
+			want = slices.Insert(want, slices.Index(want, StageTest)+1, StageImage)
 		}
 		var got []string
 		for _, s := range mustParse(t, render(t, v)) {
@@ -347,7 +353,7 @@ func TestRenderReportsAllMistakes(t *testing.T) {
 // TestTheTableOfStages: the template has the stages of the table, and runs programs in those that it says.
 func TestTheTableOfStages(t *testing.T) {
 	all := *variants["shared-libraries"]
-	all.Smoke = true
+	all.Smoke, all.ImageFiles = true, variants["image-files"].ImageFiles
 	text, err := Render(&all)
 	if err != nil {
 		t.Fatal(err)

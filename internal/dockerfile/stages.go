@@ -4,17 +4,18 @@ import "strings"
 
 // Stages of the Dockerfile. Deps, test, bootstrap and lambda are solved by name.
 const (
-	StageToolchain = "toolchain" // the base image with packages and targets
-	StageFetch     = "fetch"     // the crates of Cargo.lock
-	StageDeps      = "deps"      // every dependency, compiled
-	StageLibs      = "libs"      // the local libraries, compiled; libs-2 has more of them
-	StageBuild     = "build"     // the program, compiled
-	StageTest      = "test"      // the tests
-	StageRunner    = "runner"    // what starts a program as Lambda does, where a lambda is to answer events
-	StageSmoke     = "smoke"     // the program, answering events
-	StageBootstrap = "bootstrap" // the program, without the tests
-	StageLambda    = "lambda"    // the program, after the tests
-	StageCrates    = "crates"    // what cargo says of the crates
+	StageToolchain = "toolchain"   // the base image with packages and targets
+	StageFetch     = "fetch"       // the crates of Cargo.lock
+	StageDeps      = "deps"        // every dependency, compiled
+	StageLibs      = "libs"        // the local libraries, compiled; libs-2 has more of them
+	StageBuild     = "build"       // the program, compiled
+	StageTest      = "test"        // the tests
+	StageImage     = "image-files" // files of the image, for the zip
+	StageRunner    = "runner"      // what starts a program as Lambda does, where a lambda is to answer events
+	StageSmoke     = "smoke"       // the program, answering events
+	StageBootstrap = "bootstrap"   // the program, without the tests
+	StageLambda    = "lambda"      // the program, after the tests
+	StageCrates    = "crates"      // what cargo says of the crates
 )
 
 // Stated is the stage that has what statements on the lambda need, beside all that a stage for the lambda has.
@@ -68,6 +69,11 @@ var stages = []Stage{
 	{
 		Name: StageTest, Cargo: true, Title: "run the tests", Files: []string{"out/" + FileTests, "out/" + FileTestLines, "out/" + FileTestWarnings},
 		Failed: "the tests of %s do not compile", Fix: correctErrors,
+	},
+	{
+		Name: StageImage, Title: "take files of the image", Short: "image files",
+		Failed: "the files of the image for the zip of %s cannot be taken",
+		Fix:    "correct include-from-image in lpipe.toml, or add to packages in [build] what has the files",
 	},
 	{
 		Name: StageRunner, Title: "compile what starts the lambda", Short: "runner",

@@ -1,4 +1,4 @@
-// Package limits has the numbers that bound a function of Lambda:
+// Package limits has the numbers that bound a function of Lambda, and the libraries that it finds there:
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 package limits
 
@@ -13,3 +13,11 @@ const (
 	DirectUpload = 50 << 20  // 52,428,800: the largest zip in a request; a larger one goes through S3
 	Unzipped     = 250 << 20 // 262,144,000: all files of the zip and of the layers together
 )
+
+// Libraries are the shared libraries that a program may count on in the runtimes for custom programs: glibc's own and the
+// unwinder of GCC, which every Rust program for a gnu target needs.
+var Libraries = []string{
+	"libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1",
+	"libutil.so.1", "libresolv.so.2", "libgcc_s.so.1",
+	"ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1",
+}

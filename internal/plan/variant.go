@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"unicode"
@@ -22,6 +23,27 @@ const FetchConfig = ".cargo/lpipe-fetch.toml"
 
 // Env is one environment variable of the build.
 type Env struct{ Name, Value string }
+
+// ImageFile is a file of the build image.
+type ImageFile struct {
+	From string // its absolute path, or the name of a library
+	To   string // its path in the zip
+}
+
+// imageFiles reads the items of include-from-image.
+func imageFiles(items []string) (all []ImageFile) {
+	for _, item := range items {
+		from, to := config.SplitInclude(item)
+		if to == "" {
+			to = "lib/"
+		}
+		if strings.HasSuffix(to, "/") {
+			to += path.Base(from)
+		}
+		all = append(all, ImageFile{from, path.Clean(to)})
+	}
+	return all
+}
 
 // Variant is all that the rendered Dockerfile depends on. Lambdas of one variant share its text, and so every
 // step but their own. Lists are in an order that depends on the project alone.
@@ -53,6 +75,9 @@ type Variant struct {
 
 	// Stubs is set where a program needs a part of the workspace's packages: what a lambda needs is laid over stubs of the others.
 	Stubs bool
+
+	// ImageFiles are files of the build image that go into the zip.
+	ImageFiles []ImageFile
 
 	// Smoke is set where programs are started and answer events before there is a zip.
 	Smoke bool
@@ -98,6 +123,7 @@ func newVariant(ws *cargo.Workspace, found *reach.Findings, l *Lambda, features 
 		TestSetup:         b.TestSetup,
 		AllowNetwork:      b.Network == "default",
 		Stubs:             stubs(ws),
+		ImageFiles:        imageFiles(b.IncludeFromImage),
 		Smoke:             len(b.Smoke) > 0,
 		Warm:              warm(ws, found, b),
 		Libs:              libs,

@@ -94,6 +94,7 @@ func Settings(o attest.Origin, l *plan.Lambda) []config.Setting {
 	list("rustflags", b.Rustflags)
 	list("packages", b.Packages)
 	list("include", b.Include)
+	list("include-from-image", b.IncludeFromImage)
 	boolean("default-features", "defaultFeatures", b.DefaultFeatures)
 	if o.Bool("featuresPerLambda") {
 		set("features-per-lambda", "true")
