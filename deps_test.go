@@ -52,6 +52,7 @@ var lpipeMap = map[string]row{
 
 	"internal/limits":  {why: "every package may import it, so it imports nothing", pure: true},
 	"internal/shell":   {why: "every package that writes for a shell may import it, so it imports nothing", pure: true},
+	"internal/subset":  {why: "two JSON values in, how they differ out", pure: true},
 	"internal/pattern": {why: "every package may import it, so it imports nothing", pure: true},
 	"internal/redact":  {imports: in("internal/pattern"), why: "every package that shows text of others may import it, so of lpipe it imports only expressions", pure: true},
 	"internal/foreign": {imports: in("internal/pattern", "internal/redact"), why: "every package that prints may import it, so of lpipe it imports only what hides passwords", pure: true},
@@ -174,12 +175,12 @@ var lpipeMap = map[string]row{
 	"internal/build": {
 		imports: in("cache", "internal/access", "internal/artifact", "internal/attest", "internal/cargo", "internal/config", "internal/disk", "internal/dockerfile", "internal/emulator", "internal/engine",
 			"internal/fault", "internal/finding", "internal/git", "internal/login", "internal/network", "internal/pattern", "internal/plan", "internal/progress", "internal/project", "internal/publish",
-			"internal/reach", "internal/report", "internal/skeleton", "internal/solve", "internal/trace", "internal/userkey", "github.com/distribution/reference", "github.com/moby/patternmatcher",
+			"internal/reach", "internal/report", "internal/skeleton", "internal/solve", "internal/subset", "internal/trace", "internal/userkey", "github.com/distribution/reference", "github.com/moby/patternmatcher",
 			"github.com/opencontainers", buildkit+"/client", buildkit+"/session"),
 		why: "the phases of a build, each from values to values; it reads no flag and prints nothing but the display",
 	},
 	"internal/deploy": {
-		imports: in("internal/artifact", "internal/fault", "internal/limits", "internal/pattern", "golang.org/x/sync"),
+		imports: in("internal/artifact", "internal/fault", "internal/limits", "internal/pattern", "internal/subset", "golang.org/x/sync"),
 		why:     "what is wanted and what there is in, changes out; AWS is an interface, and of artifact it takes which runtimes are past their end",
 	},
 	"internal/awsapi": {

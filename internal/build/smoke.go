@@ -3,9 +3,7 @@ package build
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"path"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +18,7 @@ import (
 	"lpipe/internal/project"
 	"lpipe/internal/report"
 	"lpipe/internal/skeleton"
+	"lpipe/internal/subset"
 )
 
 // Where the smoke step has the program, as Lambda has it, and the Runtime API.
@@ -166,52 +165,22 @@ func differs(answer *string, want string) string {
 		return "it is too large to be compared"
 	}
 	text, _, _ := strings.Cut(*answer, "\x00\x00\x00\x00\x00\x00\x00\x00") // after which a streamed HTTP answer has its body
-	var is, wanted any
 	shown := text
 	if len(shown) > maxShown {
 		shown = shown[:maxShown] + "…"
 	}
-	if json.Unmarshal([]byte(text), &is) != nil {
+	is, err := subset.Parse([]byte(text))
+	if err != nil {
 		return fmt.Sprintf("it is no JSON: %q", shown)
 	}
-	if err := json.Unmarshal([]byte(want), &wanted); err != nil {
+	wanted, err := subset.Parse([]byte(want))
+	if err != nil {
 		return err.Error()
 	}
-	where, ok := contains(is, wanted, "")
-	if ok {
-		return ""
+	if why := is.Lacks(wanted); why != "" {
+		return why + ", in " + shown
 	}
-	return fmt.Sprintf("%s differs: the answer is %s, and should contain %s", where, shown, want)
-}
-
-// contains reports that a JSON value has all that is wanted of it: an object the members of the other, at any depth, and every
-// other value is equal. where is the first place that differs.
-func contains(is, wanted any, at string) (where string, ok bool) {
-	members, object := wanted.(map[string]any)
-	if !object {
-		if at == "" {
-			at = "it"
-		}
-		return at, reflect.DeepEqual(is, wanted)
-	}
-	has, object := is.(map[string]any)
-	if !object {
-		if at == "" {
-			at = "it"
-		}
-		return at, false
-	}
-	for _, name := range slices.Sorted(maps.Keys(members)) {
-		below := strings.TrimPrefix(at+"."+name, ".")
-		value, there := has[name]
-		if !there {
-			return below, false
-		}
-		if where, ok := contains(value, members[name], below); !ok {
-			return where, false
-		}
-	}
-	return at, true
+	return ""
 }
 
 // told is what the report has of a smoke test, and what a person has to know of it.

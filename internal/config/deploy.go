@@ -48,7 +48,7 @@ var (
 		{name: "env.*", check: checkDeployEnv, private: true, doc: "variables of the function, added to those that it has on AWS, which stay; no secrets: `--env-file` takes those"},
 		{name: "tags.*", check: checkPlain, doc: "tags of the function, added to those that it has on AWS, which stay"},
 		{name: "smoke", check: checkPlain, paths: filePath, doc: "a file with an event that a new version must answer without an error before it becomes live"},
-		{name: "smoke-expect", check: checkPlain, paths: filePath, doc: "a file with JSON that the answer to it must hold: of objects these members, all else as it is"},
+		{name: "smoke-expect", check: checkPlain, paths: filePath, doc: "a file with JSON that the answer to it must hold: of an object these members, at any depth, and everything else equal: a list as a whole, numbers as they are written"},
 	}
 	deployRun = []key{
 		{name: "alias", check: checkAlias, doc: "the alias that is moved to the new versions, of all functions together; without one `$LATEST` is live as soon as it is uploaded"},

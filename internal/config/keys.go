@@ -103,7 +103,7 @@ var buildKeys = []key{
 		func(b *Build) *string { return &b.TestSetup }),
 	ofList(key{name: "smoke", kind: oneOrMore, check: checkEvent, sep: ",", doc: "events, JSON files relative to the lambda's package, that the program is started with and has to answer before there is a zip, as on Lambda and without a network: docs/artifact.md"},
 		func(b *Build) *[]string { return &b.Smoke }),
-	ofPairs(key{name: "smoke-expect", check: checkJSON, doc: "what the answer to an event of smoke has to contain, by the event's file, as JSON: of an object the members that it has"},
+	ofPairs(key{name: "smoke-expect", check: checkJSON, doc: "what the answer to an event of smoke has to contain, by the event's file, as JSON: of an object these members, at any depth, and everything else equal: a list as a whole, numbers as they are written"},
 		func(b *Build) *map[string]string { return &b.SmokeExpect }),
 	ofPairs(key{name: "smoke-env", check: checkEnv, private: true, doc: "environment of the program while it answers the events of smoke, beside what Lambda sets; no secrets"},
 		func(b *Build) *map[string]string { return &b.SmokeEnv }),

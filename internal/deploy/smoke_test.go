@@ -10,13 +10,9 @@ func TestWhatAnAnswerMustHold(t *testing.T) {
 	for _, c := range []struct{ expect, answer, why string }{
 		{``, `"anything"`, ""},
 		{`{"a":1}`, `{"a":1,"b":2}`, ""},
-		{`{"a":{"b":[1,{"c":true}]}}`, `{"a":{"b":[1,{"c":true,"d":0}],"e":null}}`, ""},
-		{`12345678901234567890`, `12345678901234567890`, ""},
-		{`{"a":1}`, `{"b":2}`, "a is missing"},
-		{`{"a":{"b":1}}`, `{"a":{"b":2}}`, "a.b is 2 and not 1"},
-		{`{"a":[1]}`, `{"a":[1,2]}`, "a is no list of 1"},
-		{`{"a":[1,{"b":2}]}`, `{"a":[1,{"b":"2"}]}`, `a[1].b is "2" and not 2`},
-		{`{"a":1}`, `[]`, "the answer is no object"},
+		{`{"a":1}`, `{"b":2}`, `a is missing, in {"b":2}`},
+		{`{"a":[{"b":1}]}`, `{"a":[{"b":1,"c":2}]}`, `a is [{"b":1,"c":2}] and not [{"b":1}]`},
+		{`no JSON`, `{}`, "what is expected is not JSON"},
 		{`{"a":1}`, `no JSON`, "its answer is not JSON"},
 		{`null`, `{}`, "the answer is {} and not null"},
 	} {
