@@ -247,6 +247,7 @@ func (s *scanner) suspicious(data []byte) bool {
 var (
 	hints = []string{
 		"../", "/..", `".."`, "mod ", "include", `"cargo"`, "CARGO", "current_dir", "locate-project", "workspace_root", "MetadataCommand", ".env", "dotenv", ".git",
+		"lpipe.toml", ".lpipeignore",
 	}
 	ignoredHints = []string{"path =", "path=", "folder", "_file!", "_dir!", "migrat", "locale", "embed", "asset", "template", "fs::", "File::"}
 )

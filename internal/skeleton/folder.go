@@ -18,7 +18,7 @@ import (
 func (m *maker) folder(dir string) {
 	m.list(dir, func(name string, info fs.FileInfo) {
 		switch {
-		case m.elsewhere(name):
+		case m.elsewhere(name) || m.settings(name, info):
 		case m.ignore.skip(name, info):
 			m.leftOut(name, info)
 		case info.IsDir():
@@ -138,7 +138,6 @@ func (m *maker) outside(name string) {
 func (m *maker) strays() {
 	for _, p := range m.ws.Packages {
 		if m.real[p] {
-			m.wideContext = m.wideContext || m.wide(p) != ""
 			for _, out := range m.reads(p) {
 				m.outside(out)
 			}

@@ -19,8 +19,8 @@ import (
 )
 
 // ignore decides what is left out of a context: always git's folder and folders that cargo compiled into; secrets in .env
-// and cargo's credentials, and what .lpipeignore or else .dockerignore excludes at the base and at the workspace's root,
-// unless a source names it. .gitignore is not read: repositories list Cargo.lock and generated sources there.
+// and cargo's credentials, lpipe's own files in the folders of packages, and what .lpipeignore or else .dockerignore excludes at
+// the base and at the workspace's root, unless a source names it. .gitignore is not read: repositories list Cargo.lock and generated sources there.
 type ignore struct {
 	ws    *cargo.Workspace
 	all   *reach.Files // of the base
@@ -155,6 +155,14 @@ func secret(name string) bool {
 	base := path.Base(name)
 	return strings.HasPrefix(base, ".env") || strings.HasPrefix(base, "credentials") && path.Base(path.Dir(name)) == ".cargo"
 }
+
+// settings reports a file that lpipe reads and no build does: an edit of it compiles nothing again. Elsewhere than in the folder
+// of a package a file of such a name is data as any other.
+func (m *maker) settings(name string, info fs.FileInfo) bool {
+	return !info.IsDir() && !m.wideContext && m.owned[path.Dir(name)] != nil && slices.Contains(settingsFiles, path.Base(name))
+}
+
+var settingsFiles = []string{"lpipe.toml", ".lpipeignore"}
 
 // withholds reports that lpipe leaves name out, whatever ignore files say.
 func (g *ignore) withholds(name string, info fs.FileInfo) bool {

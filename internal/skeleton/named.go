@@ -56,6 +56,8 @@ func (m *maker) name(who string, n reach.Named) {
 	case secret(n.Path) && !info.IsDir():
 		m.say(who, fmt.Sprintf("%s is sent, because %s names it; otherwise lpipe leaves such files out", m.ws.Show(n.Path), n.At))
 		m.file(n.Path, info)
+	case pattern == "" && m.settings(n.Path, info):
+		m.file(n.Path, info)
 	case pattern == "":
 	case info.IsDir():
 		m.say(who, fmt.Sprintf("%s is sent, although %s excludes it, because %s names it", m.ws.Show(n.Path), pattern, n.At))
@@ -171,6 +173,9 @@ func WhyLeftOut(ws *cargo.Workspace, found *reach.Findings, name string) string 
 	}
 	if secret(name) {
 		return "lpipe sends a file of such a name only where a source names it"
+	}
+	if info, err := fs.Lstat(found.Files.FS(), name); err == nil && m.settings(name, info) {
+		return "lpipe sends its own files only where a source names them"
 	}
 	if pattern := m.ignore.excludes(name); pattern != "" {
 		return pattern + " excludes it"

@@ -108,6 +108,12 @@ func TestWhatASourceNamesIsSentOrSaid(t *testing.T) {
 		"git's own folder":               {files: script(`println!("cargo:rerun-if-changed=../../.git/HEAD");`), paths: "!.git/HEAD", said: ".git/HEAD is left out: lpipe never sends"},
 		"a .env in a folder":             {files: "-- rust/fn/assets/.env --\nA=1\n-- rust/fn/assets/a --\n" + program(`static D: Dir = include_dir!("$CARGO_MANIFEST_DIR/assets"); fn main() {}`), paths: "!rust/fn/assets/.env rust/fn/assets/a", said: "rust/fn/assets/.env is left out"},
 		"an inert folder of the project": {files: program(`static D: Dir = include_dir!("docs"); fn main() {}`), paths: "rust/docs/page.md"},
+		"lpipe.toml that nobody names":   {files: "-- rust/fn/lpipe.toml --\n-- rust/fn/.lpipeignore --\n", paths: "!rust/fn/lpipe.toml !rust/fn/.lpipeignore"},
+		"lpipe.toml that is included":    {files: "-- rust/fn/lpipe.toml --\n" + program(`const D: &str = include_str!("../lpipe.toml"); fn main() {}`), paths: "rust/fn/lpipe.toml"},
+		"lpipe.toml of a build script":   {files: "-- rust/fn/lpipe.toml --\n" + script(`let text = fs::read_to_string("lpipe.toml").unwrap_or_default();`), paths: "rust/fn/lpipe.toml"},
+		"lpipe.toml of a test":           {files: "-- rust/fn/lpipe.toml --\n-- rust/fn/tests/t.rs --\n#[test] fn t() { std::fs::read(\"lpipe.toml\").unwrap(); }\n", paths: "rust/fn/lpipe.toml"},
+		"lpipe.toml that is data":        {files: "-- rust/fn/fixtures/lpipe.toml --\n", paths: "rust/fn/fixtures/lpipe.toml"},
+		"lpipe.toml of a wide package":   {files: "-- rust/fn/lpipe.toml --\n" + script(`for e in fs::read_dir(here.parent().unwrap().parent().unwrap()).unwrap() { println!("{:?}", e); }`), paths: "rust/fn/lpipe.toml", said: "looks in the folders above"},
 
 		// What an ignore file leaves out.
 		"an ignored readme":            {files: "-- rust/.dockerignore --\n# all\n*.txt\n**/NOTES.md\n-- rust/fn/NOTES.md --\n" + program(`#![doc = include_str!("../NOTES.md")] fn main() {}`), paths: "rust/fn/NOTES.md", said: "rust/fn/NOTES.md is sent, although rust/.dockerignore:3 excludes it, because rust/fn/src/main.rs:1 names it"},

@@ -246,6 +246,7 @@ func (m *maker) choose(pkgs []*cargo.Package) {
 	}
 	for _, p := range pkgs {
 		m.real[p] = true
+		m.wideContext = m.wideContext || m.wide(p) != ""
 		for _, place := range m.found.Packages[p].Beyond {
 			m.note(p, place)
 		}

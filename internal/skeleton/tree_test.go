@@ -373,10 +373,13 @@ ignored/*
 -- .gitignore --
 Cargo.lock
 src
+-- lpipe.toml --
+[deploy]
+memory = 512
 `)
 	tree := closure(t, dir)
 	want := []string{
-		".cargo/config.toml", ".dockerignore", ".gitignore", ".lpipeignore", "Cargo.lock", "Cargo.toml", "ignored/keep.txt",
+		".cargo/config.toml", ".dockerignore", ".gitignore", "Cargo.lock", "Cargo.toml", "ignored/keep.txt",
 		"src-b/x.rs", "src.rs", "src/b/c.rs", "src/main.rs", "src/target/mod.rs",
 	}
 	if got := tree.Paths(); !slices.Equal(got, want) {
