@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/mod/semver"
 )
 
 // lock is what of a Cargo.lock is written anew.
@@ -200,18 +202,7 @@ func (l lock) bytes() []byte {
 	return []byte(b.String())
 }
 
-// compareVersions orders versions by their numbers, and equal numbers as text.
+// compareVersions orders versions as cargo does: https://semver.org/#spec-item-11, and equal ones as text.
 func compareVersions(a, b string) int {
-	as, bs := strings.SplitN(a, ".", 3), strings.SplitN(b, ".", 3)
-	for i := range min(len(as), len(bs)) {
-		x, errX := strconv.Atoi(as[i])
-		y, errY := strconv.Atoi(bs[i])
-		if errX != nil || errY != nil {
-			break
-		}
-		if c := cmp.Compare(x, y); c != 0 {
-			return c
-		}
-	}
-	return cmp.Compare(a, b)
+	return cmp.Or(semver.Compare("v"+a, "v"+b), cmp.Compare(a, b))
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -156,4 +157,21 @@ func FuzzAddToLock(f *testing.F) {
 			t.Errorf("%q became %q: %v", data, added, err)
 		}
 	})
+}
+
+func TestVersionsAreInCargosOrder(t *testing.T) {
+	versions := []string{"0.9.0", "0.10.0", "1.0.0-rc.2", "1.0.0-rc.10", "1.0.0", "1.0.0+a", "1.0.0+b", "10.0.0"}
+	l := lock{head: "version = 4\n"}
+	for _, v := range slices.Backward(versions) {
+		l.packages = append(l.packages, locked{name: "a", version: v})
+	}
+	var got []string
+	for line := range strings.Lines(string(l.bytes())) {
+		if version, ok := strings.CutPrefix(line, `version = "`); ok {
+			got = append(got, strings.TrimRight(version, "\"\n"))
+		}
+	}
+	if !slices.Equal(got, versions) {
+		t.Errorf("got %q", got)
+	}
 }
