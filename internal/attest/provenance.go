@@ -94,6 +94,10 @@ func (b Build) parameters() map[string]any {
 		all["environment"] = texts(slices.Sorted(maps.Keys(l.Build.Env)))
 		all["environmentDigest"] = environment(l.Build.Env)
 	}
+	if len(l.Build.LateEnv) > 0 { // what their placeholders stand for is stated by itself
+		all["lateEnvironment"] = texts(slices.Sorted(maps.Keys(l.Build.LateEnv)))
+		all["lateEnvironmentDigest"] = environment(l.Build.LateEnv)
+	}
 	if !b.Epoch.IsZero() {
 		all["sourceDateEpoch"] = b.Epoch.Unix()
 	}

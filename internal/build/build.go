@@ -12,11 +12,13 @@ import (
 	"time"
 
 	"lpipe/internal/artifact"
+	"lpipe/internal/attest"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/engine"
 	"lpipe/internal/fault"
 	"lpipe/internal/login"
 	"lpipe/internal/network"
+	"lpipe/internal/plan"
 	"lpipe/internal/project"
 	"lpipe/internal/solve"
 	"lpipe/internal/userkey"
@@ -31,12 +33,18 @@ type Options struct {
 	SSH          []string      // values of --ssh
 	Images       bool          // lambdas become images too where the configuration says so
 	Stating      Stating
-	Key          userkey.Key
-	Network      network.Joined
+	// Commits returns the commit that the lambdas of a project are built from. It is asked once for each project in which one of
+	// them has a value that depends on it; nil says that it is not known.
+	Commits Commits
+	Key     userkey.Key
+	Network network.Joined
 	// Engines are those that will solve. What is for this user alone needs all of them to be local; without any there is
 	// nothing of that.
 	Engines []engine.Chosen
 }
+
+// Commits is a function that returns the commit of each lambda of a project.
+type Commits func(ctx context.Context, p *project.Project) (map[*plan.Lambda]attest.Git, error)
 
 // Request is all that a run asks of engines.
 type Request struct {

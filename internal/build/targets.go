@@ -40,6 +40,7 @@ func prepare(
 	var l fault.List
 	about, err := o.Stating.stating(here, p, o.Images && p.Config.Push)
 	l.Add(err)
+	late := lateValues{ctx: ctx, project: p, commits: o.Commits}
 	include := map[string][]artifact.Entry{} // by lambda, which may be built for several architectures
 	for _, v := range p.Plan.Variants {
 		text, err := dockerfile.Render(v)
@@ -52,6 +53,8 @@ func prepare(
 				Label: lambda.Label(), Platform: lambda.Platform(), Dockerfile: text, Base: base, Stage: o.Stage, Kind: lambda.Kind, Bin: lambda.Bin,
 				Dependencies: foreign, SharedKey: shared, Contexts: map[string]solve.Context{dockerfile.Skeleton: skel},
 			}
+			job.Late, err = late.of(lambda)
+			l.Add(err)
 			if o.Stage == dockerfile.StageLambda && !lambda.Build.Test {
 				job.Stage = dockerfile.StageBootstrap
 			}

@@ -130,15 +130,15 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		}
 		summary := &report.Summary{} // when nothing differs, no engine is needed to say so
 		if len(project.Targets(projects)) > 0 {
-			stating := build.Stating{}
+			stating, commits := build.Stating{}, commitsOf(here, given)
 			if stage == dockerfile.StageLambda {
 				var unknown []string
-				stating, unknown = stated(cmd.Context(), here, projects, given, push)
+				stating, unknown = stated(cmd.Context(), projects, commits, push)
 				notes = append(notes, unknown...)
 			}
 			summary, err = a.build(cmd.Context(), here, projects, cfg, push, build.Options{
-				Stating: stating,
-				Stage:   stage, Partial: len(args) > 0 || *rev != "", NoCache: *noCache, StallTimeout: *stall, SSH: *ssh,
+				Stating: stating, Commits: commits,
+				Stage: stage, Partial: len(args) > 0 || *rev != "", NoCache: *noCache, StallTimeout: *stall, SSH: *ssh,
 				Images: stage == dockerfile.StageLambda, Key: key,
 			})
 			if summary == nil {

@@ -66,7 +66,8 @@ tools.`,
 		if err := out(a, here); err != nil {
 			return err
 		}
-		projects, err := here.Open(args, false, settings())
+		given := settings()
+		projects, err := here.Open(args, false, given)
 		if err != nil {
 			return err
 		}
@@ -102,7 +103,7 @@ tools.`,
 			return err
 		}
 		if *builds {
-			if err := a.buildFirst(cmd.Context(), here, projects); err != nil {
+			if err := a.buildFirst(cmd.Context(), here, projects, commitsOf(here, given)); err != nil {
 				return err
 			}
 		}
@@ -142,7 +143,7 @@ func canRun(l *plan.Lambda) error {
 }
 
 // buildFirst builds the lambdas of the projects as lpipe build does, and reports it.
-func (a *app) buildFirst(ctx context.Context, here *project.Here, projects []*project.Project) error {
+func (a *app) buildFirst(ctx context.Context, here *project.Here, projects []*project.Project, commits build.Commits) error {
 	cfg, err := here.Common(projects)
 	if err != nil {
 		return err
@@ -150,7 +151,7 @@ func (a *app) buildFirst(ctx context.Context, here *project.Here, projects []*pr
 	start := time.Now()
 	key, notice := here.Key(projects)
 	summary, err := a.build(ctx, here, projects, cfg, pushing{}, build.Options{
-		Stage: dockerfile.StageLambda, Partial: true, StallTimeout: stallTimeout, Key: key,
+		Stage: dockerfile.StageLambda, Partial: true, StallTimeout: stallTimeout, Key: key, Commits: commits,
 	})
 	if summary == nil {
 		return err

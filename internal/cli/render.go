@@ -40,14 +40,15 @@ Flags of "lpipe build" that change nothing of these are taken and not listed.`,
 		if err != nil {
 			return err
 		}
-		projects, err := here.Open(args, *all, settings())
+		given := settings()
+		projects, err := here.Open(args, *all, given)
 		if err != nil {
 			return err
 		}
 		if *pin {
 			return a.pin(cmd.Context(), here, projects)
 		}
-		request, err := a.renderRequest(cmd.Context(), here, projects)
+		request, err := a.renderRequest(cmd.Context(), here, projects, commitsOf(here, given))
 		if err != nil {
 			return err
 		}
@@ -75,14 +76,14 @@ Flags of "lpipe build" that change nothing of these are taken and not listed.`,
 }
 
 // renderRequest is what would be solved, of which nothing is for this user alone.
-func (a *app) renderRequest(ctx context.Context, here *project.Here, projects []*project.Project) (*build.Request, error) {
+func (a *app) renderRequest(ctx context.Context, here *project.Here, projects []*project.Project, commits build.Commits) (*build.Request, error) {
 	cfg, err := here.Common(projects)
 	if err != nil {
 		return nil, err
 	}
 	joined, joinErr := a.join(cfg)
 	key, _ := here.Key(projects)
-	request, err := build.Prepare(ctx, here, projects, build.Options{Stage: dockerfile.StageLambda, Key: key, Network: joined})
+	request, err := build.Prepare(ctx, here, projects, build.Options{Stage: dockerfile.StageLambda, Key: key, Network: joined, Commits: commits})
 	return request, errors.Join(joinErr, err)
 }
 
@@ -142,6 +143,9 @@ func (a *app) listContexts(targets []build.Target) error {
 		j := t.Job
 		foreign.Fprintf(a.Out, "lambda %s\n  target %s\n  build-arg %s=%s\n  build-arg %s=%s\n",
 			j.Label, j.Stage, dockerfile.ArgKind, j.Kind, dockerfile.ArgBin, j.Bin)
+		for _, name := range slices.Sorted(maps.Keys(j.Late)) {
+			foreign.Fprintf(a.Out, "  build-arg %s=%s\n", dockerfile.ArgLate(name), j.Late[name])
+		}
 		if j.Base != nil {
 			foreign.Fprintf(a.Out, "  context %s=oci-layout://%s@%s\n", dockerfile.BaseContext, j.Base.Dir, j.Base.Digest)
 		}

@@ -382,7 +382,7 @@ func (s *serving) build(ctx context.Context, progress string) (files serve.Files
 		quiet.Progress, cfg = progress, &quiet
 	}
 	key, notice := here.Key(projects)
-	o := build.Options{Stage: dockerfile.StageLambda, Partial: true, StallTimeout: stallTimeout, SSH: s.ssh, Key: key}
+	o := build.Options{Stage: dockerfile.StageLambda, Partial: true, StallTimeout: stallTimeout, SSH: s.ssh, Key: key, Commits: commitsOf(here, s.settings)}
 	if joined, err := s.join(cfg); err == nil {
 		asked := o
 		asked.Network = joined

@@ -282,9 +282,11 @@ func (v *verifying) rebuild(ctx context.Context, z verify.Zip) (verify.Result, e
 		return verify.Result{}, err
 	}
 	key, _ := clean.Key([]*project.Project{p})
+	commits := map[*plan.Lambda]attest.Git{l: git}
 	summary, err := v.build(ctx, clean, []*project.Project{p}, p.Config, pushing{}, build.Options{
 		Stage: dockerfile.StageLambda, Partial: true, NoCache: v.noCache, StallTimeout: stallTimeout, SSH: v.ssh, Key: key,
-		Stating: build.Stating{Zips: true, Version: lpipe, Git: map[*plan.Lambda]attest.Git{l: git}},
+		Stating: build.Stating{Zips: true, Version: lpipe, Git: commits},
+		Commits: func(context.Context, *project.Project) (map[*plan.Lambda]attest.Git, error) { return commits, nil },
 	})
 	if err != nil {
 		return verify.Result{}, err

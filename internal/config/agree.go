@@ -37,6 +37,7 @@ func (l *loader) agree(c *Config) {
 		}
 	}
 	l.agreeCPU(c)
+	l.agreeLate(c)
 	l.agreeSmoke(c)
 	whole := func(tag string) bool { return strings.ContainsAny(tag, "/:") }
 	if c.Push && c.Image == "" && !slices.ContainsFunc(c.Tags, whole) {

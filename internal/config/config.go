@@ -71,6 +71,7 @@ type Build struct {
 	CPU             []string          // processors, at most one for each architecture: see [Build.TargetCPU]
 	CPUAllow        []string          // patterns of functions that may have any instruction
 	Env             map[string]string // of build and tests
+	LateEnv         map[string]string // of the lambda's own code and its tests; values have [LatePlaceholders]
 	TestEnv         map[string]string // of tests alone
 	Packages        []string          // of apt, apk or dnf, "name" or "name=version"
 	Test            bool

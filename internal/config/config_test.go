@@ -40,6 +40,7 @@ func TestDefaultsWithoutAFile(t *testing.T) {
 		DefaultFeatures: true,
 		CPU:             []string{"baseline"},
 		Env:             map[string]string{},
+		LateEnv:         map[string]string{},
 		TestEnv:         map[string]string{},
 		Test:            true,
 		TestRunner:      "native",
@@ -85,6 +86,9 @@ debug    = "split"
 link     = "dynamic"
 runtime  = "provided.al2"
 warm     = false
+
+[build.late-env]
+GIT_SHA = "{{git-sha}}"
 
 [build.test-env]
 RUST_LOG = "debug"
@@ -147,6 +151,7 @@ func TestEveryKeyOfTheFile(t *testing.T) {
 		Rustflags:  []string{"-C", "target-cpu=x86-64-v3"},
 		CPU:        []string{"baseline"},
 		Env:        map[string]string{"SQLX_OFFLINE": "true", "A": "build"},
+		LateEnv:    map[string]string{"GIT_SHA": "{{git-sha}}"},
 		TestEnv:    map[string]string{"RUST_LOG": "debug"},
 		Packages:   []string{"libpq-dev", "libssl-dev=3.0.1-1~deb12u1", "g++"},
 		TestRunner: "qemu",
@@ -214,7 +219,7 @@ func TestCILaysItsTableOver(t *testing.T) {
 	if got := c.For("plain").Profile; got != "ci" {
 		t.Errorf("profile %q", got)
 	}
-	if got := c.Origin("build.profile").String(); got != "lpipe.toml:58" {
+	if got := c.Origin("build.profile").String(); got != "lpipe.toml:61" {
 		t.Errorf("origin %q", got)
 	}
 }
@@ -282,6 +287,7 @@ func TestTheEnvironmentAndFlagsSetEveryBuildKey(t *testing.T) {
 		CPU:        []string{"v3", "neoverse-n1"},
 		CPUAllow:   []string{"fast_*"},
 		Env:        map[string]string{},
+		LateEnv:    map[string]string{},
 		TestEnv:    map[string]string{},
 		Packages:   []string{"cmake"},
 		TestRunner: "qemu",

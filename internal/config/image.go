@@ -15,7 +15,7 @@ var Placeholders = []string{"name", "arch", "version", "git-sha", "branch"}
 
 var placeholderPattern = pattern.Of(`\{\{\s*(.*?)\s*\}\}`)
 
-func placeholderList() string { return "`{{" + strings.Join(Placeholders, "}}`, `{{") + "}}`" }
+func placeholderList(names []string) string { return "`{{" + strings.Join(names, "}}`, `{{") + "}}`" }
 
 // Fill returns the template with value's answers in its placeholders. The template was checked when it was read.
 func Fill(template string, value func(placeholder string) string) string {
@@ -24,14 +24,23 @@ func Fill(template string, value func(placeholder string) string) string {
 	})
 }
 
-// fill puts a harmless word into the placeholders of a template.
-func fill(v string) (filled, why, fix string) {
+// unknownPlaceholder says why a placeholder is none of those names. Otherwise it returns the template with a harmless word in
+// place of each.
+func unknownPlaceholder(v string, names []string) (filled, why, fix string) {
 	for _, m := range placeholderPattern().FindAllStringSubmatch(v, -1) {
-		if !slices.Contains(Placeholders, m[1]) {
-			return "", "the placeholders are " + strings.Join(Placeholders, ", "), meant(fault.Nearest(m[1], Placeholders))
+		if !slices.Contains(names, m[1]) {
+			return "", "the placeholders are " + strings.Join(names, ", "), meant(fault.Nearest(m[1], names))
 		}
 	}
-	filled = placeholderPattern().ReplaceAllString(v, "x")
+	return placeholderPattern().ReplaceAllString(v, "x"), "", ""
+}
+
+// fill puts a harmless word into the placeholders of the name of an image.
+func fill(v string) (filled, why, fix string) {
+	filled, why, fix = unknownPlaceholder(v, Placeholders)
+	if why != "" {
+		return "", why, fix
+	}
 	if strings.ContainsAny(filled, "{}") {
 		return "", "a brace is missing", "write placeholders as {{name}}"
 	}

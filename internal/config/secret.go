@@ -31,6 +31,9 @@ func checkEnvName(_, name string) (why, fix string) {
 	if fix, ok := owned[name]; ok {
 		return "lpipe sets it itself", fix
 	}
+	if strings.HasPrefix(name, LateArg) {
+		return "lpipe sets it itself", "rename it"
+	}
 	return "", ""
 }
 

@@ -81,6 +81,8 @@ func (l *loader) resolve(name, dir string) string {
 func (l *loader) named(pattern string, at Origin, full []string) {
 	var rule check
 	switch {
+	case strings.HasSuffix(pattern, "late-env.*"):
+		rule = checkLateName
 	case strings.HasSuffix(pattern, "env.*"):
 		rule = checkEnvName
 	case pattern == "lambda.*":

@@ -44,6 +44,9 @@ const (
 	ArgBin  = "LAMBDA_BIN"  // the cargo target's name
 )
 
+// ArgLate is the build argument with the value of a variable of [plan.Variant.LateEnv].
+func ArgLate(name string) string { return config.LateArg + name }
+
 // SecretWarm tells the deps stage to use the dependencies that it keeps outside of layers: [WarmKeep], or [WarmFresh] to
 // replace them unused. Without it they are neither used nor kept. Secrets are in no cache key.
 const (
@@ -262,6 +265,7 @@ var parsed = template.Must(template.New("Dockerfile").Option("missingkey=error")
 	"sh":      quote,
 	"env":     quoteEnv,
 	"include": include,
+	"late":    ArgLate,
 	"src":     func(dir string) string { return path.Join(plan.Source, dir) },
 }).Parse(lpipe.Dockerfile))
 
@@ -319,6 +323,11 @@ func check(v view) error {
 	}
 	words("the profile", v.Profile)
 	words("the feature", v.Features...)
+	for _, name := range v.LateEnv {
+		if !variable().MatchString(name) {
+			refuse("the variable", name, "a name has letters, digits and underscores only")
+		}
+	}
 	for _, e := range slices.Concat(v.Env, v.TestEnv) {
 		if !variable().MatchString(e.Name) {
 			refuse("the variable", e.Name, "a name has letters, digits and underscores only")

@@ -89,6 +89,7 @@ var variants = map[string]*plan.Variant{
 		v.NoDefaultFeatures = true
 		v.Warm = true
 	}),
+	"late-env":       variant(func(v *plan.Variant) { v.LateEnv = []string{"GIT_SHA", "VERSION"} }),
 	"git-over-https": variant(func(v *plan.Variant) { v.Git = true }),
 	"git-over-ssh":   variant(func(v *plan.Variant) { v.Git, v.SSH = true, true }),
 	"warm":           variant(func(v *plan.Variant) { v.Warm = true }),

@@ -234,9 +234,10 @@ func (f *found) plan(all []*found) (*Plan, error) {
 	if err := mistakes.Err(); err != nil {
 		return nil, err
 	}
+	mistakes.Add(f.tooEarly())
 	libs := map[*cargo.Package][]Libraries{}
 	if !f.Config.FeaturesPerLambda {
-		libs = shared(ws, f.Reach, f.lambdas)
+		libs = shared(ws, f.Reach, f.lambdas, f.lateReaders())
 	}
 	variants := map[string]*Variant{}
 	for _, l := range f.chosen {

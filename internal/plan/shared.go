@@ -14,8 +14,8 @@ type Libraries = []*cargo.Package
 // shared chooses for each lambda's package the local libraries that are compiled in steps of their own: those that it
 // shares with others. One that shares none has all libraries it uses for itself, its own one too if that can be compiled
 // apart from the program: so an edit of a program compiles that program alone. Like features, it is decided over all
-// lambdas of the workspace.
-func shared(ws *cargo.Workspace, found *reach.Findings, all []*Lambda) map[*cargo.Package][]Libraries {
+// lambdas of the workspace. late are packages that are not compiled before the lambda's own code.
+func shared(ws *cargo.Workspace, found *reach.Findings, all []*Lambda, late map[*cargo.Package]bool) map[*cargo.Package][]Libraries {
 	closures := map[*cargo.Package]Libraries{}
 	users := map[*cargo.Package]int{}
 	for _, l := range all {
@@ -29,11 +29,11 @@ func shared(ws *cargo.Workspace, found *reach.Findings, all []*Lambda) map[*carg
 	sets := map[*cargo.Package]Libraries{}
 	for pkg, closure := range closures {
 		set := slices.DeleteFunc(slices.Clone(closure), func(p *cargo.Package) bool {
-			return p == pkg || users[p] < 2 || p.Lib == nil || found.Packages[p].Unstubbable != ""
+			return p == pkg || users[p] < 2 || p.Lib == nil || late[p] || found.Packages[p].Unstubbable != ""
 		})
 		if len(set) == 0 {
 			set = slices.DeleteFunc(slices.Clone(closure), func(p *cargo.Package) bool {
-				return p.Lib == nil || found.Packages[p].Unstubbable != "" || p == pkg && !found.Packages[p].LibIndependent
+				return p.Lib == nil || late[p] || found.Packages[p].Unstubbable != "" || p == pkg && !found.Packages[p].LibIndependent
 			})
 		}
 		if len(set) > 0 {

@@ -73,7 +73,7 @@ func TestSharedLibraries(t *testing.T) {
 					lambdas = append(lambdas, &Lambda{Package: byName[name]})
 				}
 			}
-			libs := shared(ws, found, lambdas)
+			libs := shared(ws, found, lambdas, nil)
 			var got []string
 			for _, l := range lambdas {
 				var sets []string

@@ -63,15 +63,16 @@ type Variant struct {
 	// the workspace that it depends on. Empty means the whole workspace, with one set of features.
 	SeparatePackages  []string
 	NoDefaultFeatures bool
-	Env               []Env  // while compiling and testing
-	TestEnv           []Env  // while the tests run
-	SplitDebug        bool   // symbols are taken out of the program, into a file of their own
-	Emulate           bool   // the tests are compiled for Target, and run under qemu where the machine is another
-	TestsAsRoot       bool   // and not as an ordinary user
-	TestSetup         string // of the shell, before the tests; "" for none
-	AllowNetwork      bool   // build scripts and tests may use the network
-	Git               bool   // Cargo.lock names git repositories
-	SSH               bool   // some of them are fetched over SSH
+	Env               []Env    // while compiling and testing
+	LateEnv           []string // names of variables while the lambda's own code is compiled and tested; each lambda has its values
+	TestEnv           []Env    // while the tests run
+	SplitDebug        bool     // symbols are taken out of the program, into a file of their own
+	Emulate           bool     // the tests are compiled for Target, and run under qemu where the machine is another
+	TestsAsRoot       bool     // and not as an ordinary user
+	TestSetup         string   // of the shell, before the tests; "" for none
+	AllowNetwork      bool     // build scripts and tests may use the network
+	Git               bool     // Cargo.lock names git repositories
+	SSH               bool     // some of them are fetched over SSH
 
 	// Stubs is set where a program needs a part of the workspace's packages: what a lambda needs is laid over stubs of the others.
 	Stubs bool
@@ -116,6 +117,7 @@ func newVariant(ws *cargo.Workspace, found *reach.Findings, l *Lambda, features 
 		Features:          features,
 		NoDefaultFeatures: !b.DefaultFeatures,
 		Env:               list(b.Env),
+		LateEnv:           slices.Sorted(maps.Keys(b.LateEnv)),
 		TestEnv:           list(b.TestEnv),
 		SplitDebug:        b.Debug == "split",
 		Emulate:           b.TestRunner == "qemu",

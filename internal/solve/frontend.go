@@ -39,6 +39,9 @@ func (f *frontend) convert(ctx context.Context, j *Job, stage string) (client.So
 	opts["target"] = stage
 	opts["build-arg:"+dockerfile.ArgKind] = j.Kind
 	opts["build-arg:"+dockerfile.ArgBin] = j.Bin
+	for name, value := range j.Late {
+		opts["build-arg:"+dockerfile.ArgLate(name)] = value
+	}
 	// An empty main context: without one the frontend would ask the session for a .dockerignore.
 	inputs := map[string]llb.State{"context": llb.Scratch()}
 	for name, mount := range j.mounts {

@@ -41,6 +41,7 @@ type Job struct {
 	Dockerfile []byte             // of package dockerfile
 	Stage      string             // the stage to build: dockerfile.StageLambda, StageBootstrap or StageTest
 	Kind, Bin  string             // the program, as the Dockerfile's arguments
+	Late       map[string]string  // values of plan.Variant.LateEnv, likewise
 	SharedKey  string             // tells this user and workspace from others, who cannot guess it; their contexts never mix
 	Contexts   map[string]Context // by the names of package dockerfile; one value for all jobs that share it
 	Base       *Layout            // the base image when it is an OCI layout

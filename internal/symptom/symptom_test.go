@@ -128,7 +128,7 @@ var cases = []struct{ name, stage, log, what, fix string }{
 	{"commit, server", fetch, "fatal: remote error: upload-pack: not our ref 0123456789012345678901234567890123456789\n", "branch, tag or commit", "cargo update"},
 	{"package of a repository", fetch, "Caused by:\n  could not find `Cargo.toml` in `/downloads/git/checkouts/r-963edb2e451c4b61/232268d`\n", "no package", "package of the dependency"},
 	{"ownership", deps, script("vergen", "fatal: detected dubious ownership in repository at '/src'"), "does not trust", "safe.directory"},
-	{"no history", deps, script("api", "fatal: not a git repository (or any of the parent directories): .git"), "looks for the git repository", "[build.env]"},
+	{"no history", deps, script("api", "fatal: not a git repository (or any of the parent directories): .git"), "looks for the git repository", "[build.late-env]"},
 	{"no ssh", fetch, "error: cannot run ssh: No such file or directory\nfatal: unable to fork\n", "no ssh", "openssh-client"},
 	{"no git for a script", deps, script("api", "sh: 1: git: not found"), "no git", "packages"},
 

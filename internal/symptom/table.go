@@ -350,7 +350,7 @@ var table = []row{
 		words:  pattern.Of(`fatal: not a git repository(?: \(or any of the parent directories\): \.git)?|could not find repository (?:from|at|in) '[^']{1,120}'`),
 		what:   "a build script looks for the git repository",
 		why:    "the history is not sent to the build, since every commit would compile everything again",
-		fix:    "give the build script what it looks for: a variable in [build.env] of lpipe.toml (as VERGEN_GIT_SHA for vergen), or a value for when there is none",
+		fix:    "give the build script what it looks for: a variable in [build.late-env] of lpipe.toml (for vergen, VERGEN_GIT_SHA = \"{{git-sha}}\"), or a value for when there is none",
 	},
 	{
 		words: pattern.Of(`error: cannot run ssh: No such file or directory|cannot spawn ssh: No such file or directory|ssh: not found$`),
