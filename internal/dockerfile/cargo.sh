@@ -1,3 +1,6 @@
+# crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
+crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
+
 # compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
 # last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
@@ -9,6 +12,7 @@ compile() {
   } | tee -a /tmp/said >&2
   read -r status </tmp/status
   if [ "$status" = 0 ]; then return; fi
+  crates_hold
   rendered error cat >&2
   exit "$status"
 }

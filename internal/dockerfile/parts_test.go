@@ -86,7 +86,7 @@ func (s *stage) has(name string) bool {
 func (s *stage) run(file, commands string) (string, error) {
 	s.t.Helper()
 	text := part(s.t, file) + commands
-	for _, folder := range []string{"/tmp", "/out", "/src", "/warm", "/target", "/run", "/toolchain", "/etc", "/as-tester"} {
+	for _, folder := range []string{"/tmp", "/out", "/src", "/warm", "/target", "/run", "/toolchain", "/etc", "/as-tester", "/fetched"} {
 		for _, before := range []string{" ", ">", "<", "(", "\n"} {
 			text = strings.ReplaceAll(text, before+folder, before+s.dir+folder)
 		}
@@ -294,11 +294,20 @@ const messages = `{"reason":"compiler-message","package_id":"x","message":{"rend
 func TestTheCompilersWordsAreKept(t *testing.T) {
 	inShells(t, func(t *testing.T, s *stage) {
 		s.write("messages", messages)
+		s.write("fetched", "echo crates\n")
+		s.write("cargo/fetched", "crates\n")
+		s.program("sh", "exec "+strings.Join(s.shell, " ")+" \"$@\"")
+		s.program("cmp", "exec /usr/bin/cmp \"$@\"")
 		s.program("cargo", "cat "+s.dir+"/messages\necho \"error: could not compile\" >&2\nexit 101")
 		out, err := s.run("cargo.sh", "compile build --frozen\necho went on\n")
 		const want = "error: could not compile\nerror[E1]: ä\n --> src/b.rs:2:1\n\nerror: a\n --> src/a.rs:2:1\n\n"
 		if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != 101 || out != want {
 			t.Errorf("%v: got\n%s", err, out)
+		}
+		s.write("fetched", "echo some of the crates\n")
+		_, err = s.run("cargo.sh", "compile build --frozen\necho went on\n")
+		if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != ExitFetched {
+			t.Errorf("without some crates: %v", err)
 		}
 		s.program("cargo", "cat "+s.dir+"/messages\necho 'warning: ffi@0.1.0: old clang' >&2\necho '   Compiling ffi v0.1.0' >&2\necho 'warning: other' >&2")
 		const kept = "warning: first\n --> src/a.rs:1:1\n\nwarning: unused: `\\n` is \"100%\"\n --> src/b.rs:1:1\n\nwarning: ffi@0.1.0: old clang\n"

@@ -21,8 +21,16 @@ as_tester() {
   done
   chmod a+rwx "$@" || return 1
   name=CARGO_TARGET_$(echo "$target" | tr a-z.- A-Z__)_RUNNER
-  other=$(eval "printf %s \"\${$name-}\"")
-  [ "$other" ] || other=$(sed -n "s/^target\.$target\.runner = \"\(.*\)\"\$/\1/p" "$CARGO_HOME/config.toml" 2>/dev/null) || :
+  eval "other=\${$name-}"
+  if [ -z "$other" ] && [ -e "$CARGO_HOME/config.toml" ]; then
+    while IFS= read -r line; do
+      case $line in "target.$target.runner = \""*\")
+        other=${line#*\"}
+        other=${other%\"}
+        ;;
+      esac
+    done <"$CARGO_HOME/config.toml"
+  fi
   export "$name=/as-tester${other:+ $other}"
 }
 

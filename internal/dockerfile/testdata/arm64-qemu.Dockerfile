@@ -282,7 +282,9 @@ RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
 cd /src
-sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
+# crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
+crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
+
 # compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
 # last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
@@ -294,6 +296,7 @@ compile() {
   } | tee -a /tmp/said >&2
   read -r status </tmp/status
   if [ "$status" = 0 ]; then return; fi
+  crates_hold
   rendered error cat >&2
   exit "$status"
 }
@@ -317,6 +320,7 @@ keep_warnings() {
     grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
   } | head -c 2000000 >"$1"
 }
+crates_hold
 compile build --frozen --workspace --target aarch64-unknown-linux-gnu --profile release
 compile test --no-run --frozen --workspace --target aarch64-unknown-linux-gnu --profile release
 EOF
@@ -331,7 +335,9 @@ RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
 cd /src
-sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
+# crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
+crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
+
 # compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
 # last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
@@ -343,6 +349,7 @@ compile() {
   } | tee -a /tmp/said >&2
   read -r status </tmp/status
   if [ "$status" = 0 ]; then return; fi
+  crates_hold
   rendered error cat >&2
   exit "$status"
 }
@@ -384,7 +391,9 @@ RUN --network=none --mount=type=bind,from=tests,target=/src,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
 cd /src
-sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
+# crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
+crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
+
 # compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
 # last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
@@ -396,6 +405,7 @@ compile() {
   } | tee -a /tmp/said >&2
   read -r status </tmp/status
   if [ "$status" = 0 ]; then return; fi
+  crates_hold
   rendered error cat >&2
   exit "$status"
 }
@@ -419,7 +429,8 @@ keep_warnings() {
     grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
   } | head -c 2000000 >"$1"
 }
-compile test --no-run --frozen --workspace --target aarch64-unknown-linux-gnu --profile release
+lpipe_target=aarch64-unknown-linux-gnu
+compile test --no-run --frozen --workspace --target "$lpipe_target" --profile release
 mkdir /out
 keep_warnings /out/test-warnings.txt
 who=root
@@ -446,8 +457,16 @@ as_tester() {
   done
   chmod a+rwx "$@" || return 1
   name=CARGO_TARGET_$(echo "$target" | tr a-z.- A-Z__)_RUNNER
-  other=$(eval "printf %s \"\${$name-}\"")
-  [ "$other" ] || other=$(sed -n "s/^target\.$target\.runner = \"\(.*\)\"\$/\1/p" "$CARGO_HOME/config.toml" 2>/dev/null) || :
+  eval "other=\${$name-}"
+  if [ -z "$other" ] && [ -e "$CARGO_HOME/config.toml" ]; then
+    while IFS= read -r line; do
+      case $line in "target.$target.runner = \""*\")
+        other=${line#*\"}
+        other=${other%\"}
+        ;;
+      esac
+    done <"$CARGO_HOME/config.toml"
+  fi
   export "$name=/as-tester${other:+ $other}"
 }
 
@@ -457,7 +476,7 @@ become() {
   chmod 755 /as-tester
   [ "$(/as-tester id -u 2>/dev/null)" = 1051 ]
 }
-if as_tester aarch64-unknown-linux-gnu; then who=tester; else echo 'the tests run as root: there is no way to become another user'; fi
+if as_tester "$lpipe_target"; then who=tester; else echo 'the tests run as root: there is no way to become another user'; fi
 # What the test stage does around the tests. The project's tests may write to /tmp, and clean it up: what counts is in /out.
 
 lpipe_failed=''
@@ -485,12 +504,12 @@ count_tests() {
     /out/printed >/out/tests.json
   rm /out/printed
 }
-forget_warnings
-run_tests --workspace --target aarch64-unknown-linux-gnu --profile release
+if [ -s /out/test-warnings.txt ]; then forget_warnings; fi
+run_tests --workspace --target "$lpipe_target" --profile release
 if [ "$lpipe_failed" ]; then exit 5; fi
 runner=''
 if [ "$(uname -m)" != aarch64 ]; then runner=qemu; fi
-count_tests aarch64-unknown-linux-gnu "$runner" "$who"
+count_tests "$lpipe_target" "$runner" "$who"
 EOF
 
 # bootstrap: what goes into the zip.

@@ -279,12 +279,50 @@ FROM toolchain AS compiler
 FROM compiler AS deps
 RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
-    --mount=type=cache,id=lpipe-warm-b52998e51a168e9d,sharing=private,target=/warm \
+    --mount=type=cache,id=lpipe-warm-44698f882c61de3a,sharing=private,target=/warm \
     --mount=type=secret,id=lpipe-warm,target=/run/lpipe-warm \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
 cd /src
-sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
+# crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
+crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
+
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
+compile() {
+  : >/tmp/status
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  read -r status </tmp/status
+  if [ "$status" = 0 ]; then return; fi
+  crates_hold
+  rendered error cat >&2
+  exit "$status"
+}
+
+# rendered LEVEL FILTER...: what the compiler said on that level, as it shows it to a person. A message is a line of JSON, and
+# printf undoes what JSON does to text; the filter is for the lines before that, one for each message.
+rendered() {
+  level=$1
+  shift
+  sed -n 's/^{"reason":"compiler-message".*"rendered":"\('"$level"'[^"\\]*\(\\.[^"\\]*\)*\)".*/\1/p' /tmp/messages |
+    sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
+}
+
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  : >"$1"
+  grep -q -e '"rendered":"warning' -e '^warning: ' /tmp/messages /tmp/said || return 0
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}
+crates_hold
 # What the deps stage does with /warm, which keeps what the last build compiled. Cargo tells what of it still holds, by
 # versions and revisions. Of these cargo is not told: another image, environment or configuration, and another crate under
 # one version. So each has a sum in /warm/fingerprint, and everything compiles again where one changed or cannot be told.
@@ -346,40 +384,6 @@ give_warm() {
   trap - EXIT
 }
 take_warm
-# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
-# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
-compile() {
-  : >/tmp/status
-  {
-    status=0
-    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
-    echo "$status" >/tmp/status
-  } | tee -a /tmp/said >&2
-  read -r status </tmp/status
-  if [ "$status" = 0 ]; then return; fi
-  rendered error cat >&2
-  exit "$status"
-}
-
-# rendered LEVEL FILTER...: what the compiler said on that level, as it shows it to a person. A message is a line of JSON, and
-# printf undoes what JSON does to text; the filter is for the lines before that, one for each message.
-rendered() {
-  level=$1
-  shift
-  sed -n 's/^{"reason":"compiler-message".*"rendered":"\('"$level"'[^"\\]*\(\\.[^"\\]*\)*\)".*/\1/p' /tmp/messages |
-    sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
-}
-
-# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
-# compiled first.
-keep_warnings() {
-  : >"$1"
-  grep -q -e '"rendered":"warning' -e '^warning: ' /tmp/messages /tmp/said || return 0
-  {
-    rendered warning sort -u
-    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
-  } | head -c 2000000 >"$1"
-}
 compile build --frozen --package api --target x86_64-unknown-linux-musl --profile release --no-default-features --features api/with-lambda
 compile test --no-run --frozen --package api --target "$(uname -m)-"unknown-linux-musl --profile release --no-default-features --features api/with-lambda
 compile test --no-run --frozen --package fleet-bikes --package shared --target "$(uname -m)-"unknown-linux-musl --profile release
@@ -396,7 +400,9 @@ RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
 cd /src
-sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
+# crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
+crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
+
 # compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
 # last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
@@ -408,6 +414,7 @@ compile() {
   } | tee -a /tmp/said >&2
   read -r status </tmp/status
   if [ "$status" = 0 ]; then return; fi
+  crates_hold
   rendered error cat >&2
   exit "$status"
 }
@@ -449,7 +456,9 @@ RUN --network=none --mount=type=bind,from=tests,target=/src,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
 cd /src
-sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
+# crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
+crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
+
 # compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
 # last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
 compile() {
@@ -461,6 +470,7 @@ compile() {
   } | tee -a /tmp/said >&2
   read -r status </tmp/status
   if [ "$status" = 0 ]; then return; fi
+  crates_hold
   rendered error cat >&2
   exit "$status"
 }
@@ -484,8 +494,9 @@ keep_warnings() {
     grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
   } | head -c 2000000 >"$1"
 }
-compile test --no-run --frozen --package api --target "$(uname -m)-"unknown-linux-musl --profile release --no-default-features --features api/with-lambda
-compile test --no-run --frozen --package fleet-bikes --package shared --target "$(uname -m)-"unknown-linux-musl --profile release
+lpipe_target="$(uname -m)-"unknown-linux-musl
+compile test --no-run --frozen --package api --target "$lpipe_target" --profile release --no-default-features --features api/with-lambda
+compile test --no-run --frozen --package fleet-bikes --package shared --target "$lpipe_target" --profile release
 mkdir /out
 keep_warnings /out/test-warnings.txt
 who=root
@@ -512,8 +523,16 @@ as_tester() {
   done
   chmod a+rwx "$@" || return 1
   name=CARGO_TARGET_$(echo "$target" | tr a-z.- A-Z__)_RUNNER
-  other=$(eval "printf %s \"\${$name-}\"")
-  [ "$other" ] || other=$(sed -n "s/^target\.$target\.runner = \"\(.*\)\"\$/\1/p" "$CARGO_HOME/config.toml" 2>/dev/null) || :
+  eval "other=\${$name-}"
+  if [ -z "$other" ] && [ -e "$CARGO_HOME/config.toml" ]; then
+    while IFS= read -r line; do
+      case $line in "target.$target.runner = \""*\")
+        other=${line#*\"}
+        other=${other%\"}
+        ;;
+      esac
+    done <"$CARGO_HOME/config.toml"
+  fi
   export "$name=/as-tester${other:+ $other}"
 }
 
@@ -523,7 +542,7 @@ become() {
   chmod 755 /as-tester
   [ "$(/as-tester id -u 2>/dev/null)" = 1051 ]
 }
-if as_tester "$(uname -m)-"unknown-linux-musl; then who=tester; else echo 'the tests run as root: there is no way to become another user'; fi
+if as_tester "$lpipe_target"; then who=tester; else echo 'the tests run as root: there is no way to become another user'; fi
 # What the test stage does around the tests. The project's tests may write to /tmp, and clean it up: what counts is in /out.
 
 lpipe_failed=''
@@ -551,12 +570,12 @@ count_tests() {
     /out/printed >/out/tests.json
   rm /out/printed
 }
-forget_warnings
-run_tests --package api --target "$(uname -m)-"unknown-linux-musl --profile release --no-default-features --features api/with-lambda
-run_tests --package fleet-bikes --package shared --target "$(uname -m)-"unknown-linux-musl --profile release
+if [ -s /out/test-warnings.txt ]; then forget_warnings; fi
+run_tests --package api --target "$lpipe_target" --profile release --no-default-features --features api/with-lambda
+run_tests --package fleet-bikes --package shared --target "$lpipe_target" --profile release
 if [ "$lpipe_failed" ]; then exit 5; fi
 runner=''
-count_tests "$(uname -m)-"unknown-linux-musl "$runner" "$who"
+count_tests "$lpipe_target" "$runner" "$who"
 EOF
 
 # bootstrap: what goes into the zip.
