@@ -36,7 +36,8 @@ read from the git repository of the current folder and built in a folder of thei
 that are stated; nothing of the work tree takes part. Where the zips differ, each difference is named: files, sections of the
 program, functions, and what was stated otherwise: settings, sources, crates, the base image.
 
-With --deployed the code of a function on AWS is downloaded and compared instead, by the statements of the lambda of its name.
+With --deployed the code of a function on AWS is downloaded and compared instead, by the statements of the lambda that it is of, as
+function in [deploy] says; the name of a lambda stands for its function.
 
 A NAME is a lambda that was built here, a ZIP a file with its statements beside it, ZIP.intoto.jsonl; lpipe build --statements
 writes them. Steps that the engine has done before are not done again: --no-cache compiles all anew, and another engine
@@ -45,7 +46,7 @@ writes them. Steps that the engine has done before are not done again: --no-cach
 	}
 	settings := settingFlags(cmd.Flags(), aboutEngine|aboutDisplay, 0)
 	all := cmd.Flags().Bool("all", false, "every lambda of the workspace whose zip has statements beside it")
-	deployed := cmd.Flags().String("deployed", "", "`FUNCTION` whose code on AWS is verified, NAME or NAME:ALIAS, by the statements of the lambda of that name here")
+	deployed := cmd.Flags().String("deployed", "", "`FUNCTION` whose code on AWS is verified, NAME or NAME:ALIAS, by the statements of the lambda here that it is of")
 	account := awsFlags(cmd.Flags())
 	statement := cmd.Flags().String("statement", "", "`FILE` with the statements, where they are not beside the zip")
 	keyFile := cmd.Flags().String("key", "", "`FILE` of the public key that the statements must be signed with, in PEM form")
@@ -62,9 +63,15 @@ writes them. Steps that the engine has done before are not done again: --no-cach
 			zips, err = a.zips(here, args, *all)
 		} else if len(args) > 0 || *all {
 			err = &fault.Error{Kind: fault.Usage, What: "--deployed and names of zips cannot be combined", Fix: "verify them one after the other"}
-		} else if code, err = a.deployedCode(cmd.Context(), here, *account, *deployed); err == nil {
-			name, _, _ := strings.Cut(*deployed, ":")
-			zips, err = a.zips(here, []string{name}, false)
+		} else {
+			var t project.Target
+			name, alias, _ := strings.Cut(*deployed, ":")
+			if t, err = ofFunction(here, name); err == nil {
+				zips = []string{filepath.Join(t.OutputDir(), artifact.ZipName)}
+				name = t.Config.Deploy(t.Lambda.Name, t.Lambda.Arch).Function
+				*deployed = strings.TrimSuffix(name+":"+alias, ":")
+				code, err = a.deployedCode(cmd.Context(), t, *account, name, alias)
+			}
 		}
 		if err != nil {
 			return err
@@ -177,23 +184,55 @@ func readZip(name string) ([]byte, error) {
 	return data, nil
 }
 
+// ofFunction is the lambda that a function is of, as [deploy] says, or else the one of that name.
+func ofFunction(here *project.Here, name string) (project.Target, error) {
+	projects, err := here.Open(nil, true, nil)
+	if err != nil {
+		return project.Target{}, err
+	}
+	var known []string
+	var found, called []project.Target
+	for _, t := range project.Targets(projects) {
+		function := t.Config.Deploy(t.Lambda.Name, t.Lambda.Arch).Function
+		known = append(known, function)
+		if function == name {
+			found = append(found, t)
+		}
+		if t.Lambda.Name == name || t.Lambda.Label() == name {
+			called = append(called, t)
+		}
+	}
+	if len(found) == 0 {
+		found = called
+	}
+	switch len(found) {
+	case 0:
+		return project.Target{}, &fault.Error{
+			Kind: fault.Usage, What: "no lambda here is for the function " + name, Why: "those here are for " + strings.Join(known, ", "),
+			Fix: "name one of these; function in [deploy] of lpipe.toml says which function a lambda is for",
+		}
+	case 1:
+		return found[0], nil
+	default:
+		return project.Target{}, &fault.Error{
+			Kind: fault.Usage, What: "several lambdas here are for the function " + name, Why: "its code has the statements of one",
+			Fix: "give each a function of its own: function = \"{{name}}-{{arch}}\" in [deploy], or [lambda.NAME.deploy] function = \"...\", in lpipe.toml",
+		}
+	}
+}
+
 // deployedCode downloads the zip of a function, or of what an alias of it names.
-func (a *app) deployedCode(ctx context.Context, here *project.Here, account awsapi.Options, function string) ([]byte, error) {
-	cfg, err := here.Config(nil)
+func (a *app) deployedCode(ctx context.Context, t project.Target, account awsapi.Options, name, alias string) ([]byte, error) {
+	aws, err := a.aws(ctx, t.Config, account)
 	if err != nil {
 		return nil, err
 	}
-	aws, err := a.aws(ctx, cfg, account)
-	if err != nil {
-		return nil, err
-	}
-	name, alias, _ := strings.Cut(function, ":")
 	f, err := aws.Function(ctx, name, alias)
 	if err != nil {
 		return nil, err
 	}
 	if f.Location == "" {
-		return nil, &fault.Error{Kind: fault.Usage, What: "the function " + function + " has no code to download", Why: "it is a container image", Fix: "verify the zip that it is made of"}
+		return nil, &fault.Error{Kind: fault.Usage, What: "the function " + name + " has no code to download", Why: "it is a container image", Fix: "verify the zip that it is made of"}
 	}
 	return aws.Download(ctx, f.Location)
 }
