@@ -34,7 +34,9 @@ func failed(ctx context.Context, action, of string, err error) error {
 		f.Fix = "see that the name and the region are right"
 	case "NoSuchBucket":
 		f.Fix = "see that the name of the bucket and the region are right"
-	case "ResourceConflictException", "PreconditionFailedException":
+	case "PreconditionFailedException":
+		f.Err = fmt.Errorf("%w: %w: %w", deploy.ErrConflict, deploy.ErrRevision, err)
+	case "ResourceConflictException":
 		f.Err = fmt.Errorf("%w: %w", deploy.ErrConflict, err)
 	case "InvalidParameterValueException":
 		// Of a role that was made just now, and of a version whose code is not there yet for the server that was asked.

@@ -180,32 +180,42 @@ func (c *Client) Alias(ctx context.Context, name, alias string) (deploy.Alias, e
 	if err != nil {
 		return deploy.Alias{}, err
 	}
-	a := deploy.Alias{Name: alias, Version: aws.ToString(out.FunctionVersion), Revision: aws.ToString(out.RevisionId)}
-	if out.RoutingConfig != nil {
-		for version, weight := range out.RoutingConfig.AdditionalVersionWeights {
+	return aliasOf(alias, out.FunctionVersion, out.RevisionId, out.RoutingConfig), nil
+}
+
+func aliasOf(name string, version, revision *string, routing *types.AliasRoutingConfiguration) deploy.Alias {
+	a := deploy.Alias{Name: name, Version: aws.ToString(version), Revision: aws.ToString(revision)}
+	if routing != nil {
+		for version, weight := range routing.AdditionalVersionWeights {
 			a.Other, a.Weight = version, weight
 		}
 	}
-	return a, nil
+	return a
 }
 
 // CreateAlias makes a name for a version.
-func (c *Client) CreateAlias(ctx context.Context, name string, a deploy.Alias) error {
+func (c *Client) CreateAlias(ctx context.Context, name string, a deploy.Alias) (deploy.Alias, error) {
 	in := &lambda.CreateAliasInput{FunctionName: &name, Name: &a.Name, FunctionVersion: &a.Version}
-	_, err := limited(ctx, c, "CreateAlias", name+":"+a.Name, c.createAlias, in)
-	return err
+	out, err := limited(ctx, c, "CreateAlias", name+":"+a.Name, c.createAlias, in)
+	if err != nil {
+		return deploy.Alias{}, err
+	}
+	return aliasOf(a.Name, out.FunctionVersion, out.RevisionId, out.RoutingConfig), nil
 }
 
-// UpdateAlias gives a name another meaning, in one step.
-func (c *Client) UpdateAlias(ctx context.Context, name string, a deploy.Alias) error {
+// UpdateAlias gives a name that is still of its revision another meaning, in one step.
+func (c *Client) UpdateAlias(ctx context.Context, name string, a deploy.Alias) (deploy.Alias, error) {
 	in := &lambda.UpdateAliasInput{
 		FunctionName: &name, Name: &a.Name, FunctionVersion: &a.Version, RevisionId: some(a.Revision), RoutingConfig: &types.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{}},
 	}
 	if a.Other != "" {
 		in.RoutingConfig.AdditionalVersionWeights[a.Other] = a.Weight
 	}
-	_, err := limited(ctx, c, "UpdateAlias", name+":"+a.Name, c.updateAlias, in)
-	return err
+	out, err := limited(ctx, c, "UpdateAlias", name+":"+a.Name, c.updateAlias, in)
+	if err != nil {
+		return deploy.Alias{}, err
+	}
+	return aliasOf(a.Name, out.FunctionVersion, out.RevisionId, out.RoutingConfig), nil
 }
 
 // DeleteAlias removes a name.

@@ -22,6 +22,10 @@ type Outcome struct {
 	Previous string // the version that was live before, "" where none was
 	State    State
 	Err      error // why not
+
+	alias Alias // as it was read, and as it is once it was moved
+	tried Alias // what it was to be at last: whether that was done is not known where AWS's answer was lost
+	taken bool  // somebody else moved the alias, and nothing is done with it any more
 }
 
 // State is where an item ended.
@@ -57,7 +61,7 @@ type run struct {
 func Apply(ctx context.Context, aws AWS, p Plan, log Log) ([]Outcome, error) {
 	r := &run{aws: aws, plan: p, log: log}
 	for _, i := range p.Items {
-		o := &Outcome{Item: i, State: Untouched}
+		o := &Outcome{Item: i, State: Untouched, alias: i.Alias}
 		if i.Nothing() {
 			o.State = AsBuilt
 		}

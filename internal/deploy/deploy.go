@@ -9,6 +9,7 @@ package deploy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -21,6 +22,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: an update of the function is going on, or it is not what the request says it is.
 	ErrConflict = errors.New("conflict")
+	// ErrRevision: what is to be changed has been changed since it was read. It is an ErrConflict too.
+	ErrRevision = errors.New("another revision")
 )
 
 // Settings are the configuration of a function. In what is wanted, the zero value of a field leaves it as it is.
@@ -60,6 +63,18 @@ type Alias struct {
 	Revision      string
 }
 
+// same reports that both share out the calls in the same way.
+func (a Alias) same(b Alias) bool {
+	return a.Version == b.Version && a.Other == b.Other && a.Weight == b.Weight
+}
+
+func (a Alias) String() string {
+	if a.Other == "" {
+		return "version " + a.Version
+	}
+	return fmt.Sprintf("version %s, of which %s gets %.0f%%", a.Version, a.Other, 100*a.Weight)
+}
+
 // Code is a zip: its bytes, or where in S3 they are.
 type Code struct {
 	Zip       []byte
@@ -90,8 +105,10 @@ type AWS interface {
 	Publish(ctx context.Context, name, sha256, description string) (Function, error)
 
 	Alias(ctx context.Context, name, alias string) (Alias, error)
-	CreateAlias(ctx context.Context, name string, a Alias) error
-	UpdateAlias(ctx context.Context, name string, a Alias) error
+	// CreateAlias and UpdateAlias return the alias as it is then. UpdateAlias changes one that is still of the revision of a, and
+	// any if that is "".
+	CreateAlias(ctx context.Context, name string, a Alias) (Alias, error)
+	UpdateAlias(ctx context.Context, name string, a Alias) (Alias, error)
 	DeleteAlias(ctx context.Context, name, alias string) error
 
 	Invoke(ctx context.Context, name, version string, event []byte) (Answer, error)

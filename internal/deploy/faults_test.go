@@ -181,7 +181,7 @@ func TestSharesAndAlarms(t *testing.T) {
 	}
 	a.runs("f0", "live", "two")
 	// What an interrupted run left is no share of anybody's.
-	if err := a.client.UpdateAlias(t.Context(), "f0", deploy.Alias{Name: "live", Version: a.live("f0", "live").Version, Other: "1", Weight: 0.1}); err != nil {
+	if _, err := a.client.UpdateAlias(t.Context(), "f0", deploy.Alias{Name: "live", Version: a.live("f0", "live").Version, Other: "1", Weight: 0.1}); err != nil {
 		t.Fatal(err)
 	}
 	if all, err := a.deploy(lambdas(2, "two"), o); err != nil || states(all) != "f0 deployed, f1 as built" {
@@ -252,6 +252,105 @@ func TestAnInterruptMovesBack(t *testing.T) {
 	}
 	a.runs("f0", "live", "one")
 	a.runs("f1", "live", "one")
+}
+
+// TestTwoDeploymentsAtOnce: an alias that another deployment moves meanwhile is left as that made it, and all others go back.
+func TestTwoDeploymentsAtOnce(t *testing.T) {
+	a := newAccount(t, 3)
+	o := deploy.Options{Alias: "live"}
+	if _, err := a.deploy(lambdas(3, "one"), o); err != nil {
+		t.Fatal(err)
+	}
+	plan, err := a.plan(lambdas(3, "two"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all, err := a.deploy([]deploy.Wanted{one("f1", "of another")}, o); err != nil {
+		t.Fatal(states(all), err)
+	}
+	all, err := deploy.Apply(t.Context(), a.client, plan, a.log)
+	if err == nil || !strings.Contains(err.Error(), "the alias live of f1 was moved by somebody else") || !strings.Contains(err.Error(), "it was version 1, and is version 2 now") {
+		t.Errorf("%s: %v", states(all), err)
+	}
+	if s := all[1].State; s != deploy.Published {
+		t.Errorf("f1 is %s", s)
+	}
+	a.runs("f0", "live", "one")
+	a.runs("f1", "live", "of another")
+	a.runs("f2", "live", "one")
+	// The next run reads what is there, and goes on from it.
+	if all, err := a.deploy(lambdas(3, "two"), o); err != nil {
+		t.Errorf("%s: %v", states(all), err)
+	}
+	a.runs("f1", "live", "two")
+	// A new alias that is there by now is nobody's to move either.
+	a.function("new", map[string]any{})
+	first, second := one("new", "first"), one("new", "second")
+	if plan, err = a.plan([]deploy.Wanted{first}, o); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.deploy([]deploy.Wanted{second}, o); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = deploy.Apply(t.Context(), a.client, plan, a.log); err == nil || !strings.Contains(err.Error(), "there was none, and is version 1 now") {
+		t.Error(err)
+	}
+	a.runs("new", "live", "second")
+	// And so with a rollback.
+	back, err := deploy.Before(t.Context(), a.client, lambdas(3, ""), "live", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.client.UpdateAlias(t.Context(), "f2", deploy.Alias{Name: "live", Version: "1", Other: "2", Weight: 0.5}); err != nil {
+		t.Fatal(err)
+	}
+	err = deploy.Rollback(t.Context(), a.client, back, o, a.log)
+	if err == nil || !strings.Contains(err.Error(), "and is version 1, of which 2 gets 50% now") {
+		t.Error(err)
+	}
+	a.runs("f0", "live", "two")
+	a.runs("f1", "live", "two")
+}
+
+// TestAnAliasThatIsOnlyDescribedAnew: what somebody changed of an alias beside its versions keeps nothing from going on, and
+// neither does an answer that is lost.
+func TestAnAliasThatIsOnlyDescribedAnew(t *testing.T) {
+	a := newAccount(t, 1)
+	o := deploy.Options{Alias: "live"}
+	if _, err := a.deploy(lambdas(1, "one"), o); err != nil {
+		t.Fatal(err)
+	}
+	for program, change := range map[string]string{"two": `{"Description":"new"}`, "three": ""} {
+		plan, err := a.plan(lambdas(1, program), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		once := true
+		a.Before(func(request string) {
+			if once && strings.HasPrefix(request, "PUT") && strings.Contains(request, "/aliases/") {
+				once = false
+				if program == "three" {
+					change = fmt.Sprintf(`{"FunctionVersion":%q}`, a.newest("f0"))
+				}
+				put(t, a.Server+"/2015-03-31/functions/f0/aliases/live", change)
+			}
+		})
+		if all, err := deploy.Apply(t.Context(), a.client, plan, a.log); err != nil || states(all) != "f0 deployed" {
+			t.Errorf("%s: %v", states(all), err)
+		}
+		a.Before(nil)
+		a.runs("f0", "live", program)
+	}
+}
+
+// newest is the newest version of a function.
+func (a *account) newest(function string) string {
+	all, err := a.client.Versions(a.t.Context(), function)
+	if err != nil || len(all) == 0 {
+		a.t.Error(function, err)
+		return ""
+	}
+	return all[len(all)-1].Version
 }
 
 func TestRollback(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 type Found struct {
 	Latest *Function // nil when there is no such function
 	Live   *Function // what the alias names, nil when there is no such alias, or none is asked for
-	Shares bool      // the alias gives a share to another version; looked at where there are steps
+	Alias  Alias     // with what it shares out; looked at where it is to move, or there are steps
 }
 
 // Plan is what a deployment changes.
@@ -66,14 +66,28 @@ func Read(ctx context.Context, aws AWS, wanted []Wanted, o Options) ([]Found, er
 		if errors.Is(err, ErrNotFound) {
 			return nil
 		}
-		found[i].Live = &live
-		if err != nil || len(o.Steps) == 0 {
+		if err != nil {
 			return err
 		}
-		a, err := aws.Alias(ctx, wanted[i].Function, o.Alias)
-		found[i].Shares = a.Other != ""
+		found[i].Live = &live
+		item := Item{Wanted: wanted[i], Found: found[i], Settings: wanted[i].Settings}
+		if item.compare(o); !item.Publish && len(o.Steps) == 0 {
+			return nil
+		}
+		if found[i].Alias, live, err = readAlias(ctx, aws, live, o.Alias); err == nil {
+			found[i].Live = &live
+		}
 		return err
 	})
+}
+
+// readAlias reads an alias, and what it names: that may be another version than live, which it named a moment ago.
+func readAlias(ctx context.Context, aws AWS, live Function, alias string) (Alias, Function, error) {
+	a, err := aws.Alias(ctx, live.Name, alias)
+	if err == nil && a.Version != live.Version {
+		live, err = aws.Function(ctx, live.Name, a.Version)
+	}
+	return a, live, err
 }
 
 // Make compares what is wanted with what AWS has of each. All that cannot be deployed is reported at once.
@@ -132,7 +146,7 @@ func (i *Item) compare(o Options) {
 		i.Publish = i.Upload || len(i.Changes) > 0 || i.Smoke != nil
 		return
 	}
-	i.Publish = i.Live == nil || !same || i.Shares
+	i.Publish = i.Live == nil || !same || i.Alias.Other != ""
 	if !i.Publish {
 		// What the alias names is what was built; that Latest is something else is nobody's wish.
 		i.Upload = false

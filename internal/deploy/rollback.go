@@ -12,6 +12,7 @@ import (
 type Back struct {
 	Lambda, Function string
 	From, To         Function
+	Alias            Alias // as it was read, where one is moved
 }
 
 // Before finds for each function the version that was live before the one that is: the one that the description of that says,
@@ -24,6 +25,11 @@ func Before(ctx context.Context, aws AWS, wanted []Wanted, alias, version string
 		var err error
 		if b.From, err = aws.Function(ctx, w.Function, alias); err != nil {
 			return absent(err, w.Function, alias)
+		}
+		if alias != "" {
+			if b.Alias, b.From, err = readAlias(ctx, aws, b.From, alias); err != nil {
+				return err
+			}
 		}
 		before := version
 		if before == "" {
@@ -87,8 +93,10 @@ func previous(ctx context.Context, aws AWS, f Function, alias string) (string, e
 func Rollback(ctx context.Context, aws AWS, all []Back, o Options, log Log) error {
 	r := &run{aws: aws, plan: Plan{Options: o}, log: log}
 	moved := make([]bool, len(all))
+	aliases := make([]Alias, len(all))
 	err := each(ctx, len(all), func(ctx context.Context, i int) error {
-		err := r.stepTo(ctx, all[i], all[i].To)
+		var err error
+		aliases[i], err = r.stepTo(ctx, all[i], all[i].To)
 		moved[i] = err == nil
 		return err
 	})
@@ -101,29 +109,31 @@ func Rollback(ctx context.Context, aws AWS, all []Back, o Options, log Log) erro
 	l.Add(err)
 	for i, b := range all {
 		if moved[i] {
-			l.Add(r.stepTo(ctx, b, b.From))
+			b.Alias = aliases[i]
+			_, err := r.stepTo(ctx, b, b.From)
+			l.Add(err)
 		}
 	}
 	return l.Err()
 }
 
-// stepTo makes a version live.
-func (r *run) stepTo(ctx context.Context, b Back, to Function) error {
+// stepTo makes a version live, and returns the alias as it is then.
+func (r *run) stepTo(ctx context.Context, b Back, to Function) (Alias, error) {
 	if r.plan.Alias != "" {
-		err := r.name(ctx, b.Function, Alias{Name: r.plan.Alias, Version: to.Version})
+		a, err := r.name(ctx, b.Function, Alias{Version: to.Version}, b.Alias)
 		if err == nil {
 			r.log(b.Function, fmt.Sprintf("alias %s is version %s", r.plan.Alias, to.Version))
 		}
-		return err
+		return a, err
 	}
 	if b.From.CodeSHA256 == to.CodeSHA256 {
-		return nil
+		return Alias{}, nil
 	}
 	if err := r.revert(ctx, b.Function, b.Lambda, to.Version); err != nil {
-		return err
+		return Alias{}, err
 	}
 	r.log(b.Function, "has the code of version "+to.Version)
-	return nil
+	return Alias{}, nil
 }
 
 // Condition is how a lambda that was built compares with what is on AWS.
@@ -166,7 +176,7 @@ func (c Condition) Words() string {
 	case c.Latest == nil:
 		return "no such function"
 	case c.Alias.Name != "" && c.Alias.Other != "":
-		return fmt.Sprintf("version %s, of which %s gets %.0f%%", c.Alias.Version, c.Alias.Other, 100*c.Alias.Weight)
+		return c.Alias.String()
 	case c.Built == "":
 		return "not built here"
 	case live.CodeSHA256 == c.Built:

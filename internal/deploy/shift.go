@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,7 +53,7 @@ func (r *run) shift(ctx context.Context, todo []*Outcome) error {
 			if !o.Publish || o.Live == nil || o.Previous == o.Version {
 				return nil
 			}
-			return r.name(ctx, o.Function, Alias{Name: r.plan.Alias, Version: o.Previous, Other: o.Version, Weight: float64(percent) / 100})
+			return r.move(ctx, o, Alias{Version: o.Previous, Other: o.Version, Weight: float64(percent) / 100})
 		})
 		if err != nil {
 			return err
@@ -67,15 +68,7 @@ func (r *run) shift(ctx context.Context, todo []*Outcome) error {
 			o.State = Deployed
 			return nil
 		}
-		a := Alias{Name: r.plan.Alias, Version: o.Version}
-		var err error
-		if o.Live == nil {
-			if err = r.aws.CreateAlias(ctx, o.Function, a); errors.Is(err, ErrConflict) { // it is there by now
-				err = r.name(ctx, o.Function, a)
-			}
-		} else {
-			err = r.name(ctx, o.Function, a)
-		}
+		err := r.move(ctx, o, Alias{Version: o.Version})
 		if err == nil {
 			o.State = Deployed
 			r.log(o.Function, fmt.Sprintf("alias %s is version %s", r.plan.Alias, o.Version))
@@ -88,9 +81,77 @@ func (r *run) shift(ctx context.Context, todo []*Outcome) error {
 	return r.watch(ctx)
 }
 
-// name makes an alias what it is to be.
-func (r *run) name(ctx context.Context, function string, a Alias) error {
-	return r.again(ctx, func() error { return r.aws.UpdateAlias(ctx, function, a) })
+// move makes the alias of an outcome what it is to be, or makes one where there is none.
+func (r *run) move(ctx context.Context, o *Outcome, to Alias) error {
+	before := o.tried
+	o.tried = to
+	var err error
+	if o.alias.Version == "" {
+		o.alias, err = r.newAlias(ctx, o.Function, to)
+	} else {
+		o.alias, err = r.name(ctx, o.Function, to, o.alias, before)
+	}
+	o.taken = errors.Is(err, errTaken)
+	return err
+}
+
+// errTaken: an alias is what neither this run nor the one before made of it.
+var errTaken = errors.New("somebody else moved it")
+
+func (r *run) newAlias(ctx context.Context, function string, to Alias) (made Alias, err error) {
+	to.Name = r.plan.Alias
+	err = r.again(ctx, func() error {
+		made, err = r.aws.CreateAlias(ctx, function, to)
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+		now, readErr := r.aws.Alias(ctx, function, to.Name) // it is there by now
+		switch {
+		case errors.Is(readErr, ErrNotFound):
+			return err
+		case readErr == nil && !now.same(to):
+			return taken(function, "there was none", now)
+		}
+		made = now
+		return readErr
+	})
+	return made, err
+}
+
+// name makes an alias that is of the revision of was[0] what it is to be, and returns it as it is then. Where it has another
+// revision by now, it has to be what one of was says, or it is left as it is.
+func (r *run) name(ctx context.Context, function string, to Alias, was ...Alias) (Alias, error) {
+	to.Name, to.Revision = r.plan.Alias, was[0].Revision
+	is := was[0]
+	err := r.again(ctx, func() error {
+		now, err := r.aws.UpdateAlias(ctx, function, to)
+		if err == nil {
+			is = now
+		}
+		if !errors.Is(err, ErrRevision) {
+			return err
+		}
+		now, readErr := r.aws.Alias(ctx, function, to.Name)
+		switch {
+		case readErr != nil:
+			return readErr
+		case now.same(to): // by a request whose answer was lost
+			is = now
+			return nil
+		case !slices.ContainsFunc(was, now.same):
+			return taken(function, "it was "+was[0].String(), now)
+		}
+		to.Revision = now.Revision
+		return err
+	})
+	return is, err
+}
+
+func taken(function, was string, now Alias) error {
+	return &fault.Error{
+		Kind: fault.Publish, What: fmt.Sprintf("the alias %s of %s was moved by somebody else at the same time", now.Name, function), Why: was + ", and is " + now.String() + " now",
+		Err: errTaken, Fix: "see whether another deployment runs, and by lpipe status what is live; then run the command again, which goes on from there",
+	}
 }
 
 // betweenLooks is how often alarms are looked at: one of CloudWatch changes at most every ten seconds.
@@ -120,14 +181,21 @@ func (r *run) shiftBack(ctx context.Context, todo []*Outcome) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goingBack)
 	defer cancel()
 	return r.undo(ctx, todo, func(ctx context.Context, o *Outcome) (bool, error) {
-		if !o.Publish {
+		if o.tried.Version == "" || o.taken {
 			return false, nil
 		}
 		if o.Live == nil {
-			err := r.aws.DeleteAlias(ctx, o.Function, r.plan.Alias)
+			now, err := r.aws.Alias(ctx, o.Function, r.plan.Alias)
+			if err == nil && !now.same(o.tried) {
+				return false, taken(o.Function, "it was "+o.tried.String(), now)
+			}
+			if err == nil || errors.Is(err, ErrNotFound) { // which may be what was a moment ago
+				err = r.aws.DeleteAlias(ctx, o.Function, r.plan.Alias)
+			}
 			return !errors.Is(err, ErrNotFound), ignore(err, ErrNotFound)
 		}
-		return true, r.name(ctx, o.Function, Alias{Name: r.plan.Alias, Version: o.Previous})
+		_, err := r.name(ctx, o.Function, Alias{Version: o.Previous}, o.alias, o.tried)
+		return true, err
 	})
 }
 

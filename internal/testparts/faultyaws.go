@@ -23,7 +23,8 @@ import (
 
 // AWS is moto behind a server that behaves as Lambda does and moto does not: an update takes time, in which others are
 // refused; what was just changed may be read as it was; too many requests are throttled; a version is published only of the
-// code that the request names; and code can be downloaded. It counts requests.
+// code that the request names; an alias has another revision after each change, and is changed only if it still has the one
+// that the request names; and code can be downloaded. It counts requests.
 type AWS struct {
 	*Moto
 	Server string // its URL, in place of that of moto
@@ -43,6 +44,7 @@ type AWS struct {
 	changed  map[string]time.Time         // when a function was changed
 	seen     map[string]map[string][]byte // what was read before, by function and path
 	code     map[string][]byte            // by CodeSha256
+	revision map[string]int               // of aliases, by path
 }
 
 // NewAWS starts moto and the server before it.
@@ -51,6 +53,7 @@ func NewAWS(t testing.TB) *AWS {
 	a := &AWS{
 		Moto: NewMoto(t), counts: map[string]int{}, answers: map[string]string{}, busy: map[string]time.Time{}, changed: map[string]time.Time{},
 		seen: map[string]map[string][]byte{}, code: map[string][]byte{},
+		revision: map[string]int{},
 	}
 	to, err := url.Parse(a.Moto.URL)
 	if err != nil {
@@ -177,6 +180,8 @@ func (a *AWS) serve(w http.ResponseWriter, r *http.Request, proxy http.Handler) 
 		refuse = "409 ResourceConflictException The operation cannot be performed at this time. An update is in progress for resource"
 	case rest == "/versions" && r.Method == http.MethodPost:
 		refuse = a.otherCode(name, body)
+	case strings.HasPrefix(rest, "/aliases/") && r.Method == http.MethodPut:
+		refuse = a.revised(r.URL.Path, body)
 	}
 	if refuse != "" {
 		a.mu.Unlock()
@@ -184,7 +189,7 @@ func (a *AWS) serve(w http.ResponseWriter, r *http.Request, proxy http.Handler) 
 		code, message, _ := strings.Cut(code, " ")
 		w.Header().Set("X-Amzn-ErrorType", code)
 		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(map[string]int{"429": 429, "403": 403, "409": 409, "400": 400}[status])
+		w.WriteHeader(map[string]int{"429": 429, "403": 403, "409": 409, "400": 400, "412": 412}[status])
 		fmt.Fprintf(w, `{"Type":"User","message":%q}`, message)
 		return
 	}
@@ -206,6 +211,17 @@ func (a *AWS) serve(w http.ResponseWriter, r *http.Request, proxy http.Handler) 
 	}
 	a.mu.Unlock()
 	proxy.ServeHTTP(w, r)
+}
+
+// revised refuses to change an alias that has another revision, and gives it its next one.
+func (a *AWS) revised(path string, body []byte) string {
+	var want struct{ RevisionId string }
+	_ = json.Unmarshal(body, &want)
+	if want.RevisionId != "" && want.RevisionId != fmt.Sprint("revision-", a.revision[path]) {
+		return "412 PreconditionFailedException The RevisionId provided does not match the latest RevisionId. Call the GetFunction/GetAlias API to retrieve the latest RevisionId"
+	}
+	a.revision[path]++
+	return ""
 }
 
 // otherCode refuses to publish code that is not there.
@@ -247,7 +263,15 @@ func (a *AWS) keep(body []byte) {
 // modify says in what moto answers where the code is, and that an update is going on.
 func (a *AWS) modify(r *http.Response) error {
 	m := functionPath.FindStringSubmatch(r.Request.URL.Path)
-	if m == nil || r.Request.Method != http.MethodGet || m[3] != "" || r.StatusCode != http.StatusOK {
+	if m != nil && m[3] == "/aliases" && r.StatusCode == http.StatusConflict { // which moto calls otherwise
+		r.Header.Set("X-Amzn-ErrorType", "ResourceConflictException")
+		return replaceBody(r, map[string]any{"Type": "User", "message": "Alias already exists"})
+	}
+	if m == nil || r.StatusCode >= 300 {
+		return nil
+	}
+	aboutAlias := strings.HasPrefix(m[3], "/aliases") && (r.Request.Method != http.MethodGet || m[3] != "/aliases") && r.Request.Method != http.MethodDelete
+	if !aboutAlias && (r.Request.Method != http.MethodGet || m[3] != "") {
 		return nil
 	}
 	body, err := io.ReadAll(r.Body)
@@ -260,6 +284,10 @@ func (a *AWS) modify(r *http.Response) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if aboutAlias {
+		answer["RevisionId"] = fmt.Sprint("revision-", a.revision[m[1]+m[2]+"/aliases/"+fmt.Sprint(answer["Name"])])
+		return replaceBody(r, answer)
+	}
 	function, _ := answer["Configuration"].(map[string]any)
 	if function["Version"] == "$LATEST" && time.Now().Before(a.busy[m[2]]) {
 		function["LastUpdateStatus"] = "InProgress"
@@ -267,14 +295,24 @@ func (a *AWS) modify(r *http.Response) error {
 	if sum, err := base64.StdEncoding.DecodeString(fmt.Sprint(function["CodeSha256"])); err == nil {
 		answer["Code"] = map[string]any{"RepositoryType": "S3", "Location": a.Server + "/code/" + base64.URLEncoding.EncodeToString(sum)}
 	}
-	body, err = json.Marshal(answer)
-	if err != nil {
+	if err := replaceBody(r, answer); err != nil {
 		return err
 	}
+	body, err = io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	if a.seen[m[2]] == nil {
 		a.seen[m[2]] = map[string][]byte{}
 	}
 	a.seen[m[2]][r.Request.URL.RequestURI()] = body
+	return err
+}
+
+// replaceBody gives an answer another body.
+func replaceBody(r *http.Response, answer map[string]any) error {
+	body, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	r.Header.Set("Content-Length", fmt.Sprint(len(body)))
 	return nil
