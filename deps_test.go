@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/mod/modfile"
 )
 
 const buildkit = "github.com/moby/buildkit"
@@ -338,14 +340,21 @@ func allows(allowed, imported string) bool {
 	return below(imported, allowed)
 }
 
-// TestSignaturesAreNotVerified: what only verification needs is not linked. See internal/engine/policy-helpers.
-func TestSignaturesAreNotVerified(t *testing.T) {
-	for importPath := range list(t, "linux") {
-		for _, module := range []string{"github.com/sigstore/rekor", "github.com/theupdateframework/go-tuf", "github.com/go-openapi"} {
-			if below(importPath, module) {
-				t.Errorf("%s is linked; the module that stands in for github.com/moby/policy-helpers keeps it out", importPath)
-			}
-		}
+// TestTheModuleCanBeInstalled: go install PATH@VERSION refuses a module that replaces or excludes others.
+func TestTheModuleCanBeInstalled(t *testing.T) {
+	data, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	module, err := modfile.Parse("go.mod", data, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range module.Replace {
+		t.Errorf("go.mod replaces %s", r.Old.Path)
+	}
+	for _, e := range module.Exclude {
+		t.Errorf("go.mod excludes %s", e.Mod.Path)
 	}
 }
 

@@ -1,3 +1,0 @@
-module github.com/moby/policy-helpers
-
-go 1.26.8
