@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 )
 
 // auditableSection has the crates of a program as cargo auditable puts them there:
@@ -16,17 +17,29 @@ const auditableSection = ".dep-v0"
 // maxAuditable bounds the list, in bytes, as its readers do.
 const maxAuditable = 8 << 20
 
-// Program returns the program in a zip.
+// ExtensionsDir is the folder of a layer whose files Lambda starts as extensions:
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-extensions.html
+const ExtensionsDir = "extensions"
+
+// Program returns the program in the zip of a function or of an extension.
 func Program(zipped []byte) ([]byte, error) {
 	all, err := entries(zipped)
 	if err != nil {
 		return nil, err
 	}
-	program, ok := all[ProgramName]
-	if !ok {
+	if program, ok := all[ProgramName]; ok {
+		return program.data, nil
+	}
+	var found [][]byte
+	for name, file := range all {
+		if path.Dir(name) == ExtensionsDir {
+			found = append(found, file.data)
+		}
+	}
+	if len(found) != 1 {
 		return nil, errors.New("the zip has no " + ProgramName)
 	}
-	return program.data, nil
+	return found[0], nil
 }
 
 // Auditable returns the list of crates in the program of a zip, as JSON.

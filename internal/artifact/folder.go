@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -37,7 +38,9 @@ const (
 // Inputs are what the program and the zip in the folder of a lambda are made of, and checked for.
 type Inputs struct {
 	SHA256   string // of the program, in hex
+	Path     string // of the program in the zip, "" for [ProgramName]
 	Included []Entry
+	Layers   []Layer   // that the function has beside its zip
 	Epoch    time.Time // of the zip's entries; zero for the earliest that a zip can say
 	Expect   Expect
 	Sources  string        // a digest of what the program was compiled from, for [Folder.Sources]; no part of what the zip depends on
@@ -48,21 +51,36 @@ type Inputs struct {
 func (in Inputs) digest() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s %d %q\n", in.SHA256, in.Epoch.Unix(), fmt.Sprintf("%+v", in.Expect))
-	for _, e := range sorted(in.Included) {
-		fmt.Fprintf(h, "%s %t %q\n", sum(e.Data), e.Executable, e.Name)
+	files := func(of string, all []Entry) {
+		for _, e := range sorted(all) {
+			fmt.Fprintf(h, "%s %s %t %q\n", of, sum(e.Data), e.Executable, e.Name)
+		}
 	}
+	files("zip", in.Included)
+	for _, l := range in.Layers {
+		files(fmt.Sprintf("layer %q", l.Name), l.Files)
+	}
+	fmt.Fprintf(h, "%q\n", in.Path)
 	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Entries are those of the zip.
 func (in Inputs) Entries(program File) []Entry {
-	return append([]Entry{{Name: program.Name, Data: program.Data, Executable: program.Mode&0o100 != 0}}, in.Included...)
+	return append([]Entry{{Name: in.path(), Data: program.Data, Executable: program.Mode&0o100 != 0}}, in.Included...)
 }
 
-// Unpacked is the size of all files of the zip, with a program of that size.
+func (in Inputs) path() string { return cmp.Or(in.Path, ProgramName) }
+
+// Unpacked is the size of all files of the zip and of the layers, with a program of that size.
 func (in Inputs) Unpacked(program int64) int64 {
-	for _, e := range in.Included {
-		program += int64(len(e.Data))
+	add := func(all []Entry) {
+		for _, e := range all {
+			program += int64(len(e.Data))
+		}
+	}
+	add(in.Included)
+	for _, l := range in.Layers {
+		add(l.Files)
 	}
 	return program
 }
@@ -216,7 +234,8 @@ func (f *Folder) read(name string, limit int64) ([]byte, fs.FileInfo, error) {
 // Output is what a folder holds: the sums of program and zip, and what the checks said.
 type Output struct {
 	Sums
-	Warnings []string `json:"warnings,omitempty"` // of the checks
+	Warnings []string    `json:"warnings,omitempty"` // of the checks
+	Layers   []LayerSums `json:"layers,omitempty"`
 }
 
 // Delivered returns what an earlier run made of the inputs, if the files are as a run last read them.
@@ -301,7 +320,7 @@ func (f *Folder) Pack(in Inputs, program File) (File, error) {
 	if s := f.stamp(); s.Inputs == in.digest() && s.SHA256 == f.zip().digest.String() {
 		return f.zip(), nil
 	}
-	data, err := Zip(in.Entries(program), in.Epoch)
+	data, err := pack(in.Entries(program), in.path(), in.Epoch)
 	if err != nil {
 		return File{}, err
 	}
@@ -310,8 +329,8 @@ func (f *Folder) Pack(in Inputs, program File) (File, error) {
 
 // Deliver puts program and zip of the inputs into the folder, with a stamp for the next run: see [Write]. The zip comes
 // first, since it is what is deployed, and the stamp last.
-func (f *Folder) Deliver(in Inputs, program, zipped File, warnings []string) (Output, error) {
-	d := Output{sums(program, zipped), warnings}
+func (f *Folder) Deliver(in Inputs, program, zipped File, warnings []string, layers ...LayerSums) (Output, error) {
+	d := Output{sums(program, zipped), warnings, layers}
 	files := []File{zipped, program}
 	if in.Record != nil {
 		if data := in.Record(); data != nil {

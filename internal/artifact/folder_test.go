@@ -180,8 +180,8 @@ func TestWriteLeavesAlone(t *testing.T) {
 	if got := status()[0].Mode(); got != 0o755 {
 		t.Errorf("the program's mode stays %v", got)
 	}
-	if _, err := open(t, dir, "key").Pack(Inputs{}, File{Name: "other"}); err == nil || !strings.Contains(err.Error(), "no bootstrap") {
-		t.Errorf("a zip without bootstrap: %v", err)
+	if _, err := open(t, dir, "key").Pack(Inputs{}, File{Name: ProgramName}); err == nil || !strings.Contains(err.Error(), "without the executable bit") {
+		t.Errorf("a zip whose program cannot be started: %v", err)
 	}
 }
 

@@ -65,6 +65,12 @@ func Inspect(program []byte, e Expect) (Info, error) {
 	return info, c.Err()
 }
 
+// IsStatic reports that a program needs neither a dynamic linker nor libraries.
+func IsStatic(program []byte) bool {
+	f, err := parse(program)
+	return err == nil && f.interpreter() == "" && len(f.dynamic().need) == 0
+}
+
 func refuse(what, why, fix string) error {
 	return &fault.Error{Kind: fault.Artifact, What: what, Why: why, Fix: fix}
 }

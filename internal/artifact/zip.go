@@ -44,9 +44,12 @@ var (
 // it can. The error names every entry that cannot be unpacked everywhere, and a missing or not executable bootstrap.
 //
 // The bytes also depend on the version of the compressor, which go.mod pins.
-func Zip(entries []Entry, epoch time.Time) ([]byte, error) {
+func Zip(entries []Entry, epoch time.Time) ([]byte, error) { return pack(entries, ProgramName, epoch) }
+
+// pack is [Zip] for a program of another name, or with program "" for files alone.
+func pack(entries []Entry, program string, epoch time.Time) ([]byte, error) {
 	entries = sorted(entries)
-	if err := checkEntries(entries); err != nil {
+	if err := checkEntries(entries, program); err != nil {
 		return nil, err
 	}
 	if epoch = epoch.UTC(); epoch.Before(firstTime) {
@@ -113,15 +116,16 @@ func add(w *zip.Writer, e Entry, epoch time.Time) error {
 	return err
 }
 
-// CheckIncluded reports every file that the zip of a program cannot hold beside it.
-func CheckIncluded(included []Entry) error {
-	return checkEntries(sorted(append([]Entry{{Name: ProgramName, Executable: true}}, included...)))
+// CheckIncluded reports every file that a zip cannot hold beside the program, which has that name in it.
+func CheckIncluded(included []Entry, program string) error {
+	return checkEntries(sorted(append([]Entry{{Name: program, Executable: true}}, included...)), program)
 }
 
-// checkEntries reports every entry of a sorted list that some unpacker refuses, renames or puts elsewhere.
-func checkEntries(entries []Entry) error {
+// checkEntries reports every entry of a sorted list that some unpacker refuses, renames or puts elsewhere. One of them has to be
+// the program, unless that is "".
+func checkEntries(entries []Entry, program string) error {
 	var problems fault.List
-	bootstrap := false
+	there := program == ""
 	kind := map[string]string{} // of each path: file, or folder for what contains one
 	for _, e := range entries {
 		why := checkName(e.Name)
@@ -138,8 +142,8 @@ func checkEntries(entries []Entry) error {
 			why = "it is also a folder of the zip"
 		}
 		kind[e.Name] = "file"
-		if e.Name == "bootstrap" {
-			bootstrap = true
+		if program != "" && e.Name == program {
+			there = true
 			if !e.Executable {
 				why = "Lambda cannot start it without the executable bit"
 			}
@@ -148,8 +152,8 @@ func checkEntries(entries []Entry) error {
 			problems.Add(refuse(fmt.Sprintf("the zip cannot hold %q", e.Name), why, "rename or leave out the file"))
 		}
 	}
-	if !bootstrap {
-		problems.Add(refuse("the zip has no bootstrap", "Lambda starts the file of that name at the root of the zip", "add the built program"))
+	if !there {
+		problems.Add(refuse("the zip has no "+program, "Lambda starts the file of that name at the root of the zip", "add the built program"))
 	}
 	return problems.Err()
 }

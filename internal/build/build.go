@@ -69,6 +69,8 @@ type Target struct {
 
 	folder   *artifact.Folder // nil where nothing is delivered
 	included []artifact.Entry
+	layers   []artifact.Layer          // but for extensions
+	imaged   bool                      // an image is made of the files
 	epoch    func() (time.Time, error) // the time of what is delivered; zero where nobody says one
 	about    *about                    // what is stated of it; nil for nothing
 	record   func() []byte             // what of it a later build is compared with, as of [Why]; likewise
@@ -112,6 +114,7 @@ func Prepare(ctx context.Context, here *project.Here, projects []*project.Projec
 		l.Add(err)
 	}
 	l.Add(distinctImages(r.Targets))
+	l.Add(distinctLayers(r.Targets))
 	if err := l.Err(); err != nil {
 		return nil, err
 	}

@@ -28,6 +28,7 @@ type Output struct {
 	report.Lambda                  // with absolute paths
 	Warnings      []string         // what may go wrong later
 	Files         []artifact.Entry // of the zip, where an image is made of them
+	Opt           []artifact.Entry // of the layers, likewise
 	// CompilerWarnings are about the packages of the project, with files as of [Built.Located].
 	CompilerWarnings []finding.Finding
 	TestLines        []byte // as of [finding.Cases]
@@ -73,8 +74,13 @@ func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error
 	if err != nil {
 		return taken{}, err
 	}
+	if err := t.addImageFiles(fromImage); err != nil {
+		return taken{}, err
+	}
 	if built.refused = refused; refused == nil {
-		t.included = slices.Concat(t.included, fromImage)
+		built.refused = errors.Join(artifact.CheckLayers(t.layers), artifact.CheckIncluded(t.included, programPath(t.Lambda)))
+	}
+	if built.refused == nil {
 		built.inputs, built.refused = t.inputs(receipt)
 	}
 	if built.refused != nil {
@@ -91,7 +97,7 @@ func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error
 		}
 	}
 	inputs := built.inputs
-	if d, ok := t.folder.Delivered(inputs); ok && len(t.Images) == 0 {
+	if d, ok := t.folder.Delivered(inputs); ok && !t.imaged && t.hasLayers(d.Layers) {
 		built.delivered = &d
 		return built, nil
 	}
@@ -128,7 +134,7 @@ func (t Target) debug(sum string, read solve.ReadFile) ([]byte, error) {
 func (t Target) expect() artifact.Expect {
 	l := t.Lambda
 	e := artifact.Expect{
-		Arch: l.Arch, Link: l.Build.Link, Runtime: l.Build.Runtime, Libraries: artifact.Libraries(t.included),
+		Arch: l.Arch, Link: l.Build.Link, Runtime: l.Build.Runtime, Libraries: t.libraries(),
 		CPU: l.Build.CPUFor(l.Arch), CPUAllow: l.Build.CPUAllow,
 	}
 	e.ZipBudget, _ = config.ParseSize(l.Build.Budget.Zip) // checked by package config
@@ -137,7 +143,7 @@ func (t Target) expect() artifact.Expect {
 
 // inputs are what the program and the zip in the folder of the target are made of.
 func (t Target) inputs(receipt artifact.Receipt) (artifact.Inputs, error) {
-	o := artifact.Inputs{SHA256: receipt.SHA256, Included: t.included, Expect: t.expect()}
+	o := artifact.Inputs{SHA256: receipt.SHA256, Path: programPath(t.Lambda), Included: t.included, Layers: t.layers, Expect: t.expect()}
 	var err error
 	if t.sources != nil {
 		o.Sources = t.sources()
@@ -187,9 +193,18 @@ func Deliver(b Built, record *trace.Recorder) (Output, error) {
 			return out, err
 		}
 		d = &delivered
-		if len(b.Images) > 0 {
+		if b.imaged {
 			out.Files = built.inputs.Entries(built.program)
+			for _, layer := range built.inputs.Layers {
+				out.Opt = append(out.Opt, layer.Files...)
+			}
 		}
+	}
+	for _, layer := range d.Layers {
+		out.Lambda.Layers = append(out.Lambda.Layers, report.Layer{LayerSums: layer, Zip: filepath.Join(b.LayerDir(layer.Name), artifact.LayerZipName)})
+	}
+	if l.Extension {
+		out.Lambda.Extension = programPath(l)
 	}
 	if built.receipt.DebugSHA256 != "" {
 		out.Debug = filepath.Join(b.OutputDir(), artifact.DebugName)
@@ -251,7 +266,11 @@ func (t Target) put(built taken, record *trace.Recorder) (artifact.Output, error
 		return artifact.Output{}, built.refused
 	}
 	info, err := artifact.Inspect(built.program.Data, built.inputs.Expect)
-	if err := errors.Join(err, artifact.CheckLibraries(built.inputs.Included, built.inputs.Expect)); err != nil {
+	libraries := built.inputs.Included
+	for _, l := range built.inputs.Layers {
+		libraries = slices.Concat(libraries, l.Files)
+	}
+	if err := errors.Join(err, artifact.CheckLibraries(libraries, built.inputs.Expect)); err != nil {
 		return artifact.Output{}, err
 	}
 	end := record.Begin("zip " + t.Lambda.Label())
@@ -266,7 +285,11 @@ func (t Target) put(built taken, record *trace.Recorder) (artifact.Output, error
 		return artifact.Output{}, err
 	}
 	defer record.Begin("write " + t.Lambda.Label())()
-	return t.folder.Deliver(built.inputs, built.program, zipped, append(info.Warnings, sizes...))
+	layers, err := t.putLayers(built.inputs.Layers)
+	if err != nil {
+		return artifact.Output{}, err
+	}
+	return t.folder.Deliver(built.inputs, built.program, zipped, append(info.Warnings, sizes...), layers...)
 }
 
 // readTests reads the count of the tests, which the step that ran them wrote.

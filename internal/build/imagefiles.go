@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,9 +13,16 @@ import (
 	"lpipe/internal/solve"
 )
 
-// imageFiles reads the files of the build image that go into the zip of a target. They are none where the target names none.
+// takesImageFiles reports that the zip of a target, or a layer of it, has files of the build image.
+func (t Target) takesImageFiles() bool {
+	return len(t.Lambda.Build.IncludeFromImage) > 0 ||
+		slices.ContainsFunc(t.layers, func(l artifact.Layer) bool { return len(t.Config.Layer[l.Name].IncludeFromImage) > 0 })
+}
+
+// imageFiles reads the files of the build image for a target, as [Target.addImageFiles] takes them. They are none where the target
+// names none.
 func (t Target) imageFiles(read solve.ReadFile) (entries []artifact.Entry, refused, err error) {
-	if len(t.Lambda.Build.IncludeFromImage) == 0 {
+	if !t.takesImageFiles() {
 		return nil, nil, nil
 	}
 	limited := func(size int64) error {

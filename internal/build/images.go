@@ -3,11 +3,13 @@ package build
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
 
 	"lpipe/cache"
+	"lpipe/internal/artifact"
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
@@ -101,18 +103,34 @@ func fillImage(template string, l *plan.Lambda, at project.Checkout) (string, er
 	return reference.TagNameOnly(named).String(), nil
 }
 
-// Publish makes an image of what was delivered of a target, and pushes it with the target's names. What it returns says
-// why where the image was not pushed; it is nil where there is no image.
-func Publish(ctx context.Context, t Built, out Output, pusher *publish.Pusher) (*report.Image, error) {
+// Publish makes an image of what was delivered of a target, and pushes it with the target's names. extensions are what was
+// delivered of those among its layers. What it returns says why where the image was not pushed; it is nil where there is no image.
+func Publish(ctx context.Context, t Built, out Output, extensions []Output, pusher *publish.Pusher) (*report.Image, error) {
 	created, err := t.epoch()
 	if err != nil {
 		return nil, err
 	}
 	l := t.Lambda
-	spec := publish.Spec{Files: out.Files, Arch: l.Arch, Created: created, Labels: map[string]string{
+	spec := publish.Spec{Files: out.Files, Opt: slices.Clone(out.Opt), Arch: l.Arch, Created: created, Labels: map[string]string{
 		"org.opencontainers.image.title":   l.Name,
 		"org.opencontainers.image.version": l.Package.Version,
 	}}
+	for _, e := range out.Files {
+		if e.Name == artifact.ProgramName && !artifact.IsStatic(e.Data) {
+			return nil, &fault.Error{
+				Kind: fault.Artifact, What: "the image of " + l.Label() + " would not start", Why: "the program is linked dynamically, and an image from scratch has neither a dynamic linker nor glibc",
+				Fix: `set link = "static", or deploy the zip, for which Lambda has them`,
+			}
+		}
+	}
+	for _, e := range extensions {
+		if e.Error != "" {
+			return nil, &fault.Error{
+				Kind: fault.Build, What: "no image of " + l.Label() + " was made", Why: "its extension " + e.Name + " has no result", Fix: "correct the extension",
+			}
+		}
+		spec.Opt = append(spec.Opt, e.Files...)
+	}
 	if commit := t.Checkout.Commit; commit != "" {
 		spec.Labels["org.opencontainers.image.revision"] = commit
 	}

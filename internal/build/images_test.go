@@ -74,7 +74,7 @@ func TestWhatWasDeliveredIsPushed(t *testing.T) {
 		t.Fatalf("%v, %d files", err, len(out.Files))
 	}
 	pusher := &publish.Pusher{Logins: r.Logins, Registries: Registries(target.Config), Log: func(string) {}}
-	image, err := Publish(t.Context(), Built{target, o, "rust:1"}, out, pusher)
+	image, err := Publish(t.Context(), Built{target, o, "rust:1"}, out, nil, pusher)
 	if err != nil || image.Error != "" || !slices.Equal(image.Names, target.Images) {
 		t.Fatalf("%v, %+v", err, image)
 	}
@@ -91,7 +91,7 @@ func TestWhatWasDeliveredIsPushed(t *testing.T) {
 	gone.Images = []string{"127.0.0.1:1/shop/orders:1.0.0"}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if image, err := Publish(ctx, Built{gone, o, "rust:1"}, out, pusher); err == nil || image == nil || image.Error == "" {
+	if image, err := Publish(ctx, Built{gone, o, "rust:1"}, out, nil, pusher); err == nil || image == nil || image.Error == "" {
 		t.Errorf("a registry that is not there: %v, %+v", err, image)
 	}
 }

@@ -30,40 +30,56 @@ func included(t project.Target) ([]artifact.Entry, error) {
 		return nil, nil
 	}
 	ws := t.Plan.Workspace
+	pkg := path.Join(ws.Base, l.Package.Dir)
 	in := &inclusion{
 		fsys: ws.FS, at: t.Config.Origin(config.Key("lambda", l.Name, "include")).String(), files: map[string]string{},
-		pkg: path.Join(ws.Base, l.Package.Dir), target: path.Join(ws.Base, ws.Root, "target"),
+		pkg: pkg, relative: "the package's folder /" + pkg, target: path.Join(ws.Base, ws.Root, "target"),
 	}
-	for _, glob := range l.Build.Include {
-		in.glob(glob)
+	entries, err := in.read(l.Build.Include)
+	if err != nil {
+		return entries, err
 	}
-	in.mistakes.Add(artifact.CheckUnpacked(in.size))
-	if err := in.mistakes.Err(); err != nil {
-		return in.entries, err
-	}
-	return in.entries, artifact.CheckIncluded(in.entries)
+	return entries, artifact.CheckIncluded(entries, programPath(l))
 }
 
-// Included returns the digests of the files that the zip of a lambda has beside the program, by their names in it.
+// Included returns the digests of the files of the project that the zip of a lambda has beside the program, by their names in it,
+// and of those that its layers have, by "layer NAME: " and theirs.
 func Included(t project.Target) (map[string]string, error) {
 	entries, err := included(t)
+	layers, layersErr := layersOf(t)
 	all := map[string]string{}
-	for _, e := range entries {
-		all[e.Name] = fmt.Sprintf("%t %x", e.Executable, sha256.Sum256(e.Data))
+	add := func(prefix string, entries []artifact.Entry) {
+		for _, e := range entries {
+			all[prefix+e.Name] = fmt.Sprintf("%t %x", e.Executable, sha256.Sum256(e.Data))
+		}
 	}
-	return all, err
+	add("", entries)
+	for _, l := range layers {
+		add("layer "+l.Name+": ", l.Files)
+	}
+	return all, errors.Join(err, layersErr)
 }
 
 // inclusion collects the files of one lambda. Its paths are relative to fsys.
 type inclusion struct {
 	fsys     *disk.View
 	at       string // where the globs are set, for messages
-	pkg      string // the folder of the package
+	pkg      string // the folder that the globs are relative to
+	relative string // the same in words
 	target   string // the folder that cargo writes, for which no pattern is meant
 	entries  []artifact.Entry
 	files    map[string]string // of each entry, the file that it is
 	size     int64             // of all that were found, whether they were read or not
 	mistakes fault.List
+}
+
+// read returns the files that all globs match.
+func (in *inclusion) read(globs []string) ([]artifact.Entry, error) {
+	for _, glob := range globs {
+		in.glob(glob)
+	}
+	in.mistakes.Add(artifact.CheckUnpacked(in.size))
+	return in.entries, in.mistakes.Err()
 }
 
 // glob adds the files that match one glob, in the place of the zip that the item may name.
@@ -84,7 +100,7 @@ func (in *inclusion) glob(item string) {
 	}}
 	w.visit(w.from, nil)
 	if !w.found {
-		in.mistakes.Addf(fmt.Sprintf("%s: the include %q matches no file", in.at, item), "it is relative to the package's folder /"+in.pkg, "correct it, or take it out")
+		in.mistakes.Addf(fmt.Sprintf("%s: the include %q matches no file", in.at, item), "it is relative to "+in.relative, "correct it, or take it out")
 	}
 }
 

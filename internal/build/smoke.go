@@ -38,13 +38,20 @@ const keptAnswers = 4 << 20
 // busy makes starts slower and none faster.
 const initStarts = 3
 
-// smokeFiles is the context of the smoke step of a lambda: what smoke.rs is to do, the events, and the files of the zip.
-func smokeFiles(t project.Target, included []artifact.Entry) (*skeleton.Tree, error) {
+// smokeFiles is the context of the smoke step of a lambda: what smoke.rs is to do, the events, and the files of the zip and of the
+// layers.
+func smokeFiles(t project.Target, included []artifact.Entry, layers []artifact.Layer) (*skeleton.Tree, error) {
 	l := t.Lambda
 	var mistakes fault.List
-	files := []skeleton.File{{Path: "task/"}}
-	for _, e := range included {
-		files = append(files, skeleton.File{Path: path.Join("task", e.Name), Data: e.Data, Executable: e.Executable})
+	files := []skeleton.File{{Path: "task/"}, {Path: "opt/"}}
+	add := func(dir string, entries []artifact.Entry) {
+		for _, e := range entries {
+			files = append(files, skeleton.File{Path: path.Join(dir, e.Name), Data: e.Data, Executable: e.Executable})
+		}
+	}
+	add("task", included)
+	for _, layer := range layers {
+		add("opt", layer.Files)
 	}
 	timeout, err := time.ParseDuration(l.Build.SmokeTimeout)
 	if err != nil {
@@ -78,7 +85,7 @@ func smokeFiles(t project.Target, included []artifact.Entry) (*skeleton.Tree, er
 		files = append(files, skeleton.File{Path: file, Data: data})
 		settings = append(settings, "event=/smoke/"+file)
 	}
-	for _, v := range (emulator.Config{Name: l.Name}).Environment(runtimeAPI, taskRoot) {
+	for _, v := range (emulator.Config{Name: l.Name}).Environment(runtimeAPI, taskRoot, emulator.Opt) {
 		if strings.HasPrefix(v, "AWS_LAMBDA_LOG_STREAM_NAME=") { // another one each time, and so another step
 			v = "AWS_LAMBDA_LOG_STREAM_NAME=1970/01/01/[$LATEST]smoke"
 		}
@@ -87,10 +94,16 @@ func smokeFiles(t project.Target, included []artifact.Entry) (*skeleton.Tree, er
 	for _, e := range envOf(l.Build.SmokeEnv) {
 		settings = append(settings, "env="+e)
 	}
-	for _, e := range included {
-		if dir, name := path.Split(e.Name); dir == emulator.ExtensionsDir+"/" && e.Executable {
-			settings = append(settings, "extension="+path.Join(taskRoot, dir, name))
+	extensions := func(root string, entries []artifact.Entry) {
+		for _, e := range entries {
+			if dir, name := path.Split(e.Name); dir == emulator.ExtensionsDir+"/" && e.Executable {
+				settings = append(settings, "extension="+path.Join(root, dir, name))
+			}
 		}
+	}
+	extensions(taskRoot, included)
+	for _, layer := range layers {
+		extensions("/opt", layer.Files)
 	}
 	files = append(files, skeleton.File{Path: "settings", Data: []byte(strings.Join(settings, "\x00") + "\x00")})
 	return skeleton.Made(files), mistakes.Err()

@@ -64,7 +64,8 @@ func prepare(
 			stage, _ := dockerfile.StageOf(job.Stage)
 			job.Files = stage.Files
 			t := Target{Target: project.Target{Project: p, Lambda: lambda}, Job: job, about: about}
-			if o.Images && p.Config.Push {
+			t.imaged = o.Images && p.Config.Push
+			if t.imaged && !lambda.Extension {
 				t.Checkout = here.Checkout(ctx, p.Dir)
 				t.Images, err = imageNames(t)
 				l.Add(err)
@@ -75,11 +76,13 @@ func prepare(
 					l.Add(err)
 				}
 				t.included = include[lambda.Name]
-				if len(lambda.Build.IncludeFromImage) == 0 { // which may bring what they need
-					l.Add(artifact.CheckLibraries(t.included, t.expect()))
+				t.layers, err = layersOf(t.Target)
+				l.Add(err)
+				if !t.takesImageFiles() { // which may bring what the others need
+					l.Add(t.checkLibraries())
 				}
 				if v.Smoke {
-					tree, err := smokeFiles(t.Target, t.included)
+					tree, err := smokeFiles(t.Target, t.included, t.layers)
 					l.Add(err)
 					job.Contexts[dockerfile.Smoke] = tree
 					job.Files = append(slices.Clone(job.Files), dockerfile.FileSmoke)

@@ -173,9 +173,23 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 				fmt.Fprintln(a.Out, l.Zip)
 			}
 		}
+		for _, file := range layerZips(*summary) {
+			fmt.Fprintln(a.Out, file)
+		}
 		return err
 	}
 	return cmd
+}
+
+// layerZips are the zips of the layers of all lambdas, each once.
+func layerZips(s report.Summary) (all []string) {
+	for _, l := range s.Lambdas {
+		for _, layer := range l.Layers {
+			all = append(all, layer.Zip)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // planNotes are what is to be said of a run before anything is built: the notice first.
@@ -247,16 +261,28 @@ func (a *app) build(
 	pusher := &publish.Pusher{
 		Logins: request.Logins, Registries: build.Registries(cfg), Log: func(line string) { foreign.Fprintf(a.Err, "lpipe: %s\n", line) },
 	}
+	outputs, failures := make([]build.Output, len(result.Built)), make([]error, len(result.Built))
+	for i, built := range result.Built {
+		outputs[i], failures[i] = build.Deliver(built, a.trace)
+		if err := failures[i]; err != nil {
+			outputs[i].Error, outputs[i].Kind = err.Error(), fault.Worst(err).String()
+		}
+	}
+	extensionsOf := func(t build.Target) (all []build.Output) {
+		for _, e := range t.Extensions() {
+			i := slices.IndexFunc(result.Built, func(b build.Built) bool { return b.Lambda == e.Lambda })
+			all = append(all, outputs[i])
+		}
+		return all
+	}
 	seen := map[error]bool{}
-	for _, built := range result.Built {
-		out, err := build.Deliver(built, a.trace)
-		if err != nil {
-			out.Error, out.Kind = err.Error(), fault.Worst(err).String()
-		} else {
+	for i, built := range result.Built {
+		out, err := outputs[i], failures[i]
+		if err == nil {
 			out.Statements, err = build.State(built, out)
 			if len(built.Images) > 0 {
 				var pushErr error
-				out.Image, pushErr = build.Publish(ctx, built, out, pusher)
+				out.Image, pushErr = build.Publish(ctx, built, out, extensionsOf(built.Target), pusher)
 				err = errors.Join(err, pushErr)
 			}
 		}
@@ -279,6 +305,9 @@ func (a *app) build(
 			out.Debug = here.Show(out.Debug)
 		}
 		out.Bootstrap, out.Zip = here.Show(out.Bootstrap), here.Show(out.Zip)
+		for i := range out.Layers {
+			out.Layers[i].Zip = here.Show(out.Layers[i].Zip)
+		}
 		summary.Lambdas = append(summary.Lambdas, out.Lambda)
 		summary.Warnings = append(summary.Warnings, out.Warnings...)
 		summary.CompilerWarnings = append(summary.CompilerWarnings, out.CompilerWarnings...)

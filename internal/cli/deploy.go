@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"lpipe/internal/artifact"
 	"lpipe/internal/awsapi"
 	"lpipe/internal/build"
 	"lpipe/internal/config"
@@ -109,6 +110,9 @@ Credentials, profiles and regions are those of AWS's own tools. --profile is AWS
 		if err != nil {
 			return err
 		}
+		if err := a.tellLayers(here, projects); err != nil {
+			return err
+		}
 		var l fault.List
 		variables := map[string]string{}
 		for _, pair := range a.variables(*env, *files, &l) {
@@ -161,6 +165,25 @@ func (a *app) builtProjects(args []string, all bool, out func(*app, *project.Her
 	return here, projects, err
 }
 
+// tellLayers says which layers of the functions a deployment does not publish. The error is that there is no function.
+func (a *app) tellLayers(here *project.Here, projects []*project.Project) error {
+	functions := project.Functions(projects)
+	if len(functions) == 0 {
+		t := project.Targets(projects)[0]
+		return &fault.Error{
+			Kind: fault.Usage, What: t.Lambda.Label() + " is an extension, and no function", Why: "its zip is that of a layer, which lpipe does not publish",
+			Fix: "aws lambda publish-layer-version --layer-name " + t.Lambda.Name + " --zip-file fileb://" + here.Show(filepath.Join(t.OutputDir(), artifact.ZipName)),
+		}
+	}
+	for _, t := range functions {
+		if named := t.Lambda.Build.Layers; len(named) > 0 && len(t.Config.Deploy(t.Lambda.Name, t.Lambda.Arch).Layers) == 0 {
+			foreign.Fprintf(a.Err, "warning: %s has the layers %s, which are not deployed: publish them (aws lambda publish-layer-version), and name their versions with layers in [deploy]\n",
+				t.Lambda.Label(), strings.Join(named, ", "))
+		}
+	}
+	return nil
+}
+
 // aws asks AWS as this machine reaches the network.
 func (a *app) aws(ctx context.Context, cfg *config.Config, o awsapi.Options) (*awsapi.Client, error) {
 	if _, err := a.join(cfg); err != nil {
@@ -172,7 +195,7 @@ func (a *app) aws(ctx context.Context, cfg *config.Config, o awsapi.Options) (*a
 // runOptions lays what [deploy] says of a run over the flags. Projects that disagree cannot be deployed together.
 func runOptions(projects []*project.Project, o deploy.Options) (deploy.Options, error) {
 	var first *deploy.Options
-	for _, t := range project.Targets(projects) {
+	for _, t := range project.Functions(projects) {
 		d := t.Config.Deploy(t.Lambda.Name, t.Lambda.Arch)
 		of := o
 		of.Alias, of.Bucket, of.Key, of.Steps, of.StepTime, of.Alarms = d.Alias, d.Bucket, d.Key, d.Steps, time.Duration(d.StepTime)*time.Second, d.Alarms
@@ -216,7 +239,7 @@ func useless(f *pflag.FlagSet, o deploy.Options) error {
 // flag was given.
 func (a *app) wanted(ctx context.Context, here *project.Here, projects []*project.Project, variables map[string]string, byFlag func(name string) bool) (all []deploy.Wanted, changed []string, err error) {
 	var l fault.List
-	for _, t := range project.Targets(projects) {
+	for _, t := range project.Functions(projects) {
 		zipped, from, err := here.Built(t)
 		if err != nil {
 			l.Add(err)

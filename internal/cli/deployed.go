@@ -27,7 +27,7 @@ var nameFlags = deployFlags[:2]
 
 // functions are those of the projects' lambdas, built or not.
 func functions(here *project.Here, projects []*project.Project) (all []deploy.Wanted) {
-	for _, t := range project.Targets(projects) {
+	for _, t := range project.Functions(projects) {
 		d := t.Config.Deploy(t.Lambda.Name, t.Lambda.Arch)
 		w := deploy.Wanted{Lambda: t.Lambda.Label(), Function: d.Function}
 		if zipped, _, err := here.Built(t); err == nil {

@@ -89,7 +89,13 @@ tools.`,
 		if err := errors.Join(runErr, repeatErr); err != nil {
 			return err
 		}
-		built := project.Targets(projects)
+		built := project.Functions(projects)
+		if len(built) == 0 {
+			return &fault.Error{
+				Kind: fault.Usage, What: project.Targets(projects)[0].Lambda.Label() + " is an extension, which takes no events", Why: "it runs beside a function that has it in layers",
+				Fix: "invoke that function",
+			}
+		}
 		if len(built) != 1 {
 			return &fault.Error{
 				Kind: fault.Usage, What: fmt.Sprintf("there are %d lambdas to choose from", len(built)),
@@ -177,17 +183,18 @@ func (a *app) program(ctx context.Context, here *project.Here, t project.Target)
 		foreign.Fprintf(a.Err, "warning: the sources of %s changed since it was built; lpipe build %s builds it anew\n", l.Label(), l.Name)
 	}
 	clean = func() { os.RemoveAll(dir) }
-	extensions, err := emulator.Extensions(dir)
+	task := filepath.Join(dir, project.TaskFolder)
+	extensions, err := emulator.Extensions(task)
 	if err != nil {
 		clean()
 		return program, nil, err
 	}
 	if len(extensions) > 0 {
-		foreign.Fprintf(a.Err, "warning: %s has extensions in its zip, which are started here: %s; AWS starts those of layers alone, so publish that folder as a layer too\n",
+		foreign.Fprintf(a.Err, "warning: %s has extensions in its zip, which are started here: %s; AWS starts those of layers alone: make them a layer, as docs/artifact.md says\n",
 			l.Label(), strings.Join(extensions, ", "))
 	}
 	return emulator.Program{
-		Config: emulator.Config{Name: l.Name}, Path: filepath.Join(dir, artifact.ProgramName), Dir: dir, Stdout: a.Err, Stderr: a.Err,
+		Config: emulator.Config{Name: l.Name}, Path: filepath.Join(task, artifact.ProgramName), Dir: task, Opt: filepath.Join(dir, project.OptFolder), Stdout: a.Err, Stderr: a.Err,
 		Supervisor: []string{"/proc/self/exe", "supervise", dir},
 	}, clean, nil
 }

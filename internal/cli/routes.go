@@ -23,7 +23,7 @@ type routing struct {
 // readRoutes reads the routes of the projects, from lpipe.toml and templates, which may be one for several projects.
 func readRoutes(here *project.Here, projects []*project.Project) (r routing, err error) {
 	var names []string
-	for _, t := range project.Targets(projects) {
+	for _, t := range project.Functions(projects) {
 		names = append(names, t.Lambda.Name)
 	}
 	var l fault.List

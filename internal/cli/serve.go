@@ -214,8 +214,13 @@ func (s *serving) open(concurrency int) error {
 		return err
 	}
 	var names []string
-	for _, t := range project.Targets(in.projects) {
+	for _, t := range project.Functions(in.projects) {
 		names = append(names, t.Lambda.Name)
+	}
+	if len(names) == 0 {
+		return &fault.Error{
+			Kind: fault.Usage, What: "there is no function to serve", Why: "what is named are extensions, which take no events", Fix: "name a function that has them in layers",
+		}
 	}
 	slices.Sort(names)
 	if len(slices.Compact(slices.Clone(names))) < len(names) {
@@ -404,13 +409,19 @@ func (s *serving) build(ctx context.Context, progress string) (files serve.Files
 		report.Text(s.Err, *summary)
 	}
 	var fresh []string
-	digests := map[string]string{}
+	digests := map[string]string{} // of the zip, and of the layers
 	for _, l := range summary.Lambdas {
 		digests[l.Name] = l.CodeSHA256
+		for _, layer := range l.Layers {
+			digests[l.Name] += " " + layer.CodeSHA256
+		}
 	}
-	for _, t := range project.Targets(projects) {
+	for _, t := range project.Functions(projects) {
 		label := t.Lambda.Label()
-		if digests[label] == "" || digests[label] == s.digests[label] {
+		for _, e := range t.Extensions() {
+			digests[label] += " " + digests[e.Lambda.Label()]
+		}
+		if strings.HasPrefix(digests[label], " ") || digests[label] == "" || digests[label] == s.digests[label] {
 			continue
 		}
 		program, clean, startErr := s.program(ctx, here, t)

@@ -93,7 +93,7 @@ func templates(projects []*project.Project) (files []string) {
 // checkTemplates compares templates with the lambdas of the projects.
 func checkTemplates(here *project.Here, projects []*project.Project, files []string) (agree []template.Agreement, notes []string, err error) {
 	var lambdas []template.Lambda
-	for _, t := range project.Targets(projects) {
+	for _, t := range project.Functions(projects) {
 		l := t.Lambda
 		deployed := t.Config.Deploy(l.Name, l.Arch)
 		lambdas = append(lambdas, template.Lambda{
@@ -115,7 +115,7 @@ func checkTemplates(here *project.Here, projects []*project.Project, files []str
 			notes = append(notes, foreign.Line(note))
 		}
 	}
-	for _, t := range project.Targets(projects) {
+	for _, t := range project.Functions(projects) {
 		name := t.Lambda.Name
 		if l.Err() == nil && !slices.ContainsFunc(agree, func(one template.Agreement) bool { return one.Lambda == name }) {
 			notes = append(notes, "no template has a function for "+name)

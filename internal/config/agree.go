@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"lpipe/internal/disk"
+	"lpipe/internal/fault"
 )
 
 // agree reports settings that are right alone and wrong together.
@@ -39,6 +40,7 @@ func (l *loader) agree(c *Config) {
 	l.agreeCPU(c)
 	l.agreeLate(c)
 	l.agreeSmoke(c)
+	l.agreeLayers(c)
 	whole := func(tag string) bool { return strings.ContainsAny(tag, "/:") }
 	if c.Push && c.Image == "" && !slices.ContainsFunc(c.Tags, whole) {
 		l.mistakes.Addf(c.Origin("push").exact()+": push is on and there is no image", "", `set image = "registry.example.com/{{name}}"`)
@@ -119,6 +121,57 @@ func (l *loader) agreeSmoke(c *Config) {
 			l.mistakes.Addf(what+" has no effect without smoke", "it is about the program that answers events before there is a zip", `name an event, smoke = "events/ping.json", or take it out`)
 		} else if has, known := used[what]; known && !has {
 			l.mistakes.Addf(what+" is about no event of smoke", "the answers to those alone are looked at", "write the event as smoke has it")
+		}
+	}
+}
+
+// agreeLayers reports layers that there are not, that no lambda has, or that are empty, and what is set for extensions that have no
+// use for it.
+func (l *loader) agreeLayers(c *Config) {
+	if l.mistakes.Err() != nil { // what was refused would be missed here
+		return
+	}
+	known, used, said := []string{}, map[string]bool{}, map[string]bool{}
+	for name := range c.Layer {
+		known = append(known, name)
+	}
+	for name, lambda := range c.Lambda {
+		if lambda.Kind == KindExtension {
+			known = append(known, name)
+		}
+	}
+	slices.Sort(known)
+	for _, lambda := range everyBuild(c) {
+		layers := c.choose(lambda, "layers")
+		for _, name := range layers.texts {
+			what := fmt.Sprintf("%s: layers names %s, and there is no such layer", layers.origin.exact(), show(name))
+			if used[name] = true; !slices.Contains(known, name) && !said[what] {
+				said[what] = true
+				fix := "add [layer." + name + "], or take it out"
+				if near := fault.Nearest(name, known); near != "" {
+					fix = fmt.Sprintf("did you mean %q?", near)
+				}
+				l.mistakes.Addf(what, `a layer is a table [layer.NAME], or a lambda with kind = "extension"`, fix)
+			}
+		}
+		if c.Lambda[lambda].Kind != KindExtension {
+			continue
+		}
+		for _, key := range []string{"layers", "smoke", "smoke-timeout"} {
+			if own, ok := c.values[Key("lambda", lambda)+"."+key]; ok {
+				l.mistakes.Addf(fmt.Sprintf("%s: %s has no effect for the extension %s", own.origin.exact(), key, lambda), "it is for functions", "take it out")
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Layer)) {
+		at := c.Origin(Key("layer", name)).exact()
+		switch layer := c.Layer[name]; {
+		case c.Lambda[name] != Lambda{} || c.Origin(Key("lambda", name)) != Origin{}:
+			l.mistakes.Addf(fmt.Sprintf("%s: the layer %s is called as a lambda is", at, name), "layers = [...] could mean either", "give it another name")
+		case len(layer.Include)+len(layer.IncludeFromImage) == 0:
+			l.mistakes.Addf(fmt.Sprintf("%s: the layer %s has no files", at, name), "", `name some: include = ["lib/*"]`)
+		case !used[name]:
+			l.mistakes.Addf(fmt.Sprintf("%s: no lambda has the layer %s", at, name), "a layer is built with the lambdas that have it", fmt.Sprintf("add layers = [%q] to [build] or to a lambda, or take it out", name))
 		}
 	}
 }

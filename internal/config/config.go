@@ -33,6 +33,7 @@ type Config struct {
 	Lambdas []string // names and patterns of the binary targets to build; empty: those of the default members
 
 	Lambda   map[string]Lambda   // by the name of the lambda; [Config.For] has its build settings
+	Layer    map[string]Layer    // by name
 	Registry map[string]Registry // by host, with a port where it has one
 	SSH      SSH
 	Git      Git
@@ -89,6 +90,7 @@ type Build struct {
 	Include         []string
 	// IncludeFromImage are files of the build image; [SplitInclude] reads them as those of Include.
 	IncludeFromImage []string
+	Layers           []string // names of [Config.Layer] and of extensions
 	Budget           Budget
 }
 
@@ -101,6 +103,16 @@ type Budget struct {
 // Lambda says which binary target a [lambda.NAME] table means where the name alone does not.
 type Lambda struct {
 	Package, Bin string
+	Kind         string // "", "function" or [KindExtension]
+}
+
+// KindExtension is the kind of a program that runs beside functions.
+const KindExtension = "extension"
+
+// Layer is what a layer has below /opt.
+type Layer struct {
+	Include          []string // relative to the folder of lpipe.toml
+	IncludeFromImage []string
 }
 
 // Registry is how to reach one registry.
@@ -208,6 +220,9 @@ func (c *Config) For(lambda string) Build {
 	var b Build
 	for _, k := range slices.Concat(buildKeys, budgetKeys) {
 		k.set(&b, c, lambda)
+	}
+	if c.Lambda[lambda].Kind == KindExtension { // which answers no events, and is in a layer itself
+		b.Smoke, b.SmokeExpect, b.SmokeEnv, b.Layers = nil, nil, nil, nil
 	}
 	if b.Target == "" && len(b.Arch) == 1 {
 		b.Target = b.TargetFor(b.Arch[0])
@@ -325,6 +340,7 @@ func (l *loader) config() *Config {
 		File:     l.path,
 		CI:       l.ci,
 		Lambda:   map[string]Lambda{},
+		Layer:    map[string]Layer{},
 		Registry: map[string]Registry{},
 		values:   l.values,
 		tables:   l.tables,
@@ -341,7 +357,10 @@ func (l *loader) config() *Config {
 	c.Statements = Statements{Kinds: list("statements.kinds"), Key: text("statements.key")}
 	c.Cache = Cache{From: list("cache.from"), To: list("cache.to")}
 	for _, name := range union(children(l.values, "lambda."), children(l.tables, "lambda.")) {
-		c.Lambda[name] = Lambda{Package: text(Key("lambda", name, "package")), Bin: text(Key("lambda", name, "bin"))}
+		c.Lambda[name] = Lambda{Package: text(Key("lambda", name, "package")), Bin: text(Key("lambda", name, "bin")), Kind: text(Key("lambda", name, "kind"))}
+	}
+	for _, name := range union(children(l.values, "layer."), children(l.tables, "layer.")) {
+		c.Layer[name] = Layer{Include: list(Key("layer", name, "include")), IncludeFromImage: list(Key("layer", name, "include-from-image"))}
 	}
 	for _, host := range union(children(l.values, "registry."), children(l.tables, "registry.")) {
 		c.Registry[host] = Registry{

@@ -183,6 +183,7 @@ func TestEveryKeyOfTheFile(t *testing.T) {
 		File:    "/p/lpipe.toml",
 		Lambdas: []string{"report", "x-*"},
 		Lambda:  map[string]Lambda{"report": {Package: "reports"}, "plain": {}},
+		Layer:   map[string]Layer{},
 		Registry: map[string]Registry{
 			"registry.example.com": {CA: "/p/certs/registry.pem", Mirrors: []string{"mirror.example.com/hub"}},
 			"localhost:5000":       {HTTP: true},

@@ -123,6 +123,8 @@ var buildKeys = []key{
 		func(b *Build) *[]string { return &b.Include }),
 	ofList(key{name: "include-from-image", check: checkImageFile, sep: ",", doc: "files of the build image to add to the zip, in `lib/` unless `FROM:TO` says where: absolute paths, or names of libraries; with each library come those that it needs and Lambda lacks: docs/artifact.md"},
 		func(b *Build) *[]string { return &b.IncludeFromImage }),
+	ofList(key{name: "layers", check: checkName, sep: ",", doc: "layers that the function has beside its zip: names of tables `[layer.NAME]`, and of lambdas with `kind = \"extension\"`; they are built with it: docs/artifact.md"},
+		func(b *Build) *[]string { return &b.Layers }),
 }
 
 // budgetKeys are those of [budget], that each lambda may have too.
@@ -159,10 +161,15 @@ var table = slices.Concat(
 	under("lambda.*.", []key{
 		{name: "package", check: checkName, doc: "the cargo package, where several have a binary of one name"},
 		{name: "bin", derived: "NAME", check: checkName, doc: "the binary target, where the lambda is to have another name"},
+		{name: "kind", derived: "`function`", choices: []string{"function", KindExtension}, doc: "what the program is: a function, or an extension, whose zip is that of a layer with the program as `extensions/NAME`"},
 	}),
 	under("lambda.*.", overrides(buildKeys)),
 	budgetKeys,
 	under("lambda.*.", overrides(budgetKeys)),
+	under("layer.*.", []key{
+		{name: "include", kind: list, check: checkGlob, doc: "files of the layer, which Lambda has below `/opt`, as `include` of a lambda but relative to the folder of lpipe.toml: libraries belong in `lib/`, programs in `bin/`"},
+		{name: "include-from-image", kind: list, check: checkImageFile, doc: "files of the build image, as for a lambda"},
+	}),
 	[]key{
 		{name: "registry.*.ca", check: checkPlain, paths: filePath, doc: "certificate of the registry's authority, a PEM file"},
 		{name: "registry.*.mirrors", kind: list, check: checkMirror, doc: "hosts to ask first"},

@@ -85,7 +85,7 @@ func (l *loader) named(pattern string, at Origin, full []string) {
 		rule = checkLateName
 	case strings.HasSuffix(pattern, "env.*"):
 		rule = checkEnvName
-	case pattern == "lambda.*":
+	case pattern == "lambda.*", pattern == "layer.*":
 		rule = checkName
 	case pattern == "registry.*":
 		rule = checkHost

@@ -319,7 +319,7 @@ func check(v view) error {
 	}
 	words("the package", v.SeparatePackages...)
 	for _, f := range v.ImageFiles {
-		words("the file of the image", f.From, f.To)
+		words("the file of the image", f.From, f.In, f.To)
 	}
 	words("the profile", v.Profile)
 	words("the feature", v.Features...)

@@ -45,7 +45,7 @@ var variants = map[string]*plan.Variant{
 	}),
 	"smoke": variant(func(v *plan.Variant) { v.Smoke, v.Channel = true, "1.85" }),
 	"image-files": variant(func(v *plan.Variant) {
-		v.ImageFiles, v.Smoke = []plan.ImageFile{{From: "libpq.so.5", To: "lib/libpq.so.5"}, {From: "/usr/share/a b.txt", To: "b.txt"}}, true
+		v.ImageFiles, v.Smoke = []plan.ImageFile{{From: "libpq.so.5", In: plan.InTask, To: "lib/libpq.so.5"}, {From: "/usr/share/a b.txt", In: plan.InLayer("texts"), To: "b.txt"}}, true
 	}),
 	"dynamic-gnu": variant(func(v *plan.Variant) { v.Target = "x86_64-unknown-linux-gnu" }),
 	"arm64":       variant(func(v *plan.Variant) { v.Target = "aarch64-unknown-linux-musl" }),

@@ -1,5 +1,5 @@
 # What the image-files stage does. The stage has set machine, of the program, and runtime, the libraries that Lambda has.
-# Files are taken into /files, under their names in the zip.
+# Files are taken into /files, below a folder for each zip, under their names there.
 
 mkdir -p /files /out
 missing='' # set once something is wrong
@@ -31,14 +31,15 @@ library() {
   return 1
 }
 
-# take FILE NAME: takes a file as NAME and, of a library, those that it needs and Lambda lacks into lib.
+# take FILE ZIP NAME: takes a file as NAME of a zip and, of a library, those that it needs and Lambda lacks into its lib.
 take() {
-  if [ -e "/files/$2" ]; then
-    cmp -s "$1" "/files/$2" || refuse "two files would be $2 in the zip; one is $1"
+  if [ -e "/files/$2/$3" ]; then
+    cmp -s "$1" "/files/$2/$3" || refuse "two files would be $3 in the zip; one is $1"
     return 0
   fi
-  case $2 in */*) mkdir -p "/files/${2%/*}" ;; esac
-  cp -L "$1" "/files/$2"
+  at=/files/$2/$3
+  mkdir -p "${at%/*}"
+  cp -L "$1" "$at"
   is_for_machine "$1" || return 0
   if ! command -v readelf >/dev/null; then
     refuse "the image has no readelf, which tells what $1 needs: add binutils to packages in [build]"
@@ -47,14 +48,14 @@ take() {
   for need in $(LC_ALL=C readelf -dW "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]$/\1/p'); do
     case " $runtime " in *" $need "*) continue ;; esac
     if found=$(library "$need" "${1%/*}"); then
-      take "$found" "lib/$need"
+      take "$found" "$2" "lib/$need"
     else
       refuse "$1 needs $need, which the image has not for $machine"
     fi
   done
 }
 
-# take_item FROM NAME: takes what an item of include-from-image names, a path or a library.
+# take_item FROM ZIP NAME: takes what an item of include-from-image names, a path or a library.
 take_item() {
   case $1 in
     /*) found=$1 ;;
@@ -67,7 +68,7 @@ take_item() {
   elif [ ! -f "$found" ]; then
     refuse "the image has no file $found"
   else
-    take "$found" "$2"
+    take "$found" "$2" "$3"
   fi
 }
 

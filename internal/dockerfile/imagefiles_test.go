@@ -77,7 +77,7 @@ func (i *imageDisk) take(machine, commands string) (said, index string, err erro
 	}
 	text := "machine=" + machine + " runtime='libc.so.6 ld-linux-x86-64.so.2'\n" + string(script) + commands + "\nwrite_out\n"
 	for _, folder := range []string{"/files", "/out", "/etc/ld.so"} {
-		for _, before := range []string{" ", `"`, "<", ">"} {
+		for _, before := range []string{" ", `"`, "<", ">", "="} {
 			text = strings.ReplaceAll(text, before+folder, before+i.dir+folder)
 		}
 	}
@@ -109,15 +109,15 @@ func TestFilesOfTheImageComeWithWhatTheyNeed(t *testing.T) {
 	}
 	i := imageWithLibraries(t)
 	for name, c := range map[string]struct{ commands, want string }{
-		"a library by its name":   {"take_item libmiddle.so.2.0 lib/libmiddle.so.2.0", "x lib/libdeep.so.3, x lib/libmiddle.so.2.0"},
-		"one beside another":      {"take_item /own/plugins/libtop.so plugins/t.so", "x lib/libbeside.so, x lib/libdeep.so.3, x lib/libmiddle.so.2.0, x plugins/t.so"},
-		"another file":            {"take_item /own/share/data.txt share/a.txt", "- share/a.txt"},
-		"one twice":               {"take_item libdeep.so.3 lib/libdeep.so.3\ntake_item libdeep.so.3 lib/libdeep.so.3", "x lib/libdeep.so.3"},
-		"a library of the system": {"take_item libc.so.6 lib/libc.so.6", "x lib/libc.so.6"},
+		"a library by its name":   {"take_item libmiddle.so.2.0 task lib/libmiddle.so.2.0", "x task/lib/libdeep.so.3, x task/lib/libmiddle.so.2.0"},
+		"one beside another":      {"take_item /own/plugins/libtop.so task plugins/t.so", "x task/lib/libbeside.so, x task/lib/libdeep.so.3, x task/lib/libmiddle.so.2.0, x task/plugins/t.so"},
+		"another file":            {"take_item /own/share/data.txt task share/a.txt", "- task/share/a.txt"},
+		"one twice":               {"take_item libdeep.so.3 task lib/libdeep.so.3\ntake_item libdeep.so.3 task lib/libdeep.so.3", "x task/lib/libdeep.so.3"},
+		"a library of the system": {"take_item libc.so.6 task lib/libc.so.6", "x task/lib/libc.so.6"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			said, index, err := i.take("x86_64", c.commands)
-			if got := strings.ReplaceAll(names(index), "- lib/libc", "x lib/libc"); err != nil || got != c.want {
+			if got := strings.ReplaceAll(names(index), "- task/lib/libc", "x task/lib/libc"); err != nil || got != c.want {
 				t.Errorf("%v: %s\ngot  %s\nwant %s", err, said, got, c.want)
 			}
 			if data, err := os.ReadFile(filepath.Join(i.dir, "out/image-files.bin")); err != nil || len(data) == 0 {
@@ -129,9 +129,9 @@ func TestFilesOfTheImageComeWithWhatTheyNeed(t *testing.T) {
 
 func TestFilesOfTheImageThatCannotBeTaken(t *testing.T) {
 	i := imageWithLibraries(t)
-	said, _, err := i.take("x86_64", "take_item libnone.so.1 lib/libnone.so.1\ntake_item /own/none.txt lib/none.txt\n"+
-		"take_item /own/lib/folder lib/folder\ntake_item libbroken.so lib/libbroken.so\n"+
-		"take_item /own/share/data.txt lib/x\ntake_item /own/lib/folder/x lib/x")
+	said, _, err := i.take("x86_64", "take_item libnone.so.1 task lib/libnone.so.1\ntake_item /own/none.txt task lib/none.txt\n"+
+		"take_item /own/lib/folder task lib/folder\ntake_item libbroken.so task lib/libbroken.so\n"+
+		"take_item /own/share/data.txt task lib/x\ntake_item /own/lib/folder/x task lib/x")
 	for _, want := range []string{
 		"the image has no library libnone.so.1 for x86_64\n", "the image has no file " + i.dir + "/own/none.txt\n", i.dir + "/own/lib/folder is a folder\n",
 		"libbroken.so needs libgone.so.3, which the image has not for x86_64\n", "two files would be lib/x in the zip",
@@ -140,7 +140,7 @@ func TestFilesOfTheImageThatCannotBeTaken(t *testing.T) {
 			t.Errorf("%v: %s\nwant %q", err, said, want)
 		}
 	}
-	if said, _, err := i.take("aarch64", "take_item libdeep.so.3 lib/libdeep.so.3"); err == nil || !strings.Contains(said, "the image has no library libdeep.so.3 for aarch64\n") {
+	if said, _, err := i.take("aarch64", "take_item libdeep.so.3 task lib/libdeep.so.3"); err == nil || !strings.Contains(said, "the image has no library libdeep.so.3 for aarch64\n") {
 		t.Errorf("%v: %s", err, said)
 	}
 }

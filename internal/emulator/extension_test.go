@@ -291,7 +291,7 @@ func TestTermination(t *testing.T) {
 }
 
 func TestExtensionsHaveNotAllVariables(t *testing.T) {
-	env := forExtensions(Config{}.Environment("127.0.0.1:1", "/task"))
+	env := forExtensions(Config{}.Environment("127.0.0.1:1", "/task", Opt))
 	for _, v := range env {
 		for _, name := range []string{"_HANDLER", "LAMBDA_", "AWS_LAMBDA_LOG_GROUP", "AWS_LAMBDA_LOG_STREAM"} {
 			if strings.HasPrefix(v, name) {

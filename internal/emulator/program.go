@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ type Program struct {
 	Config
 	Path   string    // of the executable
 	Dir    string    // the unpacked zip; default: the folder of Path
+	Opt    string    // the unpacked layers, in place of /opt; "" for none
 	Env    []string  // beside what Lambda sets, NAME=value; wins over it
 	Stdout io.Writer // takes what the program and its extensions print, line by line; nil throws it away
 	Stderr io.Writer
@@ -27,11 +29,14 @@ type Program struct {
 	Supervisor []string
 }
 
+// Opt is where Lambda has the files of layers: https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
+const Opt = "/opt"
+
 // Environment returns the variables that Lambda sets for a custom runtime, as NAME=value. api is the address of
-// the Runtime API, root the folder with the unpacked zip. Nothing of lpipe's own environment is among them.
+// the Runtime API, root the folder with the unpacked zip, opt that with the layers. Nothing of lpipe's own environment is among them.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
-func (c Config) Environment(api, root string) []string {
+func (c Config) Environment(api, root, opt string) []string {
 	c = c.withDefaults()
 	env := []string{
 		"AWS_DEFAULT_REGION=" + c.Region,
@@ -47,8 +52,8 @@ func (c Config) Environment(api, root string) []string {
 		"LAMBDA_RUNTIME_DIR=/var/runtime",
 		"LAMBDA_TASK_ROOT=" + root,
 		"LANG=en_US.UTF-8",
-		"LD_LIBRARY_PATH=" + root + ":" + filepath.Join(root, "lib") + ":/opt/lib",
-		"PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin",
+		"LD_LIBRARY_PATH=" + root + ":" + filepath.Join(root, "lib") + ":" + filepath.Join(opt, "lib"),
+		"PATH=/usr/local/bin:/usr/bin:/bin:" + filepath.Join(opt, "bin"),
 		"TZ=:UTC",
 		"_HANDLER=bootstrap",
 	}
@@ -61,7 +66,12 @@ func (c Config) Environment(api, root string) []string {
 // ExtensionsDir is the folder beside the program whose executables are started as extensions.
 const ExtensionsDir = "extensions"
 
-// Extensions are the names of the extensions in the folder of a program.
+// environment is [Config.Environment] for the folders of the program.
+func (p Program) environment(api string) []string {
+	return p.Environment(api, p.Dir, cmp.Or(p.Opt, Opt))
+}
+
+// Extensions are the names of the extensions in the folder of a program or of its layers.
 func Extensions(dir string) ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(dir, ExtensionsDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -45,16 +45,28 @@ func start(ctx context.Context, p Program, phase string) (*Sandbox, error) {
 	if p.Dir == "" {
 		p.Dir = filepath.Dir(path)
 	}
-	names, err := Extensions(p.Dir)
-	if err != nil {
-		return nil, err
+	var names []string
+	files := map[string]string{} // of the extensions, by name
+	for _, dir := range []string{p.Opt, p.Dir} {
+		if dir == "" {
+			continue
+		}
+		found, err := Extensions(dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range found {
+			if files[name] == "" {
+				files[name] = filepath.Join(dir, ExtensionsDir, name)
+				names = append(names, name)
+			}
+		}
 	}
 	journal := &journal{format: p.LogFormat, out: p.Log}
 	s := &Sandbox{extensions: map[string]*sandboxed{}, exited: make(chan struct{})}
 	s.Server = newServer(p.Config, phase, names, journal, s.maxMemory)
 	for _, name := range names {
-		file := filepath.Join(p.Dir, ExtensionsDir, name)
-		x, err := s.run(ctx, p, telemetryExtension, file, func(api string) []string { return append(forExtensions(p.Environment(api, p.Dir)), p.Env...) })
+		x, err := s.run(ctx, p, telemetryExtension, files[name], func(api string) []string { return append(forExtensions(p.environment(api)), p.Env...) })
 		if err != nil {
 			errorType := "UnknownError"
 			if errors.Is(err, fs.ErrPermission) {
@@ -75,7 +87,7 @@ func start(ctx context.Context, p Program, phase string) (*Sandbox, error) {
 		}
 	}
 	if !s.isGone() {
-		s.program, err = s.run(ctx, p, telemetryFunction, path, func(api string) []string { return append(p.Environment(api, p.Dir), p.Env...) })
+		s.program, err = s.run(ctx, p, telemetryFunction, path, func(api string) []string { return append(p.environment(api), p.Env...) })
 		if err != nil {
 			s.finish(crashed("Runtime.InvalidEntrypoint", err.Error()))
 			s.end(context.WithoutCancel(ctx))

@@ -173,7 +173,7 @@ func TestNothingOutlivesTheProgram(t *testing.T) {
 	for isolation, attr := range isolations() {
 		mark := rand.Text()
 		p := program(t, "daemon")
-		env := append(p.Environment("127.0.0.1:1", p.Dir), runtimeEnv+"=daemon then die", markEnv+"="+mark)
+		env := append(p.environment("127.0.0.1:1"), runtimeEnv+"=daemon then die", markEnv+"="+mark)
 		process, err := launch{supervisor: p.Supervisor, path: p.Path, dir: p.Dir, env: env}.supervise(t.Context(), attr)
 		if err != nil {
 			t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"lpipe/internal/cargo"
+	"lpipe/internal/config"
 	"lpipe/internal/fault"
 )
 
@@ -16,10 +17,13 @@ func choose(all []*found, wants []Want) error {
 		if !slices.ContainsFunc(all, func(f *found) bool { return len(f.lambdas) > 0 }) {
 			return none(all)
 		}
+		chosen := map[*Lambda]bool{}
 		for _, f := range all {
-			f.chosen = f.lambdas
+			for _, lambda := range f.lambdas {
+				chosen[lambda] = true
+			}
 		}
-		return nil
+		return chooseAll(all, chosen)
 	}
 	var l fault.List
 	chosen := map[*Lambda]bool{}
@@ -30,8 +34,46 @@ func choose(all []*found, wants []Want) error {
 			chosen[lambda] = true
 		}
 	}
+	l.Add(chooseAll(all, chosen))
+	return l.Err()
+}
+
+// chooseAll takes the lambdas of each project that are chosen, and the extensions among their layers.
+func chooseAll(all []*found, chosen map[*Lambda]bool) error {
+	var l fault.List
 	for _, f := range all {
+		l.Add(f.addExtensions(chosen))
 		l.Add(f.choose(chosen))
+	}
+	return l.Err()
+}
+
+// addExtensions chooses the extensions among the layers of the lambdas that are chosen.
+func (f *found) addExtensions(chosen map[*Lambda]bool) error {
+	var l fault.List
+	programs := slices.Concat(f.lambdas, f.nonDefault)
+	for _, lambda := range programs {
+		if !chosen[lambda] {
+			continue
+		}
+		for _, name := range lambda.Build.Layers {
+			if _, files := f.Config.Layer[name]; files {
+				continue
+			}
+			at := f.Config.Origin(config.Key("lambda", lambda.Name, "layers"))
+			i := slices.IndexFunc(programs, func(e *Lambda) bool { return e.Extension && e.Name == name })
+			if i < 0 {
+				l.Addf(fmt.Sprintf("%s: the extension %s is no program of the project of %s", at, name, lambda.Name), "what runs beside a function is built with it",
+					"move it into this workspace, and name it in lambdas where that is set, or take it out of layers")
+				continue
+			}
+			for _, arch := range lambda.Build.Arch {
+				if !slices.Contains(programs[i].Build.Arch, arch) {
+					l.Addf(fmt.Sprintf("%s: the extension %s is not built for %s, as %s is", at, name, arch, lambda.Name), "", "add it to arch of the extension")
+				}
+			}
+			chosen[programs[i]] = true
+		}
 	}
 	return l.Err()
 }

@@ -172,7 +172,7 @@ func find(p Project) (*found, error) {
 			}
 			build.Features = append(slices.Clone(build.Features), missing...)
 		}
-		lambda := &Lambda{Name: c.name, Package: c.pkg, Kind: c.kind, Bin: c.target.Name, Build: build}
+		lambda := &Lambda{Name: c.name, Package: c.pkg, Kind: c.kind, Bin: c.target.Name, Build: build, Extension: cfg.Lambda[c.name].Kind == config.KindExtension}
 		if other {
 			f.nonDefault = append(f.nonDefault, lambda)
 			continue

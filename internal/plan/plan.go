@@ -27,6 +27,8 @@ type Lambda struct {
 	Bin     string         // the cargo target's name
 	Arch    string         // "x86_64" or "arm64", as Lambda says it
 	Build   config.Build   // [build] with the lambda's own keys laid over
+	// Extension is set for a program that runs beside functions; its zip is that of a layer.
+	Extension bool
 	// Within is the folder of its project, relative to the one that holds all projects of the run, where a lambda of
 	// another project has the same name; "" otherwise.
 	Within string
@@ -96,10 +98,22 @@ func (p *Plan) Lambdas() []*Lambda {
 	return all
 }
 
-// Keep returns the plan with the lambdas alone for which want is true.
+// Keep returns the plan with the lambdas alone for which want is true, the extensions among their layers, and the functions that
+// have an extension for which it is.
 func (p *Plan) Keep(want func(*Lambda) bool) *Plan {
 	kept := *p
 	kept.Variants = nil
+	wanted := map[*Lambda]bool{}
+	all := p.Lambdas()
+	for _, l := range all {
+		wanted[l] = want(l)
+	}
+	has := func(function, extension *Lambda) bool {
+		return extension.Extension && extension.Arch == function.Arch && slices.Contains(function.Build.Layers, extension.Name)
+	}
+	want = func(l *Lambda) bool {
+		return wanted[l] || slices.ContainsFunc(all, func(o *Lambda) bool { return wanted[o] && (has(o, l) || has(l, o)) })
+	}
 	for _, v := range p.Variants {
 		some := *v
 		some.Lambdas = slices.DeleteFunc(slices.Clone(v.Lambdas), func(l *Lambda) bool { return !want(l) })
@@ -259,6 +273,7 @@ func (f *found) plan(all []*found) (*Plan, error) {
 				mistakes.Add(err)
 				continue
 			}
+			v.ImageFiles = imageFiles(f.Config, &one)
 			v.SeparatePackages = separate
 			v.Git = len(p.Repositories) > 0
 			v.SSH = slices.ContainsFunc(p.Repositories, func(r Repository) bool { return r.Scheme == "ssh" })

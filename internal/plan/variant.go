@@ -27,20 +27,33 @@ type Env struct{ Name, Value string }
 // ImageFile is a file of the build image.
 type ImageFile struct {
 	From string // its absolute path, or the name of a library
-	To   string // its path in the zip
+	In   string // the zip that it is for: [InTask] or [InLayer]
+	To   string // its path there
 }
 
-// imageFiles reads the items of include-from-image.
-func imageFiles(items []string) (all []ImageFile) {
-	for _, item := range items {
-		from, to := config.SplitInclude(item)
-		if to == "" {
-			to = "lib/"
+// InTask is the zip of the lambda itself.
+const InTask = "task"
+
+// InLayer is the zip of a layer.
+func InLayer(name string) string { return "layers/" + name }
+
+// imageFiles are those for the zip of a lambda and for its layers.
+func imageFiles(c *config.Config, l *Lambda) (all []ImageFile) {
+	add := func(in string, items []string) {
+		for _, item := range items {
+			from, to := config.SplitInclude(item)
+			if to == "" {
+				to = "lib/"
+			}
+			if strings.HasSuffix(to, "/") {
+				to += path.Base(from)
+			}
+			all = append(all, ImageFile{from, in, path.Clean(to)})
 		}
-		if strings.HasSuffix(to, "/") {
-			to += path.Base(from)
-		}
-		all = append(all, ImageFile{from, path.Clean(to)})
+	}
+	add(InTask, l.Build.IncludeFromImage)
+	for _, name := range l.Build.Layers {
+		add(InLayer(name), c.Layer[name].IncludeFromImage)
 	}
 	return all
 }
@@ -77,7 +90,7 @@ type Variant struct {
 	// Stubs is set where a program needs a part of the workspace's packages: what a lambda needs is laid over stubs of the others.
 	Stubs bool
 
-	// ImageFiles are files of the build image that go into the zip.
+	// ImageFiles are files of the build image that go into the zip, or into those of layers.
 	ImageFiles []ImageFile
 
 	// Smoke is set where programs are started and answer events before there is a zip.
@@ -125,7 +138,6 @@ func newVariant(ws *cargo.Workspace, found *reach.Findings, l *Lambda, features 
 		TestSetup:         b.TestSetup,
 		AllowNetwork:      b.Network == "default",
 		Stubs:             stubs(ws),
-		ImageFiles:        imageFiles(b.IncludeFromImage),
 		Smoke:             len(b.Smoke) > 0,
 		Warm:              warm(ws, found, b),
 		Libs:              libs,

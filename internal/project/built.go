@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"lpipe/internal/artifact"
@@ -45,19 +46,60 @@ func notBuilt(t Target, err error) error {
 	return &fault.Error{Kind: fault.Usage, What: t.Lambda.Label() + " has not been built", Err: err, Fix: "lpipe build " + t.Lambda.Name}
 }
 
-// Unpack puts the files of the zip that the user's own lpipe built last of a lambda into a folder of their own, which the
-// caller removes: a copy that nobody else can change after it was checked. The folder's path is absolute. sources is the
-// digest of what the program was compiled from, "" where it is not known.
+// Folders of what [Here.Unpack] makes: what Lambda has in /var/task, and what it has of layers in /opt.
+const (
+	TaskFolder = "task"
+	OptFolder  = "opt"
+)
+
+// Unpack puts the files of the zip that the user's own lpipe built last of a lambda, and those of its layers, into a folder of
+// their own, which the caller removes: a copy that nobody else can change after it was checked. The folder's path is absolute;
+// it has a TaskFolder and an OptFolder. sources is the digest of what the program was compiled from, "" where it is not known.
 func (h *Here) Unpack(t Target) (dir, sources string, err error) {
 	zipped, sources, err := h.Built(t)
 	if err != nil {
 		return "", "", err
 	}
-	dir, err = h.unpack(t, zipped)
+	layers, err := h.layers(t)
+	if err != nil {
+		return "", "", err
+	}
+	dir, err = h.unpack(t, zipped.Data, layers)
 	return dir, sources, err
 }
 
-func (h *Here) unpack(t Target, zipped artifact.File) (string, error) {
+// layers are the zips of the layers of a lambda, as they were built with it, and of its extensions.
+func (h *Here) layers(t Target) (all [][]byte, err error) {
+	key, _ := h.Key([]*Project{t.Project})
+	folder, err := t.OpenOutput(key)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range folder.Layers() {
+		of, err := t.OpenLayer(l.Name)
+		if err != nil {
+			return nil, err
+		}
+		zipped, err := of.LayerZip(l.SHA256)
+		if err != nil {
+			return nil, &fault.Error{
+				Kind: fault.Usage, What: fmt.Sprintf("the layer in %s is not what lpipe built with %s", h.Show(t.LayerDir(l.Name)), t.Lambda.Label()), Err: err,
+				Fix: "lpipe build " + t.Lambda.Name,
+			}
+		}
+		all = append(all, zipped)
+	}
+	for _, e := range t.Extensions() {
+		zipped, _, err := h.Built(e)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, zipped.Data)
+	}
+	return all, nil
+}
+
+func (h *Here) unpack(t Target, zipped []byte, layers [][]byte) (string, error) {
 	failed := func(err error) error {
 		return &fault.Error{Kind: fault.Usage, What: "cannot unpack the zip of " + t.Lambda.Label(), Err: err, Fix: "set TMPDIR to a folder of yours"}
 	}
@@ -68,7 +110,15 @@ func (h *Here) unpack(t Target, zipped artifact.File) (string, error) {
 	if err != nil {
 		return "", failed(err)
 	}
-	err = artifact.Unpack(zipped.Data, dir)
+	task, opt := filepath.Join(dir, TaskFolder), filepath.Join(dir, OptFolder)
+	if err = errors.Join(os.Mkdir(task, 0o700), os.Mkdir(opt, 0o700)); err == nil {
+		err = artifact.Unpack(zipped, task)
+	}
+	for _, layer := range layers {
+		if err == nil {
+			err = artifact.Unpack(layer, opt)
+		}
+	}
 	if err == nil {
 		return dir, nil
 	}

@@ -98,6 +98,39 @@ func (t Target) MakeOutput() error {
 	return root.MkdirAll(dir, 0o755)
 }
 
+// LayerDir is the folder for the zip of a layer that the lambda has, absolute.
+func (t Target) LayerDir(name string) string { return filepath.Join(t.layer(name)) }
+
+// layer is LayerDir in two parts, as of [Target.output].
+func (t Target) layer(name string) (top, dir string) {
+	dir = filepath.Join("layers", name, t.Lambda.Arch)
+	if t.Out != "" {
+		return t.Out, filepath.Join(filepath.FromSlash(t.Lambda.Within), dir)
+	}
+	return t.Dir, filepath.Join("target", "lambda", dir)
+}
+
+// OpenLayer opens the folder for the zip of a layer, for which the stamp of the lambda vouches.
+func (t Target) OpenLayer(name string) (*artifact.Folder, error) {
+	top, dir := t.layer(name)
+	return artifact.OpenFolder(top, dir, func() string { return "" })
+}
+
+// Extensions are the targets of the extensions among the layers of the lambda.
+func (t Target) Extensions() (all []Target) {
+	for _, l := range t.Plan.Lambdas() {
+		if l.Extension && l.Arch == t.Lambda.Arch && slices.Contains(t.Lambda.Build.Layers, l.Name) {
+			all = append(all, Target{t.Project, l})
+		}
+	}
+	return all
+}
+
+// Functions are the lambdas of all projects but for extensions, in the order of their labels.
+func Functions(projects []*Project) []Target {
+	return slices.DeleteFunc(Targets(projects), func(t Target) bool { return t.Lambda.Extension })
+}
+
 // OpenOutput opens the folder for the lambda's files, whose zips the key vouches for.
 func (t Target) OpenOutput(key userkey.Key) (*artifact.Folder, error) {
 	top, dir := t.output()

@@ -5,7 +5,7 @@
 // credentials are is for package login.
 //
 // A name is a reference with a tag. The image has one layer with the program, /bootstrap, and the included files
-// where a function from a zip finds them, in /var/task.
+// where a function from a zip finds them, in /var/task, and those of its layers in /opt.
 package publish
 
 import (
@@ -37,6 +37,7 @@ const program = "bootstrap"
 // Spec says what an image holds.
 type Spec struct {
 	Files   []artifact.Entry // of the zip
+	Opt     []artifact.Entry // of layers
 	Arch    string           // as Lambda says it: x86_64 or arm64
 	Labels  map[string]string
 	Created time.Time // of the image and its files; the zero time stands for 1970
@@ -78,7 +79,7 @@ func New(s Spec) (*Image, error) {
 		created = time.Unix(0, 0)
 	}
 	created = created.UTC()
-	layer, diffID, err := pack(s.Files, created)
+	layer, diffID, err := pack(s.Files, s.Opt, created)
 	if err != nil {
 		return nil, err
 	}
@@ -109,18 +110,24 @@ func New(s Spec) (*Image, error) {
 }
 
 // pack makes the layer. Its time is that of all its files.
-func pack(files []artifact.Entry, at time.Time) (layer blob, diffID digest.Digest, err error) {
+func pack(files, ofLayers []artifact.Entry, at time.Time) (layer blob, diffID digest.Digest, err error) {
 	content := map[string]artifact.Entry{}
 	folders := map[string]bool{}
+	put := func(name string, f artifact.Entry) {
+		content[name] = f
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			folders[dir] = true
+		}
+	}
 	for _, f := range files {
 		name := program
 		if f.Name != program {
 			name = path.Join(taskRoot[1:], f.Name)
 		}
-		content[name] = f
-		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-			folders[dir] = true
-		}
+		put(name, f)
+	}
+	for _, f := range ofLayers {
+		put(path.Join("opt", f.Name), f)
 	}
 	folders["var"], folders[taskRoot[1:]] = true, true
 	var plain, packed bytes.Buffer

@@ -31,6 +31,7 @@ func spec() publish.Spec {
 			{Name: "bootstrap", Data: []byte("program"), Executable: true},
 			{Name: "assets/page.html", Data: []byte("<p>")},
 		},
+		Opt:    []artifact.Entry{{Name: "extensions/watcher", Data: []byte("watcher"), Executable: true}},
 		Arch:   "arm64",
 		Labels: map[string]string{"org.opencontainers.image.title": "echo"},
 	}
@@ -131,7 +132,10 @@ func TestPushedImageIsWhatLambdaRuns(t *testing.T) {
 			t.Errorf("%s has the time %s", h.Name, h.ModTime)
 		}
 	}
-	want := []string{"var/ 755", "var/task/ 755", "var/task/assets/ 755", "bootstrap 755", "var/task/assets/page.html 644"}
+	want := []string{
+		"opt/ 755", "opt/extensions/ 755", "var/ 755", "var/task/ 755", "var/task/assets/ 755",
+		"bootstrap 755", "opt/extensions/watcher 755", "var/task/assets/page.html 644",
+	}
 	if !slices.Equal(names, want) {
 		t.Errorf("the layer has %q", names)
 	}

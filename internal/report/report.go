@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"lpipe/internal/artifact"
 	"lpipe/internal/finding"
 	"lpipe/internal/foreign"
 )
@@ -82,12 +83,20 @@ type Lambda struct {
 	Smoke          *Smoke   `json:"smoke,omitempty"`         // absent where there is no smoke test, or none could run
 	SHA256         string   `json:"sha256,omitempty"`        // of the zip, in hex
 	CodeSHA256     string   `json:"codeSha256,omitempty"`
+	Extension      string   `json:"extension,omitempty"`  // the name of the program in the zip of an extension
+	Layers         []Layer  `json:"layers,omitempty"`     // that the function has beside its zip, but for extensions
 	Debug          string   `json:"debug,omitempty"`      // path of the program with its symbols
 	Statements     []string `json:"statements,omitempty"` // paths of the statements on the zip
 	Tests          *Tests   `json:"tests,omitempty"`      // absent when they were not run
 	Image          *Image   `json:"image,omitempty"`      // absent when none was to be pushed
 
 	Cases []finding.Case `json:"-"` // the tests one by one
+}
+
+// Layer is the zip of a layer.
+type Layer struct {
+	artifact.LayerSums
+	Zip string `json:"zip"` // its path
 }
 
 // Image is what was pushed of a lambda.
@@ -208,6 +217,12 @@ func Text(w io.Writer, s Summary) {
 		fmt.Fprintf(w, "  bootstrap   %s, zip %s%s\n", Size(l.Size), Size(l.ZipSize), growth(l))
 		if l.Smoke != nil {
 			fmt.Fprintf(w, "  smoke       %s\n", l.Smoke)
+		}
+		if l.Extension != "" {
+			foreign.Fprintf(w, "  extension   %s of a layer\n", l.Extension)
+		}
+		for _, layer := range l.Layers {
+			foreign.Fprintf(w, "  layer       %s, %s, CodeSha256 %s\n", layer.Zip, Size(layer.ZipSize), layer.CodeSHA256)
 		}
 		fmt.Fprintf(w, "  sha256      %s\n", l.SHA256)
 		fmt.Fprintf(w, "  CodeSha256  %s\n", l.CodeSHA256)

@@ -517,7 +517,7 @@ RUN --network=none --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
 machine=x86_64 runtime='libc.so.6 libm.so.6 libpthread.so.0 libdl.so.2 librt.so.1 libutil.so.1 libresolv.so.2 libgcc_s.so.1 ld-linux-x86-64.so.2 ld-linux-aarch64.so.1'
 # What the image-files stage does. The stage has set machine, of the program, and runtime, the libraries that Lambda has.
-# Files are taken into /files, under their names in the zip.
+# Files are taken into /files, below a folder for each zip, under their names there.
 
 mkdir -p /files /out
 missing='' # set once something is wrong
@@ -549,14 +549,15 @@ library() {
   return 1
 }
 
-# take FILE NAME: takes a file as NAME and, of a library, those that it needs and Lambda lacks into lib.
+# take FILE ZIP NAME: takes a file as NAME of a zip and, of a library, those that it needs and Lambda lacks into its lib.
 take() {
-  if [ -e "/files/$2" ]; then
-    cmp -s "$1" "/files/$2" || refuse "two files would be $2 in the zip; one is $1"
+  if [ -e "/files/$2/$3" ]; then
+    cmp -s "$1" "/files/$2/$3" || refuse "two files would be $3 in the zip; one is $1"
     return 0
   fi
-  case $2 in */*) mkdir -p "/files/${2%/*}" ;; esac
-  cp -L "$1" "/files/$2"
+  at=/files/$2/$3
+  mkdir -p "${at%/*}"
+  cp -L "$1" "$at"
   is_for_machine "$1" || return 0
   if ! command -v readelf >/dev/null; then
     refuse "the image has no readelf, which tells what $1 needs: add binutils to packages in [build]"
@@ -565,14 +566,14 @@ take() {
   for need in $(LC_ALL=C readelf -dW "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]$/\1/p'); do
     case " $runtime " in *" $need "*) continue ;; esac
     if found=$(library "$need" "${1%/*}"); then
-      take "$found" "lib/$need"
+      take "$found" "$2" "lib/$need"
     else
       refuse "$1 needs $need, which the image has not for $machine"
     fi
   done
 }
 
-# take_item FROM NAME: takes what an item of include-from-image names, a path or a library.
+# take_item FROM ZIP NAME: takes what an item of include-from-image names, a path or a library.
 take_item() {
   case $1 in
     /*) found=$1 ;;
@@ -585,7 +586,7 @@ take_item() {
   elif [ ! -f "$found" ]; then
     refuse "the image has no file $found"
   else
-    take "$found" "$2"
+    take "$found" "$2" "$3"
   fi
 }
 
@@ -599,8 +600,8 @@ write_out() {
     cat "/files/$name" >>/out/image-files.bin
   done >/out/image-files.txt
 }
-take_item libpq.so.5 lib/libpq.so.5
-take_item '/usr/share/a b.txt' b.txt
+take_item libpq.so.5 task lib/libpq.so.5
+take_item '/usr/share/a b.txt' layers/texts b.txt
 write_out
 EOF
 
@@ -1131,11 +1132,16 @@ EOF
 FROM runner AS smoke
 RUN --network=none --mount=type=bind,from=smoke-files,target=/smoke \
     --mount=type=bind,from=smoke-files,source=task,target=/var/task,rw \
+    --mount=type=bind,from=smoke-files,source=opt,target=/opt,rw \
     --mount=type=bind,from=build,source=/out,target=/built \
     --mount=type=bind,from=image-files,source=/files,target=/image-files \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu
-cp -R /image-files/. /var/task/
+for from in /image-files/task /image-files/layers/*; do
+  to=/opt
+  case $from in */task) to=/var/task ;; esac
+  [ ! -d "$from" ] || cp -R "$from/." "$to/"
+done
 cp /built/bootstrap /var/task/bootstrap
 chmod 755 /var/task /var/task/bootstrap && chmod 1777 /tmp
 mkdir /out

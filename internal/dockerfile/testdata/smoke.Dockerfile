@@ -1043,6 +1043,7 @@ EOF
 FROM runner AS smoke
 RUN --network=none --mount=type=bind,from=smoke-files,target=/smoke \
     --mount=type=bind,from=smoke-files,source=task,target=/var/task,rw \
+    --mount=type=bind,from=smoke-files,source=opt,target=/opt,rw \
     --mount=type=bind,from=build,source=/out,target=/built \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu

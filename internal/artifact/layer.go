@@ -1,0 +1,69 @@
+package artifact
+
+import (
+	"encoding/base64"
+	"fmt"
+	"time"
+
+	"lpipe/internal/fault"
+)
+
+// Layer is what a function has below /opt beside its zip: https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
+type Layer struct {
+	Name  string
+	Files []Entry
+}
+
+// LayerZipName is the name of the zip of a layer in its folder.
+const LayerZipName = "layer.zip"
+
+// LayerSums are the size and the digests of the zip of a layer.
+type LayerSums struct {
+	Name       string `json:"name"`
+	ZipSize    int64  `json:"zipSize"`
+	SHA256     string `json:"sha256"`
+	CodeSHA256 string `json:"codeSha256"`
+}
+
+// Zip returns the zip of the layer, as [Zip] does for that of a program, and its sums.
+func (l Layer) Zip(epoch time.Time) (File, LayerSums, error) {
+	data, err := pack(l.Files, "", epoch)
+	if err != nil {
+		return File{}, LayerSums{}, fmt.Errorf("the layer %s: %w", l.Name, err)
+	}
+	digest := sum(data)
+	return File{Name: LayerZipName, Data: data, Mode: 0o644, digest: digest},
+		LayerSums{l.Name, int64(len(data)), digest.String(), base64.StdEncoding.EncodeToString(digest[:])}, nil
+}
+
+// CheckLayers refuses layers of one function that have a file of the same name: on AWS the one of the later layer would hide the
+// other, whichever order the function has them in.
+func CheckLayers(layers []Layer) error {
+	var problems fault.List
+	of := map[string]string{}
+	for _, l := range layers {
+		problems.Add(checkEntries(sorted(l.Files), ""))
+		for _, e := range l.Files {
+			if other, known := of[e.Name]; known && other != l.Name {
+				problems.Add(refuse(fmt.Sprintf("the layers %s and %s both have %s", other, l.Name, e.Name), "one would hide the other", "take it out of one of them"))
+			}
+			of[e.Name] = l.Name
+		}
+	}
+	return problems.Err()
+}
+
+// Put writes files into the folder: see [Write].
+func (f *Folder) Put(files ...File) error { return write(f.project, f.dir, files) }
+
+// Layers are those that the zip in the folder was delivered with, as far as its stamp tells.
+func (f *Folder) Layers() []LayerSums { return f.stamp().Layers }
+
+// LayerZip returns the zip of a layer in the folder, if it has that SHA-256, in hex.
+func (f *Folder) LayerZip(sha256 string) ([]byte, error) {
+	data, _, err := f.read(LayerZipName, maxZip)
+	if err == nil && SHA256(data) != sha256 {
+		err = fmt.Errorf("%s was changed since it was built", LayerZipName)
+	}
+	return data, err
+}

@@ -1,0 +1,146 @@
+package build
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"lpipe/internal/artifact"
+	"lpipe/internal/config"
+	"lpipe/internal/fault"
+	"lpipe/internal/plan"
+	"lpipe/internal/project"
+)
+
+// programPath is the name of the program of a lambda in its zip.
+func programPath(l *plan.Lambda) string {
+	if l.Extension {
+		return path.Join(artifact.ExtensionsDir, l.Name)
+	}
+	return artifact.ProgramName
+}
+
+// layersOf reads the files of the project that are in the layers of a lambda. Extensions among these are targets of their own.
+func layersOf(t project.Target) (all []artifact.Layer, err error) {
+	var l fault.List
+	for _, name := range t.Lambda.Build.Layers {
+		layer, ok := t.Config.Layer[name]
+		if !ok {
+			continue
+		}
+		ws := t.Plan.Workspace
+		dir := strings.TrimPrefix(path.Dir(t.Config.File), "/")
+		in := &inclusion{
+			fsys: ws.FS, at: t.Config.Origin(config.Key("layer", name, "include")).String(), files: map[string]string{},
+			pkg: dir, relative: "the folder of lpipe.toml, /" + dir, target: path.Join(ws.Base, ws.Root, "target"),
+		}
+		entries, err := in.read(layer.Include)
+		l.Add(err)
+		all = append(all, artifact.Layer{Name: name, Files: entries})
+	}
+	l.Add(artifact.CheckLayers(all))
+	return all, l.Err()
+}
+
+// addImageFiles shares out the files of the build image among the zip of a target and its layers.
+func (t *Target) addImageFiles(all []artifact.Entry) error {
+	t.included, t.layers = slices.Clone(t.included), slices.Clone(t.layers)
+	for i := range t.layers {
+		t.layers[i].Files = slices.Clone(t.layers[i].Files)
+	}
+	for _, e := range all {
+		name, task := strings.CutPrefix(e.Name, plan.InTask+"/")
+		if task {
+			e.Name = name
+			t.included = append(t.included, e)
+			continue
+		}
+		i := slices.IndexFunc(t.layers, func(l artifact.Layer) bool { return strings.HasPrefix(e.Name, plan.InLayer(l.Name)+"/") })
+		if i < 0 {
+			return fmt.Errorf("%w: %q is of no zip", errImageFiles, e.Name)
+		}
+		e.Name = strings.TrimPrefix(e.Name, plan.InLayer(t.layers[i].Name)+"/")
+		t.layers[i].Files = append(t.layers[i].Files, e)
+	}
+	return nil
+}
+
+// libraries are the shared libraries that a program finds in its zip and in its layers.
+func (t Target) libraries() []string {
+	all := artifact.Libraries(t.included)
+	for _, l := range t.layers {
+		all = append(all, artifact.Libraries(l.Files)...)
+	}
+	return all
+}
+
+// checkLibraries refuses libraries of the zip and of the layers that could not be loaded.
+func (t Target) checkLibraries() error {
+	files := t.included
+	for _, l := range t.layers {
+		files = slices.Concat(files, l.Files)
+	}
+	return artifact.CheckLibraries(files, t.expect())
+}
+
+// putLayers writes the zips of the layers, each into a folder of its own, where they are not there already.
+func (t Target) putLayers(layers []artifact.Layer) (all []artifact.LayerSums, err error) {
+	created, err := t.epoch()
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range layers {
+		zipped, sums, err := l.Zip(created)
+		if err != nil {
+			return nil, err
+		}
+		folder, err := t.OpenLayer(l.Name)
+		if err != nil {
+			return nil, err
+		}
+		if err := folder.Put(zipped); err != nil {
+			return nil, err
+		}
+		all = append(all, sums)
+	}
+	return all, nil
+}
+
+// hasLayers reports that the folders of the layers hold what was delivered with the zip.
+func (t Target) hasLayers(layers []artifact.LayerSums) bool {
+	for _, l := range layers {
+		folder, err := t.OpenLayer(l.Name)
+		if err != nil || !folder.Has(artifact.LayerZipName, l.SHA256) {
+			return false
+		}
+	}
+	return true
+}
+
+// distinctLayers refuses lambdas that would each make another layer of one name and architecture: what differs is the image
+// that its files come from.
+func distinctLayers(targets []Target) error {
+	var l fault.List
+	type key struct{ dir, name, arch string }
+	first := map[key]Target{}
+	for _, t := range targets {
+		for _, name := range t.Lambda.Build.Layers {
+			if len(t.Config.Layer[name].IncludeFromImage) == 0 {
+				continue
+			}
+			at := key{t.LayerDir(name), name, t.Lambda.Arch}
+			other, known := first[at]
+			if !known {
+				first[at] = t
+				continue
+			}
+			a, b := other.Lambda.Build, t.Lambda.Build
+			if a.Base != b.Base || !slices.Equal(a.Packages, b.Packages) {
+				l.Addf(fmt.Sprintf("the layer %s would be one thing for %s and another for %s", name, other.Lambda.Label(), t.Lambda.Label()),
+					"its files come from the build image, and these lambdas have another base or other packages", "give them the same, or each a layer of its own")
+			}
+		}
+	}
+	return l.Err()
+}
