@@ -277,7 +277,7 @@ func (f *found) plan(all []*found) (*Plan, error) {
 			v.SeparatePackages = separate
 			v.Git = len(p.Repositories) > 0
 			v.SSH = slices.ContainsFunc(p.Repositories, func(r Repository) bool { return r.Scheme == "ssh" })
-			key := fmt.Sprintf("%#v", *v)
+			key := v.key()
 			if known, ok := variants[key]; ok {
 				v = known
 			} else {

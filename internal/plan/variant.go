@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
@@ -104,6 +105,23 @@ type Variant struct {
 	Libs []Libraries
 
 	Lambdas []*Lambda
+}
+
+// key is the same for variants that differ in nothing but their lambdas.
+func (v *Variant) key() string {
+	one := *v
+	one.Lambdas = nil
+	libs := make([][]string, len(v.Libs))
+	for i, set := range v.Libs {
+		for _, p := range set {
+			libs[i] = append(libs[i], p.Dir)
+		}
+	}
+	text, _ := json.Marshal(struct {
+		Variant
+		Libs [][]string
+	}{one, libs}) // text and lists of it alone
+	return string(text)
 }
 
 // Machine is the architecture as uname -m says it.
