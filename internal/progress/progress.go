@@ -206,6 +206,13 @@ func (d *Display) Know(steps map[digest.Digest]Known) {
 	}
 }
 
+// Runs reports that a step runs a program of the Dockerfile, as far as is known.
+func (d *Display) Runs(step digest.Digest) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.known[d.key(step)].Stage != ""
+}
+
 // Again says that all is done once more: the steps up to now do not count.
 func (d *Display) Again() {
 	d.mu.Lock()

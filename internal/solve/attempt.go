@@ -23,7 +23,7 @@ func (e *importFailed) Unwrap() error { return e.why }
 // attempt runs the jobs once. The error is an [importFailed] where another attempt without imports is worth it, and a
 // [damaged] where one without the engine's cache is.
 func attempt(ctx context.Context, c *client.Client, r Request, opt client.SolveOpt, d *progress.Display) (*Result, error) {
-	w := newWatch()
+	w := newWatch(d.Runs)
 	w.mask.secrets = r.Hidden
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

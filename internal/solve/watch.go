@@ -19,6 +19,7 @@ const answerTimeout = 15 * time.Second
 
 // watch sees the status of one attempt go by.
 type watch struct {
+	runs    func(digest.Digest) bool // whether a step runs a program
 	mu      sync.Mutex
 	last    time.Time
 	running map[digest.Digest]string // names of the steps under way
@@ -27,7 +28,9 @@ type watch struct {
 	mask    mask
 }
 
-func newWatch() *watch { return &watch{last: time.Now(), running: map[digest.Digest]string{}} }
+func newWatch(runs func(digest.Digest) bool) *watch {
+	return &watch{runs: runs, last: time.Now(), running: map[digest.Digest]string{}}
+}
 
 // relay passes the status on until from is closed, without secrets.
 func (w *watch) relay(from <-chan *client.SolveStatus, to chan<- *client.SolveStatus) {
@@ -72,8 +75,8 @@ func (w *watch) see(status *client.SolveStatus) {
 func (w *watch) silence() (quiet time.Duration, runs bool, name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, n := range w.running {
-		runs = runs || strings.Contains(n, "] RUN ")
+	for dgst, n := range w.running {
+		runs = runs || w.runs(dgst)
 		name = n
 	}
 	return time.Since(w.last), runs, name
