@@ -140,7 +140,7 @@ var lpipeMap = map[string]row{
 		why: "it makes an image of the files of a zip and sends it; what they are and who may push is not its concern",
 	},
 	"internal/report":   {imports: in("internal/artifact", "internal/finding", "internal/foreign", "internal/pattern"), why: "it tells what happened and makes nothing happen"},
-	"internal/emulator": {imports: in("internal/pattern"), why: "it serves HTTP as Lambda does; beside expressions the standard library is enough"},
+	"internal/emulator": {imports: in("internal/limits", "internal/pattern", "golang.org/x/sys"), why: "it serves HTTP as Lambda does, and beside expressions and calls of the kernel the standard library is enough"},
 	"internal/examples": {pure: true, why: "events as files; the library that they come from is for its test alone"},
 	"internal/measure":  {imports: in("internal/emulator"), why: "it calls a function and counts; who it is, and how numbers are shown, is for others"},
 	"internal/route":    {imports: in("internal/pattern"), pure: true, why: "which function answers a request, from values"},

@@ -21,14 +21,17 @@ import (
 )
 
 // BaseLayout finds the image in the OCI layout that the variant is based on; nil when its base is a reference.
-func BaseLayout(v *plan.Variant) (*solve.Layout, error) {
-	l, ok := config.ParseLayout(v.Base)
+func BaseLayout(v *plan.Variant) (*solve.Layout, error) { return imageLayout(v.Base) }
+
+// imageLayout finds the image that is written as oci-layout://DIR; nil for a reference.
+func imageLayout(image string) (*solve.Layout, error) {
+	l, ok := config.ParseLayout(image)
 	if !ok {
 		return nil, nil
 	}
 	refuse := func(why string) error {
 		return &fault.Error{
-			Kind: fault.Usage, What: fmt.Sprintf("cannot use the base image %s", v.Base), Why: why,
+			Kind: fault.Usage, What: fmt.Sprintf("cannot use the image %s", image), Why: why,
 			Fix: "name the folder of an OCI image layout, with a tag or a digest when it holds several images: oci-layout://DIR:TAG",
 		}
 	}
@@ -36,11 +39,11 @@ func BaseLayout(v *plan.Variant) (*solve.Layout, error) {
 	if err != nil {
 		return nil, refuse(err.Error())
 	}
-	image, err := imageIn(data, l)
+	found, err := imageIn(data, l)
 	if err != nil {
 		return nil, refuse(err.Error())
 	}
-	return &solve.Layout{Dir: l.Dir, Digest: image}, nil
+	return &solve.Layout{Dir: l.Dir, Digest: found}, nil
 }
 
 // imageIn returns the one image of an index that has the tag and the digest of l, where it names them.

@@ -23,7 +23,8 @@ func forExternal(f *pflag.FlagSet) error {
 	fixes := map[string]string{
 		"env": "set it where you start the program", "env-file": "set its variables where you start the program", "aws-credentials": "the program has the credentials of where you start it",
 		"watch": "nothing is built: leave it out", "concurrency": "there is the one program that you start: leave it out", "managed-concurrency": "there is the one program that you start: leave it out",
-		"log-format": "the program is told where you start it: AWS_LAMBDA_LOG_FORMAT", "tls-cert": "the runtime in a program speaks plain HTTP: leave it out", "out-dir": "nothing is built: leave it out",
+		"log-format": "the program is told where you start it: AWS_LAMBDA_LOG_FORMAT", "isolate": "the program is where you start it: leave it out", "qemu": "the program is where you start it: leave it out",
+		"tls-cert": "the runtime in a program speaks plain HTTP: leave it out", "out-dir": "nothing is built: leave it out",
 	}
 	for _, name := range slices.Sorted(maps.Keys(fixes)) {
 		if f.Changed(name) {

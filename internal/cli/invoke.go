@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -22,7 +21,6 @@ import (
 	"lpipe/internal/emulator"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
-	"lpipe/internal/plan"
 	"lpipe/internal/project"
 	"lpipe/internal/report"
 )
@@ -33,7 +31,7 @@ func (a *app) invokeCommand() *cobra.Command {
 		Short: "Run a built lambda once, on this machine",
 		Long: `Run the zip that "lpipe build" made, as Lambda would, with one event, and print its answer. It is unpacked into a
 folder of its own, and its bootstrap runs there, on this machine as this user, with the variables that Lambda sets and no
-others. What the program started ends with it.
+others. What the program started ends with it. With --isolate it runs in a container.
 
 Only a zip that this lpipe built for you is run: one that came with a repository, or was changed since, is refused.
 
@@ -105,7 +103,7 @@ tools.`,
 		if remote.asked {
 			return a.invokeRemote(cmd.Context(), built[0], remote, payload, logged == "Tail")
 		}
-		if err := canRun(built[0].Lambda); err != nil {
+		if err := running.canRun(built[0].Lambda); err != nil {
 			return err
 		}
 		if *builds {
@@ -113,12 +111,14 @@ tools.`,
 				return err
 			}
 		}
-		program, clean, err := a.program(cmd.Context(), here, built[0])
+		program, clean, err := a.program(cmd.Context(), here, built[0], running)
 		if err != nil {
 			return err
 		}
 		defer clean()
-		running.in(&program)
+		if err := a.isolate(cmd.Context(), built[0].Config, running.isolation, built[0].Lambda, &program); err != nil {
+			return err
+		}
 		if logged == "Tail" {
 			program.Log = a.Err
 		}
@@ -129,23 +129,6 @@ tools.`,
 		return a.invoke(cmd.Context(), program, e)
 	}
 	return cmd
-}
-
-// runsHere reports whether this machine runs programs for an architecture of Lambda.
-func runsHere(arch string) bool {
-	return runtime.GOOS == "linux" && map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH] == arch
-}
-
-// canRun fails for a lambda that this machine does not run.
-func canRun(l *plan.Lambda) error {
-	if runsHere(l.Arch) {
-		return nil
-	}
-	return &fault.Error{
-		Kind: fault.Usage, What: l.Label() + " cannot run on this machine",
-		Why: fmt.Sprintf("it is built for Linux on %s, and this is %s on %s", l.Arch, runtime.GOOS, runtime.GOARCH),
-		Fix: "build it for this machine first: lpipe build --arch ARCH; or run it on such a machine",
-	}
 }
 
 // buildFirst builds the lambdas of the projects as lpipe build does, and reports it.
@@ -170,9 +153,9 @@ func (a *app) buildFirst(ctx context.Context, here *project.Here, projects []*pr
 
 // program is the lambda as the last build left it, for the emulator to run; clean removes it. The user is told when its
 // sources are others now.
-func (a *app) program(ctx context.Context, here *project.Here, t project.Target) (program emulator.Program, clean func(), err error) {
+func (a *app) program(ctx context.Context, here *project.Here, t project.Target, r running) (program emulator.Program, clean func(), err error) {
 	l := t.Lambda
-	if err := canRun(l); err != nil {
+	if err := r.canRun(l); err != nil {
 		return program, nil, err
 	}
 	dir, from, err := here.Unpack(t)
@@ -193,16 +176,21 @@ func (a *app) program(ctx context.Context, here *project.Here, t project.Target)
 		foreign.Fprintf(a.Err, "warning: %s has extensions in its zip, which are started here: %s; AWS starts those of layers alone: make them a layer, as docs/artifact.md says\n",
 			l.Label(), strings.Join(extensions, ", "))
 	}
-	return emulator.Program{
+	program = emulator.Program{
 		Config: emulator.Config{Name: l.Name}, Path: filepath.Join(task, artifact.ProgramName), Dir: task, Opt: filepath.Join(dir, project.OptFolder), Stdout: a.Err, Stderr: a.Err,
 		Supervisor: []string{"/proc/self/exe", "supervise", dir},
-	}, clean, nil
+	}
+	r.in(&program)
+	if !runsHere(l.Arch) {
+		program.Runner = emulatorOf(l.Arch)
+	}
+	return program, clean, nil
 }
 
 // superviseCommand is what lpipe invoke and lpipe serve start a program with.
 func (a *app) superviseCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "supervise DIR PROGRAM", Hidden: true, Args: cobra.ExactArgs(2),
+		Use: "supervise DIR CONTAINER PROGRAM", Hidden: true, Args: cobra.MinimumNArgs(3), DisableFlagParsing: true,
 		Short: "Run the program of lpipe invoke or serve, and remove its folder if lpipe was killed",
 		RunE: func(_ *cobra.Command, args []string) error {
 			var env []string
@@ -247,6 +235,12 @@ func fixFor(errorType string, c emulator.Config) string {
 
 // cannotRun explains an error of starting a program.
 func cannotRun(name string, err error) error {
+	if failed := new(emulator.IsolationError); errors.As(err, &failed) {
+		return &fault.Error{
+			Kind: fault.Usage, What: "cannot run " + name + " in a container", Err: err,
+			Fix: "allow namespaces, as for the embedded engine (docs/engines.md; in a container, docker run --privileged), or leave out --isolate",
+		}
+	}
 	if errors.Is(err, fs.ErrPermission) {
 		return &fault.Error{Kind: fault.Usage, What: "cannot run " + name, Err: err, Fix: "set TMPDIR to a folder on a disk that is not mounted noexec"}
 	}

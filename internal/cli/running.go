@@ -21,6 +21,9 @@ type running struct {
 	timeout time.Duration
 	log     emulator.LogFormat
 	managed int // requests that a process has at a time, 0 where it has one as on Lambda's own instances
+
+	isolation *isolation // nil for none
+	qemu      bool       // programs for other processors are emulated
 }
 
 // config is the configuration of a function that its program is told.
@@ -64,9 +67,13 @@ func runFlags(f *pflag.FlagSet) func(*app) (running, error) {
 	timeout := f.Duration("timeout", 30*time.Second, "`TIME` after which an invocation fails")
 	format := f.String("log-format", "", "`FORMAT` of Lambda's own lines, which the program is told too: Text or, as with --managed-concurrency, JSON")
 	managed := f.Int("managed-concurrency", 0, "run as on Lambda Managed Instances, where a process has up to `N` requests at a time")
+	isolate := f.Bool("isolate", false, "run the program in a container, with the files of AWS's image of its runtime")
+	image := f.String("isolate-image", "", "`IMAGE` whose files it has instead, with --isolate: a reference, or oci-layout://DIR")
+	storage := f.Int("ephemeral-storage", limits.LeastStorage, "with --isolate, the `MB` of /tmp")
+	qemu := f.Bool("qemu", false, "run programs for the other architecture too, by this machine's qemu-aarch64 or qemu-x86_64")
 	return func(a *app) (running, error) {
 		var l fault.List
-		r := running{memory: *memory, timeout: *timeout, managed: *managed}
+		r := running{qemu: *qemu, memory: *memory, timeout: *timeout, managed: *managed}
 		if known, ok := choice(logFormats, *format); ok || *format == "" {
 			r.log = emulator.LogFormat(known)
 		} else {
@@ -91,6 +98,23 @@ func runFlags(f *pflag.FlagSet) func(*app) (running, error) {
 		}
 		if f.Changed("managed-concurrency") && (*managed < 1 || *managed > mostManaged) {
 			l.Addf(fmt.Sprintf("--managed-concurrency %d is no concurrency of Lambda's", *managed), fmt.Sprintf("there are 1 to %d", mostManaged), "correct it, or leave it out")
+		}
+		if *isolate {
+			r.isolation = &isolation{image: *image, storage: *storage}
+			if *image != "" {
+				r.isolation.image = checkImage("--isolate-image", *image, &l)
+			}
+			if *qemu {
+				l.Addf("--isolate and --qemu cannot be combined", "QEMU is not in the container", "leave one of them out")
+			}
+		}
+		for _, name := range []string{"isolate-image", "ephemeral-storage"} {
+			if f.Changed(name) && !*isolate {
+				l.Addf("--"+name+" has no effect without --isolate", "", "add --isolate, or leave it out")
+			}
+		}
+		if *storage < limits.LeastStorage || *storage > limits.MostStorage {
+			l.Addf(fmt.Sprintf("--ephemeral-storage %d is no storage of a function", *storage), fmt.Sprintf("Lambda has %d to %d MB", limits.LeastStorage, limits.MostStorage), "correct it")
 		}
 		if *timeout <= 0 {
 			l.Addf(fmt.Sprintf("--timeout %s leaves no time", *timeout), "", "give a time such as 30s")

@@ -189,7 +189,7 @@ func (s *serving) read() (input, error) {
 	for i, p := range projects {
 		one := *p
 		one.Plan = p.Plan.Keep(func(l *plan.Lambda) bool {
-			here := s.external || runsHere(l.Arch)
+			here := s.external || s.running.runs(l.Arch)
 			if !here {
 				foreign = append(foreign, l.Label())
 			}
@@ -200,7 +200,7 @@ func (s *serving) read() (input, error) {
 	}
 	if count == 0 {
 		return input{}, &fault.Error{
-			Kind: fault.Usage, What: "no lambda here runs on this machine", Why: strings.Join(foreign, ", ") + ": built for another architecture or system", Fix: "add --arch with that of this machine: x86_64 or arm64",
+			Kind: fault.Usage, What: "no lambda here runs on this machine", Why: strings.Join(foreign, ", ") + ": built for another architecture or system", Fix: "add --arch with that of this machine: x86_64 or arm64; or --qemu, with QEMU's user emulation installed",
 		}
 	}
 	routes, err := readRoutes(here, projects)
@@ -424,12 +424,16 @@ func (s *serving) build(ctx context.Context, progress string) (files serve.Files
 		if strings.HasPrefix(digests[label], " ") || digests[label] == "" || digests[label] == s.digests[label] {
 			continue
 		}
-		program, clean, startErr := s.program(ctx, here, t)
+		program, clean, startErr := s.program(ctx, here, t, s.running)
+		if startErr == nil {
+			if startErr = s.isolate(ctx, cfg, s.running.isolation, t.Lambda, &program); startErr != nil {
+				clean()
+			}
+		}
 		if startErr != nil {
 			err = errors.Join(err, startErr)
 			continue
 		}
-		s.running.in(&program)
 		if len(s.server.Names()) > 1 {
 			program.Stdout = s.lines.Of(t.Lambda.Name)
 			program.Stderr = program.Stdout

@@ -43,7 +43,10 @@ func (l Layout) String() string {
 	return s
 }
 
-func checkBase(_, v string) (why, fix string) {
+func checkBase(_, v string) (why, fix string) { return CheckBase(v) }
+
+// CheckBase returns why a text names no image, neither a reference nor a folder, and how to write one; "" where it does.
+func CheckBase(v string) (why, fix string) {
 	const how = `write "registry.example.com/name:tag" or "oci-layout://DIR"`
 	l, ok := ParseLayout(v)
 	switch {

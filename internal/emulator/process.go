@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -20,7 +21,9 @@ type process struct {
 // launch is how a process is started.
 type launch struct {
 	supervisor     []string
-	path, dir      string
+	container      *container // nil for none
+	runner         []string
+	path, dir      string // in a container, the path is that within it
 	env            []string
 	stdout, stderr *os.File
 }
@@ -30,8 +33,14 @@ func (l launch) start(ctx context.Context) (*process, error) {
 	if len(l.supervisor) > 0 {
 		return l.supervised(ctx)
 	}
+	if l.container != nil {
+		return nil, errors.New("a program without a supervisor cannot be isolated")
+	}
 	return l.unsupervised(ctx)
 }
+
+// program is the command line of the program.
+func (l launch) program() []string { return append(slices.Clone(l.runner), l.path) }
 
 // command is the program, or another one that is to start it.
 func (l launch) command(ctx context.Context, args ...string) *exec.Cmd {
@@ -43,7 +52,7 @@ func (l launch) command(ctx context.Context, args ...string) *exec.Cmd {
 // unsupervised starts the program as a child of this process. Of what it starts, that which leaves its process group outlives
 // it, and all of it outlives this process where that is killed.
 func (l launch) unsupervised(ctx context.Context) (*process, error) {
-	cmd := l.command(ctx, l.path)
+	cmd := l.command(ctx, l.program()...)
 	cmd.WaitDelay = time.Second
 	killWithChildren(cmd)
 	if err := cmd.Start(); err != nil {

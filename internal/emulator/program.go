@@ -27,6 +27,43 @@ type Program struct {
 	// Supervisor is a command that calls [Supervise] with its last argument as program. It ends what the program started,
 	// also when this process is killed; without one, and on other systems than Linux, some of that may stay.
 	Supervisor []string
+	// Isolation has the program run in a file system of its own; nil for that of this machine. It takes a Supervisor.
+	Isolation *Isolation
+	// Runner is a command that starts the program, which is its last argument: an emulator of another processor. It cannot be
+	// combined with Isolation, in which it is not.
+	Runner []string
+}
+
+// taskRoot is where Lambda has the unpacked zip: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+const taskRoot = "/var/task"
+
+// Isolation is a container for a program: namespaces of its own for files, processes and System V IPC, no capabilities, and no
+// more by way of programs with the set-user-id bit. The unpacked zip is at /var/task. The program can write to /tmp alone,
+// which is its own. It reaches the network as this machine does. Where this user can make control groups, it has the share of
+// the processors that Lambda gives a function with its memory: see [CanShareCPU].
+type Isolation struct {
+	Root string // the folder with the file system, as [PrepareRoot] leaves it
+	Temp int    // the size of /tmp in MB
+}
+
+// container is what the supervisor is told of an isolation.
+type container struct {
+	Isolation
+	Opt   string // the unpacked layers; "" for none
+	Group string // the folder of the control group that the program and what it starts belong to; "" for none
+}
+
+// inside is the path by which the program finds a file of the unpacked zip or of the layers.
+func (p Program) inside(path string) string {
+	if p.Isolation == nil {
+		return path
+	}
+	for dir, at := range map[string]string{p.Dir: taskRoot, p.Opt: Opt} {
+		if rel, err := filepath.Rel(dir, path); dir != "" && err == nil && filepath.IsLocal(rel) {
+			return filepath.Join(at, rel)
+		}
+	}
+	return path
 }
 
 // Opt is where Lambda has the files of layers: https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
@@ -68,7 +105,7 @@ const ExtensionsDir = "extensions"
 
 // environment is [Config.Environment] for the folders of the program.
 func (p Program) environment(api string) []string {
-	return p.Environment(api, p.Dir, cmp.Or(p.Opt, Opt))
+	return p.Environment(api, p.inside(p.Dir), cmp.Or(p.inside(p.Opt), Opt))
 }
 
 // Extensions are the names of the extensions in the folder of a program or of its layers.

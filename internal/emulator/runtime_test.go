@@ -26,7 +26,7 @@ import (
 const runtimeEnv = "LPIPE_TEST_RUNTIME"
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == superviseArg {
+	if len(os.Args) > 3 && os.Args[1] == superviseArg {
 		if _, err := Supervise(os.Args[2:], os.Environ()); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// The test binary, started with this argument, is the supervisor of the program that the next one names.
+// The test binary, started with this argument, is the supervisor of the program that the last one names.
 const superviseArg = "supervise"
 
 // order is what the tests' events say.

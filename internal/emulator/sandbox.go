@@ -16,6 +16,8 @@ type Sandbox struct {
 	*Server
 	program    *sandboxed
 	extensions map[string]*sandboxed // by name
+	container  *container            // of each of them; nil for none
+	ungroup    func()                // removes its control group
 	exited     chan struct{}         // closed when all processes are gone and their output is written
 
 	mu     sync.Mutex
@@ -45,6 +47,9 @@ func start(ctx context.Context, p Program, phase string) (*Sandbox, error) {
 	if p.Dir == "" {
 		p.Dir = filepath.Dir(path)
 	}
+	if p.Dir, err = filepath.Abs(p.Dir); err != nil {
+		return nil, fmt.Errorf("finding the folder of the program: %w", err)
+	}
 	var names []string
 	files := map[string]string{} // of the extensions, by name
 	for _, dir := range []string{p.Opt, p.Dir} {
@@ -63,7 +68,13 @@ func start(ctx context.Context, p Program, phase string) (*Sandbox, error) {
 		}
 	}
 	journal := &journal{format: p.LogFormat, out: p.Log}
-	s := &Sandbox{extensions: map[string]*sandboxed{}, exited: make(chan struct{})}
+	s := &Sandbox{extensions: map[string]*sandboxed{}, ungroup: func() {}, exited: make(chan struct{})}
+	if p.Isolation != nil {
+		s.container = &container{Isolation: *p.Isolation, Opt: p.Opt}
+		if group, remove, err := shareCPU(p.Memory); err == nil { // see [CanShareCPU]
+			s.container.Group, s.ungroup = group, remove
+		}
+	}
 	s.Server = newServer(p.Config, phase, names, journal, s.maxMemory)
 	for _, name := range names {
 		x, err := s.run(ctx, p, telemetryExtension, files[name], func(api string) []string { return append(forExtensions(p.environment(api)), p.Env...) })
@@ -122,7 +133,7 @@ func (s *Sandbox) run(ctx context.Context, p Program, kind, path string, env fun
 		return nil, fmt.Errorf("making a pipe: %w", err)
 	}
 	ctx, kill := context.WithCancel(ctx)
-	l := launch{p.Supervisor, path, p.Dir, env(listener.Addr().String()), outEnd, errEnd}
+	l := launch{p.Supervisor, s.container, p.Runner, p.inside(path), p.Dir, env(listener.Addr().String()), outEnd, errEnd}
 	process, err := l.start(ctx)
 	outEnd.Close()
 	errEnd.Close()
@@ -196,6 +207,7 @@ func (s *Sandbox) end(ctx context.Context) {
 	for _, x := range s.extensions {
 		x.within(time.Until(deadline))
 	}
+	s.ungroup()
 	s.journal.close()
 }
 

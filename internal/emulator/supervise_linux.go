@@ -4,17 +4,21 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A supervisor is a process between this one and the program. It ends everything that the program started, by whatever
@@ -39,15 +43,34 @@ const killDelay = 10 * time.Second
 
 // supervised starts the program through the supervisor, as strictly as the kernel allows.
 func (l launch) supervised(ctx context.Context) (p *process, err error) {
-	for _, attr := range isolations() {
+	attrs := isolations()
+	if l.container != nil {
+		attrs = attrs[:len(attrs)-1]
+		for _, attr := range attrs {
+			attr.Cloneflags |= syscall.CLONE_NEWNS | syscall.CLONE_NEWIPC
+			if os.Geteuid() != 0 {
+				attr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP} // else an ordinary user loses them as the supervisor starts
+			}
+		}
+	}
+	for _, attr := range attrs {
 		if p, err = l.supervise(ctx, attr); err == nil || ctx.Err() != nil || errors.As(err, new(notStarted)) {
 			return p, err
 		}
 	}
+	if l.container != nil {
+		return nil, &IsolationError{err}
+	}
 	return nil, err
 }
 
-// isolations are the ways to start a supervisor, the strictest first. An ordinary user gets a PID namespace only in a
+// IsolationError is why there is no container for a program on this machine.
+type IsolationError struct{ Err error }
+
+func (e *IsolationError) Error() string { return "isolating the program: " + e.Err.Error() }
+func (e *IsolationError) Unwrap() error { return e.Err }
+
+// isolations are the ways to start a supervisor, the strictest first; the last one has no namespace. An ordinary user gets a PID namespace only in a
 // user namespace, in which ids are what they are outside.
 func isolations() []*syscall.SysProcAttr {
 	pid := &syscall.SysProcAttr{Setsid: true, Cloneflags: syscall.CLONE_NEWPID}
@@ -80,7 +103,15 @@ func (l launch) supervise(ctx context.Context, attr *syscall.SysProcAttr) (*proc
 		life.Close()
 		return nil, err
 	}
-	cmd := l.command(ctx, append(l.supervisor[:len(l.supervisor):len(l.supervisor)], l.path)...)
+	told := noContainer
+	if l.container != nil {
+		text, err := json.Marshal(l.container)
+		if err != nil {
+			return nil, err
+		}
+		told = string(text)
+	}
+	cmd := l.command(ctx, slices.Concat(l.supervisor, []string{told}, l.program())...)
 	cmd.ExtraFiles = []*os.File{lifeEnd, reportEnd}
 	cmd.SysProcAttr = attr
 	cmd.Cancel = func() error {
@@ -125,16 +156,29 @@ func (l launch) supervise(ctx context.Context, attr *syscall.SysProcAttr) (*proc
 	}
 	life.Close()
 	_ = wait()
-	if errno, numberErr := strconv.Atoi(strings.TrimSuffix(first, "\n")); err == nil && numberErr == nil {
+	first = strings.TrimSuffix(first, "\n")
+	if errno, numberErr := strconv.Atoi(first); err == nil && numberErr == nil {
 		return nil, notStarted{syscall.Errno(errno)}
+	}
+	if why, ok := strings.CutPrefix(first, isolationFailed); ok && err == nil {
+		return nil, errors.New(why)
 	}
 	return nil, errors.New("its supervisor does not start")
 }
 
-// Supervise is the work of the process that [Program.Supervisor] starts: it runs the program with that environment, and
-// returns when nothing of it is left. It reports whether the starter is gone, for whom there may be something to tidy up. The
+// noContainer is what a supervisor is told where there is none.
+const noContainer = "-"
+
+// isolationFailed begins the supervisor's report that it could not isolate the program.
+const isolationFailed = "isolation: "
+
+// Supervise is the work of the process that [Program.Supervisor] starts, with the arguments that were added to it: it runs the
+// program with that environment, and returns when nothing of it is left. It reports whether the starter is gone, for whom there may be something to tidy up. The
 // error says that nothing was run; how the program ended, its starter is told.
-func Supervise(program []string, env []string) (abandoned bool, err error) {
+func Supervise(args []string, env []string) (abandoned bool, err error) {
+	if len(args) < 2 {
+		return false, errors.New("there is no program")
+	}
 	for _, fd := range []int{lifeFile, reportFile} {
 		var info syscall.Stat_t
 		if err := syscall.Fstat(fd, &info); err != nil || info.Mode&syscall.S_IFMT != syscall.S_IFIFO {
@@ -147,9 +191,18 @@ func Supervise(program []string, env []string) (abandoned bool, err error) {
 	runtime.LockOSThread()
 	const setChildSubreaper = 36
 	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, setChildSubreaper, 1, 0)
-	child, err := syscall.ForkExec(program[0], program, &syscall.ProcAttr{
+	attr := &syscall.ProcAttr{
 		Env: env, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
-	})
+	}
+	told, program := args[0], args[1:]
+	if told != noContainer {
+		if err := enter(told); err != nil {
+			fmt.Fprintf(report, "%s%s\n", isolationFailed, strings.ReplaceAll(err.Error(), "\n", " "))
+			return false, nil
+		}
+		attr.Dir = taskRoot
+	}
+	child, err := syscall.ForkExec(program[0], program, attr)
 	if err != nil {
 		var errno syscall.Errno
 		errors.As(err, &errno)

@@ -209,7 +209,7 @@ func TestSupervisorSaysHowItEnded(t *testing.T) {
 		}
 	}
 	// Nobody else starts one.
-	out, err := exec.CommandContext(t.Context(), os.Args[0], superviseArg, "/bin/true").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), os.Args[0], superviseArg, noContainer, "/bin/true").CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "only lpipe itself") {
 		t.Errorf("%v: %s", err, out)
 	}

@@ -5,6 +5,13 @@ package limits
 // Memory of a function, in MB.
 const LeastMemory, MostMemory = 128, 10240
 
+// MemoryPerProcessor is how many MB of memory a function has for each processor:
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+const MemoryPerProcessor = 1769
+
+// LeastStorage and MostStorage are the sizes of /tmp, in MB.
+const LeastStorage, MostStorage = 512, 10240
+
 // LeastTimeout and MostTimeout are how long an invocation may take, in seconds.
 const LeastTimeout, MostTimeout = 1, 900
 
