@@ -29,6 +29,7 @@ type Output struct {
 	Warnings      []string         // what may go wrong later
 	Files         []artifact.Entry // of the zip, where an image is made of them
 	Opt           []artifact.Entry // of the layers, likewise
+	Root          []artifact.Entry // for the root of the image, likewise
 	// CompilerWarnings are about the packages of the project, with files as of [Built.Located].
 	CompilerWarnings []finding.Finding
 	TestLines        []byte // as of [finding.Cases]
@@ -40,12 +41,13 @@ type taken struct {
 	inputs    artifact.Inputs
 	delivered *artifact.Output // what the target's folder holds of them already; nil if it has to be delivered
 	program   artifact.File
-	debug     []byte          // the program with its symbols, where there is one and the folder does not hold it
-	crates    []attest.Crate  // of the program, where something is stated of it
-	rustc     attest.Rustc    // likewise
-	smoked    *smoked         // nil where there is no smoke test
-	before    artifact.Output // what the target's folder held when the build began, as far as its stamp tells
-	refused   error           // why nothing can be delivered of it; what was built is worth keeping in the cache
+	root      []artifact.Entry // for the root of the image that is pushed
+	debug     []byte           // the program with its symbols, where there is one and the folder does not hold it
+	crates    []attest.Crate   // of the program, where something is stated of it
+	rustc     attest.Rustc     // likewise
+	smoked    *smoked          // nil where there is no smoke test
+	before    artifact.Output  // what the target's folder held when the build began, as far as its stamp tells
+	refused   error            // why nothing can be delivered of it; what was built is worth keeping in the cache
 }
 
 // size is that of the program, 0 where nothing can be delivered.
@@ -74,7 +76,7 @@ func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error
 	if err != nil {
 		return taken{}, err
 	}
-	if err := t.addImageFiles(fromImage); err != nil {
+	if built.root, err = t.addImageFiles(fromImage); err != nil {
 		return taken{}, err
 	}
 	if built.refused = refused; refused == nil {
@@ -195,6 +197,7 @@ func Deliver(b Built, record *trace.Recorder) (Output, error) {
 		d = &delivered
 		if b.imaged {
 			out.Files = built.inputs.Entries(built.program)
+			out.Root = built.root
 			for _, layer := range built.inputs.Layers {
 				out.Opt = append(out.Opt, layer.Files...)
 			}

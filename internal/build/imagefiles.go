@@ -15,7 +15,7 @@ import (
 
 // takesImageFiles reports that the zip of a target, or a layer of it, has files of the build image.
 func (t Target) takesImageFiles() bool {
-	return len(t.Lambda.Build.IncludeFromImage) > 0 ||
+	return len(t.Lambda.Build.IncludeFromImage) > 0 || len(t.Images) > 0 && t.Config.CACertificates ||
 		slices.ContainsFunc(t.layers, func(l artifact.Layer) bool { return len(t.Config.Layer[l.Name].IncludeFromImage) > 0 })
 }
 

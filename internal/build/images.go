@@ -111,10 +111,14 @@ func Publish(ctx context.Context, t Built, out Output, extensions []Output, push
 		return nil, err
 	}
 	l := t.Lambda
-	spec := publish.Spec{Files: out.Files, Opt: slices.Clone(out.Opt), Arch: l.Arch, Created: created, Labels: map[string]string{
+	spec := publish.Spec{Files: out.Files, Opt: slices.Clone(out.Opt), Root: out.Root, Arch: l.Arch, Created: created, Labels: map[string]string{
 		"org.opencontainers.image.title":   l.Name,
 		"org.opencontainers.image.version": l.Package.Version,
 	}}
+	if t.Config.SnapStart {
+		// https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
+		spec.Labels["com.amazonaws.lambda.feature.snapstart"] = "Allow"
+	}
 	for _, e := range out.Files {
 		if e.Name == artifact.ProgramName && !artifact.IsStatic(e.Data) {
 			return nil, &fault.Error{

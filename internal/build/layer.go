@@ -43,8 +43,9 @@ func layersOf(t project.Target) (all []artifact.Layer, err error) {
 	return all, l.Err()
 }
 
-// addImageFiles shares out the files of the build image among the zip of a target and its layers.
-func (t *Target) addImageFiles(all []artifact.Entry) error {
+// addImageFiles shares out the files of the build image among the zip of a target and its layers. It returns those for the root of
+// the image that is pushed.
+func (t *Target) addImageFiles(all []artifact.Entry) (root []artifact.Entry, err error) {
 	t.included, t.layers = slices.Clone(t.included), slices.Clone(t.layers)
 	for i := range t.layers {
 		t.layers[i].Files = slices.Clone(t.layers[i].Files)
@@ -56,14 +57,19 @@ func (t *Target) addImageFiles(all []artifact.Entry) error {
 			t.included = append(t.included, e)
 			continue
 		}
+		if name, image := strings.CutPrefix(e.Name, plan.InImage+"/"); image {
+			e.Name = name
+			root = append(root, e)
+			continue
+		}
 		i := slices.IndexFunc(t.layers, func(l artifact.Layer) bool { return strings.HasPrefix(e.Name, plan.InLayer(l.Name)+"/") })
 		if i < 0 {
-			return fmt.Errorf("%w: %q is of no zip", errImageFiles, e.Name)
+			return nil, fmt.Errorf("%w: %q is of no zip", errImageFiles, e.Name)
 		}
 		e.Name = strings.TrimPrefix(e.Name, plan.InLayer(t.layers[i].Name)+"/")
 		t.layers[i].Files = append(t.layers[i].Files, e)
 	}
-	return nil
+	return root, nil
 }
 
 // libraries are the shared libraries that a program finds in its zip and in its layers.

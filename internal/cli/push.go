@@ -37,6 +37,8 @@ func (p pushing) useless(cfg *config.Config) error {
 func pushFlags(f *pflag.FlagSet) (func() []config.Setting, func() (pushing, error)) {
 	push := f.Bool("push", false, "push each lambda as an image")
 	tags := listFlag(f, "tag", "`TAG` of the image, or a whole name; placeholders as in lpipe.toml: {{name}}, {{git-sha}}, ...")
+	certificates := f.Bool("ca-certificates", false, "put the certificate authorities of the build image into the image")
+	snapstart := f.Bool("snapstart", false, "give the image the label that lets Lambda start it from a snapshot")
 	provenance := f.String("provenance", "false", "put SLSA provenance beside the image; Lambda takes no image that has any")
 	sbom := f.String("sbom", "false", "put a list of the crates beside the image, as SPDX; Lambda takes no image that has any")
 	f.Lookup("provenance").NoOptDefVal, f.Lookup("sbom").NoOptDefVal = "true", "true"
@@ -49,6 +51,11 @@ func pushFlags(f *pflag.FlagSet) (func() []config.Setting, func() (pushing, erro
 		if f.Changed("push") {
 			all = append(all, config.Setting{Key: "push", Values: []string{fmt.Sprint(*push)}, Flag: "--push"})
 		}
+		for name, value := range map[string]*bool{"ca-certificates": certificates, "snapstart": snapstart} {
+			if f.Changed(name) {
+				all = append(all, config.Setting{Key: name, Values: []string{fmt.Sprint(*value)}, Flag: "--" + name})
+			}
+		}
 		if f.Changed("statements") {
 			all = append(all, config.Setting{Key: "statements.kinds", Values: []string{*beside}, Flag: "--statements"})
 		}
@@ -60,7 +67,7 @@ func pushFlags(f *pflag.FlagSet) (func() []config.Setting, func() (pushing, erro
 	return settings, func() (pushing, error) {
 		p := pushing{metadata: *metadata, dotenv: *dotenv}
 		var l fault.List
-		for _, flag := range []string{"tag", "provenance", "sbom"} {
+		for _, flag := range []string{"tag", "provenance", "sbom", "ca-certificates", "snapstart"} {
 			if f.Changed(flag) && f.Lookup(flag).Value.String() != "false" {
 				p.ofImage = append(p.ofImage, "--"+flag)
 			}

@@ -43,11 +43,13 @@ type Config struct {
 
 	Statements Statements
 
-	Push       bool
-	Image      string   // the image to push, a template with [Placeholders]; "" when nothing was said
-	Tags       []string // more tags of Image, templates; with a "/" or ":" an image of its own
-	Templates  []string // paths of the deployment templates to compare with what is built
-	CacheWrite string   // the branch that may write the cache from CI; "" for every branch
+	Push           bool
+	Image          string   // the image to push, a template with [Placeholders]; "" when nothing was said
+	Tags           []string // more tags of Image, templates; with a "/" or ":" an image of its own
+	Templates      []string // paths of the deployment templates to compare with what is built
+	CACertificates bool     // the image has certificate authorities
+	SnapStart      bool     // the image has the label for SnapStart
+	CacheWrite     string   // the branch that may write the cache from CI; "" for every branch
 
 	Engine            string // as package engine reads it; "" when nothing was said
 	Builder           string // a buildx builder by name
@@ -349,6 +351,7 @@ func (l *loader) config() *Config {
 	text := func(key string) string { return first(l.values[key]) }
 	c.Lambdas = list("lambdas")
 	c.Push, c.Image, c.Tags = text("push") == "true", text("image"), list("tags")
+	c.CACertificates, c.SnapStart = text("ca-certificates") == "true", text("snapstart") == "true"
 	c.CacheWrite = text("ci.cache-write")
 	c.Templates = list("template")
 	c.Engine, c.Builder, c.Progress = text("engine"), text("builder"), text("progress")

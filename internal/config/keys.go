@@ -150,6 +150,8 @@ var table = slices.Concat(
 		{name: "push", kind: boolean, defaults: []string{"false"}, doc: "whether to push each lambda as an image"},
 		{name: "image", check: checkImage, doc: "the image to push; placeholders: " + placeholderList(Placeholders)},
 		{name: "tags", kind: list, check: checkTag, doc: "more tags for it, with the same placeholders"},
+		{name: "ca-certificates", kind: boolean, defaults: []string{"false"}, doc: "whether the image has the certificate authorities of the build image, as `/etc/ssl/certs/ca-certificates.crt`, where programs with OpenSSL or rustls-native-certs look"},
+		{name: "snapstart", kind: boolean, defaults: []string{"false"}, doc: "whether the image has the label that lets Lambda start it from a snapshot (SnapStart)"},
 		{name: "template", kind: oneOrMore, check: checkPlain, paths: filePath, doc: "SAM and CloudFormation templates that `lpipe build` compares with what it builds, as `lpipe template check` does"},
 	},
 	under("build.", buildKeys),

@@ -209,6 +209,12 @@ func (v view) Network(stage string) (string, error) {
 	}
 }
 
+// TakesImageFiles reports that there is a stage for files of the image.
+func (v view) TakesImageFiles() bool { return len(v.ImageFiles) > 0 || v.CACertificates }
+
+// Certificates is where an image that is pushed has its certificate authorities.
+func (v view) Certificates() string { return plan.InImage + " etc/ssl/certs/ca-certificates.crt" }
+
 // Libraries are those of Lambda's runtimes, as words of the shell.
 func (v view) Libraries() string { return quote(strings.Join(limits.Libraries, " ")) }
 

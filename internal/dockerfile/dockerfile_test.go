@@ -47,9 +47,10 @@ var variants = map[string]*plan.Variant{
 	"image-files": variant(func(v *plan.Variant) {
 		v.ImageFiles, v.Smoke = []plan.ImageFile{{From: "libpq.so.5", In: plan.InTask, To: "lib/libpq.so.5"}, {From: "/usr/share/a b.txt", In: plan.InLayer("texts"), To: "b.txt"}}, true
 	}),
-	"dynamic-gnu": variant(func(v *plan.Variant) { v.Target = "x86_64-unknown-linux-gnu" }),
-	"arm64":       variant(func(v *plan.Variant) { v.Target = "aarch64-unknown-linux-musl" }),
-	"arm64-qemu":  variant(func(v *plan.Variant) { v.Target, v.Emulate = "aarch64-unknown-linux-gnu", true }),
+	"ca-certificates": variant(func(v *plan.Variant) { v.CACertificates = true }),
+	"dynamic-gnu":     variant(func(v *plan.Variant) { v.Target = "x86_64-unknown-linux-gnu" }),
+	"arm64":           variant(func(v *plan.Variant) { v.Target = "aarch64-unknown-linux-musl" }),
+	"arm64-qemu":      variant(func(v *plan.Variant) { v.Target, v.Emulate = "aarch64-unknown-linux-gnu", true }),
 	"rust-toolchain": variant(func(v *plan.Variant) {
 		v.Channel, v.Components = "1.85", []string{"clippy", "rust-src"}
 		v.Targets, v.InstallProfile = []string{"wasm32-unknown-unknown"}, "default"
@@ -169,7 +170,7 @@ func TestStagesAreThoseThatAreSolved(t *testing.T) {
 		if v.Smoke {
 			want = slices.Insert(want, slices.Index(want, StageBootstrap), StageRunner, StageSmoke)
 		}
-		if v.ImageFiles != nil {
+		if v.ImageFiles != nil || v.CACertificates {
 			want = slices.Insert(want, slices.Index(want, StageTest)+1, StageImage)
 		}
 		var got []string

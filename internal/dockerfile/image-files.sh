@@ -72,6 +72,17 @@ take_item() {
   fi
 }
 
+# take_certificates ZIP NAME: takes the certificate authorities, from where Debian and Alpine have them, or Fedora.
+take_certificates() {
+  for found in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
+    if [ -f "$found" ]; then
+      take "$found" "$1" "$2"
+      return
+    fi
+  done
+  refuse "the image has no certificate authorities: add ca-certificates to packages in [build]"
+}
+
 # write_out writes the files and the list of them.
 write_out() {
   [ -z "$missing" ] || exit 1

@@ -274,6 +274,7 @@ func (f *found) plan(all []*found) (*Plan, error) {
 				continue
 			}
 			v.ImageFiles = imageFiles(f.Config, &one)
+			v.CACertificates = f.Config.Push && f.Config.CACertificates && !one.Extension
 			v.SeparatePackages = separate
 			v.Git = len(p.Repositories) > 0
 			v.SSH = slices.ContainsFunc(p.Repositories, func(r Repository) bool { return r.Scheme == "ssh" })

@@ -35,6 +35,9 @@ type ImageFile struct {
 // InTask is the zip of the lambda itself.
 const InTask = "task"
 
+// InImage is the image that is pushed, from its root.
+const InImage = "image"
+
 // InLayer is the zip of a layer.
 func InLayer(name string) string { return "layers/" + name }
 
@@ -93,6 +96,9 @@ type Variant struct {
 
 	// ImageFiles are files of the build image that go into the zip, or into those of layers.
 	ImageFiles []ImageFile
+
+	// CACertificates is set where the image that is pushed has those of the build image.
+	CACertificates bool
 
 	// Smoke is set where programs are started and answer events before there is a zip.
 	Smoke bool

@@ -38,6 +38,7 @@ const program = "bootstrap"
 type Spec struct {
 	Files   []artifact.Entry // of the zip
 	Opt     []artifact.Entry // of layers
+	Root    []artifact.Entry // for the root of the image
 	Arch    string           // as Lambda says it: x86_64 or arm64
 	Labels  map[string]string
 	Created time.Time // of the image and its files; the zero time stands for 1970
@@ -79,7 +80,7 @@ func New(s Spec) (*Image, error) {
 		created = time.Unix(0, 0)
 	}
 	created = created.UTC()
-	layer, diffID, err := pack(s.Files, s.Opt, created)
+	layer, diffID, err := pack(s, created)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +111,7 @@ func New(s Spec) (*Image, error) {
 }
 
 // pack makes the layer. Its time is that of all its files.
-func pack(files, ofLayers []artifact.Entry, at time.Time) (layer blob, diffID digest.Digest, err error) {
+func pack(s Spec, at time.Time) (layer blob, diffID digest.Digest, err error) {
 	content := map[string]artifact.Entry{}
 	folders := map[string]bool{}
 	put := func(name string, f artifact.Entry) {
@@ -119,15 +120,18 @@ func pack(files, ofLayers []artifact.Entry, at time.Time) (layer blob, diffID di
 			folders[dir] = true
 		}
 	}
-	for _, f := range files {
+	for _, f := range s.Files {
 		name := program
 		if f.Name != program {
 			name = path.Join(taskRoot[1:], f.Name)
 		}
 		put(name, f)
 	}
-	for _, f := range ofLayers {
+	for _, f := range s.Opt {
 		put(path.Join("opt", f.Name), f)
+	}
+	for _, f := range s.Root {
+		put(f.Name, f)
 	}
 	folders["var"], folders[taskRoot[1:]] = true, true
 	var plain, packed bytes.Buffer

@@ -32,6 +32,7 @@ func spec() publish.Spec {
 			{Name: "assets/page.html", Data: []byte("<p>")},
 		},
 		Opt:    []artifact.Entry{{Name: "extensions/watcher", Data: []byte("watcher"), Executable: true}},
+		Root:   []artifact.Entry{{Name: "etc/ssl/certs/ca-certificates.crt", Data: []byte("authorities")}},
 		Arch:   "arm64",
 		Labels: map[string]string{"org.opencontainers.image.title": "echo"},
 	}
@@ -133,8 +134,8 @@ func TestPushedImageIsWhatLambdaRuns(t *testing.T) {
 		}
 	}
 	want := []string{
-		"opt/ 755", "opt/extensions/ 755", "var/ 755", "var/task/ 755", "var/task/assets/ 755",
-		"bootstrap 755", "opt/extensions/watcher 755", "var/task/assets/page.html 644",
+		"etc/ 755", "etc/ssl/ 755", "etc/ssl/certs/ 755", "opt/ 755", "opt/extensions/ 755", "var/ 755", "var/task/ 755", "var/task/assets/ 755",
+		"bootstrap 755", "etc/ssl/certs/ca-certificates.crt 644", "opt/extensions/watcher 755", "var/task/assets/page.html 644",
 	}
 	if !slices.Equal(names, want) {
 		t.Errorf("the layer has %q", names)
