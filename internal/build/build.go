@@ -99,8 +99,9 @@ func Prepare(ctx context.Context, here *project.Here, projects []*project.Projec
 	r.Logins = Logins(cfg, o.Network.Env, r.lines.say)
 	var l fault.List
 	for _, p := range projects {
-		targets, notes, err := prepare(ctx, here, p, o, warm)
+		targets, notes, warnings, err := prepare(ctx, here, p, o, warm)
 		l.Add(err)
+		r.Warnings = append(r.Warnings, warnings...)
 		r.Targets, r.Notes = append(r.Targets, targets...), append(r.Notes, notes...)
 	}
 	slices.SortStableFunc(r.Targets, func(a, b Target) int { return strings.Compare(a.Lambda.Label(), b.Lambda.Label()) })

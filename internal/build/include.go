@@ -1,7 +1,6 @@
 package build
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 	"lpipe/internal/project"
+	"lpipe/internal/skeleton"
 )
 
 // included reads the files that the lambda's include globs name, each once. They are relative to its package and may begin
@@ -178,7 +178,7 @@ func (w *walk) file(at, name string, info fs.FileInfo) {
 		w.mistakes.Addf("cannot include "+name, reason(err), "make it readable for the user who runs lpipe, or take it out of what "+w.at+" names")
 		return
 	}
-	if lfsPointer(data) {
+	if skeleton.LFSPointer(data) {
 		w.mistakes.Addf("cannot include "+name, "it is a pointer of Git LFS, and the file that it stands for is not in this checkout", "run git lfs pull; in CI, have the checkout fetch LFS files")
 		return
 	}
@@ -198,12 +198,6 @@ func (w *walk) place(at, name string) string {
 		return path.Join(w.to, path.Base(name))
 	}
 	return path.Clean(w.to)
-}
-
-// lfsPointer reports that git put the text of a pointer in the place of a file:
-// https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
-func lfsPointer(data []byte) bool {
-	return len(data) < 1024 && bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/v1\n"))
 }
 
 // reason is the cause of a file error without its path, which the message has already.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -25,14 +26,14 @@ import (
 // prepare makes the targets of a project, in any order, with the job of each. The notes are for the report.
 func prepare(
 	ctx context.Context, here *project.Here, p *project.Project, o Options, w warming,
-) (targets []Target, notes []string, err error) {
+) (targets []Target, notes, warnings []string, err error) {
 	if len(p.Plan.Variants) == 0 {
-		return nil, nil, nil
+		return nil, nil, nil, nil
 	}
 	c := &contexts{workspace: p.Plan.Workspace, found: p.Plan.Reach, trees: map[string]*skeleton.Tree{}}
 	skel, said, err := skeleton.Make(p.Plan.Workspace, p.Plan.Reach)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	c.note(said)
 	shared, refused := sharedKey(p, o.Key), map[string]bool{}
@@ -99,7 +100,7 @@ func prepare(
 			targets = append(targets, t)
 		}
 	}
-	return targets, c.said(), l.Err()
+	return targets, c.said(), c.pointers(), l.Err()
 }
 
 // delivered returns the target with the folder that its files go to, and with a job that returns what of them has to be put
@@ -209,7 +210,31 @@ func (c *contexts) said() []string {
 	return append(c.notes, skeleton.LeftOut+": "+strings.Join(names, ", "))
 }
 
-// maxLeftOut is how many files the note on those that are left out names.
+// pointers warns of pointers of Git LFS that are sent in the place of files.
+func (c *contexts) pointers() []string {
+	found := map[string]bool{}
+	for _, tree := range c.trees {
+		for _, name := range tree.LFSPointers() {
+			found[c.workspace.Show(name)] = true
+		}
+	}
+	if c.stubs != nil {
+		for _, name := range c.stubs.Tree.LFSPointers() {
+			found[c.workspace.Show(name)] = true
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	names := slices.Sorted(maps.Keys(found))
+	if more := len(names) - maxLeftOut; more > 0 {
+		names = append(names[:maxLeftOut], fmt.Sprintf("and %d more", more))
+	}
+	return []string{"pointers of Git LFS are sent in the place of files that are not in this checkout, and what reads one gets the text of the pointer: " +
+		strings.Join(names, ", ") + "; run git lfs pull, or have the checkout of CI fetch LFS files"}
+}
+
+// maxLeftOut is how many files the notes on contexts name.
 const maxLeftOut = 20
 
 func (c *contexts) note(notes []skeleton.Note) {

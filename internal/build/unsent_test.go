@@ -44,3 +44,19 @@ fn main() {}
 		}
 	}
 }
+
+// TestPointersOfGitLFSAreWarnedOf: what a source names is sent as git left it, and the program would have its text.
+func TestPointersOfGitLFSAreWarnedOf(t *testing.T) {
+	const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
+	r, err := prepared(t, "-- orders/src/main.rs --\nconst MODEL: &[u8] = include_bytes!(\"../model.bin\");\nfn main() {}\n-- orders/model.bin --\n"+pointer+
+		"-- orders/small.bin --\nversion of something else, as long as a pointer\n-- users/words.bin --\n"+pointer, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "orders/model.bin, ") || !strings.Contains(r.Warnings[0], "users/words.bin;") || strings.Contains(r.Warnings[0], "small") {
+		t.Errorf("warnings %q", r.Warnings)
+	}
+	if r, err := prepared(t, "", nil); err != nil || len(r.Warnings) > 0 {
+		t.Errorf("without pointers: %v, %v", r.Warnings, err)
+	}
+}
