@@ -55,7 +55,9 @@ type Request struct {
 
 	solve solve.Request // its jobs are those of Targets
 	times string        // the file of times, "" for none
-	lines *lines
+	// mainSizes and ownSizes are where sizes of zips are kept, as of [sizeNames].
+	mainSizes, ownSizes []string
+	lines               *lines
 	// suffixes are those of the caches, by the address of each of several engines; nil where there is one.
 	suffixes map[string]string
 }
@@ -93,6 +95,9 @@ func Prepare(ctx context.Context, here *project.Here, projects []*project.Projec
 	warm := chooseWarm(cfg, o, len(to) > 0)
 
 	r := &Request{lines: &lines{}, suffixes: suffixes(o.Engines), Warnings: loopback(o)}
+	if len(from)+len(to) > 0 && o.Stage == dockerfile.StageLambda {
+		r.mainSizes, r.ownSizes = sizeNames(cfg, o.Network.Env, here.Checkout(ctx, projects[0].Dir), scope(selected, o.Stage, partial), to)
+	}
 	if cfg.CI == "" && o.Key.Lasting() { // then the folder of the key is there, and lies in no project
 		r.times = timesFile(here.Env, projects)
 	}

@@ -242,6 +242,16 @@ func (a *app) build(
 	for _, e := range opened {
 		defer e.Close()
 	}
+	pusher := &publish.Pusher{
+		Logins: request.Logins, Registries: build.Registries(cfg), Log: func(line string) { foreign.Fprintf(a.Err, "lpipe: %s\n", line) },
+	}
+	mainSizes := make(chan map[string]int64, 1)
+	var sizesErr error
+	go func() {
+		var sizes map[string]int64
+		sizes, sizesErr = request.MainSizes(ctx, pusher)
+		mainSizes <- sizes
+	}()
 	result, err := build.Solve(ctx, opened, request, build.Display{
 		Out: a.Err, Mode: cfg.Progress, Term: a.env["TERM"], NoColor: a.env["NO_COLOR"] != "",
 	})
@@ -258,9 +268,6 @@ func (a *app) build(
 	}
 	var l fault.List
 	l.Add(request.CacheFault(result.CacheErr))
-	pusher := &publish.Pusher{
-		Logins: request.Logins, Registries: build.Registries(cfg), Log: func(line string) { foreign.Fprintf(a.Err, "lpipe: %s\n", line) },
-	}
 	outputs, failures := make([]build.Output, len(result.Built)), make([]error, len(result.Built))
 	for i, built := range result.Built {
 		outputs[i], failures[i] = build.Deliver(built, a.trace)
@@ -274,6 +281,10 @@ func (a *app) build(
 			all = append(all, outputs[i])
 		}
 		return all
+	}
+	ofMain, sizes := <-mainSizes, map[string]int64{}
+	if sizesErr != nil {
+		summary.Notes = append(summary.Notes, "how the zips grew since the main branch is not known: "+sizesErr.Error())
 	}
 	seen := map[error]bool{}
 	for i, built := range result.Built {
@@ -308,11 +319,22 @@ func (a *app) build(
 		for i := range out.Layers {
 			out.Layers[i].Zip = here.Show(out.Layers[i].Zip)
 		}
+		if out.ZipSize > 0 {
+			sizes[out.Name] = out.ZipSize
+		}
+		if before := ofMain[out.Name]; before != out.ZipSize {
+			out.ZipSizeMain = before
+		}
 		summary.Lambdas = append(summary.Lambdas, out.Lambda)
 		summary.Warnings = append(summary.Warnings, out.Warnings...)
 		summary.CompilerWarnings = append(summary.CompilerWarnings, out.CompilerWarnings...)
 	}
 	summary.CompilerWarnings = finding.Distinct(summary.CompilerWarnings)
+	if l.Err() == nil && result.CacheErr == nil {
+		if err := request.KeepSizes(ctx, pusher, sizes); err != nil {
+			summary.Notes = append(summary.Notes, "the sizes of the zips are not kept beside the cache: "+err.Error())
+		}
+	}
 	return summary, l.Err()
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	"github.com/distribution/reference"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"lpipe/internal/fault"
 )
@@ -92,7 +93,10 @@ func (r *repository) upload(ctx context.Context, b blob) error {
 }
 
 // answer is a response whose body was read.
-type answer struct{ *http.Response }
+type answer struct {
+	*http.Response
+	body []byte
+}
 
 func (a answer) location() (*url.URL, error) {
 	to, err := a.Location()
@@ -102,8 +106,11 @@ func (a answer) location() (*url.URL, error) {
 	return to, nil
 }
 
-// maxWords is how much of a registry's answer is kept for the user.
-const maxWords = 4 << 10
+// maxAnswer is how much of a registry's answer is read, and maxWords how much of it is kept for the user.
+const (
+	maxAnswer = 4 << 20
+	maxWords  = 4 << 10
+)
 
 // send makes one request, logging in when the registry asks for it.
 func (r *repository) send(ctx context.Context, method, to, mediaType string, body []byte, want ...int) (answer, error) {
@@ -120,6 +127,9 @@ func (r *repository) send(ctx context.Context, method, to, mediaType string, bod
 		if mediaType != "" {
 			request.Header.Set("Content-Type", mediaType)
 		}
+		if method == http.MethodGet {
+			request.Header.Set("Accept", ocispec.MediaTypeImageManifest)
+		}
 		if err := r.authorizer.Authorize(ctx, request); err != nil {
 			return answer{}, &refusal{err: err, status: http.StatusUnauthorized}
 		}
@@ -127,11 +137,12 @@ func (r *repository) send(ctx context.Context, method, to, mediaType string, bod
 		if err != nil {
 			return answer{}, err
 		}
-		words, _ := io.ReadAll(io.LimitReader(response.Body, maxWords))
+		read, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 		response.Body.Close()
 		if slices.Contains(want, response.StatusCode) {
-			return answer{response}, nil
+			return answer{response, read}, nil
 		}
+		words := read[:min(len(read), maxWords)]
 		if response.StatusCode == http.StatusUnauthorized && len(challenged) == 0 {
 			challenged = append(challenged, response) //nolint:bodyclose // closed above
 			if err := r.authorizer.AddResponses(ctx, challenged); err != nil {

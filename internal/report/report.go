@@ -80,6 +80,7 @@ type Lambda struct {
 	Size           int64    `json:"size,omitempty"`          // of the program, in bytes
 	ZipSize        int64    `json:"zipSize,omitempty"`       // in bytes
 	ZipSizeBefore  int64    `json:"zipSizeBefore,omitempty"` // of the zip that was built before and has another size
+	ZipSizeMain    int64    `json:"zipSizeMain,omitempty"`   // of the zip of the main branch, where a cache tells it and this one has another
 	Smoke          *Smoke   `json:"smoke,omitempty"`         // absent where there is no smoke test, or none could run
 	SHA256         string   `json:"sha256,omitempty"`        // of the zip, in hex
 	CodeSHA256     string   `json:"codeSha256,omitempty"`
@@ -294,15 +295,30 @@ func Count(n int, one, several string) string {
 	return fmt.Sprintf("%d %s", n, several)
 }
 
-// growth is how the zip differs in size from the one that was built before, "" where it does not.
+// growth is how the zip differs in size from the one that was built before and from that of the main branch, "" where it does not.
 func growth(l Lambda) string {
-	switch by := l.ZipSize - l.ZipSizeBefore; {
-	case l.ZipSizeBefore == 0 || by == 0:
+	var all []string
+	if since := by(l.ZipSize, l.ZipSizeBefore); since != "" {
+		all = append(all, since)
+	}
+	if since := by(l.ZipSize, l.ZipSizeMain); since != "" {
+		all = append(all, since+" since main")
+	}
+	if len(all) == 0 {
 		return ""
-	case by < 0:
-		return " (-" + Size(-by) + ")"
+	}
+	return " (" + strings.Join(all, ", ") + ")"
+}
+
+// by is the difference of a size and one before, which is 0 where it is not known.
+func by(size, before int64) string {
+	switch {
+	case before == 0 || size == before:
+		return ""
+	case size < before:
+		return "-" + Size(before-size)
 	default:
-		return " (+" + Size(by) + ")"
+		return "+" + Size(size-before)
 	}
 }
 

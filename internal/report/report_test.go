@@ -131,3 +131,20 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 	}
 	keys(reflect.TypeFor[Summary]())
 }
+
+func TestGrowthOfAZip(t *testing.T) {
+	for _, c := range []struct {
+		size, before, ofMain int64
+		want                 string
+	}{
+		{2048, 0, 0, ""},
+		{2048, 2048, 2048, ""},
+		{2048, 1024, 0, " (+1 KiB)"},
+		{2048, 0, 3072, " (-1 KiB since main)"},
+		{4096, 3072, 1024, " (+1 KiB, +3 KiB since main)"},
+	} {
+		if got := growth(Lambda{ZipSize: c.size, ZipSizeBefore: c.before, ZipSizeMain: c.ofMain}); got != c.want {
+			t.Errorf("%+v: %q", c, got)
+		}
+	}
+}
