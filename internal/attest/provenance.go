@@ -88,7 +88,7 @@ func (b Build) parameters() map[string]any {
 		"profile": l.Build.Profile, "features": texts(l.Build.Features), "defaultFeatures": l.Build.DefaultFeatures,
 		"featuresPerLambda": b.FeaturesPerLambda, "rustflags": texts(l.Build.Rustflags), "packages": texts(l.Build.Packages),
 		"network": l.Build.Network, "link": l.Build.Link, "runtime": l.Build.Runtime, "debug": l.Build.Debug, "include": texts(l.Build.Include), "include-from-image": texts(l.Build.IncludeFromImage),
-		"tests": l.Build.Test,
+		"tests": l.Build.Test, "auditable": l.Build.Auditable,
 	}
 	if len(l.Build.Env) > 0 {
 		all["environment"] = texts(slices.Sorted(maps.Keys(l.Build.Env)))

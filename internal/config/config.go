@@ -87,6 +87,7 @@ type Build struct {
 	SmokeTimeout    string // as time.ParseDuration reads it
 	Network         string // none or default
 	Debug           string // none or split
+	Auditable       bool   // the program has the list of its crates
 	Link            string // static or dynamic
 	Runtime         string // the Lambda runtime the program is for
 	Include         []string

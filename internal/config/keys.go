@@ -117,6 +117,8 @@ var buildKeys = []key{
 		func(b *Build) *string { return &b.Link }),
 	ofText(key{name: "debug", defaults: []string{"none"}, choices: []string{"none", "split"}, doc: "split puts the program without symbols into the zip and the one with them beside it, `bootstrap.debug`, with line tables unless the profile has another `debug`; `lpipe symbolize` reads backtraces with it"},
 		func(b *Build) *string { return &b.Debug }),
+	ofBool(key{name: "auditable", defaults: []string{"false"}, doc: "whether the program carries the list of the crates in it, as `cargo auditable` writes it, for tools that look for vulnerable crates"},
+		func(b *Build) *bool { return &b.Auditable }),
 	ofText(key{name: "runtime", defaults: []string{"provided.al2023"}, choices: []string{"provided.al2023", "provided.al2"}, check: checkRuntime, doc: "the Lambda runtime the program is for"},
 		func(b *Build) *string { return &b.Runtime }),
 	ofList(key{name: "include", check: checkGlob, sep: ",", doc: "files to add to the zip, as globs relative to the lambda's package; what `../` leads to is in the zip under the path after that, and `FROM:TO` says where: docs/artifact.md"},

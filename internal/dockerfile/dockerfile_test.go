@@ -58,6 +58,7 @@ var variants = map[string]*plan.Variant{
 	"rust-toolchain-components": variant(func(v *plan.Variant) { v.Components = []string{"rustfmt"} }),
 	"packages":                  variant(func(v *plan.Variant) { v.Packages = []string{"libpq-dev", "protobuf-compiler=3.21.12-3"} }),
 	"split-debug":               variant(func(v *plan.Variant) { v.SplitDebug = true }),
+	"auditable":                 variant(func(v *plan.Variant) { v.Auditable = true }),
 	"features": variant(func(v *plan.Variant) {
 		v.Dir = "services/api"
 		v.Profile = "lambda-release"

@@ -83,6 +83,7 @@ type Variant struct {
 	Env               []Env    // while compiling and testing
 	LateEnv           []string // names of variables while the lambda's own code is compiled and tested; each lambda has its values
 	TestEnv           []Env    // while the tests run
+	Auditable         bool     // the list of its crates is put into the program
 	SplitDebug        bool     // symbols are taken out of the program, into a file of their own
 	Emulate           bool     // the tests are compiled for Target, and run under qemu where the machine is another
 	TestsAsRoot       bool     // and not as an ordinary user
@@ -156,6 +157,7 @@ func newVariant(ws *cargo.Workspace, found *reach.Findings, l *Lambda, features 
 		Env:               list(b.Env),
 		LateEnv:           slices.Sorted(maps.Keys(b.LateEnv)),
 		TestEnv:           list(b.TestEnv),
+		Auditable:         b.Auditable,
 		SplitDebug:        b.Debug == "split",
 		Emulate:           b.TestRunner == "qemu",
 		TestsAsRoot:       b.TestUser == "root",

@@ -96,6 +96,7 @@ func Settings(o attest.Origin, l *plan.Lambda) []config.Setting {
 	list("include", b.Include)
 	list("include-from-image", b.IncludeFromImage)
 	boolean("default-features", "defaultFeatures", b.DefaultFeatures)
+	boolean("auditable", "auditable", b.Auditable)
 	if o.Bool("featuresPerLambda") {
 		set("features-per-lambda", "true")
 	}
