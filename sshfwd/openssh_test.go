@@ -363,7 +363,7 @@ func realAgent(t testing.TB) string {
 		cmd.Wait()
 		os.RemoveAll(dir)
 	})
-	for range 100 {
+	for range 1200 {
 		if c, err := net.Dial("unix", socket); err == nil {
 			c.Close()
 			return socket

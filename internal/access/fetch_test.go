@@ -164,7 +164,7 @@ func TestCratesOfADownloadThatIsCutAreKept(t *testing.T) {
 cd "$CARGO_HOME/registry/cache/`+registry+`"
 printf good >good-1.0.0.crate
 printf oth >other-2.1.0-rc.1+b.crate # not all of it
-sleep 2.5
+for i in $(seq 600); do [ ! -e "$DOWNLOADS/`+registry+`/good-1.0.0.crate" ] || break; sleep 0.1; done # until it is kept
 ls "$DOWNLOADS/`+registry+`"
 exit 101
 `, 0o755)

@@ -108,7 +108,9 @@ func TestACrashFailsSeveralInvocations(t *testing.T) {
 	if !eventuallyTrue(func() bool { f.mu.Lock(); defer f.mu.Unlock(); return len(f.all) == 1 && isClosed(f.all[0].started) }) {
 		t.Fatal("no process")
 	}
-	time.Sleep(100 * time.Millisecond)
+	if s := f.all[0].sandbox.Server; !eventuallyTrue(func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.running) == 1 }) {
+		t.Fatal("no invocation")
+	}
 	r, err := f.Invoke(t.Context(), do("exit"))
 	if other := <-slow; err != nil || r.ErrorType != "Runtime.ExitError" || other.ErrorType != "Runtime.ExitError" {
 		t.Errorf("%+v %+v %v", r, other, err)

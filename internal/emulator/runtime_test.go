@@ -168,7 +168,6 @@ func work(base string) {
 			post(invocation+"/response", "null", nil)
 		case "half":
 			half(invocation + "/response")
-			time.Sleep(200 * time.Millisecond) // until that is noticed
 		case "error":
 			post(invocation+"/error", `{"errorMessage":"bad","errorType":"My.Error"}`, http.Header{"Lambda-Runtime-Function-Error-Type": {"My.Error"}})
 		case "exit":
@@ -196,7 +195,7 @@ func work(base string) {
 	}
 }
 
-// half sends less of an answer than it says.
+// half sends less of an answer than it says, and returns when that was noticed.
 func half(url string) {
 	address := os.Getenv("AWS_LAMBDA_RUNTIME_API")
 	c, err := net.Dial("tcp", address)
@@ -206,7 +205,10 @@ func half(url string) {
 	defer c.Close()
 	path := strings.TrimPrefix(url, "http://"+address)
 	fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\n{", path, address)
-	time.Sleep(100 * time.Millisecond) // whose connection it was is looked up first
+	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		panic(err)
+	}
+	_, _ = io.Copy(io.Discard, c)
 }
 
 // registered registers an extension and returns its identifier.

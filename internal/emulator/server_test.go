@@ -146,8 +146,13 @@ func TestNextWaitsAndSurvivesLostConnections(t *testing.T) {
 	cancel()
 	// The second request of a runtime takes the place of the first.
 	first := make(chan error, 1)
+	s.mu.Lock()
+	lost := s.waiting // the place of the request above
+	s.mu.Unlock()
 	go func() { _, err := w.next(t.Context()); first <- err }()
-	time.Sleep(50 * time.Millisecond)
+	if !eventuallyTrue(func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.waiting != nil && s.waiting != lost }) {
+		t.Fatal("the first request does not wait")
+	}
 	second := make(chan string, 1)
 	go func() { id, _ := w.next(t.Context()); second <- id }()
 	if err := <-first; err == nil || !strings.Contains(err.Error(), "403") {
