@@ -35,9 +35,7 @@ type sandboxed struct {
 	exited chan struct{} // closed when it is gone and its output is in the log
 }
 
-// Start starts the program. It runs until [Sandbox.Close], until ctx ends, or until the server is gone.
-func Start(ctx context.Context, p Program) (*Sandbox, error) { return start(ctx, p, phaseInit) }
-
+// start starts the program. It runs until [Sandbox.Close], until ctx ends, or until the server is gone.
 func start(ctx context.Context, p Program, phase string) (*Sandbox, error) {
 	p.Config = p.withDefaults()
 	path, err := filepath.Abs(p.Path)

@@ -3,7 +3,6 @@ package testparts
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -88,12 +87,6 @@ func (m *Moto) Post(t testing.TB, path, body string) []byte {
 	return m.send(t, "lambda", http.MethodPost, path, "application/json", body)
 }
 
-// Get asks Lambda.
-func (m *Moto) Get(t testing.TB, path string) []byte {
-	t.Helper()
-	return m.send(t, "lambda", http.MethodGet, path, "application/json", "")
-}
-
 // Query asks a service whose requests are forms.
 func (m *Moto) Query(t testing.TB, service string, form url.Values) {
 	t.Helper()
@@ -104,16 +97,6 @@ func (m *Moto) Query(t testing.TB, service string, form url.Values) {
 func (m *Moto) S3(t testing.TB, path, body string) {
 	t.Helper()
 	m.send(t, "s3", http.MethodPut, path, "application/xml", body)
-}
-
-// Answer has the next invocations answered so, each once.
-func (m *Moto) Answer(t testing.TB, answers ...string) {
-	t.Helper()
-	text, err := json.Marshal(map[string]any{"results": answers, "region": "eu-west-1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.Post(t, "/moto-api/static/lambda-simple/response", string(text))
 }
 
 func (m *Moto) send(t testing.TB, service, method, path, kind, body string) []byte {
