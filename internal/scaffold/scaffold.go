@@ -77,7 +77,31 @@ type data struct {
 	Answers
 	eventType
 	Member    string // the folder of the package in its workspace, "" outside of one
-	Functions []Function
+	Functions []function
+}
+
+// function is one that a deployment template has.
+type function struct {
+	Function
+	Source string // the type of the events that it is sent, "" for none that AWS sends by itself
+}
+
+// Reads reports that Lambda reads the events for the function, as the function's role allows it.
+func (f function) Reads() bool {
+	return slices.Contains([]string{"sqs", "dynamodb", "kinesis"}, f.Source)
+}
+
+// Parameter is what the template has to be told of where the events come from, "" for nothing.
+func (f function) Parameter() string {
+	return map[string]string{"s3": "BucketName", "sqs": "QueueArn", "sns": "TopicArn", "dynamodb": "StreamArn", "kinesis": "StreamArn"}[f.Source]
+}
+
+// Variable is the function's name in JavaScript, which no word of the language and of the file is.
+func (f function) Variable() string { return strings.ToLower(f.ID()[:1]) + f.ID()[1:] + "Function" }
+
+// Sends reports that one of the functions is sent events of that type.
+func (d data) Sends(source string) bool {
+	return slices.ContainsFunc(d.Functions, func(f function) bool { return f.Source == source })
 }
 
 // EventType is that of the answers: the name of the embedded type is another.
@@ -94,7 +118,15 @@ func Package(a Answers, member string) ([]File, error) {
 
 // Project returns the files of a project for all its functions: lpipe.toml, what deploys them, and what builds them in CI.
 func Project(a Answers, functions []Function) ([]File, error) {
-	return own("files/project", data{Answers: a, Functions: functions})
+	d := data{Answers: a}
+	for _, f := range functions {
+		one := function{Function: f}
+		if f.Name == a.Name && !a.HTTP && a.EventType != "json" {
+			one.Source = a.EventType
+		}
+		d.Functions = append(d.Functions, one)
+	}
+	return own("files/project", d)
 }
 
 // Workspace returns the manifest of a workspace with one member.

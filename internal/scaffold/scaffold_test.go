@@ -1,11 +1,13 @@
 package scaffold
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/diff"
 	"go.yaml.in/yaml/v4"
 
 	"lpipe/internal/testparts/golden"
@@ -71,5 +73,45 @@ func TestProjects(t *testing.T) {
 	files, err := Project(Answers{Template: "none", CI: "none", Arch: "x86_64"}, nil)
 	if err != nil || len(files) != 2 {
 		t.Errorf("without a template and CI there are %v, %v", files, err)
+	}
+}
+
+// TestEventSources keeps what a type of events adds to each deployment template; -update rewrites it.
+func TestEventSources(t *testing.T) {
+	project := func(template, eventType string) []byte {
+		a := Answers{Name: "my-orders", EventType: eventType, Arch: "arm64", Template: template, CI: "none"}
+		files, err := Project(a, []Function{{"my-orders", Zip("my-orders")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		for _, f := range files {
+			if path.Ext(f.Name) == ".yaml" {
+				if err := yaml.Unmarshal(f.Data, new(yaml.Node)); err != nil {
+					t.Errorf("%s of %s: %v", f.Name, eventType, err)
+				}
+			}
+			b.Write(f.Data)
+		}
+		return b.Bytes()
+	}
+	var b bytes.Buffer
+	for _, template := range []string{"cloudformation", "sam", "terraform", "cdk"} {
+		without := project(template, "json")
+		for _, kind := range eventTypes {
+			b.Write(diff.Diff(template+" json", without, template+" "+kind.name, project(template, kind.name)))
+		}
+	}
+	golden.Check(t, "testdata/events.golden", b.String())
+
+	// Another function of the project is sent nothing.
+	files, err := Project(Answers{Name: "my-orders", EventType: "sqs", Template: "sam", CI: "none"}, []Function{{"jobs", Zip("jobs")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if strings.Contains(string(f.Data), "QueueArn") {
+			t.Errorf("%s has a queue", f.Name)
+		}
 	}
 }
