@@ -29,8 +29,11 @@ registries are not touched.`,
 }
 
 func (a *app) cacheUsage() *cobra.Command {
-	cmd := &cobra.Command{Use: "usage", Short: "Tell how much the engine keeps, and of what kind", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "usage", Short: "Tell how much the engine keeps, and of what kind", Args: cobra.NoArgs,
+		Long: `Tell how much the engine keeps of each kind: base images, what each stage of a build made, downloads and sources. What a
+running build uses is not removable.`}
 	settings := engineFlags(cmd)
+	asJSON := cmd.Flags().Bool("json", false, "print one JSON object")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		eng, err := a.cacheEngine(cmd.Context(), settings())
 		if err != nil {
@@ -40,6 +43,15 @@ func (a *app) cacheUsage() *cobra.Command {
 		kinds, total, err := eng.Usage(cmd.Context())
 		if err != nil {
 			return err
+		}
+		if *asJSON {
+			return foreign.WriteJSON(a.Out, struct {
+				Version   int            `json:"version"`
+				Records   int            `json:"records"`
+				Size      int64          `json:"size"`
+				Removable int64          `json:"removable"`
+				Kinds     []engine.Usage `json:"kinds"`
+			}{1, total.Count, total.Size, total.Removable, kinds}, "")
 		}
 		a.printUsage(kinds, total, true)
 		return nil

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 	"unicode/utf8"
@@ -76,6 +77,31 @@ func withWarmID(text string) string {
 		}
 	}
 	return before + warmMount + hex.EncodeToString(id.Sum(nil)[:8]) + after
+}
+
+// StepMark is what the program of a step begins with, the name of its stage following, without a number: an engine tells of what
+// it keeps by the program that made it.
+const StepMark = "set -eu # "
+
+// named has the program of each step begin with its stage.
+func named(text string) string {
+	stages := strings.Split(text, "\nFROM ")
+	for i, stage := range stages {
+		from, program, _ := strings.Cut(stage, "\n")
+		if _, name, ok := strings.Cut(from, " AS "); ok {
+			stages[i] = from + "\n" + strings.Replace(program, "\nset -eu\n", "\n"+StepMark+unnumbered(name)+"\n", 1)
+		}
+	}
+	return strings.Join(stages, "\nFROM ")
+}
+
+// unnumbered is the name of one of several stages without its number.
+func unnumbered(name string) string {
+	i := strings.LastIndexByte(name, '-')
+	if _, err := strconv.Atoi(name[i+1:]); i >= 0 && err == nil {
+		return name[:i]
+	}
+	return name
 }
 
 // OwnWarm returns the text with a cache mount for the deps stage that only this owner has: who knows the owner knows the
@@ -286,7 +312,7 @@ func Render(variant *plan.Variant) ([]byte, error) {
 	if err := parsed.Execute(&b, v); err != nil {
 		return nil, fmt.Errorf("rendering the Dockerfile: %w", err)
 	}
-	return []byte(withWarmID(b.String())), nil
+	return []byte(withWarmID(named(b.String()))), nil
 }
 
 // base is what FROM accepts as one word that nothing expands: a reference or a context's name.

@@ -10,13 +10,15 @@ import (
 	"github.com/moby/buildkit/client"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/pattern"
 )
 
 // Usage is what an engine keeps of one kind.
 type Usage struct {
-	Kind            string // in words, such as "base images"
-	Count           int
-	Size, Removable int64 // in bytes; Removable is what no build is using
+	Kind      string `json:"kind"` // in words, such as "base images"
+	Count     int    `json:"records"`
+	Size      int64  `json:"size"`      // in bytes
+	Removable int64  `json:"removable"` // what of it no build is using
 }
 
 // again is what to do when an engine that was reached does not do as it is asked.
@@ -40,6 +42,37 @@ func (e *Engine) records(ctx context.Context) ([]*client.UsageInfo, error) {
 	return records, nil
 }
 
+// stages are what the steps of a stage of lpipe's Dockerfile leave, in words.
+var stages = map[string]string{
+	"toolchain":        "packages and Rust targets",
+	"fetch":            "downloaded crates",
+	"deps":             "compiled dependencies",
+	"libs":             "compiled libraries of projects",
+	"build":            "programs",
+	"bootstrap":        "programs",
+	"bootstrap-stated": "programs",
+	"lambda":           "programs",
+	"lambda-stated":    "programs",
+	"crates":           "programs",
+	"image-files":      "programs",
+	"test":             "tests",
+	"runner":           "smoke tests",
+	"smoke":            "smoke tests",
+}
+
+// made is how the description of a record begins that a step of lpipe's Dockerfile made: the program that it ran, or its line.
+var made = pattern.Of(`^(?:mount \S+ from exec /bin/sh -c set -eu # |\[)([a-z]+(?:-[a-z]+)*)`)
+
+// stage is the stage of lpipe's Dockerfile that made a record, "" for what is of no stage.
+func stage(r *client.UsageInfo) string {
+	if m := made().FindStringSubmatch(r.Description); m != nil && stages[m[1]] != "" {
+		return m[1]
+	}
+	return ""
+}
+
+const sourcesKind = "sources of projects"
+
 // kind is what a record holds, in words. BuildKit says what made it in its description.
 func kind(r *client.UsageInfo) string {
 	switch r.RecordType {
@@ -49,16 +82,19 @@ func kind(r *client.UsageInfo) string {
 		}
 		return "compiled dependencies kept for the next build"
 	case client.UsageRecordTypeLocalSource:
-		return "sources of projects"
+		return sourcesKind
 	case client.UsageRecordTypeGitCheckout:
 		return "git checkouts"
 	case client.UsageRecordTypeInternal, client.UsageRecordTypeFrontend:
 		return "the engine's own"
 	}
-	if strings.HasPrefix(r.Description, "pulled from ") {
+	switch {
+	case strings.HasPrefix(r.Description, "pulled from "):
 		return "base images"
+	case strings.HasPrefix(r.Description, "local source for "): // one that is mounted is of the regular type
+		return sourcesKind
 	}
-	return "finished steps"
+	return cmp.Or(stages[stage(r)], "other steps")
 }
 
 func usage(records []*client.UsageInfo) (kinds []Usage, total Usage) {

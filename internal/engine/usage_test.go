@@ -11,19 +11,26 @@ import (
 func TestUsageIsSummedByKind(t *testing.T) {
 	kinds, total := usage([]*client.UsageInfo{
 		{Size: 5, RecordType: client.UsageRecordTypeCacheMount, Description: "cached mount /downloads from exec /bin/sh -c x"},
-		{Size: 3, InUse: true, Description: "mount / from exec /bin/sh -c x"},
+		{Size: 3, InUse: true, Description: "mount / from exec /bin/sh -c set -eu # deps-2\ncd /src"},
 		{Size: 2, RecordType: client.UsageRecordTypeRegular, Description: "mount / from exec /bin/sh -c y"},
 		{Size: 7, RecordType: client.UsageRecordTypeCacheMount, InUse: true, Description: "cached mount /downloads from exec /bin/sh -c x"},
 		{Size: 4, RecordType: client.UsageRecordTypeRegular, Description: "pulled from docker.io/library/rust:1"},
 		{Size: 1, RecordType: client.UsageRecordTypeLocalSource, Description: "local source for closure"},
+		{Size: 1, RecordType: client.UsageRecordTypeRegular, Description: "local source for skeleton-api"},
+		{Size: 1, Description: "[lambda 1/1] LINK COPY --link --from=test /out/ /"},
+		{Size: 1, Description: "mount / from exec /bin/sh -c set -eu # build\ncd /src"},
+		{Size: 1, Description: "[other 1/1] COPY a b"},
+		{Size: 1, Description: "[lambda-stated 1/1] COPY --link"},
 	})
 	want := []Usage{
 		{Kind: "downloaded crates", Count: 2, Size: 12, Removable: 5},
-		{Kind: "finished steps", Count: 2, Size: 5, Removable: 2},
 		{Kind: "base images", Count: 1, Size: 4, Removable: 4},
-		{Kind: "sources of projects", Count: 1, Size: 1, Removable: 1},
+		{Kind: "compiled dependencies", Count: 1, Size: 3},
+		{Kind: "other steps", Count: 2, Size: 3, Removable: 3},
+		{Kind: "programs", Count: 3, Size: 3, Removable: 3},
+		{Kind: "sources of projects", Count: 2, Size: 2, Removable: 2},
 	}
-	if !slices.Equal(kinds, want) || total != (Usage{Count: 6, Size: 22, Removable: 12}) {
+	if !slices.Equal(kinds, want) || total != (Usage{Count: 11, Size: 27, Removable: 17}) {
 		t.Errorf("%+v, %+v", kinds, total)
 	}
 }

@@ -11,7 +11,7 @@ FROM --platform=$BUILDPLATFORM docker.io/library/rust:1-bookworm AS toolchain
 RUN --mount=type=secret,id=lpipe-network,required=true \
     --mount=type=secret,id=lpipe-authorities,required=true \
     --mount=type=tmpfs,target=/tmp <<EOF
-set -eu
+set -eu # toolchain
 exec 9>&1 >&2
 . /run/secrets/lpipe-network
 fail() { printf '%s\n' "$@" >&9; exit 1; }
@@ -253,7 +253,7 @@ RUN --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=secret,id=lpipe-network,required=true \
     --mount=type=secret,id=lpipe-authorities,required=true \
     --mount=type=secret,id=lpipe-fetch,required=true <<EOF
-set -eu
+set -eu # fetch
 exec 9>&1 >&2
 mkdir /tmp/.cargo && cd /tmp
 cp '/src/it'\''s my $HOME folder/.cargo/lpipe-fetch.toml' .cargo/config.toml
@@ -284,7 +284,7 @@ FROM compiler AS deps
 RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
-set -eu
+set -eu # deps
 cd '/src/it'\''s my $HOME folder'
 # crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
 crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
@@ -337,7 +337,7 @@ RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=bind,from=deps,source=/target,target=/target,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
-set -eu
+set -eu # build
 cd '/src/it'\''s my $HOME folder'
 # crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
 crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
@@ -393,7 +393,7 @@ RUN --network=none --mount=type=bind,from=tests,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=bind,from=deps,source=/target,target=/target,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
-set -eu
+set -eu # test
 cd '/src/it'\''s my $HOME folder'
 # crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
 crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
@@ -531,7 +531,7 @@ FROM compiler AS crates
 RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
-set -eu
+set -eu # crates
 cd '/src/it'\''s my $HOME folder'
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
 mkdir /out

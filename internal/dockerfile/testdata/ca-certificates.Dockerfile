@@ -11,7 +11,7 @@ FROM --platform=$BUILDPLATFORM docker.io/library/rust:1-bookworm AS toolchain
 RUN --mount=type=secret,id=lpipe-network,required=true \
     --mount=type=secret,id=lpipe-authorities,required=true \
     --mount=type=tmpfs,target=/tmp <<EOF
-set -eu
+set -eu # toolchain
 exec 9>&1 >&2
 . /run/secrets/lpipe-network
 fail() { printf '%s\n' "$@" >&9; exit 1; }
@@ -253,7 +253,7 @@ RUN --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=secret,id=lpipe-network,required=true \
     --mount=type=secret,id=lpipe-authorities,required=true \
     --mount=type=secret,id=lpipe-fetch,required=true <<EOF
-set -eu
+set -eu # fetch
 exec 9>&1 >&2
 mkdir /tmp/.cargo && cd /tmp
 cp /src/.cargo/lpipe-fetch.toml .cargo/config.toml
@@ -280,7 +280,7 @@ FROM compiler AS deps
 RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
-set -eu
+set -eu # deps
 cd /src
 # crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
 crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
@@ -333,7 +333,7 @@ RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=bind,from=deps,source=/target,target=/target,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
-set -eu
+set -eu # build
 cd /src
 # crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
 crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
@@ -389,7 +389,7 @@ RUN --network=none --mount=type=bind,from=tests,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=bind,from=deps,source=/target,target=/target,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
-set -eu
+set -eu # test
 cd /src
 # crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
 crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
@@ -514,7 +514,7 @@ EOF
 # image-files: files of the image for the zip, with the libraries that these need. No code of the project has run in it.
 FROM toolchain AS image-files
 RUN --network=none --mount=type=tmpfs,target=/tmp <<EOF
-set -eu
+set -eu # image-files
 machine=x86_64 runtime='libc.so.6 libm.so.6 libpthread.so.0 libdl.so.2 librt.so.1 libutil.so.1 libresolv.so.2 libgcc_s.so.1 ld-linux-x86-64.so.2 ld-linux-aarch64.so.1'
 # What the image-files stage does. The stage has set machine, of the program, and runtime, the libraries that Lambda has.
 # Files are taken into /files, below a folder for each zip, under their names there.
@@ -629,7 +629,7 @@ FROM compiler AS crates
 RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
-set -eu
+set -eu # crates
 cd /src
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
 mkdir /out

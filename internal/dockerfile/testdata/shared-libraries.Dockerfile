@@ -11,7 +11,7 @@ FROM --platform=$BUILDPLATFORM docker.io/library/rust:1-bookworm AS toolchain
 RUN --mount=type=secret,id=lpipe-network,required=true \
     --mount=type=secret,id=lpipe-authorities,required=true \
     --mount=type=tmpfs,target=/tmp <<EOF
-set -eu
+set -eu # toolchain
 exec 9>&1 >&2
 . /run/secrets/lpipe-network
 fail() { printf '%s\n' "$@" >&9; exit 1; }
@@ -253,7 +253,7 @@ RUN --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=secret,id=lpipe-network,required=true \
     --mount=type=secret,id=lpipe-authorities,required=true \
     --mount=type=secret,id=lpipe-fetch,required=true <<EOF
-set -eu
+set -eu # fetch
 exec 9>&1 >&2
 mkdir /tmp/.cargo && cd /tmp
 cp /src/services/.cargo/lpipe-fetch.toml .cargo/config.toml
@@ -280,7 +280,7 @@ FROM compiler AS deps
 RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
-set -eu
+set -eu # deps
 cd /src/services
 # crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
 crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
@@ -331,7 +331,7 @@ FROM deps AS libs
 RUN --network=none --mount=type=bind,from=libraries,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
-set -eu
+set -eu # libs
 cd /src/services
 touch /tmp/start
 export LPIPE_STUB=libs # empty programs that read it; cargo compiles the real ones where it is not set
@@ -391,7 +391,7 @@ FROM libs AS libs-2
 RUN --network=none --mount=type=bind,from=libraries-2,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
-set -eu
+set -eu # libs
 cd /src/services
 touch /tmp/start
 export LPIPE_STUB=libs # empty programs that read it; cargo compiles the real ones where it is not set
@@ -455,7 +455,7 @@ RUN --network=none --mount=type=bind,from=stubs,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=bind,from=libs-2,source=/target,target=/target,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
-set -eu
+set -eu # build
 # lay OVER BASE: copies what is in the folder OVER into BASE, with its times. A folder takes the place of a link, since a
 # package that is reached through one is sent in full.
 lay() {
@@ -519,7 +519,7 @@ RUN --network=none --mount=type=bind,from=stubs,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=bind,from=libs-2,source=/target,target=/target,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
-set -eu
+set -eu # test
 # lay OVER BASE: copies what is in the folder OVER into BASE, with its times. A folder takes the place of a link, since a
 # package that is reached through one is sent in full.
 lay() {
@@ -661,7 +661,7 @@ FROM compiler AS crates
 RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
-set -eu
+set -eu # crates
 cd /src/services
 sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
 mkdir /out

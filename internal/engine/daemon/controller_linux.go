@@ -18,8 +18,6 @@ import (
 	"github.com/moby/buildkit/cache/remotecache/local"
 	"github.com/moby/buildkit/cache/remotecache/registry"
 	"github.com/moby/buildkit/cache/remotecache/s3"
-	"github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/cmd/buildkitd/config"
 	"github.com/moby/buildkit/control"
 	"github.com/moby/buildkit/frontend"
 	dockerfile "github.com/moby/buildkit/frontend/dockerfile/builder"
@@ -31,7 +29,6 @@ import (
 	"github.com/moby/buildkit/util/apicaps"
 	"github.com/moby/buildkit/util/bklog"
 	"github.com/moby/buildkit/util/db/boltutil"
-	"github.com/moby/buildkit/util/disk"
 	"github.com/moby/buildkit/util/resolver"
 	resolverconfig "github.com/moby/buildkit/util/resolver/config"
 	"github.com/moby/buildkit/version"
@@ -131,23 +128,6 @@ func registryHosts(registries map[string]Registry) docker.RegistryHosts {
 		known[host] = rc
 	}
 	return resolver.NewRegistryConfig(known)
-}
-
-// gcPolicy is buildkitd's default for the disk that holds root.
-func gcPolicy(root string) []client.PruneInfo {
-	stat, _ := disk.GetDiskStat(root) // zero when unknown, which the policy allows for
-	var rules []client.PruneInfo
-	for _, r := range config.DefaultGCPolicy(config.GCConfig{}, stat) {
-		rules = append(rules, client.PruneInfo{
-			Filter:        r.Filters,
-			All:           r.All,
-			KeepDuration:  r.KeepDuration.Duration,
-			ReservedSpace: r.ReservedSpace.AsBytes(stat),
-			MaxUsedSpace:  r.MaxUsedSpace.AsBytes(stat),
-			MinFreeSpace:  r.MinFreeSpace.AsBytes(stat),
-		})
-	}
-	return rules
 }
 
 // buildkitVersion is the version of the BuildKit module that this program was built with.
