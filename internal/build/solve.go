@@ -66,7 +66,11 @@ func Solve(ctx context.Context, engines []*engine.Engine, r *Request, d Display)
 	display.Wait()
 	end()
 	for _, s := range display.Steps() {
-		r.solve.Trace.Add(trace.Span{Group: trace.Steps, Name: s.Name, Start: s.Start, End: s.End, Args: map[string]any{"cached": s.Cached}})
+		span := trace.Span{Group: trace.Steps, Name: s.Name, Start: s.Start, End: s.End, Args: map[string]any{"cached": s.Cached}, ID: s.ID, After: s.After}
+		for _, c := range s.Compiled {
+			span.Parts = append(span.Parts, trace.Part(c))
+		}
+		r.solve.Trace.Add(span)
 	}
 	if err != nil {
 		return nil, err

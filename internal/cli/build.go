@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -75,6 +76,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 	ssh := listFlag(cmd.Flags(), "ssh", sshUsage)
 	stall := cmd.Flags().Duration("stall-timeout", stallTimeout, "give up after a `TIME` in which nothing moved and no step was running; 0 waits for ever")
 	traced := traceFlag(cmd.Flags())
+	timed := timingsFlag(cmd.Flags())
 	junit := cmd.Flags().String("junit", "", "`FILE` to write the tests to, one by one, as JUnit does")
 	codeQuality := cmd.Flags().String("code-quality", "", "`FILE` to write what failed and the compiler's warnings to, as a code quality report of GitLab")
 	cmd.ValidArgsFunction = a.completeLambdas
@@ -87,6 +89,12 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		defer func() {
 			if traceErr := finish(); traceErr != nil {
 				err = errors.Join(err, traceErr)
+			}
+		}()
+		timings := timed(a, strings.Join(append([]string{cmd.CommandPath()}, args...), " "))
+		defer func() {
+			if writeErr := timings.finish(err != nil); writeErr != nil {
+				err = errors.Join(err, writeErr)
 			}
 		}()
 		push, err := pushes()
@@ -127,6 +135,12 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 				return err
 			}
 			notes = append(notes, differing(len(project.Targets(projects)), *rev))
+		}
+		if err := timings.open(here, project.Targets(projects)); err != nil {
+			return err
+		}
+		if timings.file != nil {
+			notes = append(notes, "where the time went is in "+here.Show(timings.file.Name()))
 		}
 		summary := &report.Summary{} // when nothing differs, no engine is needed to say so
 		if len(project.Targets(projects)) > 0 {

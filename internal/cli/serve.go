@@ -310,15 +310,6 @@ func words(err error) string {
 	return b.String()
 }
 
-// steps are those of a build.
-func steps(t *trace.Recorder) (all []page.Step) {
-	for _, span := range t.Spans(trace.Steps) {
-		cached, _ := span.Args["cached"].(bool)
-		all = append(all, page.Step{Name: span.Name, Start: span.Start, End: span.End, Cached: cached})
-	}
-	return all
-}
-
 // shownRoutes is how many routes are listed.
 const shownRoutes = 20
 

@@ -57,6 +57,15 @@ type Step struct {
 	Name       string
 	Start, End time.Time
 	Cached     bool
+	Waited     time.Duration // from when it could have begun until it did
+	Critical   bool          // it decides how long the build takes
+	Crates     []Crate       // what cargo began to compile in it, in that order
+}
+
+// Crate is one that cargo began to compile, which does not say when it has done so.
+type Crate struct {
+	Name string // with its version
+	At   time.Time
 }
 
 // Host is what has a page.
@@ -68,7 +77,7 @@ type Host interface {
 	Function(lambda string) (emulator.Invoker, bool)
 }
 
-//go:embed page.html style.css page.js
+//go:embed page.html timings.html style.css page.js
 var files embed.FS
 
 // pages are parsed at the first request: most runs of lpipe serve none.
@@ -76,11 +85,14 @@ var pages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
 		"clock":    func(t time.Time) string { return t.Format("15:04:05") },
 		"took":     func(from, to time.Time) string { return took(to.Sub(from)) },
+		"span":     took,
+		"crates":   crates,
+		"style":    style,
 		"pretty":   pretty,
 		"text":     func(b []byte) string { return foreign.Text(string(b)) },
 		"clean":    foreign.Text,
 		"timeline": timeline,
-	}).ParseFS(files, "page.html"))
+	}).ParseFS(files, "page.html", "timings.html"))
 })
 
 // Handler serves the page below [Root].
@@ -258,11 +270,16 @@ func timeline(b Build) (bars []bar) {
 			end = s.End
 		}
 	}
-	whole := end.Sub(b.Began)
+	return place(steps, b.Began, end)
+}
+
+// place lays steps on a time line from began to end.
+func place(steps []Step, began, end time.Time) (bars []bar) {
+	whole := end.Sub(began)
 	if whole <= 0 {
 		return nil
 	}
-	at := func(t time.Time) float64 { return max(0, 1000*float64(t.Sub(b.Began))/float64(whole)) }
+	at := func(t time.Time) float64 { return max(0, 1000*float64(t.Sub(began))/float64(whole)) }
 	for _, s := range steps {
 		bars = append(bars, bar{s, at(s.Start), max(2, at(s.End)-at(s.Start))})
 	}

@@ -233,3 +233,34 @@ func TestTheLastOutputIsKeptFromALineOn(t *testing.T) {
 		t.Errorf("%d bytes: %.20s", len(got), got)
 	}
 }
+
+func TestTimingsAreAPageOfTheirOwn(t *testing.T) {
+	at := func(s int) time.Time { return began.Add(time.Duration(s) * time.Second) }
+	var b strings.Builder
+	err := WriteTimings(&b, Timings{
+		Command: "lpipe build <b>", Version: "v1", Began: began, Ended: at(40), Failed: true,
+		Work: []Step{{Name: "plan", Start: began, End: at(1)}},
+		Steps: []Step{
+			{Name: "[deps] compile", Start: at(2), End: at(20), Waited: 700 * time.Millisecond, Critical: true, Crates: []Crate{{"itoa v1.0.0", at(3)}, {"x<y> v1", at(5)}}},
+			{Name: "base \x1b[31mimage", Start: at(1), End: at(1), Cached: true},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	for _, want := range []string{
+		"<title>lpipe build &lt;b&gt;: where the time went</title>", ">failed</span>", "They ran for 18.00 s.", "<strong>[deps] compile</strong>", `<td class="number">700.0 ms</td>`,
+		`<rect x="50.0" width="450.0"`,                          // of the whole run
+		`<rect x="55.6" width="111.1"`,                          // itoa, of its step, until the next began
+		"x&lt;y&gt; v1</th>", `<td class="number">15.00 s</td>`, // and the last one until the end
+		`<td class="number">cached</td>`, "prefers-color-scheme: dark",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
+	if outside := regexp.MustCompile(`(src|href|action)="[^d]|url\(|@import|<script|\x1b`).FindString(text); outside != "" {
+		t.Errorf("the page needs, or holds, %q", outside)
+	}
+}

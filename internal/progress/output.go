@@ -28,6 +28,19 @@ var (
 	testLine = pattern.Of(`^(?:running (\d{1,6}) tests?|test .+ \.\.\. (ok|FAILED|ignored.*))$`)
 )
 
+// maxCrates is how many crates of a step are remembered with their times.
+const maxCrates = 10_000
+
+// begin reads from lines of a step's output which crates it began to compile at that time. They are of others: nothing but a
+// report depends on them.
+func (s *step) begin(lines []byte, at time.Time) {
+	for line := range bytes.Lines(lines) {
+		if m := compiledCrate().FindSubmatch(bytes.TrimSuffix(line, []byte("\n"))); m != nil && len(s.begunCrates) < maxCrates {
+			s.begunCrates = append(s.begunCrates, Crate{string(m[1]) + " " + string(m[2]), at})
+		}
+	}
+}
+
 // follow reads from lines of a step's output how far it is. They are of others: nothing but the display depends on them.
 func (s *step) follow(work Work, lines []byte) {
 	if work == Prepares {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -270,5 +271,19 @@ func TestSayShowsALineBetweenTheSteps(t *testing.T) {
 		if !strings.Contains(out.String(), "ssh: signed login as git@github.com") || strings.Contains(out.String(), "nobody") {
 			t.Errorf("%s: got %q", mode, out.String())
 		}
+	}
+}
+
+func TestCratesAreRememberedWithTheirTimes(t *testing.T) {
+	at := time.Unix(1000000001, 0)
+	said := log(test, "   Compiling itoa v1.0.0\n   Compiling api v0.1.0 (/src/api)\n    Finished `release` profile\nnote: Compiling x v1\n")
+	said.Logs[0].Timestamp = at
+	ends := vertex(test, "[test 1/1] RUN", "done")
+	ends.Vertexes[0].Inputs = []digest.Digest{build}
+	d, _ := show(t, "quiet", nil, vertex(test, "[test 1/1] RUN", "runs"), said, log(deps, "   Compiling leaf v1.0.0\n"), ends)
+	steps := d.Steps()
+	want := []Crate{{"itoa v1.0.0", at}, {"api v0.1.0", at}}
+	if len(steps) != 1 || !slices.Equal(steps[0].Compiled, want) || !slices.Equal(steps[0].After, []string{build.String()}) || steps[0].ID != test.String() {
+		t.Errorf("got %+v, want one step with %v", steps, want)
 	}
 }

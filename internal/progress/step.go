@@ -37,6 +37,8 @@ type step struct {
 	vertex    client.Vertex           // as it is drawn
 	cargo     bool                    // as of [Known]
 	findings  finding.Reader
+	// begunCrates are those that cargo says it compiles, of a step of cargo.
+	begunCrates []Crate
 
 	download
 	compileRun
@@ -54,6 +56,15 @@ type Step struct {
 	Crates     int       // that the step says it has
 	Now        string    // what it said last that it does
 	Log        string    // what it said, or the end of that if it is long
+	ID         string    // tells it from others
+	After      []string  // the IDs of the steps that it waits for
+	Compiled   []Crate   // what cargo began to compile in it, in that order
+}
+
+// Crate is a crate that cargo began to compile.
+type Crate struct {
+	Name string    // with its version
+	At   time.Time // by the engine's clock
 }
 
 // Steps returns all steps that ended, in no order.
@@ -63,7 +74,13 @@ func (d *Display) Steps() []Step {
 	var all []Step
 	for dgst, s := range d.steps {
 		if s.completed && !s.from.IsZero() {
-			all = append(all, Step{d.known[dgst].Stage, s.name, s.cached, s.failed, s.from, s.to, s.downloaded(), s.crates.there, s.now, string(s.log)})
+			one := Step{
+				d.known[dgst].Stage, s.name, s.cached, s.failed, s.from, s.to, s.downloaded(), s.crates.there, s.now, string(s.log), string(dgst), nil, s.begunCrates,
+			}
+			for _, input := range s.vertex.Inputs {
+				one.After = append(one.After, string(input))
+			}
+			all = append(all, one)
 		}
 	}
 	return all
@@ -182,6 +199,7 @@ func (d *Display) observe(status *client.SolveStatus) (lines []string) {
 			s.follow(d.known[l.Vertex].Work, l.Data)
 		}
 		if s.cargo = d.known[l.Vertex].Cargo; s.cargo {
+			s.begin(l.Data, l.Timestamp)
 			if rest := s.read(l.Data); d.mode != progressui.RawJSONMode {
 				l.Data = rest
 			}

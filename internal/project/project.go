@@ -131,6 +131,26 @@ func Functions(projects []*Project) []Target {
 	return slices.DeleteFunc(Targets(projects), func(t Target) bool { return t.Lambda.Extension })
 }
 
+// CreateBeside makes a file in the folder that holds those of all lambdas.
+func (t Target) CreateBeside(name string) (*os.File, error) {
+	top, dir := t.Dir, filepath.Join("target", "lambda")
+	if t.Out != "" {
+		top, dir = t.Out, "."
+	}
+	if err := os.MkdirAll(top, 0o755); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(top)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	if err := root.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	return root.Create(filepath.Join(dir, name))
+}
+
 // OpenOutput opens the folder for the lambda's files, whose zips the key vouches for.
 func (t Target) OpenOutput(key userkey.Key) (*artifact.Folder, error) {
 	top, dir := t.output()

@@ -27,6 +27,16 @@ type Span struct {
 	Group, Name string // Group is [Run] or [Steps]
 	Start, End  time.Time
 	Args        map[string]any // what else is shown of it; may be nil
+
+	ID    string   // of a step; "" for all else
+	After []string // the IDs of the steps that it waits for
+	Parts []Part   // what began in it, in that order
+}
+
+// Part is what began in a span, of which nothing says when it ended.
+type Part struct {
+	Name string
+	At   time.Time
 }
 
 // Recorder collects spans. Several goroutines may use it.
@@ -64,7 +74,7 @@ func (r *Recorder) Spans(group string) []Span {
 }
 
 // event is one of https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU (Trace Event
-// Format): "X" is a span, "M" the name of a process.
+// Format): "X" is a span, "i" a moment in one, "M" the name of a process.
 type event struct {
 	Name  string         `json:"name"`
 	Phase string         `json:"ph"`
@@ -72,6 +82,7 @@ type event struct {
 	TID   int            `json:"tid"`
 	Time  float64        `json:"ts"`            // microseconds
 	For   float64        `json:"dur,omitempty"` // microseconds
+	Scope string         `json:"s,omitempty"`   // of a moment: "t" for its line
 	Args  map[string]any `json:"args,omitempty"`
 }
 
@@ -106,6 +117,9 @@ func (r *Recorder) Write(w io.Writer) error {
 				Name: s.Name, Phase: "X", PID: i + 1, TID: at + 1,
 				Time: micros(s.Start.Sub(start)), For: micros(s.End.Sub(s.Start)), Args: s.Args,
 			})
+			for _, p := range s.Parts {
+				events = append(events, event{Name: p.Name, Phase: "i", PID: i + 1, TID: at + 1, Time: micros(later(p.At, start).Sub(start)), Scope: "t"})
+			}
 		}
 	}
 	err := foreign.WriteJSON(w, map[string]any{"traceEvents": events, "displayTimeUnit": "ms"}, "")

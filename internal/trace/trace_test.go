@@ -18,6 +18,7 @@ func TestTheFileIsOneThatViewersRead(t *testing.T) {
 		{Group: Run, Name: "read", Start: at(20), End: at(80)},
 		{Group: Run, Name: "other", Start: at(70), End: at(95)},
 		{Group: Steps, Name: "build", Start: at(20), End: at(50), Args: map[string]any{"cached": true}},
+		{Group: Steps, Name: "deps", Start: at(60), End: at(70), Parts: []Part{{"itoa v1.0.0", at(61)}}},
 		{Group: Run, Name: "zip", Start: at(90), End: at(91)},
 		{Group: Steps, Name: "begun for another run", Start: at(-50), End: at(15)},
 		{Group: Steps, Name: "ended before", Start: at(-50), End: at(-20)},
@@ -54,6 +55,8 @@ func TestTheFileIsOneThatViewersRead(t *testing.T) {
 		"X ended before 2/1 0+0 map[]",
 		"X build 2/1 10000+30000 map[cached:true]",
 		"X test 2/2 20000+30000 map[]",
+		"X deps 2/1 50000+10000 map[]",
+		"i itoa v1.0.0 2/1 51000+0 map[]",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"lpipe/internal/fault"
+	"lpipe/internal/page"
+	"lpipe/internal/project"
+	"lpipe/internal/trace"
+)
+
+// timingsName is the file of --timings without a value, beside the folders of the lambdas.
+const timingsName = "timings.html"
+
+// timings is what --timings asks for.
+type timings struct {
+	app     *app
+	asked   bool
+	name    string // "" for the default
+	command string
+	began   time.Time
+	file    *os.File
+}
+
+// timingsFlag declares --timings. The function begins to record when it was given.
+func timingsFlag(f *pflag.FlagSet) func(a *app, command string) *timings {
+	const byDefault = "\x00"
+	name := f.String("timings", "", "write where the time went to `FILE`, as a page for a browser; without a value to "+timingsName+" in target/lambda")
+	f.Lookup("timings").NoOptDefVal = byDefault
+	return func(a *app, command string) *timings {
+		t := &timings{app: a, asked: f.Changed("timings"), command: command, began: time.Now()}
+		if *name != byDefault {
+			t.name = *name
+		}
+		if t.asked && a.trace == nil {
+			a.trace = &trace.Recorder{}
+		}
+		return t
+	}
+}
+
+// open makes the file before anything is built.
+func (t *timings) open(here *project.Here, targets []project.Target) (err error) {
+	if !t.asked {
+		return nil
+	}
+	if t.name != "" {
+		t.file, err = os.Create(here.Abs(t.name))
+	} else if len(targets) > 0 {
+		t.file, err = targets[0].CreateBeside(timingsName)
+	}
+	if err != nil {
+		return &fault.Error{Kind: fault.Usage, What: "the file of --timings cannot be written", Err: err, Fix: "name a file in a folder that is there and can be written to: --timings=FILE"}
+	}
+	return nil
+}
+
+// finish writes the page, whatever became of the run.
+func (t *timings) finish(failed bool) error {
+	if t.file == nil {
+		return nil
+	}
+	lpipe, _ := versions()
+	shown := page.Timings{Command: t.command, Version: lpipe, Began: t.began, Ended: time.Now(), Failed: failed, Steps: steps(t.app.trace)}
+	for _, s := range t.app.trace.Spans(trace.Run) {
+		shown.Work = append(shown.Work, page.Step{Name: s.Name, Start: s.Start, End: s.End})
+	}
+	return errors.Join(page.WriteTimings(t.file, shown), t.file.Close())
+}
+
+// steps are those of a build.
+func steps(t *trace.Recorder) (all []page.Step) {
+	spans := t.Spans(trace.Steps)
+	critical := map[string]bool{}
+	for _, s := range trace.Critical(spans) {
+		critical[s.ID] = true
+	}
+	for _, s := range spans {
+		cached, _ := s.Args["cached"].(bool)
+		step := page.Step{Name: s.Name, Start: s.Start, End: s.End, Cached: cached, Critical: critical[s.ID]}
+		if ready := trace.Ready(s, spans); !ready.IsZero() && !cached {
+			step.Waited = max(0, s.Start.Sub(ready)).Round(time.Millisecond)
+		}
+		for _, p := range s.Parts {
+			step.Crates = append(step.Crates, page.Crate(p))
+		}
+		all = append(all, step)
+	}
+	return all
+}
