@@ -20,7 +20,7 @@ func kept(steps []progress.Step) *report.Kept {
 			k.Toolchain = k.Toolchain || s.Now != "" // an image may have all that is needed
 		case dockerfile.StageFetch:
 			k.Crates += s.Crates
-		case dockerfile.StageDeps:
+		case dockerfile.StageStrata, dockerfile.StageDeps:
 			for _, m := range compiledCrate().FindAllStringSubmatch(s.Log, -1) {
 				compiled[m[1]] = true
 			}

@@ -31,7 +31,11 @@ func prepare(
 		return nil, nil, nil, nil
 	}
 	c := &contexts{workspace: p.Plan.Workspace, found: p.Plan.Reach, trees: map[string]*skeleton.Tree{}}
-	skel, said, err := skeleton.Make(p.Plan.Workspace, p.Plan.Reach)
+	make := skeleton.Make
+	if p.Config.FeaturesPerLambda {
+		make = skeleton.MakeSeparate
+	}
+	skel, said, err := make(p.Plan.Workspace, p.Plan.Reach)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -56,6 +56,7 @@ type Config struct {
 	Progress          string // auto, plain, tty, quiet or rawjson
 	FeaturesPerLambda bool   // each package has the features that it alone asks for
 	Warm              bool   // the engine may keep compiled dependencies from one build to the next
+	Strata            bool   // the dependencies may be compiled in several steps
 
 	values map[string]value
 	tables map[string]Origin
@@ -357,6 +358,7 @@ func (l *loader) config() *Config {
 	c.Templates = list("template")
 	c.Engine, c.Builder, c.Progress = text("engine"), text("builder"), text("progress")
 	c.Warm = text("build.warm") == "true"
+	c.Strata = text("build.strata") == "true"
 	c.FeaturesPerLambda = text("build.features-per-lambda") == "true"
 	c.Statements = Statements{Kinds: list("statements.kinds"), Key: text("statements.key")}
 	c.Cache = Cache{From: list("cache.from"), To: list("cache.to")}

@@ -205,6 +205,7 @@ func TestEveryKeyOfTheFile(t *testing.T) {
 		Image:    "registry.example.com/{{name}}:{{git-sha}}",
 		Engine:   "docker",
 		Progress: "auto",
+		Strata:   true,
 	}); !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}

@@ -60,13 +60,9 @@ const (
 // begin a line.
 const warmMount = "\n    --mount=type=cache,id=lpipe-warm-"
 
-// withWarmID completes the cache mount that keeps compiled dependencies. The id is made of the text of the stages that they
+// withWarmID completes the cache mounts that keep compiled dependencies. The id is made of the text of the stages that they
 // are compiled in, so that builds with other settings do not replace each other's. What is downloaded has no part in it.
 func withWarmID(text string) string {
-	before, after, ok := strings.Cut(text, warmMount)
-	if !ok {
-		return text
-	}
 	id := sha256.New()
 	for stage := range strings.SplitSeq(text, "\nFROM ") {
 		stage, _, _ = strings.Cut(stage, "\nEOF\n") // what follows is about the next one
@@ -76,7 +72,7 @@ func withWarmID(text string) string {
 			fmt.Fprintf(id, "%q", stage)
 		}
 	}
-	return before + warmMount + hex.EncodeToString(id.Sum(nil)[:8]) + after
+	return strings.ReplaceAll(text, warmMount, warmMount+hex.EncodeToString(id.Sum(nil)[:8]))
 }
 
 // StepMark is what the program of a step begins with, the name of its stage following, without a number: an engine tells of what
@@ -104,16 +100,16 @@ func unnumbered(name string) string {
 	return name
 }
 
-// OwnWarm returns the text with a cache mount for the deps stage that only this owner has: who knows the owner knows the
-// mount, so it is secret. BuildKit leaves the id of a cache mount out of the step's cache key, so builds of all owners,
+// OwnWarm returns the text with a cache mount, for the stages that compile dependencies, that only this owner has: who knows
+// the owner knows the mount, so it is secret. BuildKit leaves the id of a cache mount out of the step's cache key, so builds of all owners,
 // and those that keep nothing, find each other's steps.
 func OwnWarm(text []byte, owner string) []byte {
-	before, after, ok := strings.Cut(string(text), warmMount)
-	if !ok {
-		return text
+	all := strings.Split(string(text), warmMount)
+	for i, after := range all[1:] {
+		rest := strings.TrimLeft(after, "0123456789abcdef")
+		all[i+1] = strings.TrimSuffix(after, rest) + "-" + owner + rest
 	}
-	rest := strings.TrimLeft(after, "0123456789abcdef")
-	return []byte(before + warmMount + strings.TrimSuffix(after, rest) + "-" + owner + rest)
+	return []byte(strings.Join(all, warmMount))
 }
 
 // Files of the last stage.
@@ -180,6 +176,29 @@ func (v view) Root() string { return path.Join(plan.Source, v.Dir) }
 type libs struct {
 	Stage, From, Context string
 	Packages             plan.Libraries
+}
+
+// stratum is a stage that compiles crates on top of the stage From.
+type stratum struct{ Stage, From string }
+
+// Strata are the stages that compile the crates of [plan.Strata], each on top of the one before.
+func (v view) Strata() []stratum {
+	var all []stratum
+	from := stageCompiler
+	for i := range v.Variant.Strata {
+		stage := numbered(StageStrata, i)
+		all = append(all, stratum{stage, from})
+		from = stage
+	}
+	return all
+}
+
+// Below is the stage that deps is built on.
+func (v view) Below() string {
+	if all := v.Strata(); len(all) > 0 {
+		return all[len(all)-1].Stage
+	}
+	return stageCompiler
 }
 
 // FetchConfig is the file of the skeleton that says where crates come from.
@@ -252,6 +271,14 @@ func (v view) Select() string {
 	return "--package " + quote(v.SeparatePackages[0])
 }
 
+// Package is the package that is compiled with features of its own, "-" for none.
+func (v view) Package() string {
+	if len(v.SeparatePackages) == 0 {
+		return "-"
+	}
+	return quote(v.SeparatePackages[0])
+}
+
 // command is what cargo test is told: packages, and the flags of Args.
 type command struct{ Select, Args string }
 
@@ -298,6 +325,7 @@ var parsed = template.Must(template.New("Dockerfile").Option("missingkey=error")
 	"env":     quoteEnv,
 	"include": include,
 	"late":    ArgLate,
+	"number":  func(i, first int) int { return first + i },
 	"src":     func(dir string) string { return path.Join(plan.Source, dir) },
 }).Parse(lpipe.Dockerfile))
 

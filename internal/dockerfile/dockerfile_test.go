@@ -94,6 +94,7 @@ var variants = map[string]*plan.Variant{
 	"late-env":       variant(func(v *plan.Variant) { v.LateEnv = []string{"GIT_SHA", "VERSION"} }),
 	"git-over-https": variant(func(v *plan.Variant) { v.Git = true }),
 	"git-over-ssh":   variant(func(v *plan.Variant) { v.Git, v.SSH = true, true }),
+	"strata":         variant(func(v *plan.Variant) { v.Dir, v.Strata, v.Warm = "services", 3, true }),
 	"warm":           variant(func(v *plan.Variant) { v.Warm = true }),
 	"network":        variant(func(v *plan.Variant) { v.AllowNetwork = true }),
 }
@@ -167,6 +168,9 @@ func TestStagesAreThoseThatAreSolved(t *testing.T) {
 		want := []string{StageToolchain, StageFetch, "compiler", StageDeps, StageBuild, StageTest, StageBootstrap, StageLambda, StageCrates, "bootstrap-stated", "lambda-stated"}
 		if len(v.Libs) == 2 {
 			want = slices.Insert(want, 4, StageLibs, "libs-2")
+		}
+		if v.Strata == 3 {
+			want = slices.Insert(want, 3, StageUnits, StageStrata, "strata-2", "strata-3")
 		}
 		if v.Smoke {
 			want = slices.Insert(want, slices.Index(want, StageBootstrap), StageRunner, StageSmoke)
@@ -356,7 +360,7 @@ func TestRenderReportsAllMistakes(t *testing.T) {
 // TestTheTableOfStages: the template has the stages of the table, and runs programs in those that it says.
 func TestTheTableOfStages(t *testing.T) {
 	all := *variants["shared-libraries"]
-	all.Smoke, all.ImageFiles = true, variants["image-files"].ImageFiles
+	all.Smoke, all.Strata, all.ImageFiles = true, 2, variants["image-files"].ImageFiles
 	text, err := Render(&all)
 	if err != nil {
 		t.Fatal(err)
@@ -506,12 +510,15 @@ func TestWarmFoldersAreOfWhatCompilesTheDependencies(t *testing.T) {
 
 func TestAnOwnerChangesNoStep(t *testing.T) {
 	v := variant(func(v *plan.Variant) {
-		v.Warm = true
+		v.Warm, v.Strata = true, 2
 		v.Env = []plan.Env{{Name: "A", Value: "    --mount=type=cache,id=lpipe-warm-00"}}
 	})
 	text := render(t, v)
 	id := warmID(t, v)
-	want := strings.Replace(text, "--mount=type=cache,id="+id+",", "--mount=type=cache,id="+id+"-me,", 1)
+	want := strings.ReplaceAll(text, "\n    --mount=type=cache,id="+id+",", "\n    --mount=type=cache,id="+id+"-me,")
+	if n := strings.Count(want, id+"-me,"); n != 3 {
+		t.Errorf("%d steps keep what they compile, want those of two strata and deps", n)
+	}
 	if got := string(OwnWarm([]byte(text), "me")); got != want || got == text {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

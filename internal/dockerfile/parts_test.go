@@ -33,7 +33,7 @@ func in(t *testing.T, test func(*testing.T, *stage), shells ...[]string) {
 			at, err := exec.LookPath(shell[0])
 			require.Part(t, err == nil, shell[0], "apt-get install dash busybox-static")
 			s := &stage{t, append([]string{at}, shell[1:]...), t.TempDir()}
-			for _, tool := range []string{"awk", "cat", "cp", "env", "find", "grep", "head", "mv", "rm", "sed", "sha256sum", "sort", "tee", "touch"} {
+			for _, tool := range []string{"awk", "cat", "cp", "cut", "env", "find", "grep", "head", "ln", "mkdir", "mv", "rm", "rmdir", "sed", "sha256sum", "sort", "tee", "touch", "tr", "xargs"} {
 				real := "exec busybox " + tool
 				if shell[0] == "dash" {
 					if real, err = exec.LookPath(tool); err != nil {
@@ -86,7 +86,7 @@ func (s *stage) has(name string) bool {
 func (s *stage) run(file, commands string) (string, error) {
 	s.t.Helper()
 	text := part(s.t, file) + commands
-	for _, folder := range []string{"/tmp", "/out", "/src", "/warm", "/target", "/run", "/toolchain", "/etc", "/as-tester", "/fetched"} {
+	for _, folder := range []string{"/tmp", "/out", "/src", "/warm", "/target", "/run", "/toolchain", "/etc", "/as-tester", "/fetched", "/strata"} {
 		for _, before := range []string{" ", ">", "<", "(", "\n"} {
 			text = strings.ReplaceAll(text, before+folder, before+s.dir+folder)
 		}
@@ -139,6 +139,7 @@ func TestWhatIsWarmIsReused(t *testing.T) {
 		"another image":           {func(s *stage) { s.write("toolchain", "two") }, false},
 		"another configuration":   {func(s *stage) { s.write("src/.cargo/config.toml", "x") }, false},
 		"a manifest":              {func(s *stage) { s.write("src/Cargo.toml", "x") }, true},
+		"other strata":            {func(s *stage) { s.write("src/.cargo/lpipe-strata/packages", "x") }, true},
 		"all is to be made again": {func(s *stage) { s.write("run/lpipe-warm", "fresh") }, false},
 		"half a fingerprint":      {func(s *stage) { s.write("warm/fingerprint", "") }, false},
 	} {

@@ -6,6 +6,8 @@ import "strings"
 const (
 	StageToolchain = "toolchain"   // the base image with packages and targets
 	StageFetch     = "fetch"       // the crates of Cargo.lock
+	StageUnits     = "units"       // which crates are compiled, and how
+	StageStrata    = "strata"      // crates far below the project, compiled; strata-2 has more of them
 	StageDeps      = "deps"        // every dependency, compiled
 	StageLibs      = "libs"        // the local libraries, compiled; libs-2 has more of them
 	StageBuild     = "build"       // the program, compiled
@@ -53,6 +55,14 @@ var stages = []Stage{
 			"and that the engine's machine reaches what the output above names",
 	},
 	{Name: stageCompiler},
+	{
+		Name: StageUnits, Title: "list what is compiled of the dependencies", Short: "list of crates",
+		Failed: "what %s needs of the dependencies could not be listed", Fix: "build with strata = false in [build] of lpipe.toml",
+	},
+	{
+		Name: StageStrata, Numbered: true, Cargo: true, Title: "compile the dependencies that change rarely", Short: "dependencies",
+		Failed: "the dependencies of %s could not be compiled", Fix: correctErrors,
+	},
 	{
 		Name: StageDeps, Cargo: true, Title: "compile the dependencies", Short: "dependencies",
 		Failed: "the dependencies of %s do not compile",

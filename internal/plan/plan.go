@@ -3,7 +3,8 @@
 //
 // It is pure: the same configuration and workspace give the same plan on every machine. Features are chosen
 // over all lambdas of the workspace, not only the selected ones, so that building one lambda and building all
-// of them share every compiled dependency. With features-per-lambda each package has its own, and nothing is shared.
+// of them share every compiled dependency. With features-per-lambda each package has its own, and nothing but equal strata is
+// shared.
 package plan
 
 import (
@@ -253,6 +254,10 @@ func (f *found) plan(all []*found) (*Plan, error) {
 	if !f.Config.FeaturesPerLambda {
 		libs = shared(ws, f.Reach, f.lambdas, f.lateReaders())
 	}
+	strata := 0
+	if f.Config.Strata {
+		strata = len(Strata(ws, f.Reach))
+	}
 	variants := map[string]*Variant{}
 	for _, l := range f.chosen {
 		var separate []string
@@ -276,6 +281,9 @@ func (f *found) plan(all []*found) (*Plan, error) {
 			v.ImageFiles = imageFiles(f.Config, &one)
 			v.CACertificates = f.Config.Push && f.Config.CACertificates && !one.Extension
 			v.SeparatePackages = separate
+			if !v.AllowNetwork { // what a build script downloads has no version
+				v.Strata = strata
+			}
 			v.Git = len(p.Repositories) > 0
 			v.SSH = slices.ContainsFunc(p.Repositories, func(r Repository) bool { return r.Scheme == "ssh" })
 			key := v.key()

@@ -107,6 +107,9 @@ type Variant struct {
 	// Warm is set where an engine may keep the compiled dependencies for the next build.
 	Warm bool
 
+	// Strata is in how many steps the crates of [Strata] are compiled, before all that is left of the dependencies; 0 for none.
+	Strata int
+
 	// Libs are the local libraries of these lambdas, compiled once for all of them, in steps: each set holds the one before,
 	// which other lambdas may share.
 	Libs []Libraries

@@ -17,6 +17,8 @@ func TestAVariantIsAllThatItSays(t *testing.T) {
 		switch f := reflect.ValueOf(v).Elem().Field(i).Addr().Interface().(type) {
 		case *string:
 			*f = "x"
+		case *int:
+			*f = 1
 		case *bool:
 			*f = true
 		case *[]string:

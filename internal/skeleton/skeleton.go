@@ -61,8 +61,18 @@ const configuration = "cargo's configuration"
 // Make returns the skeleton, the context of the stages that fetch and compile the dependencies. Its errors are
 // usage faults, all of them at once.
 func Make(ws *cargo.Workspace, found *reach.Findings) (*Tree, []Note, error) {
+	return makeSkeleton(newMaker(ws, found, Options{}))
+}
+
+// MakeSeparate returns the skeleton of packages that are compiled each with the features that it alone asks for.
+func MakeSeparate(ws *cargo.Workspace, found *reach.Findings) (*Tree, []Note, error) {
 	m := newMaker(ws, found, Options{})
-	for _, place := range found.Beyond {
+	m.separate = true
+	return makeSkeleton(m)
+}
+
+func makeSkeleton(m *maker) (*Tree, []Note, error) {
+	for _, place := range m.found.Beyond {
 		m.say(configuration, place)
 	}
 	return m.make(nil)
@@ -129,6 +139,7 @@ type maker struct {
 	found     *reach.Findings
 	limit     int64
 	closure   bool // not the bare skeleton
+	separate  bool // of that: packages have features of their own
 	libraries bool // the closure without programs
 	tests     bool // the closure with what tests read
 	tree      *Tree
@@ -383,6 +394,9 @@ func (m *maker) shared() error {
 	}
 	if t := ws.Toolchain; t != nil {
 		m.tree.write(t.Path, t.Data)
+	}
+	if err := m.strata(); err != nil {
+		return err
 	}
 	return m.fetchConfig()
 }

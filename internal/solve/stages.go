@@ -38,7 +38,8 @@ func stagesOf(text []byte) ([]from, error) {
 
 // works is what the steps of stages do, for a terminal.
 var works = map[string]progress.Work{
-	dockerfile.StageDeps: progress.CompilesDependencies, dockerfile.StageLibs: progress.CompilesLibraries,
+	dockerfile.StageStrata: progress.CompilesDependencies, dockerfile.StageDeps: progress.CompilesDependencies,
+	dockerfile.StageLibs:  progress.CompilesLibraries,
 	dockerfile.StageBuild: progress.CompilesLambda, dockerfile.StageTest: progress.RunsTests,
 }
 

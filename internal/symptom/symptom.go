@@ -158,7 +158,7 @@ func linesOf(s Step) []string {
 }
 
 // Where code of the project and its dependencies runs, without a network unless the configuration has one.
-var compiling = []string{dockerfile.StageDeps, dockerfile.StageLibs, dockerfile.StageBuild, dockerfile.StageTest}
+var compiling = []string{dockerfile.StageStrata, dockerfile.StageDeps, dockerfile.StageLibs, dockerfile.StageBuild, dockerfile.StageTest}
 
 // Where a step always has the network.
 var (

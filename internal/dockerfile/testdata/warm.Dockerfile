@@ -279,7 +279,7 @@ FROM toolchain AS compiler
 FROM compiler AS deps
 RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
-    --mount=type=cache,id=lpipe-warm-5dab46d0230821a7,sharing=private,target=/warm \
+    --mount=type=cache,id=lpipe-warm-8139b2691df6d18e,sharing=private,target=/warm \
     --mount=type=secret,id=lpipe-warm,target=/run/lpipe-warm \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu # deps
@@ -333,7 +333,8 @@ crates_hold
 
 # fingerprint FILE: writes a sum of what every crate is compiled with, called -, and one of each crate.
 fingerprint() {
-  { cat /toolchain && env && find /src -type f ! -name Cargo.toml ! -name Cargo.lock -exec sha256sum {} +; } >/tmp/inputs &&
+  { cat /toolchain && env &&
+    find /src -type f ! -name Cargo.toml ! -name Cargo.lock ! -path '*/.cargo/lpipe-strata/*' -exec sha256sum {} +; } >/tmp/inputs &&
     sort -u /tmp/inputs >/tmp/sorted && sha256sum </tmp/sorted >"$1" &&
     find "$CARGO_HOME/registry/cache" -name '*.crate' -exec sha256sum {} + >>"$1"
 }
@@ -356,7 +357,8 @@ take_warm() {
     find /warm -mindepth 1 -maxdepth 1 -exec rm -rf {} + # of this one others have the id, and their build scripts may have left something
   elif [ "$warm" != fresh ] && [ -e /warm/fingerprint ] && holds /tmp/fingerprint /warm/fingerprint; then
     trap 'rm -f /warm/fingerprint' EXIT
-    cp -a /warm/snapshot /target
+    mkdir -p /target
+    cp -a /warm/snapshot/. /target/
   fi
 }
 
@@ -369,13 +371,22 @@ prune() {
   while IFS= read -r old; do rm -rf "$old"; done </tmp/old
 }
 
-# give_warm: leaves in /warm, and in /target, what the build needs. What cargo makes of a crate is called NAME-HASH, and its
-# messages name every hash that this build needs.
-give_warm() {
+# leave_warm: leaves in /target what the build needs. What cargo makes of a crate is called NAME-HASH, and its messages name
+# every hash that this build needs.
+leave_warm() {
   if [ -z "$warm" ]; then return; fi
   grep -o -e '-[0-9a-f]\{16\}' /tmp/messages >/tmp/hashes || [ $? = 1 ]
   sort -u /tmp/hashes >/tmp/needed
+  mkdir -p /target
   prune /target ! -newer /tmp/fingerprint # the rest was made just now
+  trap - EXIT
+}
+
+# give_warm: leaves that in /warm too.
+give_warm() {
+  if [ -z "$warm" ]; then return; fi
+  leave_warm
+  trap 'rm -f /warm/fingerprint' EXIT
   rm -rf /warm/fingerprint /warm/snapshot
   cp -a /target /warm/snapshot
   prune /warm/snapshot

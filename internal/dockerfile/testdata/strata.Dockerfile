@@ -1,0 +1,1234 @@
+# One Dockerfile for every lambda. What differs between lambdas enters through the context "closure", which is laid over
+# the stubs of the workspace, and the late ARGs, so that every stage up to deps is one step for all of them.
+#
+# Only toolchain and fetch reach the network, and no code of a dependency runs in these two. How they reach it, through
+# proxies and trusting whom, comes as secrets, which are in no layer and no cache key. What these two write to 9 is
+# for the person who builds; lpipe knows it by their standard output, which nothing else has. It is WHY and "fix: FIX", and
+# how far they are: "now: WHAT" and "crates: THERE OF BYTES".
+
+# toolchain: the base image with the packages and the Rust targets that the project asks for.
+FROM --platform=$BUILDPLATFORM docker.io/library/rust:1-bookworm AS toolchain
+RUN --mount=type=secret,id=lpipe-network,required=true \
+    --mount=type=secret,id=lpipe-authorities,required=true \
+    --mount=type=tmpfs,target=/tmp <<EOF
+set -eu # toolchain
+exec 9>&1 >&2
+. /run/secrets/lpipe-network
+fail() { printf '%s\n' "$@" >&9; exit 1; }
+now() { echo "now: $*" >&9; }
+machine=$(uname -m) arch=x86_64 target=x86_64-unknown-linux-musl tests="$(uname -m)-"unknown-linux-musl emulate=''
+# What the toolchain stage does, for a target on the machine that builds. The stage has set machine, arch, target, tests and
+# emulate, and two functions: now says what is being done, and fail ends the stage with what is wrong.
+
+dnf=$(command -v dnf || command -v microdnf || :)
+cross='' qemu='' # the prefix of the tools that compile for another machine, and what emulates that
+if [ "$machine" != "$arch" ]; then
+  cross=$arch-linux-gnu
+  qemu=${emulate:+qemu-$arch}
+fi
+
+# packages PACKAGE...: installs them and the compilers and linkers of C: those of this machine, which build scripts and macros
+# need too, and those for another target.
+packages() {
+  if command -v apt-get >/dev/null; then
+    debian "$@"
+  elif command -v apk >/dev/null; then
+    if [ $# != 0 ]; then
+      now "installing the packages $*"
+      apk add --no-cache "$@"
+    fi
+  elif [ "$dnf" ]; then
+    redhat "$@"
+  elif [ $# != 0 ]; then
+    fail "the base image has neither apt-get nor apk nor dnf to install $*" \
+      "fix: set [build] base in lpipe.toml to an image that has one of them, or that has the packages, and take packages out"
+  fi
+  [ "$cross" ] || return 0
+  command -v "$cross-gcc" >/dev/null || fail "compiling for $arch on $machine needs a base image of Debian, or one that has $cross-gcc" \
+    "fix: set [build] base in lpipe.toml to such an image, or arch to that of the engine's machine"
+  [ -z "$qemu" ] || command -v "$qemu" >/dev/null || fail "the base image has no $qemu, which the tests are to run under" \
+    "fix: set [build] base in lpipe.toml to an image of Debian, or to one that has it, or take test-runner out"
+}
+
+# need_tools: ends the stage if the image lacks a program that the steps run, and names the packages that have them.
+need_tools() {
+  missing='' from=''
+  for tool in awk:gawk cmp:diffutils find:findutils grep:grep sed:sed \
+    cat:coreutils cp:coreutils env:coreutils mv:coreutils rm:coreutils sha256sum:coreutils sort:coreutils stat:coreutils \
+    tee:coreutils touch:coreutils tr:coreutils uname:coreutils wc:coreutils; do
+    if command -v "${tool%:*}" >/dev/null; then continue; fi
+    missing="$missing, ${tool%:*}"
+    case " $from " in *" ${tool#*:} "*) ;; *) from="$from ${tool#*:}" ;; esac
+  done
+  if [ "$missing" ]; then
+    fail "the base image lacks programs that the build runs: ${missing#, }" \
+      "fix: add what has them to packages in [build] of lpipe.toml, most often$from; or set base to an image that has them"
+  fi
+}
+
+# debian PACKAGE...: the same with apt.
+debian() {
+  tools="gcc libc6-dev" others='' unpacked='' foreign=''
+  case $target in *-musl) tools="$tools musl-tools" ;; esac
+  if [ "$cross" ]; then
+    case $arch in aarch64) foreign=arm64 ;; *) foreign=amd64 ;; esac
+    tools="$tools g++-$(echo "$cross" | tr _ -) libc6-dev-$foreign-cross${qemu:+ qemu-user}"
+    case $target in
+      *-musl) others="musl-dev:$foreign" ;;
+      *) others="${qemu:+libc6:$foreign libgcc-s1:$foreign libstdc++6:$foreign}" ;;
+    esac
+    ! grep -qs '^ID=ubuntu$' /etc/os-release || others='' foreign='' # which has other architectures on other servers
+  fi
+  # shellcheck disable=SC2086 # lists of words
+  if { [ "$foreign" ] && [ $# != 0 ]; } || ! dpkg -s $tools $others "$@" >/dev/null 2>&1; then
+    now "reading the lists of packages"
+    [ -z "$foreign" ] || dpkg --add-architecture "$foreign"
+    apt-get update
+    [ -z "$foreign" ] || for package; do libraries "$package"; done
+    now "installing the packages" $tools $others "$@"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $tools $others "$@"
+    mkdir /tmp/unpacked
+    [ -z "$unpacked" ] || (cd /tmp/unpacked && apt-get -o APT::Sandbox::User=root download $unpacked)
+    for file in /tmp/unpacked/*.deb; do
+      [ ! -e "$file" ] || dpkg-deb --fsys-tarfile "$file" | tar -x -C / --wildcards "./usr/*/$cross/*"
+    done
+    rm -rf /var/lib/apt/lists/*
+  fi
+}
+
+# libraries PACKAGE: adds to others what a program of the foreign architecture needs of a package: the same package, if it
+# has libraries and can be installed for two architectures. If it cannot, it is unpacked beside the one of this machine.
+libraries() {
+  name=${1%%=*}
+  case $name/$(apt-cache show --no-all-versions "$name:$foreign" 2>/dev/null | grep -e ^Architecture: -e ^Multi-Arch: -e ^Section:) in
+    *:*/* | libclang*/* | *'Architecture: all'* | *'Multi-Arch: foreign'*) ;; # as the person says; what runs on this machine
+    *'Multi-Arch: same'*) others="$others $name:$foreign${1#"$name"}" ;;
+    *'Section: lib'*)
+      unpacked="$unpacked $name:$foreign${1#"$name"}"
+      others="$others $(apt-cache depends --important "$name:$foreign" | awk '/Depends:/ { if (!more) print $2; more = /\|Depends:/ }')"
+      ;;
+  esac
+}
+
+# redhat PACKAGE...: the same with dnf, along with programs that the stages run and that small images leave out.
+redhat() {
+  for program in cc:gcc find:findutils cmp:diffutils awk:gawk; do
+    command -v "${program%:*}" >/dev/null || set -- "$@" "${program#*:}"
+  done
+  for package; do # dnf writes a version in another way
+    shift
+    case $package in *=*) package=${package%%=*}-${package#*=} ;; esac
+    set -- "$@" "$package"
+  done
+  if [ $# != 0 ] && ! rpm -q "$@" >/dev/null 2>&1; then
+    now "installing the packages $*"
+    "$dnf" install -y --setopt=install_weak_deps=0 "$@"
+    "$dnf" clean all
+  fi
+}
+
+# compilers prints the configuration by which cargo, and crates such as cc and pkg-config, find the tools for another machine.
+compilers() {
+  [ "$cross" ] || return 0
+  c=$cross-gcc name=$(echo "$target" | tr - _)
+  case $target in *-musl) ! command -v "$arch-linux-musl-gcc" >/dev/null || c=$arch-linux-musl-gcc ;; esac
+  printf 'target.%s.linker = "%s"\n' "$target" "$cross-gcc"
+  [ -z "$qemu" ] || printf 'target.%s.runner = "%s"\n' "$target" "$qemu"
+  printf 'env.%s = "%s"\n' "CC_$name" "$c" "CXX_$name" "$cross-g++" "AR_$name" "$cross-ar"
+  # The libraries of Debian are made for glibc.
+  case $target in
+    *-gnu)
+      printf 'env.%s = "%s"\n' "PKG_CONFIG_ALLOW_CROSS_$name" 1 \
+        "PKG_CONFIG_LIBDIR_$name" "/usr/local/lib/$cross/pkgconfig:/usr/lib/$cross/pkgconfig:/usr/share/pkgconfig"
+      ;;
+  esac
+}
+
+# What follows is for an image without rustup, whose one compiler has to be what the project asks for. nothing_lacks
+# ends the stage if one of the others found that something is missing.
+
+# rust_comes_later PACKAGE...: whether something else than the image may bring what is missing: rustup, or a package.
+rust_comes_later() {
+  case " $* " in *rust* | *cargo*) return 0 ;; esac
+  ! command -v rustc >/dev/null || command -v rustup >/dev/null
+}
+
+lack() { printf '%s\n' "the base image has no rustup, and $1" >>/tmp/lacks; }
+nothing_lacks() {
+  [ ! -e /tmp/lacks ] || fail "$(cat /tmp/lacks)" \
+    "fix: set [build] base in lpipe.toml to an image with rustup, or to one that has this; or correct rust-toolchain.toml if there is one" \
+    ${dnf:+"fix: where the distribution has no Rust for musl, set [build] link to dynamic: Amazon Linux has the glibc of Lambda"}
+}
+
+# has_target TARGET...
+has_target() {
+  for t; do
+    ls "$(rustc --print sysroot)/lib/rustlib/$t/lib/"lib*.rlib >/dev/null 2>&1 || lack "no Rust standard library for $t"
+  done
+}
+
+# has_component COMPONENT...
+has_component() {
+  for component; do
+    name=${component%-preview}
+    case $name in
+      rustc | cargo | rust-std | rust-docs) continue ;;
+      rust-src) file=$(rustc --print sysroot)/lib/rustlib/src/rust/library/core/Cargo.toml ;;
+      llvm-tools) file=$(ls "$(rustc --print sysroot)"/lib/rustlib/*/bin/llvm-objcopy 2>/dev/null) || : ;;
+      clippy | miri) file=$(command -v "cargo-$name") || : ;;
+      *) file=$(command -v "$name") || : ;;
+    esac
+    [ -e "$file" ] || lack "no $component, which rust-toolchain.toml asks for"
+  done
+}
+
+# has_channel CHANNEL
+has_channel() {
+  release=$(rustc -vV | sed -n 's/^release: //p') committed=$(rustc -vV | sed -n 's/^commit-date: //p')
+  is_of "$1" || lack "rustc $release, while rust-toolchain.toml asks for $1"
+}
+
+# is_of CHANNEL: whether the release is of that channel, which may have a date and a host.
+is_of() {
+  name=${1%-x86_64-*} && name=${name%-aarch64-*}
+  date=''
+  case $name in *-????-??-??) date=${name#"${name%-*-*-*}"-} && name=${name%-*-*-*} ;; esac
+  case $name/$release in
+    "$release"/* | beta/*-beta* | nightly/*-nightly* | *-beta/"$name".*) ;;
+    */*-*) return 1 ;;
+    stable/* | */"$name".*) ;;
+    *) return 1 ;;
+  esac
+  [ "$date" ] || return 0
+  # What is published on a date was committed before: a nightly the day before, the others some days.
+  day=$(date -u -d "$date" +%s) || return 1
+  commit=$(date -u -d "$committed" +%s) || return 1
+  most=7
+  [ "$name" != nightly ] || most=1
+  [ "$commit" -le "$day" ] && [ $((day - commit)) -le $((most * 86400)) ]
+}
+mkdir -p /cargo /.cargo
+config=${CARGO_HOME:-$HOME/.cargo}/config.toml
+[ -e "$config" ] || config=/dev/null
+cat "$config" >/tmp/config.toml
+cat /tmp/config.toml >/.cargo/config.toml # cargo prefers it to what is written to CARGO_HOME below
+has_all() { # what the project asks for, of an image without rustup
+  has_target "$target" "$tests"
+  nothing_lacks
+}
+set --
+rust_comes_later "$@" || has_all
+packages "$@"
+need_tools
+compilers >/cargo/config.toml
+if command -v rustup >/dev/null; then
+  now "installing the Rust target $target"
+  rustup target add "$target" "$tests"
+else
+  has_all
+fi
+cat /proc/sys/kernel/random/uuid >/toolchain # another one with every other image
+cat >/fetched <<'END'
+# Lists what is locked, and all files of crates, indexes and repositories with their sizes.
+set -e
+grep -e '^source = ' -e '^checksum = ' Cargo.lock || [ $? = 1 ]
+cd "$CARGO_HOME"
+for dir in registry/cache registry/index git/db; do
+  if [ -d $dir ]; then find $dir -type f -exec stat -c '%s %n' {} +; fi
+done | sort
+END
+EOF
+ENV CARGO_HOME=/cargo CARGO_TARGET_DIR=/target CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
+
+# fetch: the crates that Cargo.lock names. Downloads of earlier builds are reused after a check against the lock.
+# Which keys and tokens there are is no part of this text: they come as secrets, and an agent that only signs logins.
+# Nothing of the project runs beside them: cargo and rustup look for their configuration from /tmp upwards, and find there
+# what of the project's says where crates come from.
+FROM toolchain AS fetch
+RUN --mount=type=bind,from=skeleton,target=/src,rw \
+    --mount=type=cache,id=lpipe-downloads,target=/downloads \
+    --mount=type=tmpfs,target=/tmp \
+    --mount=type=secret,id=lpipe-registries,required=true \
+    --mount=type=secret,id=lpipe-crates,required=true \
+    --mount=type=secret,id=lpipe-network,required=true \
+    --mount=type=secret,id=lpipe-authorities,required=true \
+    --mount=type=secret,id=lpipe-fetch,required=true <<EOF
+set -eu # fetch
+exec 9>&1 >&2
+mkdir /tmp/.cargo && cd /tmp
+cp /src/services/.cargo/lpipe-fetch.toml .cargo/config.toml
+printf '[registry]\nglobal-credential-providers = ["cargo:token-from-stdout sh /run/secrets/lpipe-fetch token"]\n' >>.cargo/config.toml
+. /run/secrets/lpipe-fetch
+. /run/secrets/lpipe-network
+know
+as_cargo .cargo/config.toml /.cargo/config.toml
+restore /src/services/Cargo.lock
+set -- --manifest-path /src/services/Cargo.toml \
+  --target "$(rustc -vV | sed -n 's/^host: //p')" --target x86_64-unknown-linux-musl --target "$(uname -m)-"unknown-linux-musl
+download /src/services/Cargo.lock "$@"
+# cargo does without a file of its index that it could not write, and the later steps cannot. They compare with the list.
+cargo fetch --frozen "$@"
+(cd /src/services && sh /fetched) >"$CARGO_HOME/fetched"
+EOF
+
+# compiler: the environment in which every crate is compiled.
+FROM toolchain AS compiler
+
+# units: what a build compiles of the crates, as a folder for each stratum. No code of a dependency runs here.
+FROM compiler AS units
+RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
+    --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
+    --mount=type=tmpfs,target=/tmp <<EOF
+set -eu # units
+cd /src/services
+# crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
+crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
+
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
+compile() {
+  : >/tmp/status
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  read -r status </tmp/status
+  if [ "$status" = 0 ]; then return; fi
+  crates_hold
+  rendered error cat >&2
+  exit "$status"
+}
+
+# rendered LEVEL FILTER...: what the compiler said on that level, as it shows it to a person. A message is a line of JSON, and
+# printf undoes what JSON does to text; the filter is for the lines before that, one for each message.
+rendered() {
+  level=$1
+  shift
+  sed -n 's/^{"reason":"compiler-message".*"rendered":"\('"$level"'[^"\\]*\(\\.[^"\\]*\)*\)".*/\1/p' /tmp/messages |
+    sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
+}
+
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  : >"$1"
+  grep -q -e '"rendered":"warning' -e '^warning: ' /tmp/messages /tmp/said || return 0
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}
+crates_hold
+# What the units step does: it asks cargo which crates a build compiles and with which features, and writes for each
+# stratum of the dependencies a folder that depends on the crates of that stratum and of those below, and on nothing else:
+# so its content is the key by which a cache knows what was compiled of it. /strata/N has in src a package for each command
+# of cargo, with a lock file of its own, and in cargo the crates, with what the index has of these versions.
+#
+# Where cargo answers otherwise than expected, the packages depend on nothing, and all is compiled after the strata. Where
+# the features are not those of the build, cargo compiles a crate again. Neither is an error.
+
+# crates_of PACKAGE: writes the crates that are compiled for it, as STRATUM NAME VERSION, to /tmp/packages.
+crates_of() { sed -n "s/^$1 //p" .cargo/lpipe-strata/packages >/tmp/packages; }
+
+# units COMMAND WORDS...: writes the units that cargo compiles, one a line, for the command of that number. It compiles none:
+# the variable has a stable cargo list them.
+units() {
+  command=$1
+  mkdir -p /tmp/"$command"
+  shift
+  RUSTC_BOOTSTRAP=1 cargo "$@" --unit-graph -Zunstable-options | sed 's/{"pkg_id":/\n&/g' >/tmp/"$command"/units
+}
+
+# depend N UNITS TARGET: the tables of a manifest that depends on the crates of the strata up to N, as the units have them.
+depend() {
+  awk -v n="$1" -v target="$3" '
+    function between(s, from, to) {
+      i = index(s, from)
+      if (!i) return ""
+      s = substr(s, i + length(from))
+      return substr(s, 1, index(s, to) - 1)
+    }
+    function tables(header, features) {
+      print "[" header "]"
+      for (i = 1; i <= count; i++) {
+        if (!(crate[i] in features)) continue
+        split(crate[i], word, " ")
+        alias = version = word[2]
+        gsub(/[^0-9A-Za-z]/, "_", alias)
+        sub(/\+.*/, "", version)
+        printf "%s-%s = { package = \"%s\", version = \"=%s\", default-features = false, features = [%s] }\n",
+          word[1], alias, word[1], version, features[crate[i]]
+      }
+    }
+    FNR == NR {
+      if ($1 <= n) { crate[++count] = $2 " " $3; known[crate[count]] }
+      next
+    }
+    !/^\{"pkg_id":/ || !/"mode":"build"/ || /"kind":\["custom-build"\]/ { next }
+    {
+      id = between($0, "\"pkg_id\":\"", "\"")
+      if (sub(/.*#/, "", id)) sub(/@/, " ", id)
+      split(id, word, " ")
+      id = word[1] " " word[2]
+      if (!(id in known)) next
+      features = between($0, "\"features\":[", "]")
+      if (index($0, "\"platform\":null")) host[id] = features
+      else other[id] = features
+    }
+    END {
+      tables("target." target ".dependencies", other)
+      tables("build-dependencies", host)
+    }' /tmp/packages "$2"
+}
+
+# locks N LOCK: what a lock file has of the crates of the strata up to N.
+locks() {
+  awk -v n="$1" '
+    function put() {
+      if (!started || (name " " version) in wanted && foreign) printf "%s", block
+      started = 1
+      block = name = version = foreign = ""
+    }
+    FNR == NR { if ($1 <= n) wanted[$2 " " $3]; next }
+    /^\[/ { put() }
+    { block = block $0 "\n" }
+    /^name *=/ { name = $2 }
+    /^version *=/ { version = $2 }
+    /^source *=/ { foreign = 1 }
+    END { put() }' /tmp/packages FS="[\"']" "$2"
+}
+
+# package N COMMAND TARGET LOCK: writes the package of a command for the strata up to N.
+package() {
+  mkdir -p ".cargo/lpipe-strata/$2"
+  { cat .cargo/lpipe-strata/Cargo.toml && echo && depend "$1" /tmp/"$2"/units "$3"; } >".cargo/lpipe-strata/$2/Cargo.toml"
+  locks "$1" "$4" >".cargo/lpipe-strata/$2/Cargo.lock"
+}
+
+# needs COMMAND TARGET: takes out of the lock file of all strata what other commands, packages and features need.
+needs() {
+  package 999 "$1" "$2" Cargo.lock
+  echo "$2" >/tmp/"$1"/target
+  if ! (cd ".cargo/lpipe-strata/$1" && cargo update --workspace --offline --quiet); then
+    : >/tmp/"$1"/units
+    : >".cargo/lpipe-strata/$1/Cargo.lock"
+  fi
+  cp ".cargo/lpipe-strata/$1/Cargo.lock" /tmp/"$1"/lock
+}
+
+# listed LOCK...: the crates of lock files, as NAME VERSION.
+listed() {
+  awk -F "[\"']" '
+    /^\[/ { name = version = "" }
+    /^name *=/ { name = $2 }
+    /^version *=/ { version = $2 }
+    /^source *=/ { print name, version }' "$@" | sort -u
+}
+
+# crates FROM COMMAND: puts the crates of /tmp/listed into $home, from another folder of cargo's, by cp or ln.
+crates() {
+  for from in "$1"/registry/cache/*/; do
+    from=${from%/}
+    to=$home/registry/cache/${from##*/}
+    files=''
+    while read -r name version; do
+      [ ! -f "$from/$name-$version.crate" ] || files="$files $from/$name-$version.crate"
+    done </tmp/listed
+    [ "$files" ] || continue
+    mkdir -p "$to"
+    # shellcheck disable=SC2086 # a crate's name and version have no spaces, and neither has cargo's folder
+    "$2" $files "$to/"
+  done
+}
+
+# index FROM: puts there what cargo knows of these versions from the indexes, without the other versions that there are by
+# now. A file of cargo's begins with the numbers 3 and 2 and what the server said on its age, and has a version and its
+# description in turn, each with a NUL at its end. One of another form is taken as it is. What /tmp/indexed has is in FROM.
+index() {
+  awk '
+    FNR == NR { versions[$1] = versions[$1] " " $2; next }
+    { done[$0] }
+    END {
+      for (name in versions) {
+        low = tolower(name)
+        at = length(low) > 3 ? substr(low, 1, 2) "/" substr(low, 3, 2) : length(low) == 3 ? "3/" substr(low, 1, 1) : length(low)
+        line = at "/" low versions[name]
+        print (line in done ? "done" : "new"), line
+      }
+    }' /tmp/listed /tmp/indexed >/tmp/index
+  for from in "$1"/registry/index/*/; do
+    [ -f "$from/config.json" ] || continue # of git
+    from=${from%/}
+    to=$home/registry/index/${from##*/}
+    mkdir -p "$to"
+    cp "$from/config.json" "$to/"
+    cut -d ' ' -f 2 /tmp/index | while read -r at; do [ ! -f "$from/.cache/$at" ] || echo "$to/.cache/${at%/*}"; done | sort -u >/tmp/folders
+    xargs mkdir -p "$to/.cache" </tmp/folders
+    while read -r is at versions; do
+      [ -f "$from/.cache/$at" ] || continue
+      if [ "$is" = 'done' ]; then
+        ln "$from/.cache/$at" "$to/.cache/$at"
+        continue
+      fi
+      tr '\0' '\n' <"$from/.cache/$at" | LC_ALL=C awk -v versions=" $versions " '
+        NR == 1 { known = $0 == "\003\002" }
+        !known || NR < 4 { print; next }
+        NR == 4 { print "lpipe"; next }
+        NR % 2 { keep = index(versions, " " $0 " ") }
+        keep { print }' | tr '\n' '\0' >"$to/.cache/$at"
+    done </tmp/index
+  done
+  cut -d ' ' -f 2- /tmp/index >/tmp/indexed
+}
+
+# write_strata COUNT: writes the folders of all strata, the last one first, of which the others have a part.
+write_strata() {
+  n=$1 above=$CARGO_HOME by=cp
+  : >/tmp/indexed
+  while [ "$n" -gt 0 ]; do
+    for command in /tmp/[0-9]*; do
+      package "$n" "${command##*/}" "$(cat "$command/target")" "$command/lock"
+    done
+    listed .cargo/lpipe-strata/[0-9]*/Cargo.lock >/tmp/listed
+    mkdir -p /strata/"$n"/cargo
+    home=$(cd /strata/"$n"/cargo && pwd)
+    [ ! -f "$CARGO_HOME/config.toml" ] || cp "$CARGO_HOME/config.toml" "$home/"
+    crates "$above" "$by"
+    index "$above"
+    above=$home by=ln
+    cp -a /src /strata/"$n"/src
+    find /strata/"$n"/src \( -name Cargo.toml -o -name Cargo.lock -o -path '*/lpipe-strata/packages' \) \
+      ! -path '*/.cargo/lpipe-strata/[0-9]*/*' -exec rm -f {} +
+    find /strata/"$n"/src -depth -type d -exec rmdir {} + 2>/dev/null || :
+    n=$((n - 1))
+  done
+}
+crates_of -
+units 1 build --frozen --workspace --target x86_64-unknown-linux-musl --profile release
+units 2 test --no-run --frozen --workspace --target "$(uname -m)-"unknown-linux-musl --profile release
+needs 1 x86_64-unknown-linux-musl
+needs 2 "$(uname -m)-"unknown-linux-musl
+write_strata 3
+EOF
+
+# strata: the crates of a stratum, compiled on top of compiler. Its key is the folder that units made for it: a crate that is
+# not in it, or in one below, does not invalidate it.
+FROM compiler AS strata
+RUN --network=none --mount=type=bind,from=units,source=/strata/1/src,target=/src,rw \
+    --mount=type=bind,from=units,source=/strata/1/cargo,target=/cargo,rw \
+    --mount=type=cache,id=lpipe-warm-5bd857f2570c85d5,sharing=private,target=/warm \
+    --mount=type=secret,id=lpipe-warm,target=/run/lpipe-warm \
+    --mount=type=tmpfs,target=/tmp <<EOF
+set -eu # strata
+cd /src/services
+# What the deps stage does with /warm, which keeps what the last build compiled. Cargo tells what of it still holds, by
+# versions and revisions. Of these cargo is not told: another image, environment or configuration, and another crate under
+# one version. So each has a sum in /warm/fingerprint, and everything compiles again where one changed or cannot be told.
+#
+# Whether to use /warm comes as a secret, which is none, since that is no part of any cache key: a laptop and CI have one
+# text, and CI does not use it. Nor is the id of the mount: where /warm is used, lpipe adds to it what nobody can guess, so
+# that no other user and no other project has this one.
+
+# fingerprint FILE: writes a sum of what every crate is compiled with, called -, and one of each crate.
+fingerprint() {
+  { cat /toolchain && env &&
+    find /src -type f ! -name Cargo.toml ! -name Cargo.lock ! -path '*/.cargo/lpipe-strata/*' -exec sha256sum {} +; } >/tmp/inputs &&
+    sort -u /tmp/inputs >/tmp/sorted && sha256sum </tmp/sorted >"$1" &&
+    find "$CARGO_HOME/registry/cache" -name '*.crate' -exec sha256sum {} + >>"$1"
+}
+
+# holds NOW KEPT: whether nothing that both fingerprints have has another sum.
+holds() {
+  awk 'NR == FNR { sum[$2] = $1; next }
+    ($2 in sum) && sum[$2] != $1 { differs = 1 }
+    $2 == "-" && sum[$2] == $1 { same = 1 }
+    END { exit differs || !same }' "$1" "$2"
+}
+
+# take_warm: begins with what /warm has, where that is wanted and holds.
+take_warm() {
+  warm=$(cat /run/lpipe-warm 2>/dev/null) || warm=''
+  if [ "$warm" ] && ! fingerprint /tmp/fingerprint; then
+    warm=''
+  fi
+  if [ -z "$warm" ]; then
+    find /warm -mindepth 1 -maxdepth 1 -exec rm -rf {} + # of this one others have the id, and their build scripts may have left something
+  elif [ "$warm" != fresh ] && [ -e /warm/fingerprint ] && holds /tmp/fingerprint /warm/fingerprint; then
+    trap 'rm -f /warm/fingerprint' EXIT
+    mkdir -p /target
+    cp -a /warm/snapshot/. /target/
+  fi
+}
+
+# prune DIR CONDITION...: removes from a folder what the build does not need and all conditions of find are true for.
+prune() {
+  dir=$1
+  shift
+  find "$dir" \( -path '*/.fingerprint/*' -o -path '*/build/*' -o -path '*/deps/*' \) -prune "$@" -print >/tmp/there
+  grep -vFf /tmp/needed /tmp/there >/tmp/old || [ $? = 1 ]
+  while IFS= read -r old; do rm -rf "$old"; done </tmp/old
+}
+
+# leave_warm: leaves in /target what the build needs. What cargo makes of a crate is called NAME-HASH, and its messages name
+# every hash that this build needs.
+leave_warm() {
+  if [ -z "$warm" ]; then return; fi
+  grep -o -e '-[0-9a-f]\{16\}' /tmp/messages >/tmp/hashes || [ $? = 1 ]
+  sort -u /tmp/hashes >/tmp/needed
+  mkdir -p /target
+  prune /target ! -newer /tmp/fingerprint # the rest was made just now
+  trap - EXIT
+}
+
+# give_warm: leaves that in /warm too.
+give_warm() {
+  if [ -z "$warm" ]; then return; fi
+  leave_warm
+  trap 'rm -f /warm/fingerprint' EXIT
+  rm -rf /warm/fingerprint /warm/snapshot
+  cp -a /target /warm/snapshot
+  prune /warm/snapshot
+  cp /tmp/fingerprint /warm/next
+  mv /warm/next /warm/fingerprint
+  trap - EXIT
+}
+take_warm
+# crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
+crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
+
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
+compile() {
+  : >/tmp/status
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  read -r status </tmp/status
+  if [ "$status" = 0 ]; then return; fi
+  crates_hold
+  rendered error cat >&2
+  exit "$status"
+}
+
+# rendered LEVEL FILTER...: what the compiler said on that level, as it shows it to a person. A message is a line of JSON, and
+# printf undoes what JSON does to text; the filter is for the lines before that, one for each message.
+rendered() {
+  level=$1
+  shift
+  sed -n 's/^{"reason":"compiler-message".*"rendered":"\('"$level"'[^"\\]*\(\\.[^"\\]*\)*\)".*/\1/p' /tmp/messages |
+    sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
+}
+
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  : >"$1"
+  grep -q -e '"rendered":"warning' -e '^warning: ' /tmp/messages /tmp/said || return 0
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}
+# What fails here is compiled with all that is left in deps, whose failure counts.
+stratum() { (cd ".cargo/lpipe-strata/$1" && shift && compile "$@" --offline --profile release) || :; }
+stratum 1 build --target x86_64-unknown-linux-musl
+stratum 2 test --no-run --target "$(uname -m)-"unknown-linux-musl
+leave_warm
+EOF
+
+# strata-2: the crates of a stratum, compiled on top of strata. Its key is the folder that units made for it: a crate that is
+# not in it, or in one below, does not invalidate it.
+FROM strata AS strata-2
+RUN --network=none --mount=type=bind,from=units,source=/strata/2/src,target=/src,rw \
+    --mount=type=bind,from=units,source=/strata/2/cargo,target=/cargo,rw \
+    --mount=type=cache,id=lpipe-warm-5bd857f2570c85d5,sharing=private,target=/warm \
+    --mount=type=secret,id=lpipe-warm,target=/run/lpipe-warm \
+    --mount=type=tmpfs,target=/tmp <<EOF
+set -eu # strata
+cd /src/services
+# What the deps stage does with /warm, which keeps what the last build compiled. Cargo tells what of it still holds, by
+# versions and revisions. Of these cargo is not told: another image, environment or configuration, and another crate under
+# one version. So each has a sum in /warm/fingerprint, and everything compiles again where one changed or cannot be told.
+#
+# Whether to use /warm comes as a secret, which is none, since that is no part of any cache key: a laptop and CI have one
+# text, and CI does not use it. Nor is the id of the mount: where /warm is used, lpipe adds to it what nobody can guess, so
+# that no other user and no other project has this one.
+
+# fingerprint FILE: writes a sum of what every crate is compiled with, called -, and one of each crate.
+fingerprint() {
+  { cat /toolchain && env &&
+    find /src -type f ! -name Cargo.toml ! -name Cargo.lock ! -path '*/.cargo/lpipe-strata/*' -exec sha256sum {} +; } >/tmp/inputs &&
+    sort -u /tmp/inputs >/tmp/sorted && sha256sum </tmp/sorted >"$1" &&
+    find "$CARGO_HOME/registry/cache" -name '*.crate' -exec sha256sum {} + >>"$1"
+}
+
+# holds NOW KEPT: whether nothing that both fingerprints have has another sum.
+holds() {
+  awk 'NR == FNR { sum[$2] = $1; next }
+    ($2 in sum) && sum[$2] != $1 { differs = 1 }
+    $2 == "-" && sum[$2] == $1 { same = 1 }
+    END { exit differs || !same }' "$1" "$2"
+}
+
+# take_warm: begins with what /warm has, where that is wanted and holds.
+take_warm() {
+  warm=$(cat /run/lpipe-warm 2>/dev/null) || warm=''
+  if [ "$warm" ] && ! fingerprint /tmp/fingerprint; then
+    warm=''
+  fi
+  if [ -z "$warm" ]; then
+    find /warm -mindepth 1 -maxdepth 1 -exec rm -rf {} + # of this one others have the id, and their build scripts may have left something
+  elif [ "$warm" != fresh ] && [ -e /warm/fingerprint ] && holds /tmp/fingerprint /warm/fingerprint; then
+    trap 'rm -f /warm/fingerprint' EXIT
+    mkdir -p /target
+    cp -a /warm/snapshot/. /target/
+  fi
+}
+
+# prune DIR CONDITION...: removes from a folder what the build does not need and all conditions of find are true for.
+prune() {
+  dir=$1
+  shift
+  find "$dir" \( -path '*/.fingerprint/*' -o -path '*/build/*' -o -path '*/deps/*' \) -prune "$@" -print >/tmp/there
+  grep -vFf /tmp/needed /tmp/there >/tmp/old || [ $? = 1 ]
+  while IFS= read -r old; do rm -rf "$old"; done </tmp/old
+}
+
+# leave_warm: leaves in /target what the build needs. What cargo makes of a crate is called NAME-HASH, and its messages name
+# every hash that this build needs.
+leave_warm() {
+  if [ -z "$warm" ]; then return; fi
+  grep -o -e '-[0-9a-f]\{16\}' /tmp/messages >/tmp/hashes || [ $? = 1 ]
+  sort -u /tmp/hashes >/tmp/needed
+  mkdir -p /target
+  prune /target ! -newer /tmp/fingerprint # the rest was made just now
+  trap - EXIT
+}
+
+# give_warm: leaves that in /warm too.
+give_warm() {
+  if [ -z "$warm" ]; then return; fi
+  leave_warm
+  trap 'rm -f /warm/fingerprint' EXIT
+  rm -rf /warm/fingerprint /warm/snapshot
+  cp -a /target /warm/snapshot
+  prune /warm/snapshot
+  cp /tmp/fingerprint /warm/next
+  mv /warm/next /warm/fingerprint
+  trap - EXIT
+}
+take_warm
+# crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
+crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
+
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
+compile() {
+  : >/tmp/status
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  read -r status </tmp/status
+  if [ "$status" = 0 ]; then return; fi
+  crates_hold
+  rendered error cat >&2
+  exit "$status"
+}
+
+# rendered LEVEL FILTER...: what the compiler said on that level, as it shows it to a person. A message is a line of JSON, and
+# printf undoes what JSON does to text; the filter is for the lines before that, one for each message.
+rendered() {
+  level=$1
+  shift
+  sed -n 's/^{"reason":"compiler-message".*"rendered":"\('"$level"'[^"\\]*\(\\.[^"\\]*\)*\)".*/\1/p' /tmp/messages |
+    sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
+}
+
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  : >"$1"
+  grep -q -e '"rendered":"warning' -e '^warning: ' /tmp/messages /tmp/said || return 0
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}
+# What fails here is compiled with all that is left in deps, whose failure counts.
+stratum() { (cd ".cargo/lpipe-strata/$1" && shift && compile "$@" --offline --profile release) || :; }
+stratum 1 build --target x86_64-unknown-linux-musl
+stratum 2 test --no-run --target "$(uname -m)-"unknown-linux-musl
+leave_warm
+EOF
+
+# strata-3: the crates of a stratum, compiled on top of strata-2. Its key is the folder that units made for it: a crate that is
+# not in it, or in one below, does not invalidate it.
+FROM strata-2 AS strata-3
+RUN --network=none --mount=type=bind,from=units,source=/strata/3/src,target=/src,rw \
+    --mount=type=bind,from=units,source=/strata/3/cargo,target=/cargo,rw \
+    --mount=type=cache,id=lpipe-warm-5bd857f2570c85d5,sharing=private,target=/warm \
+    --mount=type=secret,id=lpipe-warm,target=/run/lpipe-warm \
+    --mount=type=tmpfs,target=/tmp <<EOF
+set -eu # strata
+cd /src/services
+# What the deps stage does with /warm, which keeps what the last build compiled. Cargo tells what of it still holds, by
+# versions and revisions. Of these cargo is not told: another image, environment or configuration, and another crate under
+# one version. So each has a sum in /warm/fingerprint, and everything compiles again where one changed or cannot be told.
+#
+# Whether to use /warm comes as a secret, which is none, since that is no part of any cache key: a laptop and CI have one
+# text, and CI does not use it. Nor is the id of the mount: where /warm is used, lpipe adds to it what nobody can guess, so
+# that no other user and no other project has this one.
+
+# fingerprint FILE: writes a sum of what every crate is compiled with, called -, and one of each crate.
+fingerprint() {
+  { cat /toolchain && env &&
+    find /src -type f ! -name Cargo.toml ! -name Cargo.lock ! -path '*/.cargo/lpipe-strata/*' -exec sha256sum {} +; } >/tmp/inputs &&
+    sort -u /tmp/inputs >/tmp/sorted && sha256sum </tmp/sorted >"$1" &&
+    find "$CARGO_HOME/registry/cache" -name '*.crate' -exec sha256sum {} + >>"$1"
+}
+
+# holds NOW KEPT: whether nothing that both fingerprints have has another sum.
+holds() {
+  awk 'NR == FNR { sum[$2] = $1; next }
+    ($2 in sum) && sum[$2] != $1 { differs = 1 }
+    $2 == "-" && sum[$2] == $1 { same = 1 }
+    END { exit differs || !same }' "$1" "$2"
+}
+
+# take_warm: begins with what /warm has, where that is wanted and holds.
+take_warm() {
+  warm=$(cat /run/lpipe-warm 2>/dev/null) || warm=''
+  if [ "$warm" ] && ! fingerprint /tmp/fingerprint; then
+    warm=''
+  fi
+  if [ -z "$warm" ]; then
+    find /warm -mindepth 1 -maxdepth 1 -exec rm -rf {} + # of this one others have the id, and their build scripts may have left something
+  elif [ "$warm" != fresh ] && [ -e /warm/fingerprint ] && holds /tmp/fingerprint /warm/fingerprint; then
+    trap 'rm -f /warm/fingerprint' EXIT
+    mkdir -p /target
+    cp -a /warm/snapshot/. /target/
+  fi
+}
+
+# prune DIR CONDITION...: removes from a folder what the build does not need and all conditions of find are true for.
+prune() {
+  dir=$1
+  shift
+  find "$dir" \( -path '*/.fingerprint/*' -o -path '*/build/*' -o -path '*/deps/*' \) -prune "$@" -print >/tmp/there
+  grep -vFf /tmp/needed /tmp/there >/tmp/old || [ $? = 1 ]
+  while IFS= read -r old; do rm -rf "$old"; done </tmp/old
+}
+
+# leave_warm: leaves in /target what the build needs. What cargo makes of a crate is called NAME-HASH, and its messages name
+# every hash that this build needs.
+leave_warm() {
+  if [ -z "$warm" ]; then return; fi
+  grep -o -e '-[0-9a-f]\{16\}' /tmp/messages >/tmp/hashes || [ $? = 1 ]
+  sort -u /tmp/hashes >/tmp/needed
+  mkdir -p /target
+  prune /target ! -newer /tmp/fingerprint # the rest was made just now
+  trap - EXIT
+}
+
+# give_warm: leaves that in /warm too.
+give_warm() {
+  if [ -z "$warm" ]; then return; fi
+  leave_warm
+  trap 'rm -f /warm/fingerprint' EXIT
+  rm -rf /warm/fingerprint /warm/snapshot
+  cp -a /target /warm/snapshot
+  prune /warm/snapshot
+  cp /tmp/fingerprint /warm/next
+  mv /warm/next /warm/fingerprint
+  trap - EXIT
+}
+take_warm
+# crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
+crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
+
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
+compile() {
+  : >/tmp/status
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  read -r status </tmp/status
+  if [ "$status" = 0 ]; then return; fi
+  crates_hold
+  rendered error cat >&2
+  exit "$status"
+}
+
+# rendered LEVEL FILTER...: what the compiler said on that level, as it shows it to a person. A message is a line of JSON, and
+# printf undoes what JSON does to text; the filter is for the lines before that, one for each message.
+rendered() {
+  level=$1
+  shift
+  sed -n 's/^{"reason":"compiler-message".*"rendered":"\('"$level"'[^"\\]*\(\\.[^"\\]*\)*\)".*/\1/p' /tmp/messages |
+    sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
+}
+
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  : >"$1"
+  grep -q -e '"rendered":"warning' -e '^warning: ' /tmp/messages /tmp/said || return 0
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}
+# What fails here is compiled with all that is left in deps, whose failure counts.
+stratum() { (cd ".cargo/lpipe-strata/$1" && shift && compile "$@" --offline --profile release) || :; }
+stratum 1 build --target x86_64-unknown-linux-musl
+stratum 2 test --no-run --target "$(uname -m)-"unknown-linux-musl
+leave_warm
+EOF
+
+# deps: every dependency compiled, for the programs and for their tests. It sees manifests and empty sources
+# only, so no edit of a lambda invalidates it.
+FROM strata-3 AS deps
+RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
+    --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
+    --mount=type=cache,id=lpipe-warm-5bd857f2570c85d5,sharing=private,target=/warm \
+    --mount=type=secret,id=lpipe-warm,target=/run/lpipe-warm \
+    --mount=type=tmpfs,target=/tmp <<EOF
+set -eu # deps
+cd /src/services
+# crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
+crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
+
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
+compile() {
+  : >/tmp/status
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  read -r status </tmp/status
+  if [ "$status" = 0 ]; then return; fi
+  crates_hold
+  rendered error cat >&2
+  exit "$status"
+}
+
+# rendered LEVEL FILTER...: what the compiler said on that level, as it shows it to a person. A message is a line of JSON, and
+# printf undoes what JSON does to text; the filter is for the lines before that, one for each message.
+rendered() {
+  level=$1
+  shift
+  sed -n 's/^{"reason":"compiler-message".*"rendered":"\('"$level"'[^"\\]*\(\\.[^"\\]*\)*\)".*/\1/p' /tmp/messages |
+    sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
+}
+
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  : >"$1"
+  grep -q -e '"rendered":"warning' -e '^warning: ' /tmp/messages /tmp/said || return 0
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}
+crates_hold
+# What the deps stage does with /warm, which keeps what the last build compiled. Cargo tells what of it still holds, by
+# versions and revisions. Of these cargo is not told: another image, environment or configuration, and another crate under
+# one version. So each has a sum in /warm/fingerprint, and everything compiles again where one changed or cannot be told.
+#
+# Whether to use /warm comes as a secret, which is none, since that is no part of any cache key: a laptop and CI have one
+# text, and CI does not use it. Nor is the id of the mount: where /warm is used, lpipe adds to it what nobody can guess, so
+# that no other user and no other project has this one.
+
+# fingerprint FILE: writes a sum of what every crate is compiled with, called -, and one of each crate.
+fingerprint() {
+  { cat /toolchain && env &&
+    find /src -type f ! -name Cargo.toml ! -name Cargo.lock ! -path '*/.cargo/lpipe-strata/*' -exec sha256sum {} +; } >/tmp/inputs &&
+    sort -u /tmp/inputs >/tmp/sorted && sha256sum </tmp/sorted >"$1" &&
+    find "$CARGO_HOME/registry/cache" -name '*.crate' -exec sha256sum {} + >>"$1"
+}
+
+# holds NOW KEPT: whether nothing that both fingerprints have has another sum.
+holds() {
+  awk 'NR == FNR { sum[$2] = $1; next }
+    ($2 in sum) && sum[$2] != $1 { differs = 1 }
+    $2 == "-" && sum[$2] == $1 { same = 1 }
+    END { exit differs || !same }' "$1" "$2"
+}
+
+# take_warm: begins with what /warm has, where that is wanted and holds.
+take_warm() {
+  warm=$(cat /run/lpipe-warm 2>/dev/null) || warm=''
+  if [ "$warm" ] && ! fingerprint /tmp/fingerprint; then
+    warm=''
+  fi
+  if [ -z "$warm" ]; then
+    find /warm -mindepth 1 -maxdepth 1 -exec rm -rf {} + # of this one others have the id, and their build scripts may have left something
+  elif [ "$warm" != fresh ] && [ -e /warm/fingerprint ] && holds /tmp/fingerprint /warm/fingerprint; then
+    trap 'rm -f /warm/fingerprint' EXIT
+    mkdir -p /target
+    cp -a /warm/snapshot/. /target/
+  fi
+}
+
+# prune DIR CONDITION...: removes from a folder what the build does not need and all conditions of find are true for.
+prune() {
+  dir=$1
+  shift
+  find "$dir" \( -path '*/.fingerprint/*' -o -path '*/build/*' -o -path '*/deps/*' \) -prune "$@" -print >/tmp/there
+  grep -vFf /tmp/needed /tmp/there >/tmp/old || [ $? = 1 ]
+  while IFS= read -r old; do rm -rf "$old"; done </tmp/old
+}
+
+# leave_warm: leaves in /target what the build needs. What cargo makes of a crate is called NAME-HASH, and its messages name
+# every hash that this build needs.
+leave_warm() {
+  if [ -z "$warm" ]; then return; fi
+  grep -o -e '-[0-9a-f]\{16\}' /tmp/messages >/tmp/hashes || [ $? = 1 ]
+  sort -u /tmp/hashes >/tmp/needed
+  mkdir -p /target
+  prune /target ! -newer /tmp/fingerprint # the rest was made just now
+  trap - EXIT
+}
+
+# give_warm: leaves that in /warm too.
+give_warm() {
+  if [ -z "$warm" ]; then return; fi
+  leave_warm
+  trap 'rm -f /warm/fingerprint' EXIT
+  rm -rf /warm/fingerprint /warm/snapshot
+  cp -a /target /warm/snapshot
+  prune /warm/snapshot
+  cp /tmp/fingerprint /warm/next
+  mv /warm/next /warm/fingerprint
+  trap - EXIT
+}
+take_warm
+compile build --frozen --workspace --target x86_64-unknown-linux-musl --profile release
+compile test --no-run --frozen --workspace --target "$(uname -m)-"unknown-linux-musl --profile release
+give_warm
+EOF
+
+# build: one lambda. /out holds the program, the receipt (cargo's own word on what it is, and its digest), the warnings, and
+# what cargo says of each unit that it compiled for the program, and not for the machine that builds.
+FROM compiler AS build
+ARG LAMBDA_KIND LAMBDA_BIN
+RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
+    --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
+    --mount=type=bind,from=deps,source=/target,target=/target,rw \
+    --mount=type=tmpfs,target=/tmp <<EOF
+set -eu # build
+cd /src/services
+# crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
+crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
+
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
+compile() {
+  : >/tmp/status
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  read -r status </tmp/status
+  if [ "$status" = 0 ]; then return; fi
+  crates_hold
+  rendered error cat >&2
+  exit "$status"
+}
+
+# rendered LEVEL FILTER...: what the compiler said on that level, as it shows it to a person. A message is a line of JSON, and
+# printf undoes what JSON does to text; the filter is for the lines before that, one for each message.
+rendered() {
+  level=$1
+  shift
+  sed -n 's/^{"reason":"compiler-message".*"rendered":"\('"$level"'[^"\\]*\(\\.[^"\\]*\)*\)".*/\1/p' /tmp/messages |
+    sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
+}
+
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  : >"$1"
+  grep -q -e '"rendered":"warning' -e '^warning: ' /tmp/messages /tmp/said || return 0
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}
+compile build --frozen --workspace "--$LAMBDA_KIND" "$LAMBDA_BIN" --target x86_64-unknown-linux-musl --profile release
+mkdir /out
+keep_warnings /out/warnings.txt
+grep -e '"executable":"/' -e '"reason":"build-finished"' /tmp/messages >/out/receipt.json
+cp "$(sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' /out/receipt.json)" /out/bootstrap
+printf '{"reason":"lpipe-program","sha256":"%.64s"}\n' "$(sha256sum /out/bootstrap)" >>/out/receipt.json
+grep -F '"filenames":["/target/'x86_64-unknown-linux-musl/ /tmp/messages >/out/units.json
+EOF
+
+# test: the lambda's tests and those of the local packages it uses, with the files that these read besides. Exit status 5 is
+# a test that failed, 6 a setup that did; any other, one that did not compile.
+FROM compiler AS test
+RUN --network=none --mount=type=bind,from=tests,target=/src,rw \
+    --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
+    --mount=type=bind,from=deps,source=/target,target=/target,rw \
+    --mount=type=tmpfs,target=/tmp <<EOF
+set -eu # test
+cd /src/services
+# crates_hold: ends the step where the crates are damaged, or not those of this Cargo.lock: lpipe runs fetch again.
+crates_hold() { sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66; }
+
+# compile WORDS...: runs cargo, whose messages go to /tmp/messages, and what it says to /tmp/said too. The compiler's errors come
+# last in the output. Its warnings are not in it: nobody sees the output of a step that is cached.
+compile() {
+  : >/tmp/status
+  {
+    status=0
+    cargo "$@" --message-format=json 2>&1 >>/tmp/messages || status=$?
+    echo "$status" >/tmp/status
+  } | tee -a /tmp/said >&2
+  read -r status </tmp/status
+  if [ "$status" = 0 ]; then return; fi
+  crates_hold
+  rendered error cat >&2
+  exit "$status"
+}
+
+# rendered LEVEL FILTER...: what the compiler said on that level, as it shows it to a person. A message is a line of JSON, and
+# printf undoes what JSON does to text; the filter is for the lines before that, one for each message.
+rendered() {
+  level=$1
+  shift
+  sed -n 's/^{"reason":"compiler-message".*"rendered":"\('"$level"'[^"\\]*\(\\.[^"\\]*\)*\)".*/\1/p' /tmp/messages |
+    sed 's/\\"/"/g' | "$@" | while IFS= read -r text; do printf '%b' "$text"; done
+}
+
+# keep_warnings FILE: writes what the compiler and build scripts warned of, each warning once and in the same order whatever
+# compiled first.
+keep_warnings() {
+  : >"$1"
+  grep -q -e '"rendered":"warning' -e '^warning: ' /tmp/messages /tmp/said || return 0
+  {
+    rendered warning sort -u
+    grep '^warning: [^ ]*@[0-9][^ ]*: ' /tmp/said | sort -u
+  } | head -c 2000000 >"$1"
+}
+lpipe_target="$(uname -m)-"unknown-linux-musl
+compile test --no-run --frozen --workspace --target "$lpipe_target" --profile release
+mkdir /out
+keep_warnings /out/test-warnings.txt
+who=root
+# Who runs the tests: an ordinary user, as on a laptop, for whom what may not be read cannot be read.
+
+# as_tester TARGET: has cargo start the tests for the target as the user "tester", who owns the sources and the folders that
+# tests write to. It fails, and changes nothing of that, where the engine has no other user, or the image no program to become one.
+as_tester() {
+  echo 'tester:x:1051:1051::/home/tester:/bin/sh' >>/etc/passwd
+  echo 'tester:x:1051:' >>/etc/group
+  mkdir -p /home/tester
+  become 'setpriv --reuid 1051 --regid 1051 --clear-groups -- "$@"' ||
+    become 'chroot --userspec=1051:1051 --groups= --skip-chdir / "$@"' ||
+    become "su -s /bin/sh -c 'exec \"\$@\"' -- tester sh \"\$@\"" || return 1
+  for folder in /target/tmp /target/*/tmp; do
+    if [ -d "$folder" ] && [ ! -L "$folder" ]; then set -- "$@" "$folder"; fi
+  done
+  target=$1
+  shift
+  chown -hR 1051:1051 /home/tester /src "$@" || return 1
+  set --
+  for folder in /target /target/* /target/*/* /target/*/*/deps; do
+    if [ -d "$folder" ] && [ ! -L "$folder" ]; then set -- "$@" "$folder"; fi
+  done
+  chmod a+rwx "$@" || return 1
+  name=CARGO_TARGET_$(echo "$target" | tr a-z.- A-Z__)_RUNNER
+  eval "other=\${$name-}"
+  if [ -z "$other" ] && [ -e "$CARGO_HOME/config.toml" ]; then
+    while IFS= read -r line; do
+      case $line in "target.$target.runner = \""*\")
+        other=${line#*\"}
+        other=${other%\"}
+        ;;
+      esac
+    done <"$CARGO_HOME/config.toml"
+  fi
+  export "$name=/as-tester${other:+ $other}"
+}
+
+# become COMMAND: makes it what /as-tester runs a program by, if it does so as tester.
+become() {
+  printf '#!/bin/sh\nexport HOME=/home/tester USER=tester LOGNAME=tester\nexec %s\n' "$1" >/as-tester
+  chmod 755 /as-tester
+  [ "$(/as-tester id -u 2>/dev/null)" = 1051 ]
+}
+if as_tester "$lpipe_target"; then who=tester; else echo 'the tests run as root: there is no way to become another user'; fi
+# What the test stage does around the tests. The project's tests may write to /tmp, and clean it up: what counts is in /out.
+
+lpipe_failed=''
+
+# run_tests FLAGS...: runs tests with cargo, shows what they print, and keeps it. They failed if nothing says that they passed.
+run_tests() {
+  { cargo test --no-fail-fast --frozen "$@" 2>&1 && : >/out/passed; } | tee -a /out/printed
+  if [ -e /out/passed ]; then rm /out/passed; else lpipe_failed=yes; fi
+}
+
+# forget_warnings: has cargo not print once more what the compiler warned of, which it keeps for each crate.
+forget_warnings() { find /target -type f -path '*fingerprint/*' -name 'output-*' -exec rm -f {} +; }
+
+# count_tests TARGET RUNNER USER: adds up what the tests printed, and keeps the line of each, up to 4 MB of them.
+count_tests() {
+  : >/out/tests.txt
+  awk -v target="$1" -v runner="$2" -v user="$3" '
+    /^test .* \.\.\. / || /^ *Running / || /^ *Doc-tests / {
+      if ((kept += length($0) + 1) <= 4000000) print >"/out/tests.txt"
+    }
+    /^test result: [a-zA-Z]+\. [0-9]+ passed; [0-9]+ failed; [0-9]+ ignored; / && length($4 $6 $8) < 28 {
+      passed += $4; failed += $6; ignored += $8
+    }
+    END { printf "{\"passed\":%d,\"failed\":%d,\"ignored\":%d,\"target\":\"%s\",\"runner\":\"%s\",\"user\":\"%s\"}\n", passed, failed, ignored, target, runner, user }' \
+    /out/printed >/out/tests.json
+  rm /out/printed
+}
+if [ -s /out/test-warnings.txt ]; then forget_warnings; fi
+run_tests --workspace --target "$lpipe_target" --profile release
+if [ "$lpipe_failed" ]; then exit 5; fi
+runner=''
+count_tests "$lpipe_target" "$runner" "$who"
+EOF
+
+# bootstrap: what goes into the zip.
+FROM scratch AS bootstrap
+COPY --link --from=build /out/ /
+
+# lambda: the same, once the tests have passed.
+FROM bootstrap AS lambda
+COPY --link --from=test /out/ /
+
+# crates: what cargo says of the crates that Cargo.lock names, and which compiler it is, for statements on the lambda.
+FROM compiler AS crates
+RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
+    --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
+    --mount=type=tmpfs,target=/tmp <<EOF
+set -eu # crates
+cd /src/services
+sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock, or damaged: lpipe runs fetch again
+mkdir /out
+cargo metadata --frozen --format-version 1 --filter-platform x86_64-unknown-linux-musl >/out/crates.json
+rustc -vV >/out/rustc.txt
+EOF
+
+# bootstrap-stated, lambda-stated: the lambda, with what its statements need.
+FROM bootstrap AS bootstrap-stated
+COPY --link --from=crates /out/ /
+
+FROM lambda AS lambda-stated
+COPY --link --from=crates /out/ /
