@@ -46,6 +46,8 @@ func (e *Engine) records(ctx context.Context) ([]*client.UsageInfo, error) {
 var stages = map[string]string{
 	"toolchain":        "packages and Rust targets",
 	"fetch":            "downloaded crates",
+	"units":            "downloaded crates",
+	"strata":           "compiled dependencies",
 	"deps":             "compiled dependencies",
 	"libs":             "compiled libraries of projects",
 	"build":            "programs",

@@ -11,7 +11,7 @@ import (
 func TestUsageIsSummedByKind(t *testing.T) {
 	kinds, total := usage([]*client.UsageInfo{
 		{Size: 5, RecordType: client.UsageRecordTypeCacheMount, Description: "cached mount /downloads from exec /bin/sh -c x"},
-		{Size: 3, InUse: true, Description: "mount / from exec /bin/sh -c set -eu # deps-2\ncd /src"},
+		{Size: 3, InUse: true, Description: "mount / from exec /bin/sh -c set -eu # strata-2\ncd /src"},
 		{Size: 2, RecordType: client.UsageRecordTypeRegular, Description: "mount / from exec /bin/sh -c y"},
 		{Size: 7, RecordType: client.UsageRecordTypeCacheMount, InUse: true, Description: "cached mount /downloads from exec /bin/sh -c x"},
 		{Size: 4, RecordType: client.UsageRecordTypeRegular, Description: "pulled from docker.io/library/rust:1"},
