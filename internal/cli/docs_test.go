@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -65,7 +66,7 @@ func TestFlagsInSentencesAreThoseOfLpipe(t *testing.T) {
 
 // TestJobsCallLpipeAsItIs: the same for the files in docs/ci.
 func TestJobsCallLpipeAsItIs(t *testing.T) {
-	files, err := filepath.Glob("../../docs/ci/*.yml")
+	files, err := filepath.Glob("../../docs/ci/*")
 	if err != nil || files == nil {
 		t.Fatal("there are no files in docs/ci", err)
 	}
@@ -74,12 +75,16 @@ func TestJobsCallLpipeAsItIs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var job yaml.Node
-		if err := yaml.Unmarshal(data, &job); err != nil {
-			t.Fatal(file, err)
+		scripts := ofJenkins(string(data))
+		if filepath.Ext(file) == ".yml" {
+			var job yaml.Node
+			if err := yaml.Unmarshal(data, &job); err != nil {
+				t.Fatal(file, err)
+			}
+			scripts = scalars(&job)
 		}
 		found := 0
-		for _, script := range scalars(&job) {
+		for _, script := range scripts {
 			if !strings.Contains(script, "lpipe ") && !strings.Contains(script, "ci-build") {
 				continue
 			}
@@ -98,6 +103,14 @@ func TestJobsCallLpipeAsItIs(t *testing.T) {
 			t.Errorf("%s calls no lpipe", file)
 		}
 	}
+}
+
+// ofJenkins returns the scripts of a Jenkinsfile: what follows sh in quotes.
+func ofJenkins(text string) (all []string) {
+	for _, found := range regexp.MustCompile(`(?s)\bsh '(?:''(.*?)''|([^']*))'`).FindAllStringSubmatch(text, -1) {
+		all = append(all, found[1]+found[2])
+	}
+	return all
 }
 
 func scalars(n *yaml.Node) (all []string) {
