@@ -92,7 +92,7 @@ func (b Build) Files(kinds []string, zip string, signer *Signer) ([]artifact.Fil
 			files = append(files, artifact.File{Name: kind.file, Data: document, Mode: 0o644})
 		}
 		if signer != nil {
-			if about, err = signer.envelope(about); err != nil {
+			if about, err = signer.Envelope(about); err != nil {
 				return nil, err
 			}
 		}

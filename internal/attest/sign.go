@@ -113,8 +113,8 @@ func checkPublic(key crypto.PublicKey) error {
 	return errors.New("it is neither an Ed25519 nor an ECDSA key")
 }
 
-// envelope signs a statement: https://github.com/secure-systems-lab/dsse/blob/master/envelope.md.
-func (s *Signer) envelope(statement []byte) ([]byte, error) {
+// Envelope returns the statement signed, as JSON on one line: https://github.com/secure-systems-lab/dsse/blob/master/envelope.md.
+func (s *Signer) Envelope(statement []byte) ([]byte, error) {
 	signer, err := dsse.NewEnvelopeSigner(s)
 	if err != nil {
 		return nil, err

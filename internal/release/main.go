@@ -1,5 +1,5 @@
 // Command release makes what is published of a release out of its programs: packages for pip, npm, Homebrew, Debian and RPM, an
-// installer, a list of the Go modules in each program, and the sums of all. scripts/release calls it.
+// installer, a list of the Go modules in each program, and a statement on what all were made from. scripts/release calls it.
 //
 // The same programs give the same files, whenever and wherever it runs.
 package main
@@ -39,9 +39,19 @@ func main() {
 	flag.StringVar(&r.Version, "version", "", "`VERSION`, such as 1.2.3")
 	flag.StringVar(&r.URL, "url", "", "`URL` of the releases, such as https://github.com/OWNER/REPOSITORY/releases")
 	flag.Int64Var(&r.Time, "time", 0, "`SECONDS` since the epoch, of the commit")
+	commit := flag.String("provenance", "", "write the statement alone that the files were made from `COMMIT`")
+	key := flag.String("key", "", "`FILE` with the private key that signs it")
 	flag.Parse()
 	r.dir = flag.Arg(0)
-	if err := r.run(); err != nil {
+	err := r.check()
+	switch {
+	case err != nil:
+	case *commit != "":
+		err = r.provenance(*commit, *key)
+	default:
+		err = r.run()
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1) //nolint:forbidigo // a program of its own
 	}
@@ -50,13 +60,18 @@ func main() {
 // semver is what npm takes; of a version with more than that pip takes another spelling, [release.pep440].
 var semver = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.]+)?$`)
 
-func (r *release) run() error {
+func (r *release) check() error {
 	if !semver.MatchString(r.Version) {
 		return fmt.Errorf("%q is no version such as 1.2.3 or 1.2.3-rc.1", r.Version)
 	}
 	if u, err := url.Parse(r.URL); err != nil || u.Host == "" || u.Scheme != "https" && u.Hostname() != "127.0.0.1" {
 		return fmt.Errorf("%q is no address of releases that begins with https://", r.URL)
 	}
+	return nil
+}
+
+// run writes all files but the sums and the statement on them.
+func (r *release) run() error {
 	programs := slices.Clone(platforms)
 	for i := range programs {
 		p := &programs[i]

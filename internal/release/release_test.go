@@ -2,9 +2,13 @@ package main
 
 import (
 	"archive/zip"
+	"crypto/ed25519"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -206,10 +210,80 @@ func TestWhatIsNoReleaseIsRefused(t *testing.T) {
 		{Version: "1.2.3", URL: "example.com"},
 		{Version: "1.2.3", URL: ""},
 	} {
-		r.dir = t.TempDir()
-		if err := r.run(); err == nil || strings.Contains(err.Error(), "no such file") {
+		if err := r.check(); err == nil {
 			t.Errorf("%+v: %v", r, err)
 		}
+	}
+}
+
+// TestAReleaseStatesWhatItWasMadeFrom: the signature is checked as https://github.com/secure-systems-lab/dsse/blob/master/protocol.md says.
+func TestAReleaseStatesWhatItWasMadeFrom(t *testing.T) {
+	const commit = "0123456789abcdef0123456789abcdef01234567"
+	r := release{Version: "1.2.3", URL: "https://example.com", dir: t.TempDir()}
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sums := strings.Repeat("a", 64) + "  lpipe-linux-amd64\n" + strings.Repeat("b", 64) + "  lpipe.rb\n"
+	if err := r.write("SHA256SUMS", []byte(sums), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	written := func(key string) []byte {
+		t.Helper()
+		if err := r.provenance(commit, key); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(filepath.Join(r.dir, "lpipe.intoto.jsonl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	var envelope struct {
+		Payload     []byte
+		PayloadType string
+		Signatures  []struct{ Sig []byte }
+	}
+	if err := json.Unmarshal(written(key), &envelope); err != nil || len(envelope.Signatures) != 1 {
+		t.Fatal(envelope, err)
+	}
+	signed := fmt.Sprintf("DSSEv1 %d %s %d %s", len(envelope.PayloadType), envelope.PayloadType, len(envelope.Payload), envelope.Payload)
+	if !ed25519.Verify(public, []byte(signed), envelope.Signatures[0].Sig) {
+		t.Error("the signature is not of the key")
+	}
+	if plain := written(""); string(plain) != string(envelope.Payload)+"\n" {
+		t.Errorf("without a key\n%s\nwith one\n%s", plain, envelope.Payload)
+	}
+	var statement struct {
+		Subject []struct {
+			Name   string
+			Digest map[string]string
+		}
+		PredicateType string
+	}
+	if err := json.Unmarshal(envelope.Payload, &statement); err != nil {
+		t.Fatal(err)
+	}
+	names := ""
+	for _, s := range statement.Subject {
+		names += s.Name + " " + s.Digest["sha256"][:4] + "\n"
+	}
+	if want := "lpipe-linux-amd64 aaaa\nlpipe.rb bbbb\nSHA256SUMS " + sum([]byte(sums))[:4] + "\n"; names != want {
+		t.Errorf("it is about\n%swant\n%s", names, want)
+	}
+	if statement.PredicateType != "https://slsa.dev/provenance/v1" || !strings.Contains(string(envelope.Payload), `"gitCommit":"`+commit+`"`) {
+		t.Errorf("it says\n%s", envelope.Payload)
+	}
+	if err := r.provenance("HEAD", ""); err == nil {
+		t.Error("a name is taken for a commit")
 	}
 }
 
@@ -230,7 +304,7 @@ func TestTwoReleasesOfATagAreEqual(t *testing.T) {
 		}
 		return strings.TrimSpace(string(out))
 	}
-	var sums []string
+	var sums, statements []string
 	dist := ""
 	for _, name := range []string{"one", "another/further/down"} {
 		clone := filepath.Join(dir, name)
@@ -242,11 +316,18 @@ func TestTwoReleasesOfATagAreEqual(t *testing.T) {
 			t.Fatal(err)
 		}
 		sums = append(sums, string(data))
+		if data, err = os.ReadFile(filepath.Join(dist, provenanceName)); err != nil {
+			t.Fatal(err)
+		}
+		statements = append(statements, string(data))
 	}
 	if sums[0] != sums[1] {
 		t.Errorf("one\n%s\nthe other\n%s", sums[0], sums[1])
 	}
 	run(dist, "sha256sum", "-c", "--quiet", "SHA256SUMS")
+	if statements[0] != statements[1] || !strings.Contains(statements[0], run(filepath.Join(dir, "one"), "git", "rev-parse", "HEAD")) {
+		t.Errorf("one states\n%s\nthe other\n%s", statements[0], statements[1])
+	}
 	this := program{OS: "linux", Arch: runtime.GOARCH}
 	version := run(dist, "./"+this.Name(), "version")
 	if !strings.HasPrefix(version, "lpipe v1.2.3, BuildKit v") {
