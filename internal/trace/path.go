@@ -9,11 +9,12 @@ import (
 func Ready(s Span, all []Span) time.Time { return last(waitedFor(s, all)).End }
 
 // Critical returns the steps that decide how long all of them take: the one that ended last, before it the last of those that it
-// waited for, and so on, first to last. Those that were cached took no time, and are not among them.
+// waited for, and so on, first to last. Those that were cached took no time, and are not among them, nor are those that stand
+// alone, as the engine has some as a name for several.
 func Critical(all []Span) (path []Span) {
 	var ran []Span
 	for _, s := range all {
-		if s.ID != "" && !s.cached() {
+		if s.ID != "" && !s.cached() && !alone(s, all) {
 			ran = append(ran, s)
 		}
 	}
@@ -23,6 +24,11 @@ func Critical(all []Span) (path []Span) {
 	}
 	slices.Reverse(path)
 	return path
+}
+
+// alone reports that s waits for no step and none waits for s.
+func alone(s Span, all []Span) bool {
+	return len(s.After) == 0 && !slices.ContainsFunc(all, func(other Span) bool { return slices.Contains(other.After, s.ID) })
 }
 
 func (s Span) cached() bool {
