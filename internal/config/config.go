@@ -358,10 +358,15 @@ func (l *loader) config() *Config {
 	c.Templates = list("template")
 	c.Engine, c.Builder, c.Progress = text("engine"), text("builder"), text("progress")
 	c.Warm = text("build.warm") == "true"
-	c.Strata = text("build.strata") == "true"
 	c.FeaturesPerLambda = text("build.features-per-lambda") == "true"
 	c.Statements = Statements{Kinds: list("statements.kinds"), Key: text("statements.key")}
 	c.Cache = Cache{From: list("cache.from"), To: list("cache.to")}
+	switch text("build.strata") {
+	case "":
+		c.Strata = len(c.Cache.From) > 0 || len(c.Cache.To) > 0
+	case "true":
+		c.Strata = true
+	}
 	for _, name := range union(children(l.values, "lambda."), children(l.tables, "lambda.")) {
 		c.Lambda[name] = Lambda{Package: text(Key("lambda", name, "package")), Bin: text(Key("lambda", name, "bin")), Kind: text(Key("lambda", name, "kind"))}
 	}

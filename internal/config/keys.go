@@ -160,7 +160,7 @@ var table = slices.Concat(
 	[]key{
 		{name: "build.features-per-lambda", kind: boolean, defaults: []string{"false"}, doc: "whether each package is compiled with the features that it alone asks for, and not with those of all lambdas of the workspace; its dependencies are then compiled for it alone, but for equal strata"},
 		{name: allowOutside, kind: list, check: checkPlain, paths: filePath, sep: ",", doc: "files and folders that builds may read beyond the project's git repository or, without one, its workspace and path dependencies; only in a file outside of the project, named with --config"},
-		{name: "build.strata", kind: boolean, defaults: []string{"true"}, doc: "whether 60 or more crates of registries are compiled in several steps, the deepest first, so that a new version of one compiles its step and those after it, on any machine that reads the cache; docs/how-it-works.md"},
+		{name: "build.strata", kind: boolean, derived: "`true` with a cache to read or write", doc: "whether 60 or more crates of registries are compiled in several steps, the deepest first, so that a new version of one compiles its step and those after it, on any machine that reads the cache; a first build takes longer; docs/how-it-works.md"},
 		{name: "build.warm", kind: boolean, defaults: []string{"true"}, doc: "whether the engine keeps compiled dependencies, so that a new version of one compiles that one again and not all; for this user and project alone; never in CI, with a cache to write, or on any engine but the embedded one, which others may use"},
 	},
 	under("lambda.*.", []key{

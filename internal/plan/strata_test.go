@@ -145,15 +145,18 @@ func TestAPackageOfItsOwnHasStrataOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestStrataCanBeTurnedOff(t *testing.T) {
+func TestStrataAreForWhoHasACache(t *testing.T) {
 	lock := "version = 4\n[[package]]\nname = \"api\"\nversion = \"0.1.0\"\ndependencies = [\"c-00\"]\n"
 	for i := range minStrata {
 		lock += fmt.Sprintf("[[package]]\nname = \"c-%02d\"\nversion = \"1.0.0\"\nsource = \"registry+%s\"\nchecksum = \"00\"\n", i, cargo.CratesIO)
 	}
 	for toml, want := range map[string]int{
-		"":                               3,
-		"[build]\nstrata = false\n":      0,
-		"[build]\nnetwork = \"default\"": 0, // what a build script downloads has no version
+		"":                                  0, // nobody else reads what is compiled
+		"[build]\nstrata = true":            3,
+		"[cache]\nfrom = [\"a.example/x\"]": 3,
+		"[cache]\nto = [\"a.example/x\"]":   3,
+		"[build]\nstrata = false\n[cache]\nfrom = [\"a.example/x\"]": 0,
+		"[build]\nnetwork = \"default\"\nstrata = true":              0, // what a build script downloads has no version
 	} {
 		p := mustPlan(t, "-- Cargo.toml --\n[package]\nname = \"api\"\nversion = \"0.1.0\"\n-- src/main.rs --\n-- lpipe.toml --\n"+toml+"\n-- Cargo.lock --\n"+lock, nil)
 		if got := p.Variants[0].Strata; got != want {

@@ -37,8 +37,8 @@ func TestTheCriticalPath(t *testing.T) {
 			"deps test", nil,
 		},
 		"beside one for several": {[]Span{step("base", 0, 5), step("test", 5, 9, "base"), step("group", 9, 12)}, "base test", nil},
-		"everything was cached": {[]Span{cached(step("a", 0, 1)), cached(step("b", 1, 2, "a"))}, "", nil},
-		"in a circle":           {[]Span{step("a", 0, 1, "b", "a"), step("b", 0, 2, "a")}, "a b", nil},
+		"everything was cached":  {[]Span{cached(step("a", 0, 1)), cached(step("b", 1, 2, "a"))}, "", nil},
+		"in a circle":            {[]Span{step("a", 0, 1, "b", "a"), step("b", 0, 2, "a")}, "a b", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
