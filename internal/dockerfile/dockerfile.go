@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"text/template"
 	"unicode/utf8"
@@ -85,19 +84,13 @@ func named(text string) string {
 	for i, stage := range stages {
 		from, program, _ := strings.Cut(stage, "\n")
 		if _, name, ok := strings.Cut(from, " AS "); ok {
-			stages[i] = from + "\n" + strings.Replace(program, "\nset -eu\n", "\n"+StepMark+unnumbered(name)+"\n", 1)
+			if s, known := StageOf(name); known {
+				name = s.Name
+			}
+			stages[i] = from + "\n" + strings.Replace(program, "\nset -eu\n", "\n"+StepMark+name+"\n", 1)
 		}
 	}
 	return strings.Join(stages, "\nFROM ")
-}
-
-// unnumbered is the name of one of several stages without its number.
-func unnumbered(name string) string {
-	i := strings.LastIndexByte(name, '-')
-	if _, err := strconv.Atoi(name[i+1:]); i >= 0 && err == nil {
-		return name[:i]
-	}
-	return name
 }
 
 // OwnWarm returns the text with a cache mount, for the stages that compile dependencies, that only this owner has: who knows
