@@ -86,16 +86,27 @@ func (t Target) output() (top, dir string) {
 // MakeOutput makes the folder for the lambda's files, where it is not there, so that their coming changes no folder of sources.
 // As with the files, no link leads out of the folder that the user chose.
 func (t Target) MakeOutput() error {
-	top, dir := t.output()
-	if err := os.MkdirAll(top, 0o755); err != nil {
-		return err
-	}
-	root, err := os.OpenRoot(top)
+	root, err := makeFolder(t.output())
 	if err != nil {
 		return err
 	}
-	defer root.Close()
-	return root.MkdirAll(dir, 0o755)
+	return root.Close()
+}
+
+// makeFolder makes the folder dir below top, which it opens.
+func makeFolder(top, dir string) (*os.Root, error) {
+	if err := os.MkdirAll(top, 0o755); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(top)
+	if err != nil {
+		return nil, err
+	}
+	if err := root.MkdirAll(dir, 0o755); err != nil {
+		root.Close()
+		return nil, err
+	}
+	return root, nil
 }
 
 // LayerDir is the folder for the zip of a layer that the lambda has, absolute.
@@ -137,17 +148,11 @@ func (t Target) CreateBeside(name string) (*os.File, error) {
 	if t.Out != "" {
 		top, dir = t.Out, "."
 	}
-	if err := os.MkdirAll(top, 0o755); err != nil {
-		return nil, err
-	}
-	root, err := os.OpenRoot(top)
+	root, err := makeFolder(top, dir)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	if err := root.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
 	return root.Create(filepath.Join(dir, name))
 }
 
