@@ -400,19 +400,27 @@ func (s *serving) build(ctx context.Context, progress string) (files serve.Files
 		report.Text(s.Err, *summary)
 	}
 	var fresh []string
-	digests := map[string]string{} // of the zip, and of the layers
+	digests := map[string][]string{} // of the zip, and of the layers
 	for _, l := range summary.Lambdas {
-		digests[l.Name] = l.CodeSHA256
+		if l.CodeSHA256 == "" {
+			continue
+		}
+		digests[l.Name] = []string{l.CodeSHA256}
 		for _, layer := range l.Layers {
-			digests[l.Name] += " " + layer.CodeSHA256
+			digests[l.Name] = append(digests[l.Name], layer.CodeSHA256)
 		}
 	}
 	for _, t := range project.Functions(projects) {
 		label := t.Lambda.Label()
-		for _, e := range t.Extensions() {
-			digests[label] += " " + digests[e.Lambda.Label()]
+		if digests[label] == nil {
+			continue
 		}
-		if strings.HasPrefix(digests[label], " ") || digests[label] == "" || digests[label] == s.digests[label] {
+		all := slices.Clone(digests[label])
+		for _, e := range t.Extensions() {
+			all = append(all, digests[e.Lambda.Label()]...)
+		}
+		digest := strings.Join(all, " ")
+		if digest == s.digests[label] {
 			continue
 		}
 		program, clean, startErr := s.program(ctx, here, t, s.running)
@@ -431,7 +439,7 @@ func (s *serving) build(ctx context.Context, progress string) (files serve.Files
 		}
 		program.Log = program.Stderr
 		s.server.Replace(program, clean)
-		s.digests[label] = digests[label]
+		s.digests[label] = digest
 		fresh = append(fresh, t.Lambda.Name)
 	}
 	if progress != "" && len(fresh) > 0 {
