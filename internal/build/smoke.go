@@ -103,7 +103,7 @@ func smokeFiles(t project.Target, included []artifact.Entry, layers []artifact.L
 	}
 	extensions(taskRoot, included)
 	for _, layer := range layers {
-		extensions("/opt", layer.Files)
+		extensions(emulator.Opt, layer.Files)
 	}
 	files = append(files, skeleton.File{Path: "settings", Data: []byte(strings.Join(settings, "\x00") + "\x00")})
 	return skeleton.Made(files), mistakes.Err()

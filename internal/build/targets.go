@@ -207,39 +207,38 @@ func (c *contexts) said() []string {
 	if len(c.leftOut) == 0 {
 		return c.notes
 	}
-	names := slices.Sorted(slices.Values(c.leftOut))
-	if more := len(names) - maxLeftOut; more > 0 {
-		names = append(names[:maxLeftOut], fmt.Sprintf("and %d more", more))
-	}
-	return append(c.notes, skeleton.LeftOut+": "+strings.Join(names, ", "))
+	return append(c.notes, skeleton.LeftOut+": "+someOf(slices.Sorted(slices.Values(c.leftOut))))
 }
 
 // pointers warns of pointers of Git LFS that are sent in the place of files.
 func (c *contexts) pointers() []string {
-	found := map[string]bool{}
-	for _, tree := range c.trees {
-		for _, name := range tree.LFSPointers() {
-			found[c.workspace.Show(name)] = true
-		}
-	}
+	trees := slices.Collect(maps.Values(c.trees))
 	if c.stubs != nil {
-		for _, name := range c.stubs.Tree.LFSPointers() {
+		trees = append(trees, c.stubs.Tree)
+	}
+	found := map[string]bool{}
+	for _, tree := range trees {
+		for _, name := range tree.LFSPointers() {
 			found[c.workspace.Show(name)] = true
 		}
 	}
 	if len(found) == 0 {
 		return nil
 	}
-	names := slices.Sorted(maps.Keys(found))
-	if more := len(names) - maxLeftOut; more > 0 {
-		names = append(names[:maxLeftOut], fmt.Sprintf("and %d more", more))
-	}
 	return []string{"pointers of Git LFS are sent in the place of files that are not in this checkout, and what reads one gets the text of the pointer: " +
-		strings.Join(names, ", ") + "; run git lfs pull, or have the checkout of CI fetch LFS files"}
+		someOf(slices.Sorted(maps.Keys(found))) + "; run git lfs pull, or have the checkout of CI fetch LFS files"}
 }
 
-// maxLeftOut is how many files the notes on contexts name.
-const maxLeftOut = 20
+// maxNamed is how many files the notes on contexts name.
+const maxNamed = 20
+
+// someOf lists the first names, and how many more there are.
+func someOf(names []string) string {
+	if more := len(names) - maxNamed; more > 0 {
+		names = append(names[:maxNamed:maxNamed], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
+}
 
 func (c *contexts) note(notes []skeleton.Note) {
 	for _, n := range notes {
