@@ -206,7 +206,7 @@ var lpipeMap = map[string]row{
 		why: "a program of its own, which measures lpipe from outside and takes from it only how a project is read; it serves a registry",
 	},
 	"internal/release": {
-		imports: in("internal/attest", "github.com/in-toto/attestation", "github.com/package-url/packageurl-go", "github.com/spdx/tools-golang", "google.golang.org/protobuf"),
+		imports: in("internal/attest", "internal/publish", "github.com/in-toto/attestation", "github.com/package-url/packageurl-go", "github.com/spdx/tools-golang", "google.golang.org/protobuf"),
 		why:     "a program of its own, which packs lpipe's programs and takes nothing from them but what the toolchain recorded; it signs as lpipe does",
 	},
 	"internal/testparts/require": {why: "every test may import it, so it imports nothing", testOnly: true},

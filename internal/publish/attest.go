@@ -24,9 +24,14 @@ const (
 // About returns the statement about the file or image with that SHA-256, in hex, as bytes that do not change from one program
 // to the next: the spaces that protojson writes do.
 func (s Statement) About(name, sha256 string) ([]byte, error) {
+	return s.AboutAll([]*intoto.ResourceDescriptor{{Name: name, Digest: map[string]string{"sha256": sha256}}})
+}
+
+// AboutAll returns the statement about several files likewise.
+func (s Statement) AboutAll(files []*intoto.ResourceDescriptor) ([]byte, error) {
 	about := &intoto.Statement{
 		Type:          intoto.StatementTypeUri,
-		Subject:       []*intoto.ResourceDescriptor{{Name: name, Digest: map[string]string{"sha256": sha256}}},
+		Subject:       files,
 		PredicateType: s.PredicateType,
 		Predicate:     s.Predicate,
 	}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"lpipe/internal/attest"
+	"lpipe/internal/publish"
 )
 
 // sumsName and provenanceName are files of a release: the sums of all others, and the statement on these and on the sums.
@@ -60,22 +59,14 @@ func (r *release) provenance(commit, key string) error {
 	if err != nil {
 		return err
 	}
-	about := &intoto.Statement{Type: intoto.StatementTypeUri, Subject: subjects, PredicateType: attest.TypeProvenance, Predicate: &structpb.Struct{}}
-	if err := about.Predicate.UnmarshalJSON(data); err != nil {
+	statement := publish.Statement{PredicateType: attest.TypeProvenance, Predicate: &structpb.Struct{}}
+	if err := statement.Predicate.UnmarshalJSON(data); err != nil {
 		return err
 	}
-	if err := about.Validate(); err != nil {
-		return err
-	}
-	spaced, err := protojson.Marshal(about)
+	bundle, err := statement.AboutAll(subjects)
 	if err != nil {
 		return err
 	}
-	var line bytes.Buffer // without the spaces that protojson writes in one program and not in the next
-	if err := json.Compact(&line, spaced); err != nil {
-		return err
-	}
-	bundle := line.Bytes()
 	if key != "" {
 		if bundle, err = sign(key, bundle); err != nil {
 			return err
