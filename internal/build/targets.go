@@ -31,11 +31,7 @@ func prepare(
 		return nil, nil, nil, nil
 	}
 	c := &contexts{workspace: p.Plan.Workspace, found: p.Plan.Reach, trees: map[string]*skeleton.Tree{}}
-	make := skeleton.Make
-	if p.Config.FeaturesPerLambda {
-		make = skeleton.MakeSeparate
-	}
-	skel, said, err := make(p.Plan.Workspace, p.Plan.Reach)
+	skel, said, err := skeleton.MakeStratified(p.Plan.Workspace, p.Plan.Reach, p.Plan.Strata)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -264,10 +264,10 @@ func (v view) Select() string {
 	return "--package " + quote(v.SeparatePackages[0])
 }
 
-// Package is the package that is compiled with features of its own, "-" for none.
+// Package is the package that is compiled with features of its own, [plan.EveryPackage] for none.
 func (v view) Package() string {
 	if len(v.SeparatePackages) == 0 {
-		return "-"
+		return plan.EveryPackage
 	}
 	return quote(v.SeparatePackages[0])
 }

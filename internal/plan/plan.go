@@ -86,6 +86,8 @@ type Plan struct {
 	Repositories []Repository // that the build may fetch with git; none when it needs no git
 	Registries   []Registry   // that it may log in to
 
+	Strata map[string][]Stratum // of the dependencies, as of [StrataByPackage]; nil for none
+
 	unused []string // notes on keys for repositories that are not fetched
 }
 
@@ -256,7 +258,10 @@ func (f *found) plan(all []*found) (*Plan, error) {
 	}
 	strata := 0
 	if f.Config.Strata {
-		strata = len(Strata(ws, f.Reach))
+		p.Strata = StrataByPackage(ws, f.Reach, f.Config.FeaturesPerLambda)
+	}
+	if p.Strata != nil {
+		strata = len(leastAbove)
 	}
 	variants := map[string]*Variant{}
 	for _, l := range f.chosen {

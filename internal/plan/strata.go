@@ -50,6 +50,28 @@ func StrataOf(ws *cargo.Workspace, p *cargo.Package) []Stratum {
 	return cut(ws.Lock.Reachable(ws.Closure([]*cargo.Package{p})))
 }
 
+// EveryPackage is in the place of a package where the crates are compiled for all.
+const EveryPackage = "-"
+
+// StrataByPackage returns the strata by the names of the packages for which they are compiled: of each with programs where
+// packages have features of their own, or else of [EveryPackage]. It is nil where [Strata] is.
+func StrataByPackage(ws *cargo.Workspace, found *reach.Findings, separate bool) map[string][]Stratum {
+	all := Strata(ws, found)
+	if all == nil {
+		return nil
+	}
+	if !separate {
+		return map[string][]Stratum{EveryPackage: all}
+	}
+	of := map[string][]Stratum{}
+	for _, p := range ws.Packages {
+		if p.Member && len(p.Programs()) > 0 {
+			of[p.Name] = StrataOf(ws, p)
+		}
+	}
+	return of
+}
+
 // cut parts packages of a lock file.
 func cut(packages []cargo.LockPackage) []Stratum {
 	g := newCrateGraph(packages)

@@ -32,6 +32,7 @@ import (
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/fault"
+	"lpipe/internal/plan"
 	"lpipe/internal/reach"
 )
 
@@ -61,18 +62,14 @@ const configuration = "cargo's configuration"
 // Make returns the skeleton, the context of the stages that fetch and compile the dependencies. Its errors are
 // usage faults, all of them at once.
 func Make(ws *cargo.Workspace, found *reach.Findings) (*Tree, []Note, error) {
-	return makeSkeleton(newMaker(ws, found, Options{}))
+	return MakeStratified(ws, found, nil)
 }
 
-// MakeSeparate returns the skeleton of packages that are compiled each with the features that it alone asks for.
-func MakeSeparate(ws *cargo.Workspace, found *reach.Findings) (*Tree, []Note, error) {
+// MakeStratified returns the skeleton with what strata are made of, which are as of [plan.StrataByPackage].
+func MakeStratified(ws *cargo.Workspace, found *reach.Findings, strata map[string][]plan.Stratum) (*Tree, []Note, error) {
 	m := newMaker(ws, found, Options{})
-	m.separate = true
-	return makeSkeleton(m)
-}
-
-func makeSkeleton(m *maker) (*Tree, []Note, error) {
-	for _, place := range m.found.Beyond {
+	m.strata = strata
+	for _, place := range found.Beyond {
 		m.say(configuration, place)
 	}
 	return m.make(nil)
@@ -138,10 +135,10 @@ type maker struct {
 	ws        *cargo.Workspace
 	found     *reach.Findings
 	limit     int64
-	closure   bool // not the bare skeleton
-	separate  bool // of that: packages have features of their own
-	libraries bool // the closure without programs
-	tests     bool // the closure with what tests read
+	closure   bool                      // not the bare skeleton
+	strata    map[string][]plan.Stratum // nil for none
+	libraries bool                      // the closure without programs
+	tests     bool                      // the closure with what tests read
 	tree      *Tree
 	notes     []Note
 	real      map[*cargo.Package]bool
@@ -395,7 +392,7 @@ func (m *maker) shared() error {
 	if t := ws.Toolchain; t != nil {
 		m.tree.write(t.Path, t.Data)
 	}
-	if err := m.strata(); err != nil {
+	if err := m.addStrata(); err != nil {
 		return err
 	}
 	return m.fetchConfig()

@@ -2,16 +2,16 @@ package skeleton
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
-
-	"lpipe/internal/plan"
 )
 
 // The folder, below the workspace's root, with what the strata of the dependencies are made of: a line for each crate, with
-// the package for which it is compiled, "-" for all, its stratum, name and version; and the manifest in which the crates of a stratum are compiled, as far as it is known before
-// cargo says with which features they are. In the steps of the strata it holds packages of that manifest.
+// the package for which it is compiled, its stratum, name and version; and the manifest in which the crates of a stratum are
+// compiled, as far as it is known before cargo says with which features they are. In the steps of the strata it holds packages of
+// that manifest.
 const (
 	strataPackages = ".cargo/lpipe-strata/packages"
 	strataManifest = ".cargo/lpipe-strata/Cargo.toml"
@@ -20,29 +20,17 @@ const (
 	strataScript   = ".cargo/lpipe-strata/build.rs"
 )
 
-// strata adds that folder to the skeleton, where there are strata.
-func (m *maker) strata() error {
-	if m.closure {
-		return nil
-	}
-	all := plan.Strata(m.ws, m.found)
-	if all == nil {
+// addStrata adds that folder to the skeleton, where there are strata.
+func (m *maker) addStrata() error {
+	if m.strata == nil {
 		return nil
 	}
 	var list strings.Builder
-	write := func(of string, strata []plan.Stratum) {
-		for i, s := range strata {
+	for _, of := range slices.Sorted(maps.Keys(m.strata)) {
+		for i, s := range m.strata[of] {
 			for _, p := range s {
 				fmt.Fprintf(&list, "%s %d %s %s\n", of, i+1, p.Name, p.Version)
 			}
-		}
-	}
-	if !m.separate {
-		write("-", all)
-	}
-	for _, p := range m.ws.Packages {
-		if m.separate && p.Member && len(p.Programs()) > 0 {
-			write(p.Name, plan.StrataOf(m.ws, p))
 		}
 	}
 	m.ownFile(strataPackages, []byte(list.String()))

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"lpipe/internal/cargo"
+	"lpipe/internal/plan"
 	"lpipe/internal/testparts"
 )
 
@@ -43,7 +44,7 @@ version = "1.0.0"
 fn main() {}
 -- Cargo.lock --
 `+lock))
-	tree, _, err := Make(ws, found)
+	tree, _, err := MakeStratified(ws, found, plan.StrataByPackage(ws, found, false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,7 @@ fn main() {}
 			t.Errorf("the manifest lacks %q: %v\n%s", want, err, manifest)
 		}
 	}
-	separate, _, err := MakeSeparate(ws, found)
+	separate, _, err := MakeStratified(ws, found, plan.StrataByPackage(ws, found, true))
 	if err != nil {
 		t.Fatal(err)
 	}
