@@ -135,7 +135,7 @@ var lpipeMap = map[string]row{
 		why:     "it hands out what docker login left; who uses it against a registry is not its concern",
 	},
 	"internal/publish": {
-		imports: in("internal/artifact", "internal/disk", "internal/fault", "github.com/containerd/containerd/v2/core/remotes/docker", "github.com/distribution/reference",
+		imports: in("internal/artifact", "internal/disk", "internal/fault", "internal/limits", "github.com/containerd/containerd/v2/core/remotes/docker", "github.com/distribution/reference",
 			"github.com/in-toto/attestation", "github.com/opencontainers", "google.golang.org/protobuf"),
 		why: "it makes an image of the files of a zip and sends it; what they are and who may push is not its concern",
 	},
@@ -176,7 +176,7 @@ var lpipeMap = map[string]row{
 	},
 	"internal/build": {
 		imports: in("cache", "internal/access", "internal/artifact", "internal/attest", "internal/cargo", "internal/config", "internal/disk", "internal/dockerfile", "internal/emulator", "internal/engine",
-			"internal/fault", "internal/finding", "internal/git", "internal/login", "internal/network", "internal/pattern", "internal/plan", "internal/progress", "internal/project", "internal/publish",
+			"internal/fault", "internal/finding", "internal/git", "internal/limits", "internal/login", "internal/network", "internal/pattern", "internal/plan", "internal/progress", "internal/project", "internal/publish",
 			"internal/reach", "internal/report", "internal/skeleton", "internal/solve", "internal/subset", "internal/trace", "internal/userkey", "github.com/distribution/reference", "github.com/moby/patternmatcher",
 			"github.com/opencontainers", buildkit+"/client", buildkit+"/session"),
 		why: "the phases of a build, each from values to values; it reads no flag and prints nothing but the display",

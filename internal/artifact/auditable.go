@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"path"
+
+	"lpipe/internal/limits"
 )
 
 // auditableSection has the crates of a program as cargo auditable puts them there:
@@ -16,10 +18,6 @@ const auditableSection = ".dep-v0"
 
 // maxAuditable bounds the list, in bytes, as its readers do.
 const maxAuditable = 8 << 20
-
-// ExtensionsDir is the folder of a layer whose files Lambda starts as extensions:
-// https://docs.aws.amazon.com/lambda/latest/dg/lambda-extensions.html
-const ExtensionsDir = "extensions"
 
 // Program returns the program in the zip of a function or of an extension.
 func Program(zipped []byte) ([]byte, error) {
@@ -32,7 +30,7 @@ func Program(zipped []byte) ([]byte, error) {
 	}
 	var found [][]byte
 	for name, file := range all {
-		if path.Dir(name) == ExtensionsDir {
+		if path.Dir(name) == limits.ExtensionsDir {
 			found = append(found, file.data)
 		}
 	}

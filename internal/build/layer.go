@@ -9,6 +9,7 @@ import (
 	"lpipe/internal/artifact"
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
+	"lpipe/internal/limits"
 	"lpipe/internal/plan"
 	"lpipe/internal/project"
 )
@@ -16,7 +17,7 @@ import (
 // programPath is the name of the program of a lambda in its zip.
 func programPath(l *plan.Lambda) string {
 	if l.Extension {
-		return path.Join(artifact.ExtensionsDir, l.Name)
+		return path.Join(limits.ExtensionsDir, l.Name)
 	}
 	return artifact.ProgramName
 }

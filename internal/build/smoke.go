@@ -15,17 +15,15 @@ import (
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/emulator"
 	"lpipe/internal/fault"
+	"lpipe/internal/limits"
 	"lpipe/internal/project"
 	"lpipe/internal/report"
 	"lpipe/internal/skeleton"
 	"lpipe/internal/subset"
 )
 
-// Where the smoke step has the program, as Lambda has it, and the Runtime API.
-const (
-	taskRoot   = "/var/task"
-	runtimeAPI = "127.0.0.1:9001"
-)
+// runtimeAPI is where the smoke step has the Runtime API.
+const runtimeAPI = "127.0.0.1:9001"
 
 // maxEvent is how large an event is at most: 6 MB for a request that waits for the answer.
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -62,9 +60,9 @@ func smokeFiles(t project.Target, included []artifact.Entry, layers []artifact.L
 	if l.Build.Budget.Init != "" {
 		starts = initStarts
 	}
-	init, memory := limits(l.Build.Budget)
+	init, memory := budget(l.Build.Budget)
 	settings := []string{
-		"address=" + runtimeAPI, "directory=" + taskRoot, "program=" + taskRoot + "/" + artifact.ProgramName, "machine=" + machine,
+		"address=" + runtimeAPI, "directory=" + limits.TaskRoot, "program=" + limits.TaskRoot + "/" + artifact.ProgramName, "machine=" + machine,
 		"timeout=" + strconv.FormatInt(timeout.Milliseconds(), 10), "starts=" + strconv.Itoa(starts),
 		"max-init=" + strconv.FormatInt(init.Microseconds(), 10), "max-memory=" + strconv.FormatInt(memory, 10),
 		"keep=" + strconv.Itoa(keptAnswers/max(1, len(l.Build.Smoke))),
@@ -85,7 +83,7 @@ func smokeFiles(t project.Target, included []artifact.Entry, layers []artifact.L
 		files = append(files, skeleton.File{Path: file, Data: data})
 		settings = append(settings, "event=/smoke/"+file)
 	}
-	for _, v := range (emulator.Config{Name: l.Name}).Environment(runtimeAPI, taskRoot, emulator.Opt) {
+	for _, v := range (emulator.Config{Name: l.Name}).Environment(runtimeAPI, limits.TaskRoot, limits.Opt) {
 		if strings.HasPrefix(v, "AWS_LAMBDA_LOG_STREAM_NAME=") { // another one each time, and so another step
 			v = "AWS_LAMBDA_LOG_STREAM_NAME=1970/01/01/[$LATEST]smoke"
 		}
@@ -96,14 +94,14 @@ func smokeFiles(t project.Target, included []artifact.Entry, layers []artifact.L
 	}
 	extensions := func(root string, entries []artifact.Entry) {
 		for _, e := range entries {
-			if dir, name := path.Split(e.Name); dir == emulator.ExtensionsDir+"/" && e.Executable {
+			if dir, name := path.Split(e.Name); dir == limits.ExtensionsDir+"/" && e.Executable {
 				settings = append(settings, "extension="+path.Join(root, dir, name))
 			}
 		}
 	}
-	extensions(taskRoot, included)
+	extensions(limits.TaskRoot, included)
 	for _, layer := range layers {
-		extensions(emulator.Opt, layer.Files)
+		extensions(limits.Opt, layer.Files)
 	}
 	files = append(files, skeleton.File{Path: "settings", Data: []byte(strings.Join(settings, "\x00") + "\x00")})
 	return skeleton.Made(files), mistakes.Err()
@@ -118,8 +116,8 @@ func envOf(m map[string]string) []string {
 	return all
 }
 
-// limits are those of the budget that the smoke step holds; 0 is none. config has checked them.
-func limits(b config.Budget) (init time.Duration, memory int64) {
+// budget returns the bounds of a budget that the smoke step holds; 0 is none. config has checked them.
+func budget(b config.Budget) (init time.Duration, memory int64) {
 	init, _ = time.ParseDuration(b.Init)
 	memory, _ = config.ParseSize(b.Memory)
 	return init, memory

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"lpipe/internal/limits"
 )
 
 // extensionWire is an extension at the level of requests.
@@ -290,7 +292,7 @@ func TestTermination(t *testing.T) {
 }
 
 func TestExtensionsHaveNotAllVariables(t *testing.T) {
-	env := forExtensions(Config{}.Environment("127.0.0.1:1", "/task", Opt))
+	env := forExtensions(Config{}.Environment("127.0.0.1:1", "/task", limits.Opt))
 	for _, v := range env {
 		for _, name := range []string{"_HANDLER", "LAMBDA_", "AWS_LAMBDA_LOG_GROUP", "AWS_LAMBDA_LOG_STREAM"} {
 			if strings.HasPrefix(v, name) {

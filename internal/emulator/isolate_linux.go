@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"lpipe/internal/limits"
 )
 
 // hostFiles are files of this machine that an isolated program sees: by them it finds others in the network that it has.
@@ -101,9 +103,9 @@ func readOnly(target string) error {
 // changeRoot has the file system of the container be that of this process, with the zip and what it has of this machine.
 // What is mounted there is taken hold of before: paths within the container may lead anywhere by its links.
 func (c container) changeRoot(task string) error {
-	targets := map[string]string{task: taskRoot}
+	targets := map[string]string{task: limits.TaskRoot}
 	if c.Opt != "" {
-		targets[c.Opt] = Opt
+		targets[c.Opt] = limits.Opt
 	}
 	for _, path := range slices.Concat(devices, hostFiles) {
 		targets[path] = path
@@ -165,7 +167,7 @@ func (c container) changeRoot(task string) error {
 	if err := mount("", "/dev", "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NOEXEC, ""); err != nil {
 		return err
 	}
-	for _, target := range append([]string{"/", taskRoot, Opt}, hostFiles...) {
+	for _, target := range append([]string{"/", limits.TaskRoot, limits.Opt}, hostFiles...) {
 		if _, ok := taken[target]; ok || target == "/" {
 			if err := readOnly(target); err != nil {
 				return err

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"lpipe/internal/limits"
 )
 
 // Program is a built bootstrap and how to run it.
@@ -34,9 +36,6 @@ type Program struct {
 	Runner []string
 }
 
-// taskRoot is where Lambda has the unpacked zip: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
-const taskRoot = "/var/task"
-
 // Isolation is a container for a program: namespaces of its own for files, processes and System V IPC, no capabilities, and no
 // more by way of programs with the set-user-id bit. The unpacked zip is at /var/task. The program can write to /tmp alone,
 // which is its own. It reaches the network as this machine does. Where this user can make control groups, it has the share of
@@ -58,16 +57,13 @@ func (p Program) inside(path string) string {
 	if p.Isolation == nil {
 		return path
 	}
-	for dir, at := range map[string]string{p.Dir: taskRoot, p.Opt: Opt} {
+	for dir, at := range map[string]string{p.Dir: limits.TaskRoot, p.Opt: limits.Opt} {
 		if rel, err := filepath.Rel(dir, path); dir != "" && err == nil && filepath.IsLocal(rel) {
 			return filepath.Join(at, rel)
 		}
 	}
 	return path
 }
-
-// Opt is where Lambda has the files of layers: https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
-const Opt = "/opt"
 
 // Environment returns the variables that Lambda sets for a custom runtime, as NAME=value. api is the address of
 // the Runtime API, root the folder with the unpacked zip, opt that with the layers. Nothing of lpipe's own environment is among them.
@@ -100,17 +96,14 @@ func (c Config) Environment(api, root, opt string) []string {
 	return env
 }
 
-// ExtensionsDir is the folder beside the program whose executables are started as extensions.
-const ExtensionsDir = "extensions"
-
 // environment is [Config.Environment] for the folders of the program.
 func (p Program) environment(api string) []string {
-	return p.Environment(api, p.inside(p.Dir), cmp.Or(p.inside(p.Opt), Opt))
+	return p.Environment(api, p.inside(p.Dir), cmp.Or(p.inside(p.Opt), limits.Opt))
 }
 
 // Extensions are the names of the extensions in the folder of a program or of its layers.
 func Extensions(dir string) ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(dir, ExtensionsDir))
+	entries, err := os.ReadDir(filepath.Join(dir, limits.ExtensionsDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("looking for extensions: %w", err)
 	}

@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"lpipe/internal/limits"
 )
 
 // The test binary, started with this variable, is a lambda with a runtime of its own; the value says how it starts.
@@ -33,7 +35,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	if dir, name := filepath.Split(os.Args[0]); filepath.Base(dir) == ExtensionsDir {
+	if dir, name := filepath.Split(os.Args[0]); filepath.Base(dir) == limits.ExtensionsDir {
 		extensionMain(name)
 		return
 	}
@@ -413,7 +415,7 @@ func stream(invocation, contentType string, parts ...string) {
 func extended(t testing.TB, names ...string) func(*Program) {
 	return func(p *Program) {
 		for _, name := range names {
-			file := filepath.Join(p.Dir, ExtensionsDir, name)
+			file := filepath.Join(p.Dir, limits.ExtensionsDir, name)
 			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.Symlink(p.Path, file)); err != nil {
 				t.Fatal(err)
 			}
@@ -448,7 +450,7 @@ func do(what string) Event {
 
 // breakExtension puts a file in the place of an extension that cannot be run.
 func breakExtension(t testing.TB, p *Program, name string) {
-	file := filepath.Join(p.Dir, ExtensionsDir, name)
+	file := filepath.Join(p.Dir, limits.ExtensionsDir, name)
 	if err := errors.Join(os.Remove(file), os.WriteFile(file, []byte("no program"), 0o600)); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"lpipe/internal/limits"
 )
 
 // Sandbox is an execution environment: a program and its extensions, with their Runtime API.
@@ -60,7 +62,7 @@ func start(ctx context.Context, p Program, phase string) (*Sandbox, error) {
 		}
 		for _, name := range found {
 			if files[name] == "" {
-				files[name] = filepath.Join(dir, ExtensionsDir, name)
+				files[name] = filepath.Join(dir, limits.ExtensionsDir, name)
 				names = append(names, name)
 			}
 		}

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"lpipe/internal/limits"
 )
 
 // A supervisor is a process between this one and the program. It ends everything that the program started, by whatever
@@ -200,7 +202,7 @@ func Supervise(args []string, env []string) (abandoned bool, err error) {
 			fmt.Fprintf(report, "%s%s\n", isolationFailed, strings.ReplaceAll(err.Error(), "\n", " "))
 			return false, nil
 		}
-		attr.Dir = taskRoot
+		attr.Dir = limits.TaskRoot
 	}
 	child, err := syscall.ForkExec(program[0], program, attr)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package limits has the numbers that bound a function of Lambda, and the libraries that it finds there:
+// Package limits has the numbers that bound a function of Lambda, and the folders and libraries that it finds there:
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 package limits
 
@@ -20,6 +20,15 @@ const (
 	DirectUpload = 50 << 20  // 52,428,800: the largest zip in a request; a larger one goes through S3
 	Unzipped     = 250 << 20 // 262,144,000: all files of the zip and of the layers together
 )
+
+// Folders: TaskRoot has the unpacked zip and is the current one, Opt the files of layers.
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html and
+// https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
+const TaskRoot, Opt = "/var/task", "/opt"
+
+// ExtensionsDir is the folder below Opt whose executables are started as extensions:
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-extensions.html
+const ExtensionsDir = "extensions"
 
 // Libraries are the shared libraries that a program may count on in the runtimes for custom programs: glibc's own and the
 // unwinder of GCC, which every Rust program for a gnu target needs.

@@ -25,11 +25,8 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"lpipe/internal/artifact"
+	"lpipe/internal/limits"
 )
-
-// taskRoot is where Lambda unpacks a zip, and the current folder of the function:
-// https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
-const taskRoot = "/var/task"
 
 // program is the entry point.
 const program = "bootstrap"
@@ -91,8 +88,8 @@ func New(s Spec) (*Image, error) {
 		Platform: platform,
 		Config: ocispec.ImageConfig{
 			Entrypoint: []string{"/" + program},
-			WorkingDir: taskRoot,
-			Env:        []string{"LAMBDA_TASK_ROOT=" + taskRoot},
+			WorkingDir: limits.TaskRoot,
+			Env:        []string{"LAMBDA_TASK_ROOT=" + limits.TaskRoot},
 			Labels:     s.Labels,
 		},
 		RootFS:  ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{diffID}},
@@ -123,17 +120,17 @@ func pack(s Spec, at time.Time) (layer blob, diffID digest.Digest, err error) {
 	for _, f := range s.Files {
 		name := program
 		if f.Name != program {
-			name = path.Join(taskRoot[1:], f.Name)
+			name = path.Join(limits.TaskRoot[1:], f.Name)
 		}
 		put(name, f)
 	}
 	for _, f := range s.Opt {
-		put(path.Join("opt", f.Name), f)
+		put(path.Join(limits.Opt[1:], f.Name), f)
 	}
 	for _, f := range s.Root {
 		put(f.Name, f)
 	}
-	folders["var"], folders[taskRoot[1:]] = true, true
+	folders["var"], folders[limits.TaskRoot[1:]] = true, true
 	var plain, packed bytes.Buffer
 	w := tar.NewWriter(&plain)
 	for _, dir := range slices.Sorted(maps.Keys(folders)) {
