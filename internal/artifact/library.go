@@ -29,10 +29,13 @@ func Libraries(included []Entry) []string {
 	return all
 }
 
-// CheckLibraries refuses what Lambda's dynamic linker could not load of the shared libraries among the files of a zip: one for
-// another machine, one that needs a newer glibc than the runtime has, and one that needs a library that neither the runtime nor
-// e.Libraries has.
-func CheckLibraries(included []Entry, e Expect) error {
+// CheckLibraries refuses what Lambda's dynamic linker could not load of the shared libraries among the files of a zip and of the
+// layers that the function has beside it: one for another machine, one that needs a newer glibc than the runtime has, and one that
+// needs a library that neither the runtime nor e.Libraries has.
+func CheckLibraries(included []Entry, layers []Layer, e Expect) error {
+	for _, l := range layers {
+		included = slices.Concat(included, l.Files)
+	}
 	c := check{Expect: e}
 	for _, entry := range sorted(included) {
 		if !isLibrary(entry.Name) || !bytes.HasPrefix(entry.Data, []byte(elf.ELFMAG)) { // such as a script for the linker

@@ -31,7 +31,7 @@ func TestLibrariesOfAZipAreChecked(t *testing.T) {
 		"where nobody loads it": {"assets/libfoo.so", library(fixture{machine: elf.EM_AARCH64}), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := CheckLibraries([]Entry{{Name: c.file, Data: c.data}}, e)
+			err := CheckLibraries([]Entry{{Name: c.file, Data: c.data}}, nil, e)
 			if c.want == nil {
 				if err != nil {
 					t.Error(err)

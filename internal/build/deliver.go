@@ -269,11 +269,7 @@ func (t Target) put(built taken, record *trace.Recorder) (artifact.Output, error
 		return artifact.Output{}, built.refused
 	}
 	info, err := artifact.Inspect(built.program.Data, built.inputs.Expect)
-	libraries := built.inputs.Included
-	for _, l := range built.inputs.Layers {
-		libraries = slices.Concat(libraries, l.Files)
-	}
-	if err := errors.Join(err, artifact.CheckLibraries(libraries, built.inputs.Expect)); err != nil {
+	if err := errors.Join(err, artifact.CheckLibraries(built.inputs.Included, built.inputs.Layers, built.inputs.Expect)); err != nil {
 		return artifact.Output{}, err
 	}
 	end := record.Begin("zip " + t.Lambda.Label())

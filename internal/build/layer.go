@@ -82,15 +82,6 @@ func (t Target) libraries() []string {
 	return all
 }
 
-// checkLibraries refuses libraries of the zip and of the layers that could not be loaded.
-func (t Target) checkLibraries() error {
-	files := t.included
-	for _, l := range t.layers {
-		files = slices.Concat(files, l.Files)
-	}
-	return artifact.CheckLibraries(files, t.expect())
-}
-
 // putLayers writes the zips of the layers, each into a folder of its own, where they are not there already.
 func (t Target) putLayers(layers []artifact.Layer) (all []artifact.LayerSums, err error) {
 	created, err := t.epoch()

@@ -80,7 +80,7 @@ func prepare(
 				t.layers, err = layersOf(t.Target)
 				l.Add(err)
 				if !t.takesImageFiles() { // which may bring what the others need
-					l.Add(t.checkLibraries())
+					l.Add(artifact.CheckLibraries(t.included, t.layers, t.expect()))
 				}
 				if v.Smoke {
 					tree, err := smokeFiles(t.Target, t.included, t.layers)
