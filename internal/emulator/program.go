@@ -45,6 +45,12 @@ type Isolation struct {
 	Temp int    // the size of /tmp in MB
 }
 
+// IsolationError is why there is no container for a program on this machine.
+type IsolationError struct{ Err error }
+
+func (e *IsolationError) Error() string { return "isolating the program: " + e.Err.Error() }
+func (e *IsolationError) Unwrap() error { return e.Err }
+
 // container is what the supervisor is told of an isolation.
 type container struct {
 	Isolation

@@ -66,12 +66,6 @@ func (l launch) supervised(ctx context.Context) (p *process, err error) {
 	return nil, err
 }
 
-// IsolationError is why there is no container for a program on this machine.
-type IsolationError struct{ Err error }
-
-func (e *IsolationError) Error() string { return "isolating the program: " + e.Err.Error() }
-func (e *IsolationError) Unwrap() error { return e.Err }
-
 // isolations are the ways to start a supervisor, the strictest first; the last one has no namespace. An ordinary user gets a PID namespace only in a
 // user namespace, in which ids are what they are outside.
 func isolations() []*syscall.SysProcAttr {
