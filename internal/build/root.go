@@ -14,12 +14,10 @@ import (
 	"lpipe/internal/emulator"
 	"lpipe/internal/engine"
 	"lpipe/internal/login"
+	"lpipe/internal/plan"
 	"lpipe/internal/solve"
 	"lpipe/internal/userkey"
 )
-
-// processors are what OCI calls the architectures of Lambda.
-var processors = map[string]string{"x86_64": "amd64", "arm64": "arm64"}
 
 // Root returns a folder with the files of an image for an architecture of Lambda, fit for [emulator.Isolation]. The image is
 // a reference or a folder in the OCI image layout, as a base image is. What an image had is kept in this user's cache, of which env
@@ -55,7 +53,7 @@ func Root(ctx context.Context, e *engine.Engine, logins *login.Logins, image, ar
 		return "", fmt.Errorf("making a folder for the files of an image: %w", err)
 	}
 	defer os.RemoveAll(temp)
-	if err := solve.Unpack(ctx, e.Client(), ref, layout, processors[arch], temp, []session.Attachable{logins.Session()}); err != nil {
+	if err := solve.Unpack(ctx, e.Client(), ref, layout, plan.Processor(arch), temp, []session.Attachable{logins.Session()}); err != nil {
 		return "", err
 	}
 	if err := errors.Join(os.Chmod(temp, 0o755), emulator.PrepareRoot(temp)); err != nil {

@@ -49,11 +49,14 @@ func (l *Lambda) Folder() string {
 func (l *Lambda) Label() string { return path.Join(l.Within, l.Folder()) }
 
 // Platform is the machine that the lambda is for, as engines call it.
-func (l *Lambda) Platform() string {
-	if l.Arch == "arm64" {
-		return "linux/arm64"
+func (l *Lambda) Platform() string { return "linux/" + Processor(l.Arch) }
+
+// Processor is what OCI calls an architecture of Lambda.
+func Processor(arch string) string {
+	if arch == "arm64" {
+		return arch
 	}
-	return "linux/amd64"
+	return "amd64"
 }
 
 // Project is a cargo workspace, which may be a single package, and the configuration for it.
