@@ -19,7 +19,6 @@ const dirty = "-dirty"
 
 // lateValues fills the values of late-env of the lambdas of a project.
 type lateValues struct {
-	ctx     context.Context
 	project *project.Project
 	commits Commits
 
@@ -30,7 +29,7 @@ type lateValues struct {
 
 // of returns the values of a lambda, by the names of their variables; nil for none. The error is a usage fault where a value
 // depends on a commit that is not known.
-func (v *lateValues) of(l *plan.Lambda) (map[string]string, error) {
+func (v *lateValues) of(ctx context.Context, l *plan.Lambda) (map[string]string, error) {
 	if len(l.Build.LateEnv) == 0 {
 		return nil, nil
 	}
@@ -46,7 +45,7 @@ func (v *lateValues) of(l *plan.Lambda) (map[string]string, error) {
 			case "version":
 				return l.Package.Version
 			}
-			sha, err := v.sha(l)
+			sha, err := v.sha(ctx, l)
 			if err != nil {
 				mistakes.Add(&fault.Error{
 					Kind: fault.Usage, What: fmt.Sprintf("%s of late-env has no value for %s", name, l.Label()), Err: fmt.Errorf("{{%s}} is not known: %w", placeholder, err),
@@ -60,11 +59,11 @@ func (v *lateValues) of(l *plan.Lambda) (map[string]string, error) {
 }
 
 // sha is the hash of the commit that the lambda is built from.
-func (v *lateValues) sha(l *plan.Lambda) (string, error) {
+func (v *lateValues) sha(ctx context.Context, l *plan.Lambda) (string, error) {
 	if !v.asked {
 		v.asked, v.err = true, errors.New("no commit is given")
 		if v.commits != nil {
-			v.known, v.err = v.commits(v.ctx, v.project)
+			v.known, v.err = v.commits(ctx, v.project)
 		}
 	}
 	at := v.known[l]

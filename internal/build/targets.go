@@ -41,7 +41,7 @@ func prepare(
 	var l fault.List
 	about, err := o.Stating.stating(here, p, o.Images && p.Config.Push)
 	l.Add(err)
-	late := lateValues{ctx: ctx, project: p, commits: o.Commits}
+	late := lateValues{project: p, commits: o.Commits}
 	include := map[string][]artifact.Entry{} // by lambda, which may be built for several architectures
 	for _, v := range p.Plan.Variants {
 		text, err := dockerfile.Render(v)
@@ -54,7 +54,7 @@ func prepare(
 				Label: lambda.Label(), Platform: lambda.Platform(), Dockerfile: text, Base: base, Stage: o.Stage, Kind: lambda.Kind, Bin: lambda.Bin,
 				Dependencies: foreign, SharedKey: shared, Contexts: map[string]solve.Context{dockerfile.Skeleton: skel},
 			}
-			job.Late, err = late.of(lambda)
+			job.Late, err = late.of(ctx, lambda)
 			l.Add(err)
 			if o.Stage == dockerfile.StageLambda && !lambda.Build.Test {
 				job.Stage = dockerfile.StageBootstrap

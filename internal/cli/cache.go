@@ -29,9 +29,11 @@ registries are not touched.`,
 }
 
 func (a *app) cacheUsage() *cobra.Command {
-	cmd := &cobra.Command{Use: "usage", Short: "Tell how much the engine keeps, and of what kind", Args: cobra.NoArgs,
+	cmd := &cobra.Command{
+		Use: "usage", Short: "Tell how much the engine keeps, and of what kind", Args: cobra.NoArgs,
 		Long: `Tell how much the engine keeps of each kind: base images, what each stage of a build made, downloads and sources. What a
-running build uses is not removable.`}
+running build uses is not removable.`,
+	}
 	settings := engineFlags(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON object")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -23,11 +23,13 @@ func TestTheCriticalPath(t *testing.T) {
 		"none": {},
 		"through the slower of two": {
 			[]Span{step("sources", 0, 1), step("base", 0, 5), step("deps", 6, 20, "base", "sources"), step("test", 20, 40, "deps"), step("build", 20, 30, "deps"), step("zip", 41, 42, "build", "test")},
-			"base deps test zip", map[string]int{"deps": 5, "zip": 40},
+			"base deps test zip",
+			map[string]int{"deps": 5, "zip": 40},
 		},
 		"by other names": {
 			[]Span{step("base", 0, 5), step("test", 5, 9, "base"), step("late", 3, 11, "base"), step("zip", 10, 12, "unknown")},
-			"base test zip", map[string]int{"zip": 9},
+			"base test zip",
+			map[string]int{"zip": 9},
 		},
 		"through what was cached": {
 			[]Span{

@@ -14,7 +14,7 @@ import (
 
 // spoken is a body whose words come one after the other, each after a time, and end with the request.
 type spoken struct {
-	ctx   context.Context //nolint:containedctx // of the request
+	ctx   context.Context
 	words int
 	every time.Duration
 	after time.Duration // that the end takes
