@@ -2,6 +2,7 @@ package template
 
 import (
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -46,6 +47,11 @@ func Check(name, dir string, data []byte, lambdas []Lambda) (agree []Agreement, 
 	c := &checker{reader: r, dir: dir, lambdas: lambdas}
 	if plan := r.get(r.root, "planned_values"); plan != nil {
 		c.plan(r.get(plan, "root_module"), 0)
+	} else if r.get(r.root, "values", "root_module") != nil {
+		return nil, nil, &fault.Error{
+			Kind: fault.Usage, What: name + " is a state of Terraform, and no plan", Why: "it says what is there, and not what is to be",
+			Fix: "write a plan: terraform plan -out PLAN, and terraform show -json PLAN",
+		}
 	} else {
 		if err := r.findResources("name a template of these, or a plan: terraform show -json PLAN"); err != nil {
 			return nil, nil, err
@@ -79,9 +85,17 @@ type keys struct{ handler, runtime, arch, code, memory, timeout string }
 // resources checks the functions of a SAM or CloudFormation template.
 func (c *checker) resources() {
 	c.each(c.reader.resources, func(key, resource *yaml.Node) {
+		if strings.HasPrefix(key.Value, "Fn::") {
+			c.note(key, key.Value+" makes resources that are known only when they are deployed, and are not compared")
+			return
+		}
 		kind, _ := c.text(c.get(resource, "Type"))
 		if slices.Contains(functionTypes, kind) {
 			properties := c.get(resource, "Properties")
+			if c.open(properties) {
+				c.note(key, "function "+key.Value+" has properties that are known only when it is deployed, and is not compared")
+				return
+			}
 			value := func(name string) *yaml.Node { return c.get(properties, name) }
 			code := "Code"
 			if kind == "AWS::Serverless::Function" {
@@ -93,7 +107,7 @@ func (c *checker) resources() {
 				handler: value("Handler"), runtime: value("Runtime"), arch: value("Architectures"), code: value(code), memory: value("MemorySize"), timeout: value("Timeout"),
 				keys: keys{"Handler", "Runtime", "Architectures", code, "MemorySize", "Timeout"},
 			}
-			if p, _ := c.text(value("PackageType")); p == "Image" {
+			if p, _ := c.text(value("PackageType")); p == "Image" || value("ImageUri") != nil || c.get(f.code, "ImageUri") != nil {
 				return
 			}
 			metadata := c.get(resource, "Metadata")
@@ -112,32 +126,52 @@ func (c *checker) resources() {
 
 // plan checks the functions of a module of Terraform's and of those in it.
 func (c *checker) plan(module *yaml.Node, depth int) {
-	if list := c.get(module, "resources"); list != nil && list.Kind == yaml.SequenceNode {
-		for _, resource := range list.Content {
-			kind, _ := c.text(c.get(resource, "type"))
-			values := c.get(resource, "values")
-			if p, _ := c.text(c.get(values, "package_type")); kind != "aws_lambda_function" || p == "Image" || values == nil {
-				continue
-			}
-			address, _ := c.text(c.get(resource, "address"))
-			f := function{
-				at: values, label: address, planned: true,
-				handler: c.get(values, "handler"), runtime: c.get(values, "runtime"), arch: c.get(values, "architectures"), code: c.get(values, "filename"),
-				memory: c.get(values, "memory_size"), timeout: c.get(values, "timeout"),
-				keys: keys{"handler", "runtime", "architectures", "filename", "memory_size", "timeout"},
-			}
-			if name, ok := c.text(c.get(values, "function_name")); ok {
-				f.names = []string{name}
-			}
-			c.function(f)
+	list, _ := c.items(c.get(module, "resources"))
+	for _, resource := range list {
+		kind, _ := c.text(c.get(resource, "type"))
+		mode, _ := c.text(c.get(resource, "mode"))
+		values := c.get(resource, "values")
+		if p, _ := c.text(c.get(values, "package_type")); kind != "aws_lambda_function" || mode == "data" || p == "Image" || values == nil {
+			continue
 		}
+		address, _ := c.text(c.get(resource, "address"))
+		f := function{
+			at: values, label: address, planned: true,
+			handler: c.planned(address, values, "handler"), runtime: c.planned(address, values, "runtime"), arch: c.get(values, "architectures"),
+			code: c.get(values, "filename"), memory: c.planned(address, values, "memory_size"), timeout: c.planned(address, values, "timeout"),
+			keys: keys{"handler", "runtime", "architectures", "filename", "memory_size", "timeout"},
+		}
+		if name, ok := c.text(c.get(values, "function_name")); ok {
+			f.names = []string{name}
+		}
+		c.function(f)
 	}
 	const deepest = 50 // modules in modules
-	if list := c.get(module, "child_modules"); list != nil && list.Kind == yaml.SequenceNode && depth < deepest {
-		for _, child := range list.Content {
-			c.plan(child, depth+1)
+	if depth == deepest {
+		return
+	}
+	list, _ = c.items(c.get(module, "child_modules"))
+	for _, child := range list {
+		c.plan(child, depth+1)
+	}
+}
+
+// planned is a value of a planned resource; one that only its deployment says is there, and is no text. Not so architectures:
+// where nobody names them, the provider says that they will be known.
+func (c *checker) planned(address string, values *yaml.Node, key string) *yaml.Node {
+	if found := c.get(values, key); found != nil {
+		return found
+	}
+	changes, _ := c.items(c.get(c.root, "resource_changes"))
+	for _, change := range changes {
+		if of, _ := c.text(c.get(change, "address")); of != address {
+			continue
+		}
+		if unknown, _ := c.text(c.get(change, "change", "after_unknown", key)); unknown == "true" {
+			return values
 		}
 	}
+	return nil
 }
 
 // function checks one function.
@@ -152,19 +186,21 @@ func (c *checker) function(f function) {
 		return // of another language, and called like a lambda
 	}
 	l := found[0]
-	arch := c.architecture(f)
+	arch, wrong := c.architecture(f)
 	if i := slices.IndexFunc(found, func(l Lambda) bool { return l.Arch == arch }); i >= 0 {
 		l = found[i]
 	}
 	c.agree = append(c.agree, Agreement{Function: c.at(f.at) + ": " + f.label, Lambda: l.Name})
 
 	switch h, ok := c.text(f.handler); {
-	case f.handler == nil || c.null(f.handler):
+	case f.handler == nil || c.null(f.handler) || ok && h == "":
 		c.wrong(f, f.at, " has no "+f.keys.handler, "Lambda wants one for a zip", f.set(f.keys.handler, handler))
 	case ok && h != handler:
 		c.note(f.handler, f.label+" has the handler "+h+", which has no effect: the program in the zip is "+handler)
 	}
 	switch {
+	case wrong != "":
+		c.wrong(f, f.arch, wrong, "Lambda takes a list of one", f.set(f.keys.arch, "["+f.quoted(l.Arch)+"]"))
 	case arch != "" && arch != l.Arch:
 		n := f.arch
 		says := " is for " + arch
@@ -279,19 +315,40 @@ func (c *checker) code(f function, l Lambda, code string, known bool) {
 	}
 }
 
-// architecture is that of a function; "" where only its deployment says it.
-func (c *checker) architecture(f function) string {
+// architecture is that of a function; "" where only its deployment says it. wrong is what is the matter with how it is written.
+func (c *checker) architecture(f function) (arch, wrong string) {
 	if f.arch == nil || c.null(f.arch) {
-		return defaultArch
+		return defaultArch, ""
 	}
-	if f.arch.Kind == yaml.SequenceNode && len(f.arch.Content) == 0 {
-		return defaultArch
+	intrinsic, _ := c.reader.function(f.arch)
+	list, ok := c.items(f.arch)
+	switch {
+	case intrinsic != "": // the default of a parameter may be a list with commas
+		arch, _ = c.text(f.arch)
+	case !ok:
+		return "", " has " + f.keys.arch + " that are no list"
+	case len(list) == 0:
+		return defaultArch, ""
+	case len(list) > 1:
+		return "", fmt.Sprintf(" has %d architectures", len(list))
+	default:
+		if arch, ok = c.text(list[0]); ok && arch == "" {
+			return "", " has " + f.keys.arch + " that say nothing"
+		}
 	}
-	if f.arch.Kind != yaml.SequenceNode {
-		return ""
+	if strings.Contains(arch, ",") {
+		return "", fmt.Sprintf(" has %d architectures", strings.Count(arch, ",")+1)
 	}
-	arch, _ := c.text(f.arch.Content[0])
-	return arch
+	return arch, ""
+}
+
+// number reads a whole number, as YAML 1.1 writes it too: with _ in it, or in base 16.
+func number(text string) (int, bool) {
+	if n, err := strconv.ParseInt(text, 0, 32); err == nil {
+		return int(n), true
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	return int(f), err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<31
 }
 
 // between checks a number, which has a default where it is missing. deployed is what lpipe deploy makes of it, 0 for nothing.
@@ -307,14 +364,17 @@ func (c *checker) between(f function, n *yaml.Node, key string, least, most, dep
 		c.note(n, f.label+" has a "+key+" that is known only when it is deployed")
 		return
 	}
-	number, err := strconv.Atoi(text)
+	number, ok := number(text)
 	switch {
-	case err != nil || number < least || number > most:
-		limit := max(min(number, most), least)
-		if deployed != 0 {
-			limit = deployed
+	case !ok || number < least || number > most:
+		fix := f.set(key, strconv.Itoa(max(min(number, most), least)))
+		switch {
+		case deployed != 0:
+			fix = f.set(key, strconv.Itoa(deployed))
+		case !ok:
+			fix = "write a whole number"
 		}
-		c.wrong(f, n, " has "+key+" "+fault.Quote(text), fmt.Sprintf("Lambda takes %d to %d %s", least, most, unit), f.set(key, strconv.Itoa(limit)))
+		c.wrong(f, n, " has "+key+" "+fault.Quote(text), fmt.Sprintf("Lambda takes %d to %d %s", least, most, unit), fix)
 	case deployed != 0 && number != deployed:
 		c.wrong(f, n, " has "+key+" "+text, fmt.Sprintf("[deploy] in lpipe.toml has %d %s, and each would undo the other", deployed, unit), f.set(key, strconv.Itoa(deployed)))
 	}

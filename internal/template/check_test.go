@@ -116,7 +116,7 @@ Resources:
 				"t.yaml:2: aws_lambda_function.orders has no handler | Lambda wants one for a zip | write handler = \"bootstrap\"",
 				"t.yaml:2: aws_lambda_function.orders has no architectures, and so is for x86_64 | lpipe builds orders for arm64 | write architectures = [\"arm64\"]; or in lpipe.toml: arch = \"x86_64\"",
 				"t.yaml:2: aws_lambda_function.orders has its code in \"orders.zip\" | lpipe build puts the zip elsewhere | write filename = \"target/lambda/orders/bootstrap.zip\"",
-				"t.yaml:2: aws_lambda_function.orders has memory_size \"x\" | Lambda takes 128 to 10240 MB | write memory_size = 128",
+				"t.yaml:2: aws_lambda_function.orders has memory_size \"x\" | Lambda takes 128 to 10240 MB | write a whole number",
 			},
 		},
 		{text: "Resources: {X: {Type: AWS::S3::Bucket}}\n"},
@@ -128,6 +128,53 @@ Resources:
 		}
 		if !slices.Equal(notes, c.notes) {
 			t.Errorf("it notes\n%s\nwant\n%s", strings.Join(notes, "\n"), strings.Join(c.notes, "\n"))
+		}
+	}
+}
+
+// TestWhatTemplatesMakeOfValues: what a template writes in another way is what it comes to, and what only its deployment decides is
+// a note and no mistake.
+func TestWhatTemplatesMakeOfValues(t *testing.T) {
+	orders := func(properties string) string {
+		return "Parameters: {Archs: {Type: CommaDelimitedList, Default: arm64}}\nResources:\n  Orders:\n    Type: AWS::Serverless::Function\n    Properties: {Handler: bootstrap, " + properties + "}\n"
+	}
+	const (
+		code     = "CodeUri: target/lambda/orders/bootstrap.zip"
+		usual    = "Runtime: provided.al2023, " + code
+		deployed = " that is known only when it is deployed"
+	)
+	for name, c := range map[string]struct {
+		text        string
+		wrong, note string // in what is said, "" for nothing
+	}{
+		"a merge key":           {text: "X: &x {Runtime: provided.al2023, Architectures: [arm64]}\n" + orders("<<: *x, "+code)},
+		"merge keys":            {text: "X: &x {Runtime: provided.al2023}\nY: &y {Architectures: [arm64], Runtime: no}\n" + orders("<<: [*x, *y], "+code)},
+		"a merged resource":     {text: "X: &x {Type: AWS::Serverless::Function}\nResources:\n  Orders: {<<: *x, Properties: {Handler: bootstrap, " + usual + "}}\n", wrong: "has no Architectures"},
+		"a choice of lists":     {text: orders("Architectures: !If [Arm, [arm64], [x86_64]], " + usual), note: "has an architecture" + deployed},
+		"a choice in a list":    {text: orders("Architectures: [!If [Arm, arm64, x86_64]], " + usual), note: "has an architecture" + deployed},
+		"a list by default":     {text: orders("Architectures: !Ref Archs, " + usual)},
+		"no value":              {text: orders("Architectures: !Ref AWS::NoValue, " + usual), wrong: "has no Architectures, and so is for x86_64"},
+		"no list":               {text: orders("Architectures: arm64, " + usual), wrong: "has Architectures that are no list"},
+		"two in the list":       {text: orders("Architectures: [arm64, x86_64], " + usual), wrong: "has 2 architectures"},
+		"nothing in the list":   {text: orders("Architectures: [''], " + usual), wrong: "has Architectures that say nothing"},
+		"chosen properties":     {text: "Resources: {Orders: {Type: AWS::Lambda::Function, Properties: {Fn::If: [A, {}, {}]}}}\n", note: "has properties that are known only when it is deployed"},
+		"included properties":   {text: orders("Fn::Transform: {Name: AWS::Include}"), note: "has properties that are known only when it is deployed"},
+		"functions of a loop":   {text: "Resources: {'Fn::ForEach::All': [A, [b], {}]}\n", note: "Fn::ForEach::All makes resources that are known only"},
+		"an image":              {text: orders("ImageUri: registry/image")},
+		"an image in the code":  {text: "Resources: {Orders: {Type: AWS::Lambda::Function, Properties: {Code: {ImageUri: x}}}}\n"},
+		"numbers of YAML 1.1":   {text: orders("Architectures: [arm64], MemorySize: 0x100, Timeout: 30.0, " + usual)},
+		"a large one":           {text: orders("Architectures: [arm64], Timeout: 1_000, " + usual), wrong: "Lambda takes 1 to 900 seconds | write Timeout: 900"},
+		"no number":             {text: orders("Architectures: [arm64], Timeout: 30s, " + usual), wrong: "| write a whole number"},
+		"no handler":            {text: strings.Replace(orders("Architectures: [arm64], "+usual), "bootstrap,", "'',", 1), wrong: "has no Handler"},
+		"a state of Terraform":  {text: `{"format_version":"1.0","values":{"root_module":{}}}`, wrong: "is a state of Terraform, and no plan"},
+		"what Terraform reads":  {text: `{"planned_values":{"root_module":{"resources":[{"mode":"data","type":"aws_lambda_function","values":{"function_name":"orders"}}]}}}`},
+		"unknown for Terraform": {text: `{"planned_values":{"root_module":{"resources":[{"address":"a","type":"aws_lambda_function","values":{"function_name":"orders","handler":"bootstrap","architectures":["arm64"]}}]}},"resource_changes":[{"address":"a","change":{"after_unknown":{"runtime":true}}}]}`, note: "has a runtime" + deployed},
+	} {
+		_, notes, err := Check("t.yaml", "/shop", []byte(c.text), built())
+		for what, pair := range map[string][2]string{"mistakes": {strings.Join(said(err), "\n"), c.wrong}, "notes": {strings.Join(notes, "\n"), c.note}} {
+			if got, want := pair[0], pair[1]; !strings.Contains(got, want) || (got == "") != (want == "") || strings.Contains(got, "\n") {
+				t.Errorf("%s: the %s are\n%s\nand not\n%s", name, what, got, want)
+			}
 		}
 	}
 }

@@ -111,8 +111,8 @@ func (r *reader) listenerRules() {
 			api.Service = route.ALBMulti
 		}
 		paths, methods := []string{"*"}, []string{route.Any}
-		if conditions := r.get(properties, "Conditions"); conditions != nil && conditions.Kind == yaml.SequenceNode {
-			for _, c := range conditions.Content {
+		if conditions, ok := r.items(r.get(properties, "Conditions")); ok {
+			for _, c := range conditions {
 				values := r.texts(c, "Values")
 				field, _ := r.text(r.get(c, "Field"))
 				switch field {
@@ -125,8 +125,8 @@ func (r *reader) listenerRules() {
 				}
 			}
 		}
-		if actions := r.get(properties, "Actions"); actions != nil && actions.Kind == yaml.SequenceNode {
-			for _, action := range actions.Content {
+		if actions, ok := r.items(r.get(properties, "Actions")); ok {
+			for _, action := range actions {
 				if kind, _ := r.text(r.get(action, "Type")); strings.HasPrefix(kind, "authenticate-") {
 					r.note(key, "rule "+key.Value+" has the action "+kind+", which is not emulated: every request gets through")
 				}
@@ -152,11 +152,8 @@ func (r *reader) listenerRules() {
 
 // attribute returns the value of an attribute of a target group.
 func (r *reader) attribute(group *yaml.Node, name string) string {
-	attributes := r.get(group, "TargetGroupAttributes")
-	if attributes == nil || attributes.Kind != yaml.SequenceNode {
-		return ""
-	}
-	for _, a := range attributes.Content {
+	attributes, _ := r.items(r.get(group, "TargetGroupAttributes"))
+	for _, a := range attributes {
 		if key, _ := r.text(r.get(a, "Key")); key == name {
 			value, _ := r.text(r.get(a, "Value"))
 			return value

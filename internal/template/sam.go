@@ -127,11 +127,8 @@ func (r *reader) restCORS(n *yaml.Node) *route.CORS {
 
 // texts reads a list of texts.
 func (r *reader) texts(n *yaml.Node, key string) (all []string) {
-	list := r.get(n, key)
-	if list == nil || list.Kind != yaml.SequenceNode {
-		return nil
-	}
-	for _, item := range list.Content {
+	list, _ := r.items(r.get(n, key))
+	for _, item := range list {
 		if t, ok := r.text(item); ok {
 			all = append(all, t)
 		}

@@ -124,36 +124,96 @@ func (r *reader) follow(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// get returns the value at a path of keys, nil where there is none.
+// get returns the value at a path of keys, nil where there is none, or AWS::NoValue in its place.
 func (r *reader) get(n *yaml.Node, path ...string) *yaml.Node {
 	for _, key := range path {
-		n = r.follow(n)
-		if n == nil || n.Kind != yaml.MappingNode {
-			return nil
-		}
-		var found *yaml.Node
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i].Value == key {
-				found = n.Content[i+1]
-				break
-			}
-		}
-		n = found
+		n = r.value(n, key)
 	}
-	return r.follow(n)
+	n = r.follow(n)
+	if n == nil {
+		return nil
+	}
+	if function, value := r.function(n); function == "Ref" && value.Value == "AWS::NoValue" {
+		return nil
+	}
+	return n
+}
+
+// value returns the value of a key of a mapping: its own, or one of those that a merge key adds.
+func (r *reader) value(n *yaml.Node, key string) (found *yaml.Node) {
+	r.pairs(n, func(k, value *yaml.Node) bool {
+		if k.Value == key {
+			found = value
+		}
+		return found == nil
+	})
+	return found
+}
+
+// pairs calls do for the keys and values of a mapping and, after them, for those of the mappings that merge keys (<<) name, until
+// it returns false.
+func (r *reader) pairs(n *yaml.Node, do func(key, value *yaml.Node) bool) bool {
+	n = r.follow(n)
+	if n == nil || n.Kind != yaml.MappingNode {
+		return true
+	}
+	var merged []*yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Tag != "!!merge" {
+			if !do(key, value) {
+				return false
+			}
+			continue
+		}
+		if list, ok := r.items(value); ok {
+			merged = append(merged, list...)
+		} else {
+			merged = append(merged, value)
+		}
+	}
+	for _, m := range merged {
+		if r.budget--; r.budget < 0 {
+			return true
+		}
+		if !r.pairs(m, do) {
+			return false
+		}
+	}
+	return true
 }
 
 // each calls do for the keys and values of a mapping.
 func (r *reader) each(n *yaml.Node, do func(key, value *yaml.Node)) {
-	n = r.follow(n)
-	if n == nil || n.Kind != yaml.MappingNode {
-		return
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if value := r.follow(n.Content[i+1]); value != nil {
-			do(n.Content[i], value)
+	seen := map[string]bool{}
+	r.pairs(n, func(key, value *yaml.Node) bool {
+		if value = r.follow(value); value != nil && !seen[key.Value] {
+			do(key, value)
 		}
+		seen[key.Value] = true
+		return true
+	})
+}
+
+// items returns those of a list; ok is false for what is none, as an intrinsic function whose arguments are a list.
+func (r *reader) items(n *yaml.Node) (all []*yaml.Node, ok bool) {
+	n = r.follow(n)
+	if n == nil || n.Kind != yaml.SequenceNode {
+		return nil, false
 	}
+	if function, _ := r.function(n); function != "" {
+		return nil, false
+	}
+	return n.Content, true
+}
+
+// open reports that a mapping is made, or added to, when it is deployed.
+func (r *reader) open(n *yaml.Node) bool {
+	if n == nil {
+		return false
+	}
+	function, _ := r.function(n)
+	return function != "" || r.value(n, "Fn::Transform") != nil
 }
 
 // ofType calls do for the resources of a type, with their properties, which may be nil.
