@@ -395,6 +395,10 @@ func (a *app) scaffold(ctx context.Context, here *project.Here, dir string, exis
 	var nameErr error
 	if !site.present {
 		nameErr = of.CheckName()
+		var f *fault.Error
+		if existing && errors.As(nameErr, &f) { // the folder is there
+			f.Fix = "rename the folder; " + f.Fix
+		}
 	}
 	asked := func(q scaffold.Question) bool {
 		if own.from != "" {

@@ -25,11 +25,16 @@ type Remote struct {
 // scp is the short form of an ssh URL.
 var scp = pattern.Of(`^([A-Za-z0-9._-]+)@([A-Za-z0-9._-]+):([^/].*)$`)
 
+// login is what of an address may hold a password.
+var login = pattern.Of(`://[^/]*@`)
+
 // ParseURL reads the address of a repository: an https or ssh URL, USER@HOST:PATH, or gh:OWNER/NAME for one on GitHub. ok is
 // false for what is none of these. The error, a usage fault, is for addresses that are not fetched from.
 func ParseURL(text, rev string) (r Remote, ok bool, err error) {
 	r.Rev = rev
-	if rest, short := strings.CutPrefix(text, "gh:"); short {
+	given := text
+	rest, short := strings.CutPrefix(text, "gh:")
+	if short {
 		text = "https://github.com/" + rest
 	} else if m := scp().FindStringSubmatch(text); m != nil {
 		text = "ssh://" + m[1] + "@" + m[2] + "/" + m[3]
@@ -39,8 +44,9 @@ func ParseURL(text, rev string) (r Remote, ok bool, err error) {
 	}
 	u, err := url.Parse(text)
 	switch {
-	case err != nil || u.Hostname() == "" || strings.HasPrefix(u.Host, "-") || u.RawQuery != "" || u.Fragment != "":
-		return r, true, &fault.Error{Kind: fault.Usage, What: fault.Quote(text) + " is no address of a repository", Fix: "write it as https://HOST/PATH, ssh://USER@HOST/PATH or gh:OWNER/NAME"}
+	case err != nil || u.Hostname() == "" || strings.HasPrefix(u.Host, "-") || u.RawQuery != "" || u.Fragment != "",
+		strings.Trim(u.Path, "/") == "", short && strings.Count(strings.Trim(rest, "/"), "/") != 1:
+		return r, true, &fault.Error{Kind: fault.Usage, What: fault.Quote(login().ReplaceAllString(given, "://")) + " is no address of a repository", Fix: "write it as https://HOST/PATH, ssh://USER@HOST/PATH or gh:OWNER/NAME"}
 	case u.Scheme != "https" && u.Scheme != "ssh":
 		return r, true, &fault.Error{
 			Kind: fault.Usage, What: "nothing is fetched over " + fault.Quote(u.Scheme), Why: "nobody would know that it came as it was sent", Fix: "write it as https://HOST/PATH or ssh://USER@HOST/PATH",

@@ -36,6 +36,12 @@ func TestAddressesOfRepositories(t *testing.T) {
 		"ssh://-oProxyCommand=touch/x":    "is no address",
 		"https://example.com/x?y#z":       "is no address",
 		"https:///x":                      "is no address",
+		"https://example.com/":            "is no address",
+		"https://me:secret@example.com":   "is no address",
+		"https://me:secret@a b/x":         "is no address",
+		"gh:org":                          `"gh:org" is no address`,
+		"gh:org/":                         "is no address",
+		"gh:org/repo/tree/main":           "is no address",
 	} {
 		if _, _, err := ParseURL(text, ""); err == nil || !strings.Contains(err.Error(), why) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s is taken: %v", text, err)

@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -28,6 +29,9 @@ type CargoLambdaBin struct {
 // settings that lpipe has in another place, or not at all. The error says what is no TOML, or that there is nothing for cargo-lambda.
 func (c CargoLambda) Config(isDir func(name string) bool) (text []byte, notes []string, err error) {
 	v := conversion{isDir: isDir, sections: map[string]map[string]any{}, noted: map[string]bool{}}
+	if len(c.Lambdas) == 1 {
+		v.only = "lambda." + c.Lambdas[0].Name
+	}
 	var file map[string]any
 	if err := toml.Unmarshal(c.File, &file); err != nil {
 		return nil, nil, fmt.Errorf("CargoLambda.toml: %w", err)
@@ -53,6 +57,7 @@ func (c CargoLambda) Config(isDir func(name string) bool) (text []byte, notes []
 // conversion are the keys of lpipe.toml by the name of their table.
 type conversion struct {
 	isDir    func(string) bool
+	only     string // the table of the lambda, if there is one alone
 	sections map[string]map[string]any
 	notes    []string
 	noted    map[string]bool
@@ -125,6 +130,16 @@ func (v *conversion) key(own, table, key string, value any) string {
 	switch table + "." + key {
 	case "build.include", "deploy.include":
 		v.set(own, "build", "include", v.globs(texts(value)))
+	case "build.extension", "deploy.extension":
+		of := cmp.Or(own, v.only)
+		if !on {
+			return ""
+		}
+		if of == "" {
+			return "kind = \"extension\" in [lambda.NAME] makes a lambda an extension"
+		}
+		v.set(of, "build", "kind", "extension")
+		return "lpipe build makes the zip of the layer; aws lambda publish-layer-version publishes it"
 	case "build.arm64", "build.x86_64":
 		if arch := strings.TrimPrefix(key, "build."); on {
 			v.set(own, "build", "arch", arch)
@@ -168,6 +183,18 @@ func (v *conversion) key(own, table, key string, value any) string {
 		v.set(own, "build", "runtime", text)
 	case "deploy.alias", "deploy.s3_bucket":
 		v.set("", "deploy", strings.ReplaceAll(key, "_", "-"), text) // one for all lambdas
+	case "deploy.s3_key":
+		return "s3-key in [deploy] is that of all lambdas, with {{name}} and {{sha256}} in it"
+	case "deploy.profile", "deploy.region", "deploy.endpoint_url":
+		return "lpipe deploy finds the account as AWS's tools do, or by --profile, --region and --endpoint-url"
+	case "deploy.retry_attempts":
+		return "lpipe deploy sends again what AWS throttles"
+	case "deploy.binary_name", "deploy.binary_path":
+		return "function in [lambda.NAME.deploy] names the function that a lambda is for"
+	case "deploy.dry", "deploy.output_format":
+		return "lpipe deploy has it by --dry-run and --json"
+	case "build.manifest_path", "deploy.manifest_path", "build.package", "build.packages", "build.bin", "build.bins":
+		return "lpipe build and lpipe deploy take names of lambdas and paths of projects"
 	case "deploy.env_file":
 		return "lpipe deploy --env-file reads it"
 	case "deploy.role", "deploy.iam_role":

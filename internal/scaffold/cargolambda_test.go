@@ -74,6 +74,29 @@ team = 'payments'
 		t.Errorf("it notes\n%s", strings.Join(notes, "\n"))
 	}
 
+	other := CargoLambda{Lambdas: []CargoLambdaBin{{Name: "x", Bin: "x", Package: "x", Metadata: table(t, `
+[build]
+extension = true
+manifest_path = "Cargo.toml"
+[deploy]
+s3_key = "zips/x.zip"
+binary_name = "y"
+region = "eu-west-1"
+dry = true
+`)}}}
+	text, notes, err = other.Config(func(string) bool { return false })
+	if err != nil || !strings.HasSuffix(string(text), "\n[lambda.x]\nkind = 'extension'\n") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	for i, want := range []string{
+		"build.extension: lpipe build makes the zip of the layer", "build.manifest_path: lpipe build and lpipe deploy take names", "deploy.binary_name: function in [lambda.NAME.deploy] names",
+		"deploy.dry: lpipe deploy has it by --dry-run", "deploy.region: lpipe deploy finds the account", "deploy.s3_key: s3-key in [deploy]",
+	} {
+		if i >= len(notes) || !strings.HasPrefix(notes[i], "package.metadata.lambda."+want) {
+			t.Errorf("it notes %q, and not %s", notes, want)
+		}
+	}
+
 	many := CargoLambda{
 		File:      []byte("[deploy]\nmemory = 128\n[build]\narm64 = true\n"),
 		Workspace: table(t, "[deploy]\nmemory = 256\n[bin.b.deploy]\ntimeout = 5\n"),

@@ -51,11 +51,11 @@ func (a Answers) lock() (lock, error) {
 	return l, err
 }
 
-// isCrate reports whether a lambda of some kind depends on a crate of that name.
+// isCrate reports whether a lambda of some kind depends on a crate that sources call as they would one of that name.
 func isCrate(name string) bool {
 	for _, kind := range append([]eventType{http}, eventTypes...) {
 		l, err := Answers{Runtime: "crate", HTTP: kind.name == http.name, EventType: kind.name}.lock()
-		if err == nil && slices.ContainsFunc(l.packages, func(p locked) bool { return p.name == name }) {
+		if err == nil && slices.ContainsFunc(l.packages, func(p locked) bool { return crate(p.name) == crate(name) }) {
 			return true
 		}
 	}

@@ -53,7 +53,7 @@ func TestNames(t *testing.T) {
 	for name, fix := range map[string]string{
 		"orders": "", "my-orders": "", "_x": "", "A1": "",
 		"9x": "lambda-9x", "my orders": "my-orders", "größe": "gr--e", "": "lambda", "a/b": "a-b", "fn": "fn-lambda", "test": "test-lambda", "_": "-lambda",
-		"serde": "serde-lambda", strings.Repeat("x", 65): "shorten it",
+		"gen": "gen-lambda", "Con": "Con-lambda", "serde": "serde-lambda", "lambda-runtime": "lambda-runtime-lambda", strings.Repeat("x", 65): "shorten it",
 	} {
 		err := Answers{Name: name, Runtime: "crate", EventType: "json"}.CheckName()
 		if (err == nil) != (fix == "") {
@@ -62,5 +62,19 @@ func TestNames(t *testing.T) {
 	}
 	if id := (Function{Name: "my-orders_2x"}).ID(); id != "MyOrders2x" {
 		t.Errorf("the logical name is %s", id)
+	}
+	if id := (Function{Name: "_1"}).ID(); id != "Lambda1" {
+		t.Errorf("the logical name is %s", id)
+	}
+	files, err := Project(Answers{Template: "cloudformation", CI: "none"}, []Function{{"a-b", "x"}, {"a_b", "y"}, {"aB", "z"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		for _, id := range []string{"ABFunction", "AB2Function", "AB3Function"} {
+			if n := strings.Count(string(f.Data), "\n  "+id+":\n    Type"); f.Name == "template.yaml" && n != 1 {
+				t.Errorf("%d functions are called %s", n, id)
+			}
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"lpipe/internal/disk"
 	"lpipe/internal/fault"
+	"lpipe/internal/pattern"
 )
 
 // What a template may be at most: it is to be a start, and it may be somebody else's.
@@ -137,10 +138,21 @@ func unreadable(name string, err error) error {
 	return &fault.Error{Kind: fault.Usage, What: "reading " + fault.Quote(name) + " of the template", Err: err, Fix: "correct the template"}
 }
 
+// unknownField is how text/template says that there is no placeholder of a name.
+var unknownField = pattern.Of(`can't evaluate field (\w+) in type scaffold\.\w+`)
+
 func mistaken(name string, err error) error {
+	const most = 300 // a value may be in it
+	why := strings.TrimPrefix(err.Error(), "template: ")
+	if m := unknownField().FindStringSubmatch(why); m != nil {
+		why = "there is no placeholder ." + m[1]
+	}
+	if len(why) > most {
+		why = strings.ToValidUTF8(why[:most], "") + "..."
+	}
 	return &fault.Error{
-		Kind: fault.Usage, What: fault.Quote(name) + " of the template cannot be rendered", Why: strings.TrimPrefix(err.Error(), "template: "),
-		Fix: "correct it, or give the values that it wants: --set NAME=VALUE",
+		Kind: fault.Usage, What: fault.Quote(name) + " of the template cannot be rendered", Why: why,
+		Fix: "correct it, or give the values that it wants: --set NAME=VALUE, which is .Set.NAME; docs/new.md lists the placeholders",
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"lpipe/internal/examples"
@@ -50,9 +51,12 @@ type Function struct {
 // Crate is the name by which the lambda logs.
 func (f Function) Crate() string { return crate(f.Name) }
 
-// ID is the name of the function's resources: letters and digits.
+// ID is the name of the function's resources: a letter, and letters and digits.
 func (f Function) ID() string {
 	var b strings.Builder
+	if name := strings.TrimLeft(f.Name, "-_."); name != "" && name[0] >= '0' && name[0] <= '9' {
+		b.WriteString("Lambda")
+	}
 	for _, word := range strings.FieldsFunc(f.Name, func(r rune) bool { return r == '-' || r == '_' || r == '.' }) {
 		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
@@ -84,7 +88,11 @@ type data struct {
 type function struct {
 	Function
 	Source string // the type of the events that it is sent, "" for none that AWS sends by itself
+	id     string
 }
+
+// ID is that of the Function, with a number where another function of the template has the same.
+func (f function) ID() string { return f.id }
 
 // Reads reports that Lambda reads the events for the function, as the function's role allows it.
 func (f function) Reads() bool {
@@ -120,7 +128,10 @@ func Package(a Answers, member string) ([]File, error) {
 func Project(a Answers, functions []Function) ([]File, error) {
 	d := data{Answers: a}
 	for _, f := range functions {
-		one := function{Function: f}
+		one := function{Function: f, id: f.ID()}
+		for n := 2; slices.ContainsFunc(d.Functions, func(other function) bool { return strings.EqualFold(other.id, one.id) }); n++ {
+			one.id = f.ID() + strconv.Itoa(n)
+		}
 		if f.Name == a.Name && !a.HTTP && a.EventType != "json" {
 			one.Source = a.EventType
 		}
