@@ -2,6 +2,9 @@ package skeleton
 
 import (
 	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -9,22 +12,30 @@ import (
 	"lpipe/internal/cargo"
 )
 
-// lockFile is the lock file of a workspace in pieces. Most entries are the same in all contexts, and each is written once.
-// It is for one context at a time.
+// lockFile is the lock file of a workspace in pieces. Most of them are the same in all contexts, so what a context costs does
+// not grow with the workspace. It is for one context at a time.
 type lockFile struct {
 	tree    table // but for the packages
 	entries []*lockEntry
+	local   map[string][]*cargo.Package // by name and version
+	stubbed []byte                      // the entries where every local package is a stub
+	err     error
 }
 
 // lockEntry is one package of the lock file.
 type lockEntry struct {
 	tree                  table
 	name, version, source string
-	texts                 map[string][]byte // by what of it is a stub's
+	is, needs             []*cargo.Package // the local package that it is, and those that it refers to by their versions
+	texts                 map[string][]byte
+	from, to              int // where it is in what the lock file is if every local package is a stub
 }
 
 func newLockFile(ws *cargo.Workspace) *lockFile {
-	l := &lockFile{tree: table{}}
+	l := &lockFile{tree: table{}, local: map[string][]*cargo.Package{}}
+	for _, p := range ws.Packages {
+		l.local[p.Name+" "+p.Version] = append(l.local[p.Name+" "+p.Version], p)
+	}
 	for k, v := range ws.Lock.Tree {
 		list, isList := v.([]any)
 		if k != "package" || !isList {
@@ -37,85 +48,130 @@ func newLockFile(ws *cargo.Workspace) *lockFile {
 			e.name, _ = t["name"].(string)
 			e.version, _ = t["version"].(string)
 			e.source, _ = t["source"].(string)
+			if e.source == "" {
+				e.is = l.local[e.name+" "+e.version]
+			}
+			deps, _ := t["dependencies"].([]any)
+			for _, d := range deps {
+				if s, ok := d.(string); ok {
+					e.needs = append(e.needs, l.local[s]...)
+				}
+			}
 			l.entries = append(l.entries, e)
 		}
+	}
+	l.sort(l.entries, nil)
+	for _, e := range l.entries {
+		text, err := l.text(e, nil)
+		l.err = cmp.Or(l.err, err)
+		e.from = len(l.stubbed)
+		l.stubbed = append(l.stubbed, text...)
+		e.to = len(l.stubbed)
 	}
 	return l
 }
 
 // write returns the lock file in which every package that is not real has the stubs' version, in its own entry and in
 // references to it. A foreign package of the same name keeps its own.
-func (l *lockFile) write(pkgs []*cargo.Package, real map[*cargo.Package]bool) ([]byte, error) {
-	stubs := map[string]string{} // "name version" -> "name 0.0.0-skel"
-	for _, p := range pkgs {
-		if !real[p] {
-			stubs[p.Name+" "+p.Version] = p.Name + " " + StubVersion
-		}
+func (l *lockFile) write(real map[*cargo.Package]bool) (content, error) {
+	if l.err != nil {
+		return nil, l.err
 	}
-	head := maps.Clone(l.tree)
+	head := l.tree
 	if root, ok := head["root"].(table); ok {
-		head["root"] = masked(root, stubs)
+		head = maps.Clone(head)
+		head["root"] = l.masked(root, real)
 	}
 	text, err := encode(head)
 	if err != nil {
 		return nil, err
 	}
-	type piece struct {
-		key  string // orders the entries by what is left of them once versions are masked
-		text []byte
-	}
-	pieces := make([]piece, len(l.entries))
-	for i, e := range l.entries {
-		version := e.version
-		if e.isStub(stubs) {
-			version = StubVersion
+	all, from, to := content{text}, 0, 0
+	for rest := l.entries; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].name == rest[0].name {
+			n++
 		}
-		one, err := e.text(stubs)
+		group := rest[:n]
+		rest = rest[n:]
+		if !slices.ContainsFunc(group, func(e *lockEntry) bool { return e.concerns(real) }) {
+			to = group[n-1].to
+			continue
+		}
+		all = append(all, l.stubbed[from:to])
+		group = slices.Clone(group)
+		l.sort(group, real)
+		for _, e := range group {
+			text, err := l.text(e, real)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, text)
+			from, to = max(from, e.to), max(to, e.to)
+		}
+	}
+	return append(all, l.stubbed[from:to]), nil
+}
+
+// sort orders entries by what is left of them once versions are masked.
+func (l *lockFile) sort(entries []*lockEntry, real map[*cargo.Package]bool) {
+	slices.SortStableFunc(entries, func(a, b *lockEntry) int {
+		return cmp.Or(strings.Compare(a.name+" ", b.name+" "), strings.Compare(a.masked(real), b.masked(real)))
+	})
+}
+
+// masked is the version of the entry and its source.
+func (e *lockEntry) masked(real map[*cargo.Package]bool) string {
+	version := e.version
+	if stub(e.is, real) {
+		version = StubVersion
+	}
+	return version + " " + e.source
+}
+
+// concerns reports that the entry is another one than if every local package were a stub.
+func (e *lockEntry) concerns(real map[*cargo.Package]bool) bool {
+	for _, all := range [][]*cargo.Package{e.is, e.needs} {
+		for _, p := range all {
+			if real[p] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// stub reports that one of the packages, all of one name and version, is a stub.
+func stub(all []*cargo.Package, real map[*cargo.Package]bool) bool {
+	return slices.ContainsFunc(all, func(p *cargo.Package) bool { return !real[p] })
+}
+
+// text returns the entry as it is written, after the one before it.
+func (l *lockFile) text(e *lockEntry, real map[*cargo.Package]bool) ([]byte, error) {
+	key := make([]byte, 0, len(e.is)+len(e.needs))
+	for _, p := range slices.Concat(e.is, e.needs) {
+		if real[p] {
+			key = append(key, 'r')
+		} else {
+			key = append(key, 's')
+		}
+	}
+	if e.texts[string(key)] == nil {
+		text, err := encode(table{"package": []any{l.masked(e.tree, real)}})
 		if err != nil {
 			return nil, err
 		}
-		pieces[i] = piece{e.name + " " + version + " " + e.source, one}
+		e.texts[string(key)] = append([]byte("\n"), text...)
 	}
-	slices.SortStableFunc(pieces, func(a, b piece) int { return strings.Compare(a.key, b.key) })
-	all := [][]byte{text}
-	for _, p := range pieces {
-		all = append(all, p.text)
-	}
-	return bytes.Join(all, []byte("\n")), nil
-}
-
-func (e *lockEntry) isStub(stubs map[string]string) bool {
-	return e.source == "" && stubs[e.name+" "+e.version] != ""
-}
-
-// text returns the entry as it is written.
-func (e *lockEntry) text(stubs map[string]string) ([]byte, error) {
-	key := ""
-	if e.isStub(stubs) {
-		key = "stub"
-	}
-	deps, _ := e.tree["dependencies"].([]any)
-	for _, d := range deps {
-		if s, ok := d.(string); ok && stubs[s] != "" {
-			key += "\n" + s
-		}
-	}
-	if e.texts[key] == nil {
-		text, err := encode(table{"package": []any{masked(e.tree, stubs)}})
-		if err != nil {
-			return nil, err
-		}
-		e.texts[key] = text
-	}
-	return e.texts[key], nil
+	return e.texts[string(key)], nil
 }
 
 // masked returns an entry with the version of stubs.
-func masked(t table, stubs map[string]string) table {
+func (l *lockFile) masked(t table, real map[*cargo.Package]bool) table {
 	out := maps.Clone(t)
 	name, _ := t["name"].(string)
 	version, _ := t["version"].(string)
-	if stubs[name+" "+version] != "" && t["source"] == nil {
+	if t["source"] == nil && stub(l.local[name+" "+version], real) {
 		out["version"] = StubVersion
 	}
 	if deps, ok := t["dependencies"].([]any); ok {
@@ -123,11 +179,48 @@ func masked(t table, stubs map[string]string) table {
 		// writes the source wherever it would be ambiguous.
 		renamed := slices.Clone(deps)
 		for i, d := range renamed {
-			if s, ok := d.(string); ok && stubs[s] != "" {
-				renamed[i] = stubs[s]
+			if s, ok := d.(string); ok && stub(l.local[s], real) {
+				renamed[i] = l.local[s][0].Name + " " + StubVersion
 			}
 		}
 		out["dependencies"] = renamed
 	}
 	return out
+}
+
+// content is that of a file, in pieces, which files share.
+type content [][]byte
+
+func (c content) size() (n int64) {
+	for _, piece := range c {
+		n += int64(len(piece))
+	}
+	return n
+}
+
+func (c content) bytes() []byte {
+	if len(c) == 1 {
+		return c[0]
+	}
+	return bytes.Join(c, nil)
+}
+
+func (c content) equal(other content) bool {
+	return c.size() == other.size() && bytes.Equal(c.bytes(), other.bytes())
+}
+
+func (c content) reader() io.Reader {
+	all := make([]io.Reader, len(c))
+	for i, piece := range c {
+		all[i] = bytes.NewReader(piece)
+	}
+	return io.MultiReader(all...)
+}
+
+func (c content) sum() (sum [sha256.Size]byte) {
+	h := sha256.New()
+	for _, piece := range c {
+		h.Write(piece)
+	}
+	return [sha256.Size]byte(h.Sum(sum[:0]))
 }

@@ -78,9 +78,11 @@ func MakeStratified(ws *cargo.Workspace, found *reach.Findings, strata map[strin
 // Base is what the closures of a workspace have in common.
 type Base struct {
 	*Tree
-	wide bool // it has every file of the workspace that belongs to no package
-	lock *lockFile
-	left []problem // what cannot be sent; whether that matters, a closure knows
+	wide   bool // it has every file of the workspace that belongs to no package
+	lock   *lockFile
+	owned  map[string]*cargo.Package // by folder
+	ignore *ignore
+	left   []problem // what cannot be sent; whether that matters, a closure knows
 }
 
 // Stubs returns what the closures of ws have in common: its closure of no package. Its errors are usage faults, all of
@@ -89,7 +91,7 @@ func Stubs(ws *cargo.Workspace, found *reach.Findings) (*Base, []Note, error) {
 	m := newMaker(ws, found, Options{})
 	m.closure = true
 	tree, notes, err := m.make(nil)
-	return &Base{tree, m.wideContext, m.lock, m.left}, notes, err
+	return &Base{tree, m.wideContext, m.lock, m.owned, m.ignore, m.left}, notes, err
 }
 
 // Closure returns the context in which pkgs are compiled: the skeleton with their folders and those of the local
@@ -161,14 +163,14 @@ type maker struct {
 func newMaker(ws *cargo.Workspace, found *reach.Findings, o Options) *maker {
 	m := &maker{
 		ws: ws, found: found, limit: cmp.Or(o.Limit, DefaultLimit), tree: newTree(found.Files), over: o.Over, unlocked: o.WithoutLock,
-		real: map[*cargo.Package]bool{}, owned: map[string]*cargo.Package{}, done: map[string]bool{},
+		real: map[*cargo.Package]bool{}, done: map[string]bool{},
 	}
 	if m.over != nil {
-		m.lock = m.over.lock
+		m.lock, m.owned, m.ignore = m.over.lock, m.over.owned, m.over.ignore
 		m.unsent = slices.Clone(m.over.left)
-	} else {
-		m.lock = newLockFile(ws)
+		return m
 	}
+	m.lock, m.owned = newLockFile(ws), map[string]*cargo.Package{}
 	for _, p := range ws.Packages {
 		m.owned[p.Dir] = p
 	}
@@ -176,9 +178,11 @@ func newMaker(ws *cargo.Workspace, found *reach.Findings, o Options) *maker {
 }
 
 func (m *maker) make(pkgs []*cargo.Package) (*Tree, []Note, error) {
-	var err error
-	if m.ignore, err = readIgnore(m.ws, m.found.Files); err != nil {
-		return nil, nil, err
+	if m.ignore == nil {
+		var err error
+		if m.ignore, err = readIgnore(m.ws, m.found.Files); err != nil {
+			return nil, nil, err
+		}
 	}
 	m.choose(pkgs)
 	for _, p := range m.ws.Packages {
@@ -355,11 +359,11 @@ func (m *maker) root() error {
 	if m.unlocked {
 		return nil
 	}
-	lock, err := m.lock.write(m.ws.Packages, m.real)
+	lock, err := m.lock.write(m.real)
 	if err != nil {
 		return err
 	}
-	m.tree.write(m.ws.Lock.Path, lock)
+	m.tree.writePieces(m.ws.Lock.Path, lock)
 	return nil
 }
 

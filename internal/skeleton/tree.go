@@ -1,7 +1,6 @@
 package skeleton
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -50,7 +49,7 @@ type entry struct {
 	path string
 	mode fs.FileMode // 0644 or 0755, or that of a folder or link
 	size int64
-	data []byte // the content of a file that is made here
+	data content // of a file that is made here
 	made bool
 	stub bool // made for a package that is not there
 	link string
@@ -85,7 +84,11 @@ func newTree(files *reach.Files) *Tree { return &Tree{files: files, entries: map
 
 // write adds a file that is made here, or replaces one.
 func (t *Tree) write(name string, data []byte) {
-	t.add(&entry{path: name, mode: 0o644, size: int64(len(data)), data: data, made: true})
+	t.writePieces(name, content{data})
+}
+
+func (t *Tree) writePieces(name string, data content) {
+	t.add(&entry{path: name, mode: 0o644, size: data.size(), data: data, made: true})
 }
 
 // writeStub is write for a file of a stub.
@@ -143,7 +146,7 @@ func (t *Tree) without(base *Tree) {
 
 // equal reports that an entry of another tree of the same files, which may be nil, has the same content.
 func (e *entry) equal(other *entry) bool {
-	return other != nil && e.mode == other.mode && e.made == other.made && e.link == other.link && bytes.Equal(e.data, other.data)
+	return other != nil && e.mode == other.mode && e.made == other.made && e.link == other.link && e.data.equal(other.data)
 }
 
 // Paths returns all files and links, sorted.
@@ -168,7 +171,7 @@ func (t *Tree) ReadFile(name string) ([]byte, error) {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
 	}
 	if e.made {
-		return e.data, nil
+		return e.data.bytes(), nil
 	}
 	return fs.ReadFile(t.files.FS(), e.path)
 }
@@ -251,7 +254,7 @@ func (t *Tree) hash() []problem {
 				switch {
 				case !e.mode.IsRegular():
 				case e.made:
-					e.sum = sha256.Sum256(e.data)
+					e.sum = e.data.sum()
 				default:
 					e.sum, e.size, err = t.files.Sum(e.path)
 				}
@@ -348,7 +351,7 @@ func (t *Tree) Open(name string) (io.ReadCloser, error) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
 	if e.made {
-		return io.NopCloser(bytes.NewReader(e.data)), nil
+		return io.NopCloser(e.data.reader()), nil
 	}
 	f, err := t.files.FS().Open(e.path)
 	if err != nil {
