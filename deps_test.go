@@ -101,8 +101,8 @@ var lpipeMap = map[string]row{
 	},
 
 	"internal/engine": {
-		imports: in("internal/disk", "internal/fault", "internal/ownership", "internal/pattern", "internal/program", "internal/engine/daemon", "github.com/containerd/platforms", "github.com/docker", "golang.org/x/sys", buildkit),
-		why:     "it finds and starts a BuildKit; what is built there is not its concern",
+		imports: in("internal/disk", "internal/dockerfile", "internal/fault", "internal/ownership", "internal/pattern", "internal/program", "internal/engine/daemon", "github.com/containerd/platforms", "github.com/docker", "golang.org/x/sys", buildkit),
+		why:     "it finds and starts a BuildKit; of what is built there it knows the table of stages, to say in words what is kept",
 	},
 	"internal/engine/daemon": {
 		imports: in("internal/pattern", "github.com/containerd", "github.com/gofrs/flock", "github.com/moby/sys", "github.com/opencontainers/go-digest",
@@ -196,7 +196,7 @@ var lpipeMap = map[string]row{
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/awsapi", "internal/attest", "internal/bloat", "internal/build", "internal/config", "internal/deploy", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
 			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/garbage", "internal/git", "internal/interrupt", "internal/inventory", "internal/limits", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
-			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/since", "internal/symbolize", "internal/template", "internal/trace", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
+			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/since", "internal/symbolize", "internal/template", "internal/trace", "internal/userkey", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/mod/semver", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",
 	},

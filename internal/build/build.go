@@ -100,6 +100,9 @@ func Prepare(ctx context.Context, here *project.Here, projects []*project.Projec
 	}
 	if cfg.CI == "" && o.Key.Lasting() { // then the folder of the key is there, and lies in no project
 		r.times = timesFile(here.Env, projects)
+		for _, p := range projects {
+			remember(here.Env, p.Dir)
+		}
 	}
 	r.Logins = Logins(cfg, o.Network.Env, r.lines.say)
 	var l fault.List

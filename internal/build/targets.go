@@ -52,7 +52,7 @@ func prepare(
 		for _, lambda := range v.Lambdas {
 			job := &solve.Job{
 				Label: lambda.Label(), Platform: lambda.Platform(), Dockerfile: text, Base: base, Stage: o.Stage, Kind: lambda.Kind, Bin: lambda.Bin,
-				Dependencies: foreign, SharedKey: shared, Contexts: map[string]solve.Context{dockerfile.Skeleton: skel},
+				Dependencies: foreign, SharedKey: shared, Owner: contextOwner(p.Dir, o.Key), Contexts: map[string]solve.Context{dockerfile.Skeleton: skel},
 			}
 			job.Late, err = late.of(ctx, lambda)
 			l.Add(err)

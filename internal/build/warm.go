@@ -1,8 +1,6 @@
 package build
 
 import (
-	"encoding/hex"
-
 	"lpipe/internal/config"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/engine"
@@ -46,12 +44,7 @@ func (w warming) own(text []byte, p *project.Project, key userkey.Key) []byte {
 	if w.mode == "" {
 		return text
 	}
-	return dockerfile.OwnWarm(text, warmOwner(p, key))
-}
-
-// warmOwner keeps the compiled dependencies of this user and workspace apart from all others: nobody else can guess it.
-func warmOwner(p *project.Project, key userkey.Key) string {
-	return hex.EncodeToString(key.Derive("warm", p.Dir))
+	return dockerfile.OwnWarm(text, warmOwner(p.Dir, key))
 }
 
 // neverWarm says why a build must not start from the dependencies that an earlier one compiled, "" where it may. A

@@ -41,15 +41,6 @@ func TestCompiledDependenciesAreKeptForThisUserAlone(t *testing.T) {
 	}
 }
 
-func TestKeptDependenciesHaveOneOwner(t *testing.T) {
-	a, b := &project.Project{Dir: "/home/me/api"}, &project.Project{Dir: "/home/me/other/api"}
-	one, _ := userkey.Load(map[string]string{"HOME": t.TempDir()})
-	two, _ := userkey.Load(map[string]string{"HOME": t.TempDir()})
-	if warmOwner(a, one) == warmOwner(b, one) || warmOwner(a, one) == warmOwner(a, two) || warmOwner(a, one) != warmOwner(&project.Project{Dir: a.Dir}, one) {
-		t.Error(warmOwner(a, one), warmOwner(b, one), warmOwner(a, two))
-	}
-}
-
 func TestSharedKeysTellProjectsApart(t *testing.T) {
 	a, b := &project.Project{Dir: "/mono/orders"}, &project.Project{Dir: "/mono/users"}
 	one, _ := userkey.Load(map[string]string{"HOME": t.TempDir()})

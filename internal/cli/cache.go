@@ -1,17 +1,22 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"lpipe/internal/build"
 	"lpipe/internal/config"
 	"lpipe/internal/engine"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
 	"lpipe/internal/report"
+	"lpipe/internal/userkey"
 )
 
 func (a *app) cacheCommand() *cobra.Command {
@@ -30,9 +35,10 @@ registries are not touched.`,
 
 func (a *app) cacheUsage() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "usage", Short: "Tell how much the engine keeps, and of what kind", Args: cobra.NoArgs,
-		Long: `Tell how much the engine keeps of each kind: base images, what each stage of a build made, downloads and sources. What a
-running build uses is not removable.`,
+		Use: "usage", Short: "Tell how much the engine keeps, of what kind, and for which project", Args: cobra.NoArgs,
+		Long: `Tell how much the engine keeps of each kind: for each project that you have built here its sources, and its dependencies
+that the next build starts from; for all projects together base images, downloads and what each stage of a build made, since any build
+takes a layer that was made from the same. What a running build uses is not removable.`,
 	}
 	settings := engineFlags(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON object")
@@ -42,43 +48,97 @@ running build uses is not removable.`,
 			return err
 		}
 		defer eng.Close()
-		kinds, total, err := eng.Usage(cmd.Context())
+		kept, err := eng.Usage(cmd.Context())
 		if err != nil {
 			return err
 		}
+		projects := a.keptProjects(kept)
 		if *asJSON {
 			return foreign.WriteJSON(a.Out, struct {
 				Version   int            `json:"version"`
 				Records   int            `json:"records"`
 				Size      int64          `json:"size"`
 				Removable int64          `json:"removable"`
-				Kinds     []engine.Usage `json:"kinds"`
-			}{1, total.Count, total.Size, total.Removable, kinds}, "")
+				Kinds     []engine.Usage `json:"kinds"` // of all
+				Shared    []engine.Usage `json:"shared"`
+				Projects  []keptProject  `json:"projects"`
+			}{1, kept.Total.Count, kept.Total.Size, kept.Total.Removable, kept.Kinds, kept.Shared, projects}, "")
 		}
-		a.printUsage(kinds, total, true)
+		a.printKept(kept, projects, true)
 		return nil
 	}
 	return cmd
 }
 
-// printUsage prints a row for each kind, and one for all.
-func (a *app) printUsage(kinds []engine.Usage, total engine.Usage, removable bool) {
-	total.Kind = "total"
-	width := len("KIND")
-	rows := append(kinds, total)
-	for _, k := range rows {
-		width = max(width, len(k.Kind))
+// keptProject is what an engine keeps for one project alone.
+type keptProject struct {
+	Folder string         `json:"folder"` // "" for those that this user has not built from this machine
+	Kinds  []engine.Usage `json:"kinds"`
+}
+
+// keptProjects are those of this user by their folders, and at the end all others.
+func (a *app) keptProjects(kept engine.Kept) []keptProject {
+	if len(kept.Projects) == 0 {
+		return []keptProject{}
 	}
-	row := func(kind string, count, size, free any) {
-		text := foreign.Sprintf("%-*s  %7v  %10v", width, kind, count, size)
+	key, _ := userkey.Load(a.env) // a random one finds nobody
+	folders := build.Owners(a.env, key)
+	byFolder := map[string][]engine.Usage{}
+	for owner, kinds := range kept.Projects {
+		byFolder[folders[owner]] = engine.AddUsage(byFolder[folders[owner]], kinds)
+	}
+	all := []keptProject{}
+	for _, folder := range slices.Sorted(maps.Keys(byFolder)) {
+		if folder != "" {
+			all = append(all, keptProject{folder, byFolder[folder]})
+		}
+	}
+	if others := byFolder[""]; others != nil {
+		all = append(all, keptProject{"", others})
+	}
+	return all
+}
+
+// printKept prints a row for each kind, by projects, and one for all.
+func (a *app) printKept(kept engine.Kept, projects []keptProject, removable bool) {
+	type row struct {
+		title string
+		usage *engine.Usage // nil for a title alone
+	}
+	rows := []row{}
+	list := func(title string, kinds []engine.Usage) {
+		if len(kinds) > 0 {
+			rows = append(rows, row{title, nil})
+		}
+		for i := range kinds {
+			rows = append(rows, row{"  " + kinds[i].Kind, &kinds[i]})
+		}
+	}
+	for _, p := range projects {
+		list(cmp.Or(p.Folder, "projects that were not built here"), p.Kinds)
+	}
+	list("all projects", kept.Shared)
+	rows = append(rows, row{"total", &kept.Total})
+	width := len("KIND")
+	for _, r := range rows {
+		if r.usage != nil {
+			width = max(width, len(r.title))
+		}
+	}
+	line := func(title string, count, size, free any) {
+		text := foreign.Sprintf("%-*s  %7v  %10v", width, title, count, size)
 		if removable {
 			text += foreign.Sprintf("  %10v", free)
 		}
 		foreign.Fprintf(a.Out, "%s\n", text)
 	}
-	row("KIND", "RECORDS", "SIZE", "REMOVABLE")
-	for _, k := range rows {
-		row(k.Kind, k.Count, report.Size(k.Size), report.Size(k.Removable))
+	line("KIND", "RECORDS", "SIZE", "REMOVABLE")
+	for _, r := range rows {
+		if r.usage == nil {
+			foreign.Fprintf(a.Out, "%s\n", r.title)
+			continue
+		}
+		line(r.title, r.usage.Count, report.Size(r.usage.Size), report.Size(r.usage.Removable))
 	}
 }
 
@@ -107,14 +167,14 @@ that other programs made.`,
 		if *dry {
 			prune, did = eng.Prunable, "would remove"
 		}
-		kinds, total, err := prune(cmd.Context(), engine.Prune{Keep: *keep, KeepBytes: int64(storage), MountsOnly: *mounts})
-		if total.Count > 0 {
-			a.printUsage(kinds, total, false)
+		kept, err := prune(cmd.Context(), engine.Prune{Keep: *keep, KeepBytes: int64(storage), MountsOnly: *mounts})
+		if kept.Total.Count > 0 {
+			a.printKept(kept, a.keptProjects(kept), false)
 		}
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(a.Out, "%s %s, %s\n", did, report.Count(total.Count, "record", "records"), report.Size(total.Size))
+		fmt.Fprintf(a.Out, "%s %s, %s\n", did, report.Count(kept.Total.Count, "record", "records"), report.Size(kept.Total.Size))
 		return nil
 	}
 	return cmd

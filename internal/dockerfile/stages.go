@@ -37,6 +37,9 @@ type Stage struct {
 	// Cargo is set where what the step prints is of cargo and of what cargo runs.
 	Cargo bool
 	Files []string // what is read of its result, but for the program
+	Keeps string   // what its result is, in the list of what an engine keeps
+	// Quick is set where that is made again in seconds to a minute, with the network or by compiling the code of one lambda.
+	Quick bool
 }
 
 const correctErrors = "correct the errors above; --progress plain shows the output from its start"
@@ -45,11 +48,13 @@ const correctErrors = "correct the errors above; --progress plain shows the outp
 var stages = []Stage{
 	{
 		Name: StageToolchain, Title: "prepare packages and Rust targets", Short: "toolchain", Network: true,
+		Keeps:  "packages and Rust targets",
 		Failed: "the toolchain for %s could not be prepared",
 		Fix:    "check base and packages in [build] of lpipe.toml, and that the engine's machine reaches where they come from",
 	},
 	{
 		Name: StageFetch, Title: "download the dependencies", Short: "downloads", Network: true,
+		Keeps:  "downloaded crates",
 		Failed: "the dependencies of %s could not be downloaded",
 		Fix: "run the command again, which goes on with the crates that arrived; if that does not help, check Cargo.lock, " +
 			"and that the engine's machine reaches what the output above names",
@@ -57,56 +62,69 @@ var stages = []Stage{
 	{Name: stageCompiler},
 	{
 		Name: StageUnits, Title: "list what is compiled of the dependencies", Short: "list of crates",
+		Keeps:  "downloaded crates",
 		Failed: "what %s needs of the dependencies could not be listed", Fix: "build with strata = false in [build] of lpipe.toml",
 	},
 	{
 		Name: StageStrata, Numbered: true, Cargo: true, Title: "compile the dependencies that change rarely", Short: "dependencies",
+		Keeps:  "compiled dependencies",
 		Failed: "the dependencies of %s could not be compiled", Fix: correctErrors,
 	},
 	{
 		Name: StageDeps, Cargo: true, Title: "compile the dependencies", Short: "dependencies",
+		Keeps:  "compiled dependencies",
 		Failed: "the dependencies of %s do not compile",
 		Fix:    correctErrors + "; a dependency may need packages, env or features in [build] of lpipe.toml, or another version",
 	},
 	{
 		Name: StageLibs, Numbered: true, Cargo: true, Title: "compile the local libraries", Short: "libraries",
+		Keeps:  "compiled libraries",
 		Failed: "the local libraries of %s do not compile", Fix: correctErrors,
 	},
 	{
 		Name: StageBuild, Cargo: true, Title: "compile the lambda",
+		Keeps: "programs", Quick: true,
 		Failed: "%s does not compile", Fix: correctErrors,
 	},
 	{
 		Name: StageTest, Cargo: true, Title: "run the tests", Files: []string{"out/" + FileTests, "out/" + FileTestLines, "out/" + FileTestWarnings},
+		Keeps: "tests", Quick: true,
 		Failed: "the tests of %s do not compile", Fix: correctErrors,
 	},
 	{
 		Name: StageImage, Title: "take files of the image", Short: "image files",
+		Keeps: "programs", Quick: true,
 		Failed: "the files of the image for the zip of %s cannot be taken",
 		Fix:    "correct include-from-image in lpipe.toml, or add to packages in [build] what has the files",
 	},
 	{
 		Name: StageRunner, Title: "compile what starts the lambda", Short: "runner",
+		Keeps:  "smoke tests",
 		Failed: "what starts %s as Lambda does could not be compiled",
 		Fix:    "check that rustc of the base image compiles for its own machine; or take smoke out of lpipe.toml",
 	},
 	{
 		Name: StageSmoke, Title: "start the lambda and send it events", Short: "smoke tests",
+		Keeps: "smoke tests", Quick: true,
 		Failed: "%s did not pass its smoke test",
 		Fix:    "correct the program or the events that smoke in lpipe.toml names; smoke-env sets variables that it needs",
 	},
-	{Name: StageBootstrap, Files: []string{FileReceipt, FileWarnings}},
-	{Name: StageLambda, Files: []string{FileReceipt, FileWarnings, FileTests, FileTestLines, FileTestWarnings}},
+	{Name: StageBootstrap, Keeps: "programs", Quick: true, Files: []string{FileReceipt, FileWarnings}},
+	{Name: StageLambda, Keeps: "programs", Quick: true, Files: []string{FileReceipt, FileWarnings, FileTests, FileTestLines, FileTestWarnings}},
 	{
 		Name: StageCrates, Cargo: true, Title: "read the manifests of the crates", Short: "crates",
+		Keeps: "programs", Quick: true,
 		Failed: "cargo does not say what the crates of %s are", Fix: "build without statements; the output above is cargo's",
 	},
-	{Name: Stated(StageBootstrap), Files: []string{FileReceipt, FileWarnings, FileRustc}},
-	{Name: Stated(StageLambda), Files: []string{FileReceipt, FileWarnings, FileTests, FileTestLines, FileTestWarnings, FileRustc}},
+	{Name: Stated(StageBootstrap), Keeps: "programs", Quick: true, Files: []string{FileReceipt, FileWarnings, FileRustc}},
+	{Name: Stated(StageLambda), Keeps: "programs", Quick: true, Files: []string{FileReceipt, FileWarnings, FileTests, FileTestLines, FileTestWarnings, FileRustc}},
 }
 
 // stageCompiler is the environment in which every crate is compiled.
 const stageCompiler = "compiler"
+
+// Stages returns all of them, in the order of the template.
+func Stages() []Stage { return stages }
 
 // StageOf returns the stage that a Dockerfile calls name, such as "libs-2".
 func StageOf(name string) (s Stage, ok bool) {

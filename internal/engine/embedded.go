@@ -204,7 +204,7 @@ func newEmbedded(o Options) (*embedded, error) {
 		return nil, err
 	}
 	d := &embedded{
-		config:  daemon.Config{Root: root, Runc: runc, Idle: o.Idle, ReadTimeout: o.ReadTimeout, Registries: o.Registries},
+		config:  daemon.Config{Root: root, Runc: runc, Idle: o.Idle, ReadTimeout: o.ReadTimeout, Registries: o.Registries, Quick: quick()},
 		logFile: filepath.Join(root, daemon.LogName),
 		env:     []string{"PATH=" + o.Getenv("PATH") + ":" + sbin, "HOME=" + root},
 		command: o.DaemonCommand,

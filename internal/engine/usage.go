@@ -9,6 +9,7 @@ import (
 
 	"github.com/moby/buildkit/client"
 
+	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
 	"lpipe/internal/pattern"
 )
@@ -24,14 +25,10 @@ type Usage struct {
 // again is what to do when an engine that was reached does not do as it is asked.
 const again = "run the command again; if that does not help, look at the engine's log (lpipe engine status)"
 
-// Usage tells what the engine keeps, the largest kind first, and the sum of all.
-func (e *Engine) Usage(ctx context.Context) (kinds []Usage, total Usage, err error) {
+// Usage tells what the engine keeps.
+func (e *Engine) Usage(ctx context.Context) (Kept, error) {
 	records, err := e.records(ctx)
-	if err != nil {
-		return nil, total, err
-	}
-	kinds, total = usage(records)
-	return kinds, total, nil
+	return kept(records), err
 }
 
 func (e *Engine) records(ctx context.Context) ([]*client.UsageInfo, error) {
@@ -42,38 +39,31 @@ func (e *Engine) records(ctx context.Context) ([]*client.UsageInfo, error) {
 	return records, nil
 }
 
-// stages are what the steps of a stage of lpipe's Dockerfile leave, in words.
-var stages = map[string]string{
-	"toolchain":        "packages and Rust targets",
-	"fetch":            "downloaded crates",
-	"units":            "downloaded crates",
-	"strata":           "compiled dependencies",
-	"deps":             "compiled dependencies",
-	"libs":             "compiled libraries of projects",
-	"build":            "programs",
-	"bootstrap":        "programs",
-	"bootstrap-stated": "programs",
-	"lambda":           "programs",
-	"lambda-stated":    "programs",
-	"crates":           "programs",
-	"image-files":      "programs",
-	"test":             "tests",
-	"runner":           "smoke tests",
-	"smoke":            "smoke tests",
-}
+// fromProgram is between the mount and the stage's name in the description of what a step's program wrote.
+const fromProgram = " from exec /bin/sh -c " + dockerfile.StepMark
 
 // made is how the description of a record begins that a step of lpipe's Dockerfile made: the program that it ran, or its line.
-var made = pattern.Of(`^(?:mount \S+ from exec /bin/sh -c set -eu # |\[)([a-z]+(?:-[a-z]+)*)`)
+var made = pattern.Of(`^(?:mount \S+` + fromProgram + `|\[)([a-z]+(?:-[a-z0-9]+)*)\b`)
 
-// stage is the stage of lpipe's Dockerfile that made a record, "" for what is of no stage.
-func stage(r *client.UsageInfo) string {
-	if m := made().FindStringSubmatch(r.Description); m != nil && stages[m[1]] != "" {
-		return m[1]
+// quick are filters of records, of which one fits what is made again in seconds to a minute.
+func quick() []string {
+	var names []string // of stages that are not numbered
+	for _, s := range dockerfile.Stages() {
+		if s.Quick {
+			names = append(names, s.Name)
+		}
 	}
-	return ""
+	stage := "(" + strings.Join(names, "|") + ")[^a-z-]"
+	return []string{
+		"type==" + string(client.UsageRecordTypeLocalSource), "type==" + string(client.UsageRecordTypeGitCheckout),
+		`description~="^` + localSource + `"`, `description~="^mount [^ ]+` + fromProgram + stage + `"`, `description~="^.` + stage + `"`,
+	}
 }
 
-const sourcesKind = "sources of projects"
+const (
+	localSource = "local source for "
+	sourcesKind = "sources"
+)
 
 // kind is what a record holds, in words. BuildKit says what made it in its description.
 func kind(r *client.UsageInfo) string {
@@ -93,33 +83,79 @@ func kind(r *client.UsageInfo) string {
 	switch {
 	case strings.HasPrefix(r.Description, "pulled from "):
 		return "base images"
-	case strings.HasPrefix(r.Description, "local source for "): // one that is mounted is of the regular type
+	case strings.HasPrefix(r.Description, localSource): // one that is mounted is of the regular type
 		return sourcesKind
 	}
-	return cmp.Or(stages[stage(r)], "other steps")
+	if m := made().FindStringSubmatch(r.Description); m != nil {
+		if s, ok := dockerfile.StageOf(m[1]); ok && s.Keeps != "" {
+			return s.Keeps
+		}
+	}
+	return "other steps"
 }
 
 func usage(records []*client.UsageInfo) (kinds []Usage, total Usage) {
-	byKind := map[string]Usage{}
+	var all []Usage
 	for _, r := range records {
-		byKind[kind(r)] = byKind[kind(r)].with(r)
-		total = total.with(r)
+		u := Usage{Kind: kind(r), Count: 1, Size: r.Size}
+		if !r.InUse {
+			u.Removable = r.Size
+		}
+		all, total = append(all, u), total.plus(u)
+	}
+	return AddUsage(nil, all), total
+}
+
+// AddUsage returns the sums of both by kind, the largest first.
+func AddUsage(a, b []Usage) (kinds []Usage) {
+	byKind := map[string]Usage{}
+	for _, u := range slices.Concat(a, b) {
+		byKind[u.Kind] = byKind[u.Kind].plus(u)
 	}
 	for kind, u := range byKind {
 		u.Kind = kind
 		kinds = append(kinds, u)
 	}
 	slices.SortFunc(kinds, func(a, b Usage) int { return cmp.Or(cmp.Compare(b.Size, a.Size), cmp.Compare(a.Kind, b.Kind)) })
-	return kinds, total
+	return kinds
 }
 
-func (u Usage) with(r *client.UsageInfo) Usage {
-	u.Count++
-	u.Size += r.Size
-	if !r.InUse {
-		u.Removable += r.Size
+func (u Usage) plus(v Usage) Usage {
+	return Usage{u.Kind, u.Count + v.Count, u.Size + v.Size, u.Removable + v.Removable}
+}
+
+// alone are the descriptions of what one project alone has: its contexts, and its dependencies kept for the next build.
+var alone = pattern.Of(`(?s)^` + localSource + `\S+@([0-9a-f]+)$|^cached mount /warm .* with id "[^"]*-([0-9a-f]+)"$`)
+
+// owner is the word by which the engine was told whose a record is, "" for what any project may use.
+func owner(r *client.UsageInfo) string {
+	if m := alone().FindStringSubmatch(r.Description); m != nil {
+		return cmp.Or(m[1], m[2])
 	}
-	return u
+	return ""
+}
+
+// Kept is what an engine keeps: of each project, and of what all share, since a layer is found by what it was made from.
+type Kept struct {
+	Kinds    []Usage            // of all, the largest first
+	Total    Usage              // of all
+	Shared   []Usage            // what any project may use
+	Projects map[string][]Usage // what one project alone has, by the words by which the engine was told whose it is
+}
+
+func kept(records []*client.UsageInfo) (k Kept) {
+	byOwner := map[string][]*client.UsageInfo{}
+	for _, r := range records {
+		byOwner[owner(r)] = append(byOwner[owner(r)], r)
+	}
+	k.Kinds, k.Total = usage(records)
+	k.Shared, _ = usage(byOwner[""])
+	delete(byOwner, "")
+	k.Projects = map[string][]Usage{}
+	for owner, records := range byOwner {
+		k.Projects[owner], _ = usage(records)
+	}
+	return k
 }
 
 // Prune is what [Engine.Prune] leaves.
@@ -129,8 +165,8 @@ type Prune struct {
 	MountsOnly bool          // everything but cache mounts
 }
 
-// Prune removes what the engine keeps and no build is using. It returns what there was of it, as [Engine.Usage] does.
-func (e *Engine) Prune(ctx context.Context, p Prune) (kinds []Usage, total Usage, err error) {
+// Prune removes what the engine keeps and no build is using. It returns what there was of it.
+func (e *Engine) Prune(ctx context.Context, p Prune) (Kept, error) {
 	options := []client.PruneOption{client.WithKeepOpt(p.Keep, p.KeepBytes, 0, 0), client.PruneAll}
 	if p.MountsOnly {
 		options[1] = client.WithFilter([]string{"type==exec.cachemount"})
@@ -143,25 +179,20 @@ func (e *Engine) Prune(ctx context.Context, p Prune) (kinds []Usage, total Usage
 			gone = append(gone, &r)
 		}
 	}()
-	err = e.client.Prune(ctx, removed, options...)
+	err := e.client.Prune(ctx, removed, options...)
 	close(removed)
 	<-done
 	if err != nil {
 		err = &fault.Error{Kind: fault.Engine, What: "the engine did not remove everything", Err: err, Fix: again}
 	}
-	kinds, total = usage(gone)
-	return kinds, total, err
+	return kept(gone), err
 }
 
 // Prunable returns what [Engine.Prune] would remove now. With KeepBytes it is about that: the engine weighs how often
 // something was used, too.
-func (e *Engine) Prunable(ctx context.Context, p Prune) (kinds []Usage, total Usage, err error) {
+func (e *Engine) Prunable(ctx context.Context, p Prune) (Kept, error) {
 	records, err := e.records(ctx)
-	if err != nil {
-		return nil, total, err
-	}
-	kinds, total = usage(prunable(records, p, time.Now()))
-	return kinds, total, nil
+	return kept(prunable(records, p, time.Now())), err
 }
 
 func prunable(records []*client.UsageInfo, p Prune, now time.Time) []*client.UsageInfo {

@@ -115,6 +115,17 @@ func TestCountIsOfTheStepsOfLambdas(t *testing.T) {
 	}
 }
 
+func TestTheOwnerOfAContextIsNotShown(t *testing.T) {
+	now := time.Now()
+	_, out := show(t, "plain", nil, vertex(sources, "[context] closure-api", "runs"), &client.SolveStatus{Statuses: []*client.VertexStatus{
+		{ID: "transferring closure-api" + OwnerMark + "0123456789abcdef:", Vertex: sources, Current: 42, Timestamp: now, Started: &now, Completed: &now},
+		{ID: "layer ab@cd", Vertex: sources, Current: 42, Timestamp: now, Started: &now, Completed: &now},
+	}})
+	if !strings.Contains(out, "transferring closure-api: ") || strings.Contains(out, "0123456789abcdef") || !strings.Contains(out, "ab@cd") {
+		t.Errorf("got:\n%s", out)
+	}
+}
+
 func TestLogKeepsTheEnd(t *testing.T) {
 	d, _ := show(t, "quiet", nil, vertex(build, "[build 1/1] RUN", "runs"), log(build, "first\n"), log(build, strings.Repeat("x", tail)), log(build, "last\n"))
 	o := d.Output(build)

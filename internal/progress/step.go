@@ -45,6 +45,9 @@ type step struct {
 	testRun
 }
 
+// OwnerMark is what follows the name of a context and precedes the word that says whose it is, which is not shown.
+const OwnerMark = "@"
+
 // Step is one step as it went.
 type Step struct {
 	Stage      string // of the Dockerfile, whose program it ran; "" for every other step
@@ -169,6 +172,9 @@ func (d *Display) observe(status *client.SolveStatus) (lines []string) {
 		status.Vertexes = slices.DeleteFunc(status.Vertexes, func(v *client.Vertex) bool { return strings.HasSuffix(v.Error, context.Canceled.Error()) })
 	}
 	for _, s := range status.Statuses {
+		if name, _, ok := strings.Cut(s.ID, OwnerMark); ok && strings.HasPrefix(s.ID, "transferring ") {
+			s.ID = name + ":"
+		}
 		s.ID, s.Name = foreign.Line(s.ID), foreign.Line(s.Name)
 	}
 	for _, w := range status.Warnings {

@@ -52,7 +52,7 @@ func (f *frontend) convert(ctx context.Context, j *Job, stage string) (client.So
 		inputs[name] = llb.Local(mount,
 			llb.SessionID(f.gateway.BuildOpts().SessionID),
 			llb.SharedKeyHint(hint),
-			llb.WithCustomName("[context] "+mount))
+			llb.WithCustomName("[context] "+strings.TrimSuffix(mount, progress.OwnerMark+j.Owner)))
 	}
 	if j.Base != nil {
 		opts["context:"+dockerfile.BaseContext] = "oci-layout://" + j.baseStore + "@" + j.Base.Digest.String()

@@ -43,6 +43,7 @@ type Job struct {
 	Kind, Bin  string             // the program, as the Dockerfile's arguments
 	Late       map[string]string  // values of plan.Variant.LateEnv, likewise
 	SharedKey  string             // tells this user and workspace from others, who cannot guess it; their contexts never mix
+	Owner      string             // tells this user and workspace from others in the list of what an engine keeps: hexadecimal
 	Contexts   map[string]Context // by the names of package dockerfile; one value for all jobs that share it
 	Base       *Layout            // the base image when it is an OCI layout
 	Files      []string           // what to read of the stage, by path: at least one, each at most 8 MiB
@@ -301,7 +302,7 @@ func contexts(jobs []*Job) (map[string]fsutil.FS, map[string]content.Store, erro
 			tree := j.Contexts[name]
 			if names[tree] == "" {
 				// No name of a lambda has a colon, so "api/arm64" and "api-arm64" are never taken for each other.
-				names[tree] = name + "-" + strings.ReplaceAll(j.Label, "/", ":")
+				names[tree] = name + "-" + strings.ReplaceAll(j.Label, "/", ":") + progress.OwnerMark + j.Owner
 				mounts[names[tree]] = tree
 			}
 			j.mounts[name] = names[tree]

@@ -48,6 +48,7 @@ type Config struct {
 	Idle        time.Duration       // without clients for so long, the daemon leaves; zero means DefaultIdle
 	ReadTimeout time.Duration       // a registry that says nothing for so long is given up; zero means DefaultReadTimeout
 	Registries  map[string]Registry // by host, as in an image name
+	Quick       []string            // filters of records, of which one fits what is made again in seconds to a minute; never empty
 }
 
 // Registry says how to reach one registry, like a [registry."host"] table of buildkitd.toml.

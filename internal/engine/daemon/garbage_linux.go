@@ -16,25 +16,16 @@ const (
 	leftover  = 512e6 // what is quick to make again is kept for longer as long as the cache is no larger, as with buildkitd
 )
 
-// Filters of records, of which one has to fit; their type, or how the descriptions of package engine begin.
-var (
-	// quick is made again in seconds to a minute, with the network or by compiling the code of one lambda: sources, downloads of git,
-	// programs, and results of tests.
-	quick = []string{
-		"type==source.local", "type==source.git.checkout", `description~="^local source for "`,
-		`description~="^mount [^ ]+ from exec /bin/sh -c set -eu # (build|test|smoke|crates|image-files)"`, `description~="^.(bootstrap|lambda)"`,
-	}
-	mounts = []string{"type==exec.cachemount"}
-)
+var mounts = []string{"type==exec.cachemount"}
 
 // gcPolicy is what is removed after builds, rule by rule, of what no build uses. What takes long to make, the compiled
 // dependencies before all, goes last.
-func gcPolicy(root string) []client.PruneInfo {
-	stat, _ := disk.GetDiskStat(root) // zero when unknown
-	return rules(stat)
+func gcPolicy(c Config) []client.PruneInfo {
+	stat, _ := disk.GetDiskStat(c.Root) // zero when unknown
+	return rules(stat, c.Quick)
 }
 
-func rules(stat disk.DiskStat) []client.PruneInfo {
+func rules(stat disk.DiskStat, quick []string) []client.PruneInfo {
 	const day = 24 * time.Hour
 	most := min(max(stat.Total/10, leastMost), mostMost)
 	spare := stat.Total / 10

@@ -123,7 +123,7 @@ func newWorker(ctx context.Context, c Config, was end, hosts docker.RegistryHost
 			label.OCIProcessMode: oci.ProcessSandbox.String(), label.SELinuxEnabled: "false",
 		},
 		Platforms:        archutil.SupportedPlatforms(false),
-		GCPolicy:         gcPolicy(c.Root),
+		GCPolicy:         gcPolicy(c),
 		BuildkitVersion:  client.BuildkitVersion{Package: version.Package, Version: buildkitVersion()},
 		NetworkProviders: networks,
 		ProxyProvider:    proxies,
