@@ -102,14 +102,31 @@ func (l *loader) configFile(c *Config, name, base string) {
 	}
 	c.Paths = append(c.Paths, name)
 	c.files = append(c.files, configFile{name, base, doc})
-	includes := asStrings(doc.get("include"))
-	for _, t := range asTables(doc.get("include")) {
-		includes = append(includes, asString(t["path"]))
+	for _, i := range asStrings(doc.get("include")) {
+		l.include(c, name, base, i, doc, false)
 	}
-	for _, i := range includes {
-		if i = path.Join(path.Dir(name), i); l.isFile(i) {
-			l.configFile(c, i, base)
-		}
+	for _, t := range asTables(doc.get("include")) {
+		l.include(c, name, base, asString(t["path"]), doc, asBool(t["optional"]))
+	}
+}
+
+// include reads a file that another one includes. cargo looks for it where it compiles.
+// https://doc.rust-lang.org/cargo/reference/config.html#include
+func (l *loader) include(c *Config, name, base, included string, doc *document, optional bool) {
+	at := doc.at("include") + " includes " + fault.Quote(included)
+	if path.IsAbs(included) {
+		l.report(at+", an absolute path", "the build runs elsewhere, where that file does not exist", "write it relative to "+l.show(path.Dir(name)))
+		return
+	}
+	file := path.Join(path.Dir(name), included)
+	info, err := l.fsys.Stat(file)
+	switch out := disk.Outside(err); {
+	case out != nil && (out.Info != nil || !optional):
+		l.report(at+", which is outside of the project", out.Error(), out.Fix())
+	case err == nil && !info.IsDir():
+		l.configFile(c, file, base)
+	case !optional:
+		l.report(at+", which does not exist", "there is no file "+l.show(file), "correct the path, or write { path = "+fault.Quote(included)+", optional = true }")
 	}
 }
 

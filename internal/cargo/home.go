@@ -27,11 +27,8 @@ type Home struct {
 // ReadHome reads the configuration of the user with this environment. fsys is rooted at "/".
 func ReadHome(fsys fs.FS, env map[string]string) (*Home, error) {
 	h := &Home{env: env}
-	dir := env["CARGO_HOME"]
-	if home := env["HOME"]; dir == "" && path.IsAbs(home) {
-		dir = path.Join(home, ".cargo")
-	}
-	if path.IsAbs(dir) {
+	dir := homeOf(env, "CARGO_HOME", ".cargo")
+	if dir != "" {
 		for _, name := range []string{"config", "config.toml"} { // the old name wins, as in cargo
 			name = path.Join(dir, name)
 			data, err := disk.Read(fsys, name[1:], disk.MaxSmall)

@@ -228,6 +228,7 @@ name = "b"
 		"workspace pointer":   {"b", lock + "-- b/Cargo.toml --\n[package]\nname = \"b\"\nworkspace = \"../w\"\n-- b/src/lib.rs --\n"},
 		"inherits nothing":    {".", lock + "-- Cargo.toml --\n[package]\nname = \"b\"\nversion.workspace = true\nedition.workspace = true\n[dependencies]\nx.workspace = true\n-- src/lib.rs --\n"},
 		"configuration":       {".", app + lock + "-- .cargo/config.toml --\n[build\n-- rust-toolchain.toml --\n[toolchain]\npath = \"/x\"\nchannel = \"a b\"\n"},
+		"includes":            {"p", "-- p/.git/HEAD --\n-- x.toml --\n-- p/.cargo/config.toml --\ninclude = [\"/x.toml\", \"../../x.toml\", \"gone.toml\", { path = \"../../gone.toml\", optional = true }]\n-- p/Cargo.lock --\nversion = 4\n-- p/Cargo.toml --\n[package]\nname = \"a\"\nversion = \"0.1.0\"\n-- p/src/main.rs --\n"},
 		"toolchain by name":   {".", app + lock + "-- rust-toolchain --\n1.85; rm -rf /\n"},
 		"several files wrong": {".", lock + "-- Cargo.toml --\n[workspace]\nmembers = [\"a\", \"b\"]\n-- a/Cargo.toml --\nx\n-- b/Cargo.toml --\n[package]\n[package]\n"},
 	} {

@@ -29,6 +29,33 @@ func (w *Workspace) Settings() []Setting {
 	return settings(all, w.Manifest.doc, w.Manifest.Tree["profile"], []string{"profile"})
 }
 
+// Profile returns the tables of a profile, the one that wins first: those of cargo's configuration, and that of the workspace's
+// manifest.
+func (w *Workspace) Profile(name string) (tables []map[string]any) {
+	for _, tree := range w.profiles() {
+		if t := asTable(tree[name]); t != nil {
+			tables = append(tables, t)
+		}
+	}
+	return tables
+}
+
+// Profiles are the names of those that the workspace declares, sorted; those of cargo itself need no table.
+func (w *Workspace) Profiles() (names []string) {
+	for _, tree := range w.profiles() {
+		names = slices.AppendSeq(names, maps.Keys(tree))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (w *Workspace) profiles() (trees []table) {
+	for _, f := range w.Config.files {
+		trees = append(trees, asTable(f.doc.get("profile")))
+	}
+	return append(trees, asTable(w.Manifest.Tree["profile"]))
+}
+
 func settings(all []Setting, d *document, v any, key []string) []Setting {
 	switch v := v.(type) {
 	case table:

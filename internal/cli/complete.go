@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 
 	"lpipe/internal/examples"
 	"lpipe/internal/progress"
+	"lpipe/internal/plan"
 	"lpipe/internal/project"
 )
 
@@ -97,8 +97,7 @@ func (a *app) fromProjects(of func(*project.Project) []string) cobra.CompletionF
 
 // profiles are those of cargo that a project may be built with.
 func profiles(p *project.Project) []string {
-	tables, _ := p.Plan.Workspace.Manifest.Tree["profile"].(map[string]any)
-	return append(slices.Collect(maps.Keys(tables)), "dev", "release")
+	return append(p.Plan.Workspace.Profiles(), plan.OwnProfiles...)
 }
 
 // features are those of the packages of lambdas.

@@ -20,6 +20,7 @@ var owned = map[string]string{
 	"CARGO_BUILD_TARGET":      "set target instead",
 	"CARGO_TARGET_DIR":        "leave it out: lpipe has a place of its own",
 	"CARGO_BUILD_TARGET_DIR":  "leave it out: lpipe has a place of its own",
+	"CARGO_BUILD_BUILD_DIR":   "leave it out: lpipe has a place of its own",
 	"CARGO_HOME":              "leave it out: the base image knows it",
 	"RUSTUP_HOME":             "leave it out: the base image knows it",
 }

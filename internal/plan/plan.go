@@ -65,6 +65,8 @@ type Project struct {
 	Workspace *cargo.Workspace
 	Reach     *reach.Findings   // in Workspace
 	Env       map[string]string // of this machine, of which a build sees nothing
+	// Outside returns what cargo obeys on this machine beside the files of the project, for the targets; nil says nothing.
+	Outside func(targets []string) cargo.Outside
 	// Others reports whether Config is also for projects that are not planned along with this one: what it names may be
 	// there. nil says that it is not.
 	Others func() bool
@@ -245,6 +247,7 @@ func (f *found) plan(all []*found) (*Plan, error) {
 	}
 	p.Notes = append(p.Notes, f.unheeded()...)
 	mistakes.Add(f.native())
+	mistakes.Add(f.profiles())
 	features, err := f.unite(all)
 	mistakes.Add(err)
 	p.Repositories, p.unused, err = repositories(f.Config, ws)

@@ -49,8 +49,37 @@ func (f *found) unheeded() []string {
 	if file := path.Join(ws.Root, "CargoLambda.toml"); ws.HasFile(file) {
 		note(ws.Show(file), "the settings of lpipe are in lpipe.toml")
 	}
+	notes = append(notes, f.outside()...)
 	return append(notes, f.unheededVariables()...)
 }
+
+// outside notes what plain cargo obeys that is no file of the project.
+func (f *found) outside() (notes []string) {
+	if f.Outside == nil {
+		return nil
+	}
+	o := f.Outside(f.targets())
+	for _, c := range o.Configs {
+		more := len(c.Keys) - mostKeys
+		keys := strings.Join(c.Keys[:min(len(c.Keys), mostKeys)], ", ")
+		if more > 0 {
+			keys += fmt.Sprintf(" and %d more", more)
+		}
+		have := "have"
+		if len(c.Keys) == 1 {
+			have = "has"
+		}
+		notes = append(notes, fmt.Sprintf("%s of %s %s no effect: a build reads the files of the project alone; what all who build should have goes to %s",
+			keys, c.File, have, f.Workspace.Show(cargoConfig(f.Workspace))))
+	}
+	if o.Toolchain != "" {
+		notes = append(notes, fmt.Sprintf("%s has no effect: the compiler is that of the base image, or of a rust-toolchain.toml in the project", o.Toolchain))
+	}
+	return notes
+}
+
+// mostKeys is how many keys of one file are named.
+const mostKeys = 6
 
 // cargoConfig is where cargo's configuration of the project is, or could be.
 func cargoConfig(ws *cargo.Workspace) string { return path.Join(ws.Root, ".cargo/config.toml") }
@@ -116,10 +145,10 @@ func metadataKey(key []string) string {
 func obeyed(name string) bool {
 	switch name {
 	case "RUSTFLAGS", "RUSTDOCFLAGS", "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_ENCODED_RUSTFLAGS", "CARGO_ENCODED_RUSTDOCFLAGS",
-		"RUSTUP_TOOLCHAIN":
+		"RUSTUP_TOOLCHAIN", "RUSTC_BOOTSTRAP":
 		return true
 	}
-	for _, prefix := range []string{"CARGO_BUILD_", "CARGO_PROFILE_", "CARGO_TARGET_"} {
+	for _, prefix := range []string{"CARGO_BUILD_", "CARGO_PROFILE_", "CARGO_TARGET_", "CARGO_UNSTABLE_"} {
 		if strings.HasPrefix(name, prefix) && !strings.HasSuffix(name, "_TARGET_DIR") { // which say where results go
 			return true
 		}
@@ -127,13 +156,18 @@ func obeyed(name string) bool {
 	return false
 }
 
+// ofCompilers are the variables by which the crate cc is told of compilers and flags: https://docs.rs/cc
+var ofCompilers = pattern.Of(`^(?:HOST_|TARGET_)?(?:CC|CXX|AR|CFLAGS|CXXFLAGS|ARFLAGS)(?:_\w+)?$`)
+
 // unheededVariables notes those of this machine's environment. A lambda whose env has one takes it from there.
 func (f *found) unheededVariables() []string {
 	var notes []string
+	lock := f.Workspace.Lock
+	compilesC := lock != nil && slices.ContainsFunc(lock.Packages, func(p cargo.LockPackage) bool { return p.Name == "cc" })
 	for _, name := range slices.Sorted(maps.Keys(f.Env)) {
 		set := !slices.ContainsFunc(f.chosen, func(l *Lambda) bool { _, ok := l.Build.Env[name]; return !ok })
 		// Who is run by cargo has variables that cargo and rustup set for themselves.
-		if !obeyed(name) || f.Env[name] == "" || set || name == "RUSTUP_TOOLCHAIN" && f.Env["CARGO"] != "" {
+		if !obeyed(name) && !(compilesC && ofCompilers().MatchString(name)) || f.Env[name] == "" || set || name == "RUSTUP_TOOLCHAIN" && f.Env["CARGO"] != "" {
 			continue
 		}
 		instead := "variables of this machine do not reach the build; for all who build, env = { " + name + " = \"…\" } in [build] of lpipe.toml does it"
@@ -147,7 +181,38 @@ func (f *found) unheededVariables() []string {
 		}
 		notes = append(notes, name+" of the environment has no effect: "+instead)
 	}
+	return append(notes, f.unreadVariables()...)
+}
+
+// unreadVariables notes variables of this machine's environment that sources read while they are compiled.
+func (f *found) unreadVariables() (notes []string) {
+	places := map[string]string{}
+	for _, l := range f.chosen {
+		for _, p := range f.Workspace.Closure([]*cargo.Package{l.Package}) {
+			for name, at := range f.Reach.Packages[p].Variables {
+				_, own := l.Build.Env[name]
+				_, late := l.Build.LateEnv[name]
+				if own || late || f.Env[name] == "" || f.Workspace.Config.Env[name].Force || obeyed(name) || ofTheMachine(name) {
+					continue
+				}
+				if places[name] == "" || at < places[name] {
+					places[name] = at
+				}
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(places)) {
+		notes = append(notes, name+" of the environment, which "+places[name]+" reads, has no effect: variables of this machine do not reach the build; "+
+			"for all who build, env = { "+name+" = \"…\" } in [build] of lpipe.toml does it, and late-env where it changes from build to build")
+	}
 	return notes
+}
+
+// ofTheMachine reports a variable that is about the machine or the terminal where cargo runs, or that cargo sets itself.
+func ofTheMachine(name string) bool {
+	return strings.HasPrefix(name, "CARGO") || strings.HasPrefix(name, "LC_") || slices.Contains([]string{
+		"HOME", "HOST", "HOSTNAME", "LANG", "LD_LIBRARY_PATH", "LOGNAME", "OUT_DIR", "PATH", "PWD", "SHELL", "TARGET", "TEMP", "TERM", "TMP", "TMPDIR", "TZ", "USER",
+	}, name)
 }
 
 // native refuses what makes a program for the machine that compiles it, or for one that Lambda has not: its hosts may lack

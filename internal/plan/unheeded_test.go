@@ -83,6 +83,31 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 			"RUSTFLAGS of the environment has no effect: variables of this machine do not reach the build; for all who build, rustflags = [\"…\"] in [build]",
 			"RUSTUP_TOOLCHAIN of the environment has no effect: the compiler is that of the base image or of rust-toolchain.toml",
 		}},
+		{"the unstable", "p", "", map[string]string{"RUSTC_BOOTSTRAP": "1", "CARGO_UNSTABLE_BUILD_STD": "std"}, []string{"CARGO_UNSTABLE_BUILD_STD of the env", "RUSTC_BOOTSTRAP of the env"}},
+		{
+			"variables that sources read", "p",
+			"-- api/src/main.rs --\nfn main() { option_env!(\"BUILD_ID\"); env!(\"SET\"); env!(\"CARGO_PKG_NAME\"); option_env!(\"UNSET\"); std::env::var(\"RUN\"); env!(\"FORCED\"); env!(\"WEAK\"); env!(\"HOME\"); env!(\"LATE\") }\n" +
+				"#[cfg(test)] mod tests { const T: &str = env!(\"TEST\"); }\n" +
+				"-- api/build.rs --\nuse std::env;\nfn main() { env::var(\"FEATURE\"); println!(\"cargo::rerun-if-env-changed=WATCHED\"); env::var(\"OUT_DIR\"); }\n" +
+				"-- lpipe.toml --\n[build]\nenv = { SET = \"1\" }\n[build.late-env]\nLATE = \"1\"\n" +
+				"-- .cargo/config.toml --\n[env]\nFORCED = { value = \"a\", force = true }\nWEAK = \"a\"\n",
+			map[string]string{
+				"BUILD_ID": "7", "SET": "2", "CARGO_PKG_NAME": "x", "RUN": "1", "FORCED": "b", "WEAK": "b", "HOME": "/h", "FEATURE": "1", "WATCHED": "1", "OUT_DIR": "/o",
+				"OTHER": "1", "LATE": "2", "TEST": "1",
+			},
+			[]string{
+				"BUILD_ID of the environment, which api/src/main.rs:1 reads, has no effect: variables of this machine do not reach the build; for all who build, env = { BUILD_ID = \"…\" } in [build]",
+				"FEATURE of the environment, which api/build.rs:2 reads",
+				"WATCHED of the environment, which api/build.rs:2 reads",
+				"WEAK of the environment, which api/src/main.rs:1 reads",
+			},
+		},
+		{"compilers of C code, where none is compiled", "p", "", map[string]string{"CC": "clang"}, nil},
+		{
+			"compilers of C code", "p", "-- Cargo.lock --\nversion = 4\n\n[[package]]\nname = \"cc\"\nversion = \"1.0.0\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"00\"\n",
+			map[string]string{"CC": "clang", "CFLAGS_aarch64_unknown_linux_musl": "-O3", "TARGET_AR": "ar", "CCACHE_DIR": "/c"},
+			[]string{"CC of the env", "CFLAGS_aarch64_unknown_linux_musl of the env", "TARGET_AR of the env"},
+		},
 		{"a variable of cargo that runs lpipe", "p", "", map[string]string{"RUSTUP_TOOLCHAIN": "nightly", "CARGO": "/bin/cargo"}, nil},
 		{"a variable that lpipe.toml has", "p", "-- lpipe.toml --\n[build]\nenv = { RUSTC_WRAPPER = \"sccache\" }\n", map[string]string{"RUSTC_WRAPPER": "ccache"}, nil},
 	} {
@@ -104,6 +129,58 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestWhatIsOutsideOfTheProjectIsNoted(t *testing.T) {
+	outside := func(o cargo.Outside) []string {
+		f := &found{Project: Project{Workspace: mustWorkspace(t, workspaceWithMember), Outside: func([]string) cargo.Outside { return o }}}
+		return f.outside()
+	}
+	got := outside(cargo.Outside{
+		Configs: []cargo.OutsideConfig{
+			{File: "/up/.cargo/config.toml", Keys: []string{"build.rustflags"}},
+			{File: "/home/me/.cargo/config", Keys: []string{"a", "b", "c", "d", "e", "f", "g", "h"}},
+		},
+		Toolchain: "/up/rust-toolchain.toml",
+	})
+	want := []string{
+		"build.rustflags of /up/.cargo/config.toml has no effect: a build reads the files of the project alone; what all who build should have goes to .cargo/config.toml",
+		"a, b, c, d, e, f and 2 more of /home/me/.cargo/config have no effect: a build reads the files of the project alone; what all who build should have goes to .cargo/config.toml",
+		"/up/rust-toolchain.toml has no effect: the compiler is that of the base image, or of a rust-toolchain.toml in the project",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	if got := outside(cargo.Outside{}); got != nil {
+		t.Errorf("of nothing: %q", got)
+	}
+}
+
+func mustWorkspace(t *testing.T, archive string) *cargo.Workspace {
+	t.Helper()
+	ws, err := cargo.Load(testparts.Files("p", "-- Cargo.lock --\nversion = 4\n"+archive), "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ws
+}
+
+func TestAProfileHasToBeDeclared(t *testing.T) {
+	const profile = "-- lpipe.toml --\n[build]\nprofile = \"lambda\"\n"
+	for name, c := range map[string]struct{ files, want string }{
+		"by nothing":                {profile, "there is no profile \"lambda\" (lpipe.toml:2)"},
+		"by the manifest":           {profile + "-- Cargo.toml --\n[workspace]\nmembers = [\"api\"]\n[profile.lambda]\ninherits = \"release\"\n", ""},
+		"by cargo's configuration":  {profile + "-- .cargo/config.toml --\n[profile.lambda]\ninherits = \"release\"\n", ""},
+		"by a variable":             {profile + "env = { CARGO_PROFILE_LAMBDA_INHERITS = \"release\" }\n", ""},
+		"by a member, which has no": {profile + "-- api/Cargo.toml --\n[package]\nname = \"api\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[profile.lambda]\ninherits = \"release\"\n", "there is no profile"},
+		"by cargo":                  {"-- lpipe.toml --\n[build]\nprofile = \"dev\"\n", ""},
+		"misspelt":                  {"-- lpipe.toml --\n[build]\nprofile = \"relase\"\n", "there is no profile"},
+	} {
+		_, err := planIn(t, "p", workspaceWithMember+c.files, nil)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -197,12 +197,11 @@ func newVariant(ws *cargo.Workspace, found *reach.Findings, l *Lambda, features 
 
 // withDebug has cargo leave symbols in the program, and line tables where the profile says nothing of debug information.
 func withDebug(env []Env, ws *cargo.Workspace, profile string) []Env {
-	prefix := "CARGO_PROFILE_" + strings.ToUpper(strings.ReplaceAll(profile, "-", "_")) + "_"
+	prefix := profileVariables(profile)
 	env = append(env, Env{prefix + "STRIP", "none"})
-	profiles, _ := ws.Manifest.Tree["profile"].(map[string]any)
-	own, _ := profiles[profile].(map[string]any)
+	says := slices.ContainsFunc(ws.Profile(profile), func(t map[string]any) bool { return t["debug"] != nil })
 	set := slices.ContainsFunc(env, func(e Env) bool { return e.Name == prefix+"DEBUG" })
-	if _, says := own["debug"]; !says && !set && profile != "dev" {
+	if !says && !set && profile != "dev" {
 		env = append(env, Env{prefix + "DEBUG", "line-tables-only"})
 	}
 	return env

@@ -35,7 +35,7 @@ fn main() {}
 // TestWhoChoosesTheSettings: lpipe.toml and what cargo reads count as far as the project goes, and not when another user
 // put them there.
 func TestWhoChoosesTheSettings(t *testing.T) {
-	const settings = "[build]\nprofile = \"theirs\"\n"
+	const settings = "[build]\nprofile = \"bench\"\n"
 	for name, c := range map[string]struct {
 		files   string
 		owned   string // by another user
@@ -47,17 +47,17 @@ func TestWhoChoosesTheSettings(t *testing.T) {
 	}{
 		"above the project":                    {files: "-- lpipe.toml --\n" + settings, cwd: "p/m", profile: "release"},
 		"above the project, asked for by path": {files: "-- lpipe.toml --\n" + settings, cwd: "", args: []string{"./p"}, profile: "release"},
-		"of the workspace":                     {files: "-- p/lpipe.toml --\n" + settings, cwd: "p/m", profile: "theirs"},
-		"of the folder asked for":              {files: "-- lpipe.toml --\n" + settings, cwd: "", profile: "theirs"},
-		"of what the projects have in common":  {files: "-- lpipe.toml --\n" + settings + "-- q/Cargo.toml --\n[package]\nname = \"q\"\n-- q/Cargo.lock --\nversion = 4\n[[package]]\nname = \"q\"\nversion = \"0.0.0\"\n-- q/src/main.rs --\n", cwd: "p", args: []string{".", "../q"}, profile: "theirs"},
-		"of the repository":                    {files: "-- .git/HEAD --\n-- lpipe.toml --\n" + settings, cwd: "p/m", profile: "theirs"},
+		"of the workspace":                     {files: "-- p/lpipe.toml --\n" + settings, cwd: "p/m", profile: "bench"},
+		"of the folder asked for":              {files: "-- lpipe.toml --\n" + settings, cwd: "", profile: "bench"},
+		"of what the projects have in common":  {files: "-- lpipe.toml --\n" + settings + "-- q/Cargo.toml --\n[package]\nname = \"q\"\n-- q/Cargo.lock --\nversion = 4\n[[package]]\nname = \"q\"\nversion = \"0.0.0\"\n-- q/src/main.rs --\n", cwd: "p", args: []string{".", "../q"}, profile: "bench"},
+		"of the repository":                    {files: "-- .git/HEAD --\n-- lpipe.toml --\n" + settings, cwd: "p/m", profile: "bench"},
 		"of a nested repository":               {files: "-- .git/HEAD --\n-- lpipe.toml --\n" + settings + "-- p/.git/HEAD --\n", cwd: "p/m", profile: "release"},
 
 		"another user's, in the common folder": {files: "-- .git/HEAD --\n-- lpipe.toml --\n" + settings, owned: "lpipe.toml", cwd: "p/m", want: "lpipe.toml may come from another user"},
 		"another user's, in the folder":        {files: "-- lpipe.toml --\n" + settings, owned: "lpipe.toml", cwd: "", want: "lpipe.toml may come from another user"},
 		"writable by all":                      {files: "-- p/lpipe.toml --\n" + settings, open: "p/lpipe.toml", cwd: "p/m", want: "every user may write it"},
-		"the whole project is another user's":  {files: "-- p/lpipe.toml --\n" + settings, owned: "p", cwd: "p/m", profile: "theirs"},
-		"the whole project is open":            {files: "-- p/lpipe.toml --\n" + settings, open: "p", cwd: "p/m", profile: "theirs"},
+		"the whole project is another user's":  {files: "-- p/lpipe.toml --\n" + settings, owned: "p", cwd: "p/m", profile: "bench"},
+		"the whole project is open":            {files: "-- p/lpipe.toml --\n" + settings, open: "p", cwd: "p/m", profile: "bench"},
 		"another user's repository":            {files: "-- .git/HEAD --\n", owned: ".git", cwd: "p/m", want: "is the git repository of another user"},
 		"another user's, never asked":          {files: "-- Cargo.toml --\n[workspace]\nmembers = [\"p/m\"]\n-- p/m/Cargo.lock --\n" + "version = 4\n", owned: "Cargo.toml", cwd: "p", profile: "release"},
 		"another user's workspace above":       {files: "-- Cargo.toml --\n[workspace]\nmembers = [\"q\"]\n-- q/Cargo.toml --\n[package]\nname = \"q\"\n-- q/Cargo.lock --\nversion = 4\n-- q/src/main.rs --\n", owned: "Cargo.toml", cwd: "q", want: "../Cargo.toml may come from another user"},

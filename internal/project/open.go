@@ -199,7 +199,7 @@ func (o *opening) projects(dirs []string, wants []plan.Want, standing bool) ([]*
 	for _, w := range all {
 		p := plan.Project{Neighbour: o.neighbour(w), Dir: w.dirs[0], Err: w.err}
 		if w.err == nil {
-			p = plan.Project{Config: w.cfg, Workspace: w.Workspace, Reach: w.reach, Env: o.Env, Others: o.others(w, all), Neighbour: o.neighbour(w)}
+			p = plan.Project{Config: w.cfg, Workspace: w.Workspace, Reach: w.reach, Env: o.Env, Outside: o.outside(w.Workspace), Others: o.others(w, all), Neighbour: o.neighbour(w)}
 		}
 		sources = append(sources, p)
 	}
@@ -222,6 +222,14 @@ func (o *opening) projects(dirs []string, wants []plan.Want, standing bool) ([]*
 	}
 	l.Add(err)
 	return projects, each([]error{l.Err()})
+}
+
+// outside tells what cargo obeys on this machine beside the files of a project. Of a revision nobody asks that.
+func (o *opening) outside(ws *cargo.Workspace) func([]string) cargo.Outside {
+	if o.disk.Foreign == nil {
+		return nil
+	}
+	return func(targets []string) cargo.Outside { return ws.Outside(o.disk.FS, o.Env, targets) }
 }
 
 // neighbour reports that no argument names the folder of a project.

@@ -226,7 +226,7 @@ func TestMistakesOfSelection(t *testing.T) {
 
 // TestOneFileAboveSeveralProjects: what lpipe.toml at the top names has only to be in one of the projects.
 func TestOneFileAboveSeveralProjects(t *testing.T) {
-	const top = "-- lpipe.toml --\n[build]\nprofile = 'lean'\nfeatures = ['pdf']\n[lambda.sweep]\narch = 'arm64'\n" +
+	const top = "-- lpipe.toml --\n[build]\nprofile = 'bench'\nfeatures = ['pdf']\n[lambda.sweep]\narch = 'arm64'\n" +
 		"-- users/Cargo.toml --\n[package]\nname = 'handler'\nversion = '1.0.0'\n[features]\npdf = []\n"
 	for _, cwd := range []string{"", "users", "orders", "jobs/night"} {
 		projects, err := in(top, cwd).Open(nil, false, nil)
@@ -234,7 +234,7 @@ func TestOneFileAboveSeveralProjects(t *testing.T) {
 			t.Errorf("in %q: %v", cwd, err)
 		}
 		for _, p := range Targets(projects) {
-			if want := map[bool]string{true: "arm64", false: "x86_64"}[p.Lambda.Name == "sweep"]; p.Lambda.Arch != want || p.Lambda.Build.Profile != "lean" {
+			if want := map[bool]string{true: "arm64", false: "x86_64"}[p.Lambda.Name == "sweep"]; p.Lambda.Arch != want || p.Lambda.Build.Profile != "bench" {
 				t.Errorf("%s is for %s, profile %s", p.Lambda.Label(), p.Lambda.Arch, p.Lambda.Build.Profile)
 			}
 		}

@@ -203,6 +203,14 @@ type argument struct {
 	call      string // a function
 }
 
+// innermost returns the macro whose argument is read, "" for none.
+func (c *code) innermost() string {
+	if len(c.frames) == 0 {
+		return ""
+	}
+	return c.frames[len(c.frames)-1].macro
+}
+
 // compiled reports that the compiler may open what the string names, by itself or for a macro or an attribute.
 func (a argument) compiled() bool {
 	return a.include || a.attribute != "" && !slices.Contains(harmless, a.attribute) || a.macro != "" && !slices.Contains(harmless, a.macro)

@@ -48,6 +48,8 @@ type Package struct {
 	Names []Named
 	// Beyond are the places of its sources that name a file outside of the project, in words.
 	Beyond []string
+	// Variables are the places of its sources that read a variable of the environment while packages are compiled, by its name.
+	Variables map[string]string
 	// ReadsBinSources is set when its library, tests, build script or macros may read the sources of a package's programs
 	// while they are compiled: it quotes the place.
 	ReadsBinSources string

@@ -175,6 +175,12 @@ func (r *reading) mark(c *code, t rustToken, u use) {
 // str handles a string.
 func (r *reading) str(c *code, t rustToken, u use) {
 	text, arg, at, climb := string(t.text), c.argument(), r.at(t.line), &r.climbs[u]
+	if name := readsVariable(c, u, text, arg); name != "" && r.found.Variables[name] == "" {
+		if r.found.Variables == nil {
+			r.found.Variables = map[string]string{}
+		}
+		r.found.Variables[name] = at()
+	}
 	if arg.include && arg.composed {
 		if r.inc == nil {
 			r.inc = &composed{known: true, use: u, at: at}
@@ -199,6 +205,23 @@ func (r *reading) str(c *code, t rustToken, u use) {
 		r.name(path.Join(repository, ".git"), u, false, at)
 	}
 }
+
+// readsVariable returns the variable of the environment that a string names to have it read while packages are compiled: by
+// the compiler, or by code that runs meanwhile.
+func readsVariable(c *code, u use, text string, arg argument) string {
+	if _, watched, ok := strings.Cut(text, "rerun-if-env-changed="); ok && u == scripts {
+		text = watched
+	} else if macro := c.innermost(); !(u != tests && (macro == "env" || macro == "option_env")) && !(u.early() && endsWith(arg.call, environment)) {
+		return ""
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return r >= 0x80 || !isWord(byte(r)) }) {
+		return ""
+	}
+	return text
+}
+
+// environment are the ends of functions that read a variable of the environment.
+var environment = []string{"env::var", "env::var_os"}
 
 // word handles a word.
 func (r *reading) word(c *code, t rustToken, u use) {
@@ -246,7 +269,7 @@ func (s *scanner) suspicious(data []byte) bool {
 // of sources that may name other files.
 var (
 	hints = []string{
-		"../", "/..", `".."`, "mod ", "include", `"cargo"`, "CARGO", "current_dir", "locate-project", "workspace_root", "MetadataCommand", ".env", "dotenv", ".git",
+		"../", "/..", `".."`, "mod ", "include", `"cargo"`, "CARGO", "env!", "current_dir", "locate-project", "workspace_root", "MetadataCommand", ".env", "dotenv", ".git",
 		"lpipe.toml", ".lpipeignore",
 	}
 	ignoredHints = []string{"path =", "path=", "folder", "_file!", "_dir!", "migrat", "locale", "embed", "asset", "template", "fs::", "File::"}

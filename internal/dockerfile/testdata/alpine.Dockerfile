@@ -238,7 +238,7 @@ for dir in registry/cache registry/index git/db; do
 done | sort
 END
 EOF
-ENV CARGO_HOME=/cargo CARGO_TARGET_DIR=/target CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
+ENV CARGO_HOME=/cargo CARGO_TARGET_DIR=/target CARGO_BUILD_BUILD_DIR=/target CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
 
 # fetch: the crates that Cargo.lock names. Downloads of earlier builds are reused after a check against the lock.
 # Which keys and tokens there are is no part of this text: they come as secrets, and an agent that only signs logins.
