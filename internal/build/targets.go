@@ -30,12 +30,10 @@ func prepare(
 	if len(p.Plan.Variants) == 0 {
 		return nil, nil, nil, nil
 	}
-	c := &contexts{workspace: p.Plan.Workspace, found: p.Plan.Reach, trees: map[string]*skeleton.Tree{}}
-	skel, said, err := skeleton.MakeStratified(p.Plan.Workspace, p.Plan.Reach, p.Plan.Strata)
+	c, skel, err := newContexts(p)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	c.note(said)
 	shared, refused := sharedKey(p, o.Key), map[string]bool{}
 	foreign := p.Plan.Workspace.Lock.Foreign()
 	var l fault.List
@@ -144,6 +142,32 @@ type contexts struct {
 	trees     map[string]*skeleton.Tree // by the packages in them: lambdas of one package share a closure, and groups of lambdas their libraries
 	notes     []string
 	leftOut   []string // as of [skeleton.LeftOut], which are one note
+}
+
+// newContexts returns those of a project, and the one that all of its jobs have.
+func newContexts(p *project.Project) (*contexts, *skeleton.Tree, error) {
+	c := &contexts{workspace: p.Plan.Workspace, found: p.Plan.Reach, trees: map[string]*skeleton.Tree{}}
+	skel, said, err := skeleton.MakeStratified(p.Plan.Workspace, p.Plan.Reach, p.Plan.Strata)
+	c.note(said)
+	return c, skel, err
+}
+
+// Notes are those on what the lambdas of a project are sent, and warnings, as a build has them in its report.
+func Notes(p *project.Project) (notes, warnings []string, err error) {
+	if len(p.Plan.Variants) == 0 {
+		return nil, nil, nil
+	}
+	c, _, err := newContexts(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	var l fault.List
+	for _, v := range p.Plan.Variants {
+		for _, lambda := range v.Lambdas {
+			l.Add(c.add(&solve.Job{Contexts: map[string]solve.Context{}}, v, lambda))
+		}
+	}
+	return c.said(), c.pointers(), l.Err()
 }
 
 // add gives the job the contexts of its lambda.

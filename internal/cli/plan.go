@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -29,6 +30,8 @@ uses, crates that Cargo.lock names for it or whose features another package chan
 track count as sources. Others are compared with what git stores: one that git rewrites when it checks it out (line ends,
 Git LFS) counts as changed. With --why they are compared with the last build of each lambda in its output folder instead. A base image in a
 registry is compared by its name: which digest it has is known only when it is pulled.
+
+What has no effect on a build, and what is sent or left out against a list, is noted here as in the report of a build.
 
 Flags of "lpipe build" that change nothing of a plan are taken and not listed.`,
 		ValidArgsFunction: a.completeLambdas,
@@ -61,7 +64,15 @@ Flags of "lpipe build" that change nothing of a plan are taken and not listed.`,
 				return err
 			}
 		}
-		if err := a.listPlan(here, projects, why, *asJSON); err != nil {
+		notes := planNotes(projects, "")
+		for _, p := range projects {
+			said, warnings, err := build.Notes(p)
+			if err != nil {
+				return err
+			}
+			notes = slices.Concat(notes, said, warnings)
+		}
+		if err := a.listPlan(here, projects, why, distinct(notes), *asJSON); err != nil {
 			return err
 		}
 		if *last && len(why) == 0 {
@@ -121,12 +132,12 @@ type cause struct {
 	Name string `json:"name"`
 }
 
-func (a *app) listPlan(here *project.Here, projects []*project.Project, why map[*plan.Lambda][]since.Change, asJSON bool) error {
+func (a *app) listPlan(here *project.Here, projects []*project.Project, why map[*plan.Lambda][]since.Change, notes []string, asJSON bool) error {
 	list := struct {
 		Version int       `json:"version"`
 		Lambdas []planned `json:"lambdas"`
 		Notes   []string  `json:"notes,omitempty"` // what has no effect, and other decisions that the user may want to know of
-	}{1, []planned{}, planNotes(projects, "")}
+	}{1, []planned{}, notes}
 	for _, t := range project.Targets(projects) {
 		l := t.Lambda
 		one := planned{
