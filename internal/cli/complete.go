@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"lpipe/internal/examples"
-	"lpipe/internal/progress"
 	"lpipe/internal/plan"
+	"lpipe/internal/progress"
 	"lpipe/internal/project"
 )
 
