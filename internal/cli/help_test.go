@@ -178,10 +178,10 @@ func TestShellsComplete(t *testing.T) {
 		"engine status ":        nil,
 		"cache usage --engine ": {"embedded", "docker"},
 	} {
-		root, out := newRoot(t)
-		root.SetArgs(append([]string{"__completeNoDesc"}, strings.Split(words, " ")...))
-		if err := root.Execute(); err != nil {
-			t.Errorf("%q: %v", words, err)
+		var out, messages strings.Builder
+		s := Streams{In: strings.NewReader(""), Out: &out, Err: &messages}
+		if status := Main(append([]string{"__completeNoDesc"}, strings.Split(words, " ")...), s, os.Environ()); status != 0 {
+			t.Errorf("%q: status %d: %s", words, status, messages.String())
 		}
 		var got []string
 		for line := range strings.Lines(out.String()) {

@@ -88,6 +88,9 @@ func Main(args []string, s Streams, environ []string) int {
 		a.env["LPIPE_PROGRESS"] = a.env["BUILDKIT_PROGRESS"]
 	}
 	root := a.root()
+	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
+		a.completeFlags(root)
+	}
 	root.SetArgs(args)
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
@@ -181,7 +184,6 @@ func (a *app) root() *cobra.Command {
 		completion.Use, completion.Short = "completion SHELL", "Print what makes a shell complete verbs, flags, lambdas and values"
 	}
 	explainArgs(root)
-	a.completeFlags(root)
 	return root
 }
 

@@ -12,7 +12,9 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"text/template"
 	"unicode/utf8"
 
@@ -68,7 +70,7 @@ func withWarmID(text string) string {
 		from, _, _ := strings.Cut(stage, "\n")
 		switch _, name, _ := strings.Cut(from, " AS "); name {
 		case StageToolchain, stageCompiler, StageDeps:
-			fmt.Fprintf(id, "%q", stage)
+			id.Write(strconv.AppendQuote(nil, stage))
 		}
 	}
 	return strings.ReplaceAll(text, warmMount, warmMount+hex.EncodeToString(id.Sum(nil)[:8]))
@@ -313,14 +315,20 @@ func include(name string) (string, error) {
 	return strings.TrimSpace(string(text)), err
 }
 
-var parsed = template.Must(template.New("Dockerfile").Option("missingkey=error").Funcs(template.FuncMap{
-	"sh":      quote,
-	"env":     quoteEnv,
-	"include": include,
-	"late":    ArgLate,
-	"number":  func(i, first int) int { return first + i },
-	"src":     func(dir string) string { return path.Join(plan.Source, dir) },
-}).Parse(lpipe.Dockerfile))
+// parsed is the template.
+var parsed = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("Dockerfile").Option("missingkey=error").Funcs(template.FuncMap{
+		"sh":      quote,
+		"env":     quoteEnv,
+		"include": include,
+		"late":    ArgLate,
+		"number":  func(i, first int) int { return first + i },
+		"src":     func(dir string) string { return path.Join(plan.Source, dir) },
+	}).Parse(lpipe.Dockerfile))
+})
+
+// Reading it takes half a millisecond, which passes while the program begins.
+func init() { go parsed() }
 
 // Render returns the Dockerfile for v. It fails with a [fault.Usage] error that names every value which cannot
 // be written into a Dockerfile.
@@ -330,7 +338,7 @@ func Render(variant *plan.Variant) ([]byte, error) {
 		return nil, err
 	}
 	var b strings.Builder
-	if err := parsed.Execute(&b, v); err != nil {
+	if err := parsed().Execute(&b, v); err != nil {
 		return nil, fmt.Errorf("rendering the Dockerfile: %w", err)
 	}
 	return []byte(withWarmID(named(b.String()))), nil

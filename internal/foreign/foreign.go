@@ -23,9 +23,14 @@ import (
 
 // Text returns text of one or several lines as it may be shown. Applied again, it changes nothing.
 func Text(s string) string {
-	lines := strings.Split(anywhere().ReplaceAllString(redact.Text(visible(s)), "## $1"), "\n")
+	s = redact.Text(visible(s))
+	if strings.Contains(s, "##") {
+		s = anywhere().ReplaceAllString(s, "## $1")
+	}
+	lines := strings.Split(s, "\n")
 	for i, line := range lines {
-		if start := strings.TrimLeftFunc(line, unicode.IsSpace); opening().MatchString(start) {
+		start := strings.TrimLeftFunc(line, unicode.IsSpace)
+		if start != "" && strings.IndexByte(openers, start[0]) >= 0 && opening().MatchString(start) {
 			lines[i] = line[:len(line)-len(start)] + "| " + start
 		}
 	}
@@ -129,9 +134,15 @@ var (
 	opening = pattern.Of(`^(?:(?i)lpipe\s*:|::|(?i)section_(?:start|end):|(?i)travis_(?:fold|time):|(?:---|\+\+\+|~~~|\^\^\^)(?:\s|$))`)
 )
 
+// openers are the characters that what opening finds can begin with.
+const openers = "lL:sStT-+~^"
+
 // visible returns text without control characters and without what is invisible. What breaks a line somewhere breaks
 // it here: a carriage return would hide what stands before it.
 func visible(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return (r < ' ' || '~' < r) && r != '\n' && r != '\t' }) < 0 {
+		return s
+	}
 	var out strings.Builder
 	for len(s) > 0 {
 		if s[0] == escape {
@@ -193,6 +204,6 @@ func sequence(s string) int {
 // hidden is true for characters that are not seen where they stand: control and format characters, among them those
 // that turn the direction of text, and others that Unicode says to leave out when they are shown.
 func hidden(r rune) bool {
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector,
+	return (r < ' ' || '~' < r) && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector,
 		unicode.Zl, unicode.Zp)
 }

@@ -29,7 +29,7 @@ type frontend struct {
 	opts    map[string]string
 
 	mu     sync.Mutex
-	stages map[string][]from // of each Dockerfile
+	stages map[string]func() ([]from, error) // of each Dockerfile
 }
 
 // convert returns the request that solves one stage of the job's Dockerfile, and the stage's state.
@@ -77,21 +77,20 @@ func (f *frontend) convert(ctx context.Context, j *Job, stage string) (client.So
 	return client.SolveRequest{Definition: def.ToPB(), Evaluate: true, CacheImports: ui.CacheImports}, result.State, nil
 }
 
-// known tells what the steps of a job's request are that run a program.
-func (f *frontend) known(r client.SolveRequest, j *Job) (map[digest.Digest]progress.Known, error) {
+// stagesOf begins to read the stages of a Dockerfile, once, and returns what waits for them.
+func (f *frontend) stagesOf(text []byte) func() ([]from, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.stages == nil {
-		f.stages = map[string][]from{}
+		f.stages = map[string]func() ([]from, error){}
 	}
-	if f.stages[string(j.Dockerfile)] == nil {
-		stages, err := stagesOf(j.Dockerfile)
-		if err != nil {
-			return nil, err
-		}
-		f.stages[string(j.Dockerfile)] = stages
+	read := f.stages[string(text)]
+	if read == nil {
+		read = sync.OnceValues(func() ([]from, error) { return stagesOf(text) })
+		f.stages[string(text)] = read
+		go read()
 	}
-	return known(r.Definition, f.stages[string(j.Dockerfile)], j.Dependencies), nil
+	return read
 }
 
 // inputClient is the gateway client with one job's options and contexts in place of the session's.

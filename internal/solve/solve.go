@@ -213,6 +213,7 @@ func ended(j *Job, o Outcome) progress.Ended {
 // one solves one job and reads the files of its stage.
 func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *trace.Recorder) (Outcome, llb.State) {
 	end := record.Begin("convert " + j.Label)
+	stages := f.stagesOf(j.Dockerfile)
 	request, state, err := f.convert(ctx, j, j.Stage)
 	end()
 	if err != nil {
@@ -220,11 +221,11 @@ func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *
 	}
 	j.steps = steps(request)
 	d.Own(j.Label, j.steps)
-	what, err := f.known(request, j)
+	from, err := stages()
 	if err != nil {
 		return Outcome{Err: err}, state
 	}
-	d.Know(what)
+	d.Know(known(request.Definition, from, j.Dependencies))
 	for step, n := range f.images.count(request) {
 		d.Layers(step, n)
 	}
