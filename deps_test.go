@@ -158,6 +158,10 @@ var lpipeMap = map[string]row{
 			"github.com/spdx/tools-golang", "google.golang.org/protobuf"),
 		why: "statements on what was built, as values; where they are put is not its concern",
 	},
+	"internal/sigstore": {
+		imports: in("github.com/digitorus/timestamp", "github.com/secure-systems-lab/go-securesystemslib/dsse", "github.com/sigstore/protobuf-specs", "github.com/sigstore/sigstore-go", "google.golang.org/protobuf"),
+		why:     "it signs bytes by whoever runs, and checks such signatures; what is stated in them is not its concern. BuildKit links what it imports",
+	},
 	"internal/bloat": {
 		imports: in("internal/artifact"),
 		why:     "a program in, numbers out", pure: true,
@@ -177,7 +181,7 @@ var lpipeMap = map[string]row{
 	"internal/build": {
 		imports: in("cache", "internal/access", "internal/artifact", "internal/attest", "internal/cargo", "internal/config", "internal/disk", "internal/dockerfile", "internal/emulator", "internal/engine",
 			"internal/fault", "internal/finding", "internal/git", "internal/limits", "internal/login", "internal/network", "internal/pattern", "internal/plan", "internal/progress", "internal/project", "internal/publish",
-			"internal/reach", "internal/report", "internal/skeleton", "internal/solve", "internal/subset", "internal/trace", "internal/userkey", "github.com/distribution/reference", "github.com/moby/patternmatcher",
+			"internal/reach", "internal/report", "internal/sigstore", "internal/skeleton", "internal/solve", "internal/subset", "internal/trace", "internal/userkey", "github.com/distribution/reference", "github.com/moby/patternmatcher",
 			"github.com/opencontainers", buildkit+"/client", buildkit+"/session"),
 		why: "the phases of a build, each from values to values; it reads no flag and prints nothing but the display",
 	},
@@ -196,7 +200,7 @@ var lpipeMap = map[string]row{
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/awsapi", "internal/attest", "internal/bloat", "internal/build", "internal/config", "internal/deploy", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
 			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/garbage", "internal/git", "internal/interrupt", "internal/inventory", "internal/limits", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
-			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/since", "internal/symbolize", "internal/template", "internal/trace", "internal/userkey", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
+			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/sigstore", "internal/since", "internal/symbolize", "internal/template", "internal/trace", "internal/userkey", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/mod/semver", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",
 	},
@@ -216,6 +220,11 @@ var lpipeMap = map[string]row{
 	"internal/testparts/suite": {
 		imports: in("internal/testparts/require"),
 		why:     "a program of its own, which runs the tests and knows only how they say that they were left out", testOnly: true,
+	},
+	"internal/testparts/sigstore": {
+		imports: in("github.com/cyberphone/json-canonicalization", "github.com/digitorus/timestamp", "github.com/secure-systems-lab/go-securesystemslib/dsse", "github.com/sigstore", "github.com/transparency-dev",
+			"golang.org/x/mod/sumdb/note", "google.golang.org/protobuf"),
+		why: "an instance of Sigstore, made with what verifies it; nothing of lpipe may be needed to start it", testOnly: true,
 	},
 	"internal/testparts": {
 		imports: in("golang.org/x/sys", "internal/testparts/mirror", "internal/testparts/require", "github.com/distribution/distribution/v3", "github.com/opencontainers",

@@ -12,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"lpipe/internal/testparts"
+	"lpipe/internal/testparts/sigstore"
 )
 
 // TestScripts runs testdata/script: what a user types and sees, against the real program, a real BuildKit and real
@@ -23,6 +24,7 @@ import (
 //	listen NAME        sets NAME to the address of a server on this machine, which answers any connection
 //	registry, image, login, fault, requests, pulled   see [registries]
 //	crates                                            see [crates]
+//	sigstore ROOT CONFIG   starts an instance of Sigstore, writes its trusted root and its signing config, and sets what a job of GitHub has
 //	moto               starts AWS's API without any function in it, and sets AWS_... to it and ROLE to a role for functions
 //	engine, buildkitd, member, dockerd, archive       see [engine.withEngines]
 //	exec status CMD    runs CMD and writes its exit status to standard error as "exit status N"
@@ -56,6 +58,14 @@ func TestScripts(t *testing.T) {
 					ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(filepath.Join(lambdas, args[0]))))
 				},
 				"listen": listen,
+				"sigstore": func(ts *testscript.TestScript, _ bool, args []string) {
+					i := sigstore.New(t)
+					ts.Check(os.WriteFile(ts.MkAbs(args[0]), i.Root, 0o644))
+					ts.Check(os.WriteFile(ts.MkAbs(args[1]), i.Config(2), 0o644))
+					for name, value := range i.Job() {
+						ts.Setenv(name, value)
+					}
+				},
 				"moto": func(ts *testscript.TestScript, _ bool, _ []string) {
 					moto := testparts.NewMoto(t)
 					for name, value := range moto.Env() {

@@ -60,9 +60,29 @@ const (
 	CycloneDXName = artifact.ZipName + ".cdx.json"
 )
 
+// SigstoreName is the name of the bundle of Sigstore with the statement of a kind.
+func SigstoreName(kind string) string { return artifact.ZipName + "." + kind + ".sigstore.json" }
+
+// Beside are the names of all files about a zip that [Build.Files] returns.
+func Beside() []string {
+	names := []string{BundleName, SPDXName, CycloneDXName}
+	for _, kind := range Kinds {
+		names = append(names, SigstoreName(kind))
+	}
+	return names
+}
+
+// Signing is how statements are signed; the zero value signs none.
+type Signing struct {
+	Key *Signer // signs the lines of the bundle
+	// Sigstore returns a bundle of Sigstore with a statement, which is a file of its own.
+	Sigstore func(statement []byte) ([]byte, error)
+}
+
 // Files returns the files beside a zip with that SHA-256: a bundle of statements, one a line and signed where there is a
-// signer, and the lists of crates as documents of their own, with the bytes of which the bundle has a statement.
-func (b Build) Files(kinds []string, zip string, signer *Signer) ([]artifact.File, error) {
+// key, the lists of crates as documents of their own, with the bytes of which the bundle has a statement, and the bundles of
+// Sigstore.
+func (b Build) Files(kinds []string, zip string, signing Signing) ([]artifact.File, error) {
 	var bundle bytes.Buffer
 	var files []artifact.File
 	for _, kind := range []struct {
@@ -91,8 +111,15 @@ func (b Build) Files(kinds []string, zip string, signer *Signer) ([]artifact.Fil
 			}
 			files = append(files, artifact.File{Name: kind.file, Data: document, Mode: 0o644})
 		}
-		if signer != nil {
-			if about, err = signer.Envelope(about); err != nil {
+		if signing.Sigstore != nil {
+			signed, err := signing.Sigstore(about)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, artifact.File{Name: SigstoreName(kind.name), Data: append(signed, '\n'), Mode: 0o644})
+		}
+		if signing.Key != nil {
+			if about, err = signing.Key.Envelope(about); err != nil {
 				return nil, err
 			}
 		}

@@ -266,11 +266,11 @@ func TestSigned(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		files, err := build(t).Files(Kinds, strings.Repeat("ab", 32), signer)
+		files, err := build(t).Files(Kinds, strings.Repeat("ab", 32), Signing{Key: signer})
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, _ := build(t).Files(Kinds, strings.Repeat("ab", 32), signer)
+		again, _ := build(t).Files(Kinds, strings.Repeat("ab", 32), Signing{Key: signer})
 		bundle := files[len(files)-1]
 		if bundle.Name != BundleName || string(bundle.Data) != string(again[len(again)-1].Data) || len(files) != 3 {
 			t.Fatalf("%s of %d files", bundle.Name, len(files))
@@ -323,7 +323,7 @@ func FuzzCrates(f *testing.F) {
 		}
 		b := build(t)
 		b.Crates = all
-		if _, err := b.Files(Kinds, strings.Repeat("ab", 32), nil); err != nil {
+		if _, err := b.Files(Kinds, strings.Repeat("ab", 32), Signing{}); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -26,19 +27,26 @@ type Statement struct {
 	PredicateType string
 	Predicate     json.RawMessage
 
+	// Sigstore is the bundle of Sigstore that holds it, nil where it is in none.
+	Sigstore []byte
 	envelope *dsse.Envelope // nil where it is not signed
 }
 
-// ReadBundle reads the statements of a bundle: one a line, signed or not.
+// ReadBundle reads the statements of a bundle, one after the other: signed or not, or bundles of Sigstore.
 func ReadBundle(data []byte) ([]Statement, error) {
 	var all []Statement
-	for line := range bytes.Lines(data) {
-		if line = bytes.TrimSpace(line); len(line) == 0 {
-			continue
+	for decoder := json.NewDecoder(bytes.NewReader(data)); ; {
+		var one json.RawMessage
+		err := decoder.Decode(&one)
+		if errors.Is(err, io.EOF) {
+			break
 		}
-		s, err := readStatement(line)
+		var s Statement
+		if err == nil {
+			s, err = readStatement(one)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
+			return nil, fmt.Errorf("statement %d: %w", len(all)+1, err)
 		}
 		all = append(all, s)
 	}
@@ -49,11 +57,21 @@ func ReadBundle(data []byte) ([]Statement, error) {
 }
 
 func readStatement(line []byte) (Statement, error) {
-	var e dsse.Envelope
-	if err := json.Unmarshal(line, &e); err != nil {
+	var signed struct {
+		dsse.Envelope
+		MediaType string         `json:"mediaType"` // https://docs.sigstore.dev/about/bundle/
+		Inner     *dsse.Envelope `json:"dsseEnvelope"`
+	}
+	if err := json.Unmarshal(line, &signed); err != nil {
 		return Statement{}, err
 	}
-	s := Statement{}
+	s, e := Statement{}, signed.Envelope
+	if signed.MediaType != "" {
+		if signed.Inner == nil {
+			return s, fmt.Errorf("it is of the type %q and holds no statement", signed.MediaType)
+		}
+		s.Sigstore, e = line, *signed.Inner
+	}
 	if e.PayloadType != "" {
 		payload, err := e.DecodeB64Payload()
 		if err != nil || e.PayloadType != payloadType {

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -8,10 +9,13 @@ import (
 	"lpipe/internal/access"
 	"lpipe/internal/artifact"
 	"lpipe/internal/attest"
+	"lpipe/internal/config"
+	"lpipe/internal/disk"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
 	"lpipe/internal/project"
+	"lpipe/internal/sigstore"
 	"lpipe/internal/solve"
 )
 
@@ -30,7 +34,8 @@ type Statements struct{ Provenance, SBOM bool }
 // about is what is stated of a target, where something is.
 type about struct {
 	Stating
-	signer *attest.Signer // nil where nothing is signed
+	signer   *attest.Signer   // nil where no key signs
+	sigstore *sigstore.Signer // nil where no identity does
 }
 
 // stating returns what is stated of the lambdas of a project, nil for nothing.
@@ -40,8 +45,17 @@ func (s Stating) stating(here *project.Here, p *project.Project, images bool) (*
 		return nil, nil
 	}
 	a := &about{Stating: s}
+	if !zips {
+		return a, nil
+	}
+	if p.Config.Statements.Sigstore {
+		var err error
+		if a.sigstore, err = keyless(here.Env, p.Config.Statements); err != nil {
+			return nil, err
+		}
+	}
 	at := p.Config.Statements.Key
-	if !zips || at == "" {
+	if at == "" {
 		return a, nil
 	}
 	key, err := access.Secret(here.Env, "statements.key", at)
@@ -55,6 +69,48 @@ func (s Stating) stating(here *project.Here, p *project.Project, images bool) (*
 		}
 	}
 	return a, nil
+}
+
+// keyless is what signs by the identity of this run. What can be known before there is something to sign is found here.
+func keyless(env map[string]string, c config.Statements) (*sigstore.Signer, error) {
+	s := &sigstore.Signer{Services: sigstore.PublicServices}
+	var err error
+	if s.Identity, err = sigstore.FindIdentity(env); err != nil {
+		return nil, &fault.Error{
+			Kind: fault.Usage, What: "the statements cannot be signed by Sigstore: " + err.Error(),
+			Why: "a CI system gives one: GitHub to jobs with the permission, GitLab and others as a token in SIGSTORE_ID_TOKEN",
+			Fix: "add permissions: id-token: write to the job, or id_tokens: SIGSTORE_ID_TOKEN: aud: sigstore; on your own machine, sign with statements.key",
+		}
+	}
+	read := func(key, name string, parse func([]byte) error) error {
+		data, err := disk.ReadFile(name, disk.MaxSmall)
+		if err == nil {
+			err = parse(data)
+		}
+		if err != nil {
+			return &fault.Error{Kind: fault.Usage, What: key + " cannot be used: " + name, Err: err, Fix: "name a file in the form that cosign takes"}
+		}
+		return nil
+	}
+	if c.SigningConfig == "" {
+		s.Trusted = sigstore.PublicRoot
+	}
+	var l fault.List
+	if c.SigningConfig != "" {
+		l.Add(read("statements.signing-config", c.SigningConfig, func(data []byte) error {
+			services, err := sigstore.ReadServices(data)
+			s.Services = func() (sigstore.Services, error) { return services, nil }
+			return err
+		}))
+	}
+	if c.TrustedRoot != "" {
+		l.Add(read("statements.trusted-root", c.TrustedRoot, func(data []byte) error {
+			trusted, err := sigstore.ReadRoot(data)
+			s.Trusted = func() (sigstore.Root, error) { return trusted, nil }
+			return err
+		}))
+	}
+	return s, l.Err()
 }
 
 // maxStated bounds what is read of a build for its statements: cargo says some 10 kB of a crate.
@@ -100,7 +156,7 @@ func (b Built) stated() (attest.Build, error) {
 }
 
 // State puts statements about the zip that was delivered beside it, where there are to be any, and returns their paths.
-func State(b Built, out Output) ([]string, error) {
+func State(ctx context.Context, b Built, out Output) ([]string, error) {
 	kinds := b.Config.Statements.Kinds
 	if b.about == nil || !b.about.Zips || len(kinds) == 0 || b.folder == nil {
 		return nil, nil
@@ -109,7 +165,20 @@ func State(b Built, out Output) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := stated.Files(kinds, out.SHA256, b.about.signer)
+	signing := attest.Signing{Key: b.about.signer}
+	if b.about.sigstore != nil {
+		signing.Sigstore = func(statement []byte) ([]byte, error) {
+			signed, err := b.about.sigstore.Bundle(ctx, statement)
+			if err != nil {
+				err = &fault.Error{
+					Kind: fault.Publish, What: "the statements on " + b.Lambda.Label() + " were not signed by Sigstore", Err: err,
+					Fix: "run it again: what was built is kept; where an instance of your own signs, correct statements.signing-config and statements.trusted-root",
+				}
+			}
+			return signed, err
+		}
+	}
+	files, err := stated.Files(kinds, out.SHA256, signing)
 	if err != nil {
 		return nil, err
 	}

@@ -119,7 +119,7 @@ func delivered(t Target, env map[string]string, key userkey.Key) (Target, error)
 	if t.Config.CI != "" {
 		folder.TakeNothing()
 	}
-	folder.SetBeside(artifact.DebugName, attest.BundleName, attest.SPDXName, attest.CycloneDXName)
+	folder.SetBeside(append(attest.Beside(), artifact.DebugName)...)
 	t.folder = folder
 	t.epoch = func() (time.Time, error) { return epoch(env) }
 	t.Job.Then = func(files map[string][]byte, read solve.ReadFile) (any, error) { return t.take(files, read) }

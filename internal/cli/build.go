@@ -304,7 +304,7 @@ func (a *app) build(
 	for i, built := range result.Built {
 		out, err := outputs[i], failures[i]
 		if err == nil {
-			out.Statements, err = build.State(built, out)
+			out.Statements, err = build.State(ctx, built, out)
 			if len(built.Images) > 0 {
 				var pushErr error
 				out.Image, pushErr = build.Publish(ctx, built, out, extensionsOf(built.Target), pusher)

@@ -18,11 +18,17 @@ type pushing struct {
 	metadata, dotenv string           // files to write; "" for none
 	junit            string           // likewise
 	codeQuality      string           // likewise
+	sigstore         bool             // --sigstore was given
 	ofImage          []string         // flags that were given and concern an image alone
 }
 
 // useless refuses flags for an image where none is made.
 func (p pushing) useless(cfg *config.Config) error {
+	if p.sigstore && len(cfg.Statements.Kinds) == 0 {
+		return &fault.Error{
+			Kind: fault.Usage, What: "--sigstore without statements", Why: "it signs those beside the zip, and there are to be none", Fix: "add --statements, or kinds in [statements] of lpipe.toml",
+		}
+	}
 	if cfg.Push || len(p.ofImage) == 0 {
 		return nil
 	}
@@ -44,6 +50,7 @@ func pushFlags(f *pflag.FlagSet) (func() []config.Setting, func() (pushing, erro
 	f.Lookup("provenance").NoOptDefVal, f.Lookup("sbom").NoOptDefVal = "true", "true"
 	beside := f.String("statements", "", "`KINDS` of statements to put beside each zip: provenance, spdx, cyclonedx, with commas between them; without a value all")
 	f.Lookup("statements").NoOptDefVal = strings.Join(attest.Kinds, ",")
+	sigstore := f.Bool("sigstore", false, "sign these statements by the identity that the CI system gives, with Sigstore, whose logs are public")
 	metadata := f.String("metadata-file", "", "`FILE` to write digests and zips to, as JSON")
 	dotenv := f.String("dotenv", "", "`FILE` to write zips and their hashes to, as a dotenv report of GitLab")
 	settings := func() []config.Setting {
@@ -59,13 +66,16 @@ func pushFlags(f *pflag.FlagSet) (func() []config.Setting, func() (pushing, erro
 		if f.Changed("statements") {
 			all = append(all, config.Setting{Key: "statements.kinds", Values: []string{*beside}, Flag: "--statements"})
 		}
+		if f.Changed("sigstore") {
+			all = append(all, config.Setting{Key: "statements.sigstore", Values: []string{fmt.Sprint(*sigstore)}, Flag: "--sigstore"})
+		}
 		if len(*tags) > 0 {
 			all = append(all, config.Setting{Key: "tags", Values: *tags, Flag: "--tag"})
 		}
 		return all
 	}
 	return settings, func() (pushing, error) {
-		p := pushing{metadata: *metadata, dotenv: *dotenv}
+		p := pushing{metadata: *metadata, dotenv: *dotenv, sigstore: *sigstore}
 		var l fault.List
 		for _, flag := range []string{"tag", "provenance", "sbom", "ca-certificates", "snapstart"} {
 			if f.Changed(flag) && f.Lookup(flag).Value.String() != "false" {

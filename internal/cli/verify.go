@@ -24,6 +24,7 @@ import (
 	"lpipe/internal/plan"
 	"lpipe/internal/project"
 	"lpipe/internal/report"
+	"lpipe/internal/sigstore"
 	"lpipe/internal/verify"
 )
 
@@ -39,6 +40,9 @@ program, functions, and what was stated otherwise: settings, sources, crates, th
 With --deployed the code of a function on AWS is downloaded and compared instead, by the statements of the lambda that it is of, as
 function in [deploy] says; the name of a lambda stands for its function.
 
+With --certificate-identity and --certificate-oidc-issuer the statement is that of ZIP.provenance.sigstore.json, which lpipe build
+--sigstore writes, and it must be signed by that identity and witnessed by Sigstore.
+
 A NAME is a lambda that was built here, a ZIP a file with its statements beside it, ZIP.intoto.jsonl; lpipe build --statements
 writes them. Steps that the engine has done before are not done again: --no-cache compiles all anew, and another engine
 (--engine, LPIPE_ENGINE_ROOT) has done none. The status is 4 where a zip is not what its commit gives.`,
@@ -50,6 +54,12 @@ writes them. Steps that the engine has done before are not done again: --no-cach
 	account := awsFlags(cmd.Flags())
 	statement := cmd.Flags().String("statement", "", "`FILE` with the statements, where they are not beside the zip")
 	keyFile := cmd.Flags().String("key", "", "`FILE` of the public key that the statements must be signed with, in PEM form")
+	var who sigstore.Signatory
+	cmd.Flags().StringVar(&who.Identity, "certificate-identity", "", "`IDENTITY` that must have signed the statements by Sigstore, as the certificate names it")
+	cmd.Flags().StringVar(&who.IdentityRegexp, "certificate-identity-regexp", "", "`EXPRESSION` for that identity")
+	cmd.Flags().StringVar(&who.Issuer, "certificate-oidc-issuer", "", "`URL` of the issuer that must have vouched for that identity")
+	cmd.Flags().StringVar(&who.IssuerRegexp, "certificate-oidc-issuer-regexp", "", "`EXPRESSION` for that issuer")
+	trustedRoot := cmd.Flags().String("trusted-root", "", "`FILE` with the trusted root of an instance of Sigstore, in place of the public one")
 	noCache := cmd.Flags().Bool("no-cache", false, "run every step again, and compile every dependency")
 	ssh := listFlag(cmd.Flags(), "ssh", sshUsage)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -79,18 +89,20 @@ writes them. Steps that the engine has done before are not done again: --no-cach
 		if *statement != "" && len(zips) > 1 {
 			return &fault.Error{Kind: fault.Usage, What: "--statement is about one zip, and several are named", Fix: "name one zip"}
 		}
-		var key *attest.Verifier
-		if *keyFile != "" {
-			if key, err = publicKey(*keyFile); err != nil {
-				return err
-			}
+		signed, err := signedBy(*keyFile, who, *trustedRoot)
+		if err != nil {
+			return err
+		}
+		statements := attest.BundleName
+		if who != (sigstore.Signatory{}) {
+			statements = attest.SigstoreName(attest.KindProvenance)
 		}
 		v := &verifying{app: a, here: here, settings: settings(), noCache: *noCache, ssh: *ssh}
 		unproved := 0
 		for _, name := range zips {
 			bundle := *statement
 			if bundle == "" {
-				bundle = filepath.Join(filepath.Dir(name), strings.TrimSuffix(filepath.Base(name), artifact.ZipName)+attest.BundleName)
+				bundle = filepath.Join(filepath.Dir(name), strings.TrimSuffix(filepath.Base(name), artifact.ZipName)+statements)
 			}
 			data := code
 			if *deployed == "" {
@@ -98,7 +110,7 @@ writes them. Steps that the engine has done before are not done again: --no-cach
 					return err
 				}
 			}
-			z, err := readStated(name, data, bundle, key)
+			z, err := readStated(name, data, bundle, signed)
 			if err != nil {
 				return err
 			}
@@ -129,18 +141,63 @@ writes them. Steps that the engine has done before are not done again: --no-cach
 	return cmd
 }
 
-func publicKey(name string) (*attest.Verifier, error) {
-	data, err := disk.ReadFile(name, disk.MaxSmall)
+// signedBy returns what checks the signature of a statement, as the flags ask; nil where they ask for none.
+func signedBy(keyFile string, who sigstore.Signatory, trustedRoot string) (func(attest.Statement) error, error) {
+	switch keyless := who != (sigstore.Signatory{}); {
+	case keyless && keyFile != "":
+		return nil, &fault.Error{Kind: fault.Usage, What: "--key and --certificate-... cannot be combined", Fix: "verify twice: the statements that a key signed, and those of an identity"}
+	case keyless:
+		return signedBySigstore(who, trustedRoot)
+	case trustedRoot != "":
+		return nil, &fault.Error{Kind: fault.Usage, What: "--trusted-root without an identity", Fix: "add --certificate-identity and --certificate-oidc-issuer: who has to have signed"}
+	case keyFile == "":
+		return nil, nil
+	}
+	data, err := disk.ReadFile(keyFile, disk.MaxSmall)
 	var key *attest.Verifier
 	if err == nil {
 		key, err = attest.NewVerifier(data)
 	}
 	if err != nil {
 		return nil, &fault.Error{
-			Kind: fault.Usage, What: "--key " + name + " cannot be used", Err: err, Fix: "name a public key: openssl pkey -in key.pem -pubout",
+			Kind: fault.Usage, What: "--key " + keyFile + " cannot be used", Err: err, Fix: "name a public key: openssl pkey -in key.pem -pubout",
 		}
 	}
-	return key, nil
+	return func(s attest.Statement) error { return s.Signed(key) }, nil
+}
+
+func signedBySigstore(who sigstore.Signatory, trustedRoot string) (func(attest.Statement) error, error) {
+	var trusted sigstore.Root
+	var err error
+	if trustedRoot == "" {
+		if trusted, err = sigstore.PublicRoot(); err != nil {
+			return nil, &fault.Error{
+				Kind: fault.Usage, What: "whom Sigstore trusts cannot be known", Err: err,
+				Fix: "without the internet, or for an instance of your own, name its trusted root with --trusted-root FILE",
+			}
+		}
+	} else {
+		data, err := disk.ReadFile(trustedRoot, disk.MaxSmall)
+		if err == nil {
+			trusted, err = sigstore.ReadRoot(data)
+		}
+		if err != nil {
+			return nil, &fault.Error{Kind: fault.Usage, What: "--trusted-root " + trustedRoot + " cannot be used", Err: err, Fix: "name a trusted root in the form that cosign takes"}
+		}
+	}
+	v, err := sigstore.NewVerifier(trusted, who)
+	if err != nil {
+		return nil, &fault.Error{
+			Kind: fault.Usage, What: "--certificate-... do not say who has to have signed", Err: err,
+			Fix: "name both, each as it is or as an expression: --certificate-identity and --certificate-oidc-issuer",
+		}
+	}
+	return func(s attest.Statement) error {
+		if s.Sigstore == nil {
+			return errors.New("it is not signed by Sigstore")
+		}
+		return v.Verify(s.Sigstore)
+	}, nil
 }
 
 // zips are the files that the arguments mean.
@@ -237,17 +294,17 @@ func (a *app) deployedCode(ctx context.Context, t project.Target, account awsapi
 	return aws.Download(ctx, f.Location)
 }
 
-func readStated(name string, data []byte, bundle string, key *attest.Verifier) (verify.Zip, error) {
+func readStated(name string, data []byte, bundle string, signed func(attest.Statement) error) (verify.Zip, error) {
 	statements, err := disk.ReadFile(bundle, maxBundle)
 	if err != nil {
 		return verify.Zip{}, &fault.Error{
 			Kind: fault.Usage, What: "cannot verify " + name, Err: err, Fix: "build with --statements, or name the statements with --statement FILE",
 		}
 	}
-	z, err := verify.Read(data, statements, key)
+	z, err := verify.Read(data, statements, signed)
 	if err != nil {
 		f := &fault.Error{Kind: fault.Usage, What: "the statements on " + name + " do not hold", Err: err, Fix: "take zip and statements from where they were built"}
-		if key != nil {
+		if signed != nil {
 			f.Kind = fault.Artifact
 		}
 		return z, f

@@ -160,6 +160,10 @@ type Serve struct {
 type Statements struct {
 	Kinds []string // provenance, spdx, cyclonedx
 	Key   string   // "env:NAME" or a path; "" for none
+	// Sigstore has them signed by the identity that the CI system gives.
+	Sigstore bool
+	// SigningConfig and TrustedRoot are files about an instance of Sigstore; "" for the public one.
+	SigningConfig, TrustedRoot string
 }
 
 // Cache is where cached layers are read from and written to, for [cache.ParseImport] and [cache.ParseExport].
@@ -359,7 +363,10 @@ func (l *loader) config() *Config {
 	c.Engine, c.Builder, c.Progress = text("engine"), text("builder"), text("progress")
 	c.Warm = text("build.warm") == "true"
 	c.FeaturesPerLambda = text("build.features-per-lambda") == "true"
-	c.Statements = Statements{Kinds: list("statements.kinds"), Key: text("statements.key")}
+	c.Statements = Statements{
+		Kinds: list("statements.kinds"), Key: text("statements.key"),
+		Sigstore: text("statements.sigstore") == "true", SigningConfig: text("statements.signing-config"), TrustedRoot: text("statements.trusted-root"),
+	}
 	c.Cache = Cache{From: list("cache.from"), To: list("cache.to")}
 	switch text("build.strata") {
 	case "":

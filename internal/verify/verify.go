@@ -26,16 +26,16 @@ type Zip struct {
 	Other string
 }
 
-// Read reads a zip and a bundle of statements, which must all be signed with the key if there is one.
-func Read(data, bundle []byte, key *attest.Verifier) (Zip, error) {
+// Read reads a zip and a bundle of statements, for each of which signed must be nil; a nil function asks for no signature.
+func Read(data, bundle []byte, signed func(attest.Statement) error) (Zip, error) {
 	z := Zip{Data: data, SHA256: artifact.SHA256(data)}
 	all, err := attest.ReadBundle(bundle)
 	if err != nil {
 		return z, fmt.Errorf("reading its statements: %w", err)
 	}
 	for _, s := range all {
-		if key != nil {
-			if err := s.Signed(key); err != nil {
+		if signed != nil {
+			if err := signed(s); err != nil {
 				return z, fmt.Errorf("the statement of the type %s: %w", s.PredicateType, err)
 			}
 		}
