@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -35,8 +36,8 @@ const maxNamed = 5
 // instructions refuses a program that runs instructions which the hosts of Lambda lack.
 func (c *check) instructions(f *image, info *Info) {
 	functions := f.functions()
-	if len(functions) == 0 && f.executes() {
-		info.Warnings = append(info.Warnings, "nobody looked for instructions that the hosts of Lambda lack: the program has neither symbols nor unwind tables")
+	if len(functions) == 0 && f.executes(c.library != "") {
+		info.Warnings = append(info.Warnings, "nobody looked for instructions that the hosts of Lambda lack: "+cmp.Or(c.library, "the program")+" has neither symbols nor unwind tables")
 		return
 	}
 	p := opcode.Program{Arch: info.Arch, Entry: f.header.Entry, Writable: f.writable, Pointer: f.pointers()}
@@ -49,6 +50,11 @@ func (c *check) instructions(f *image, info *Info) {
 	for _, fn := range functions {
 		p.Functions = append(p.Functions, opcode.Function{Address: fn.address, Code: fn.code})
 	}
+	exported := map[uint64]bool{}
+	if c.library != "" {
+		exported = f.exported()
+	}
+	p.Exported = func(i int) bool { return exported[functions[i].address] }
 	p.Chosen = func(i int) bool {
 		name := functions[i].name
 		return forProcessor(name) || slices.ContainsFunc(c.CPUAllow, func(pattern string) bool { return matches(pattern, Demangle(name)) || matches(pattern, name) })
@@ -57,6 +63,10 @@ func (c *check) instructions(f *image, info *Info) {
 	if len(stray) == 0 {
 		return
 	}
+	// What has a name comes first: it can be looked for.
+	slices.SortStableFunc(stray, func(a, b opcode.Found) int {
+		return cmp.Compare(named(functions[b.Function]), named(functions[a.Function]))
+	})
 	first := functions[stray[0].Function]
 	var names []string
 	for _, s := range stray[:min(len(stray), maxNamed)] {
@@ -75,10 +85,10 @@ func (c *check) instructions(f *image, info *Info) {
 	} else if stray[0].Lacks == opcode.AVX {
 		host = `cpu is "v2", which has not`
 	}
-	what, why := fmt.Sprintf("the program runs %s instructions, whatever the processor has", stray[0].Lacks), host+": "+strings.Join(names, "; ")
+	what, why := fmt.Sprintf("%s runs %s instructions, whatever the processor has", cmp.Or(c.library, "the program"), stray[0].Lacks), host+": "+strings.Join(names, "; ")
 	if first.name == "" {
 		if len(stray) >= manyStray {
-			info.Warnings = append(info.Warnings, what+", as far as can be told of a stripped program. "+why)
+			info.Warnings = append(info.Warnings, what+", as far as can be told of what is stripped. "+why)
 		}
 		return
 	}
@@ -89,11 +99,19 @@ func (c *check) instructions(f *image, info *Info) {
 	})
 }
 
+// named is 1 for a function that has a name, and 0 for another.
+func named(f function) int {
+	if f.name == "" {
+		return 0
+	}
+	return 1
+}
+
 // forProcessor reports that the name of a function says for which processors it is, as hand-written code of OpenSSL, glibc and
 // others does. A compiler's flag changes no names.
 func forProcessor(name string) bool {
 	name = strings.ToLower(name)
-	return slices.ContainsFunc([]string{"avx512", "avx10", "_evex", "_zmm", "vaes", "vpclmul", "ifma", "_sve", "avx2"}, func(part string) bool {
+	return slices.ContainsFunc([]string{"avx512", "avx10", "_evex", "_zmm", "vaes", "vpclmul", "ifma", "_sve", "avx2", "_zgve"}, func(part string) bool {
 		return strings.Contains(name, part)
 	})
 }
@@ -133,12 +151,12 @@ func (f function) show() string {
 // maxFunctions bounds how many functions are looked at, far above what programs below Lambda's limits have.
 const maxFunctions = 1 << 21
 
-// functions are those of the symbol table; of a stripped program, those that its unwind tables name. They are in the order of
-// their addresses.
+// functions are those of the symbol table; of a stripped file, those that its unwind tables name, with the names of those that
+// others can call. They are in the order of their addresses.
 func (f *image) functions() []function {
-	all := f.symbols()
+	all := f.symbols(elf.SHT_SYMTAB)
 	if len(all) == 0 {
-		all = f.unwound()
+		all = append(f.symbols(elf.SHT_DYNSYM), f.unwound()...)
 	}
 	slices.SortStableFunc(all, func(a, b function) int { return cmp.Compare(a.address, b.address) })
 	all = slices.CompactFunc(all, func(a, b function) bool { return a.address == b.address })
@@ -165,18 +183,22 @@ const relaSize = 24
 // relocation puts there.
 func (f *image) pointers() func(address uint64) uint64 {
 	d, relocated := f.dynamic(), map[uint64]uint64{}
-	if off, ok := d.at(elf.DT_RELA); ok {
-		for i := range min(d.value[elf.DT_RELASZ]/relaSize, maxEntries) {
-			var r elf.Rela64
-			if !f.read(off+i*relaSize, &r) {
-				break
-			}
-			if t := r.Info & 0xffffffff; t == uint64(elf.R_X86_64_RELATIVE) || t == uint64(elf.R_AARCH64_RELATIVE) {
+	for _, table := range [][2]elf.DynTag{{elf.DT_RELA, elf.DT_RELASZ}, {elf.DT_JMPREL, elf.DT_PLTRELSZ}} {
+		for r := range f.relocations(d, table[0], table[1]) {
+			switch t := r.Info & 0xffffffff; {
+			case t == uint64(elf.R_X86_64_RELATIVE) || t == uint64(elf.R_AARCH64_RELATIVE):
 				relocated[r.Off] = uint64(r.Addend)
+			case slices.Contains(bySymbol, t):
+				if s, ok := f.dynamicSymbol(d, r.Info>>32); ok {
+					relocated[r.Off] = s.Value + uint64(r.Addend)
+				}
 			}
 		}
 	}
 	return func(address uint64) uint64 {
+		if slot, ok := f.stub(address); ok {
+			address = slot
+		}
 		if to, ok := relocated[address]; ok {
 			return to
 		}
@@ -188,9 +210,72 @@ func (f *image) pointers() func(address uint64) uint64 {
 	}
 }
 
-// symbols are the functions of the symbol table for debuggers.
-func (f *image) symbols() (all []function) {
-	symbols, names, ok := f.symbolTable()
+// relocations are those of a table, whose place and size these tags have.
+func (f *image) relocations(d dynamic, table, size elf.DynTag) iter.Seq[elf.Rela64] {
+	return func(yield func(elf.Rela64) bool) {
+		off, ok := d.at(table)
+		for i := uint64(0); ok && i < min(d.value[size]/relaSize, maxEntries); i++ {
+			var r elf.Rela64
+			if !f.read(off+i*relaSize, &r) || !yield(r) {
+				return
+			}
+		}
+	}
+}
+
+// bySymbol are the relocations that put the address of a symbol into a table.
+var bySymbol = []uint64{uint64(elf.R_X86_64_64), uint64(elf.R_X86_64_GLOB_DAT), uint64(elf.R_X86_64_JMP_SLOT), uint64(elf.R_AARCH64_ABS64), uint64(elf.R_AARCH64_GLOB_DAT), uint64(elf.R_AARCH64_JUMP_SLOT)}
+
+// dynamicSymbol is one of those that the dynamic linker knows, if it is defined in this file.
+func (f *image) dynamicSymbol(d dynamic, index uint64) (s elf.Sym64, ok bool) {
+	off, ok := d.at(elf.DT_SYMTAB)
+	return s, ok && index < maxEntries && f.read(off+index*symSize, &s) && s.Shndx != uint16(elf.SHN_UNDEF)
+}
+
+// exported are the addresses of the functions that others call by their names. Those that a table holds are as likely chosen from it,
+// and those that the loader asks for a function choose.
+func (f *image) exported() map[uint64]bool {
+	d, all := f.dynamic(), map[uint64]bool{}
+	symbols, _, _ := f.symbolTable(elf.SHT_DYNSYM)
+	for i := range min(uint64(len(symbols)/symSize), maxEntries) {
+		s, ok := f.dynamicSymbol(d, i)
+		if ok && elf.ST_TYPE(s.Info) == elf.STT_FUNC && elf.ST_BIND(s.Info) != elf.STB_LOCAL {
+			all[s.Value] = true
+		}
+	}
+	for r := range f.relocations(d, elf.DT_RELA, elf.DT_RELASZ) {
+		switch t := r.Info & 0xffffffff; t {
+		case uint64(elf.R_X86_64_RELATIVE), uint64(elf.R_AARCH64_RELATIVE):
+			delete(all, uint64(r.Addend))
+		case uint64(elf.R_X86_64_64), uint64(elf.R_AARCH64_ABS64):
+			if s, ok := f.dynamicSymbol(d, r.Info>>32); ok {
+				delete(all, s.Value+uint64(r.Addend))
+			}
+		}
+	}
+	return all
+}
+
+// stub returns the place in the global offset table whose pointer the code at the address jumps to, if it does no more: so a library
+// calls the functions that it exports. System V Application Binary Interface, AMD64 supplement, 5.2 and 13.2.
+func (f *image) stub(address uint64) (slot uint64, ok bool) {
+	code, ok := f.code(address, 16)
+	if !ok {
+		return 0, false
+	}
+	rest, _ := bytes.CutPrefix(code, []byte("\xf3\x0f\x1e\xfa")) // endbr64
+	rest, _ = bytes.CutPrefix(rest, []byte("\xf2"))              // bnd
+	jump, ok := bytes.CutPrefix(rest, []byte("\xff\x25"))        // jmp *disp32(%rip)
+	if !ok || len(jump) < 4 {
+		return 0, false
+	}
+	next := address + uint64(len(code)-len(jump)) + 4
+	return next + uint64(int64(int32(binary.LittleEndian.Uint32(jump)))), true
+}
+
+// symbols are the functions of a symbol table: that for debuggers, or that for the dynamic linker.
+func (f *image) symbols(table elf.SectionType) (all []function) {
+	symbols, names, ok := f.symbolTable(table)
 	for ; ok && len(symbols) >= symSize && len(all) < maxFunctions; symbols = symbols[symSize:] {
 		index, kind, section := binary.LittleEndian.Uint32(symbols), elf.SymType(symbols[4]&0xf), binary.LittleEndian.Uint16(symbols[6:])
 		address, size := binary.LittleEndian.Uint64(symbols[8:]), binary.LittleEndian.Uint64(symbols[16:])
@@ -205,15 +290,15 @@ func (f *image) symbols() (all []function) {
 	return all
 }
 
-// symbolTable returns the symbol table and the names that it refers to.
-func (f *image) symbolTable() (symbols, names []byte, ok bool) {
+// symbolTable returns a symbol table and the names that it refers to.
+func (f *image) symbolTable(table elf.SectionType) (symbols, names []byte, ok bool) {
 	h := f.header
 	if h.Shentsize != sectionSize {
 		return nil, nil, false
 	}
 	for i := range uint64(h.Shnum) {
 		var s, n elf.Section64
-		if !f.read(h.Shoff+i*sectionSize, &s) || elf.SectionType(s.Type) != elf.SHT_SYMTAB {
+		if !f.read(h.Shoff+i*sectionSize, &s) || elf.SectionType(s.Type) != table {
 			continue
 		}
 		if !f.read(h.Shoff+uint64(s.Link)*sectionSize, &n) || !f.holds(s.Off, s.Size) || !f.holds(n.Off, n.Size) {
@@ -236,9 +321,13 @@ func (f *image) code(address, size uint64) ([]byte, bool) {
 	return nil, false
 }
 
-// executes reports that the file holds code.
-func (f *image) executes() bool {
-	return slices.ContainsFunc(f.progs, func(p elf.Prog64) bool { return elf.ProgFlag(p.Flags)&elf.PF_X != 0 && p.Filesz > 0 })
+// executes reports that the file holds code. Linkers put a little into a library that holds data alone.
+func (f *image) executes(library bool) bool {
+	least := uint64(1)
+	if library {
+		least = 4096
+	}
+	return slices.ContainsFunc(f.progs, func(p elf.Prog64) bool { return elf.ProgFlag(p.Flags)&elf.PF_X != 0 && p.Filesz >= least })
 }
 
 // writable reports that the program may write to the address.

@@ -6,8 +6,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"lpipe/internal/limits"
 )
 
 // sumC is a program with two functions: a compiler with AVX-512 turns the loop of one into instructions of it.
@@ -56,7 +59,7 @@ func TestInstructionsThatHostsLack(t *testing.T) {
 	}{
 		"the flag":                  {sumC, vector, Expect{}, "sum ("},
 		"the flag, static":          {sumC, append([]string{"-static"}, vector...), Expect{}, "run by main"},
-		"the flag, stripped":        {manyC, append([]string{"-s"}, vector...), Expect{}, "as far as can be told of a stripped program"},
+		"the flag, stripped":        {manyC, append([]string{"-s"}, vector...), Expect{}, "as far as can be told of what is stripped"},
 		"a few, stripped":           {sumC, append([]string{"-s"}, vector...), Expect{}, ""},
 		"allowed":                   {sumC, vector, Expect{CPUAllow: []string{"s*m", "main"}}, ""},
 		"allowed, another":          {sumC, vector, Expect{CPUAllow: []string{"x*"}}, "main ("},
@@ -81,6 +84,87 @@ func TestInstructionsThatHostsLack(t *testing.T) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// libraryC has a function that others call, one that it calls, and a table of functions.
+const libraryC = `
+#define SUM(name) float name(const float *p, int n) { float s = 0; for (int i = 0; i < n; i++) s += p[i] * p[i]; return s; }
+__attribute__((noinline, noclone)) static SUM(inner)
+float outer(const float *p, int n) { return inner(p, n) + 1; }
+`
+
+// tableC chooses from a table when it is loaded.
+const tableC = `
+#define SUM(name) float name(const float *p, int n) { float s = 0; for (int i = 0; i < n; i++) s += p[i] * p[i]; return s; }
+SUM(sum_plain)
+__attribute__((target("avx512f,prefer-vector-width=512"))) SUM(sum_wide)
+float (*const table[])(const float *, int) = { sum_plain, sum_wide };
+int which;
+__attribute__((constructor)) static void choose(void) { __builtin_cpu_init(); which = __builtin_cpu_supports("avx512f") != 0; }
+float sum(const float *p, int n) { return table[which](p, n); }
+`
+
+func TestInstructionsOfLibraries(t *testing.T) {
+	t.Parallel()
+	library := []string{"-O3", "-ffast-math", "-shared", "-fPIC"}
+	wide := append([]string{"-mavx512f", "-mprefer-vector-width=512"}, library...)
+	for name, c := range map[string]struct {
+		source string
+		flags  []string
+		expect Expect
+		want   string // a part of the mistake; "" for none
+	}{
+		"the flag":                {libraryC, wide, Expect{}, "lib/libx.so.1 runs AVX-512 instructions, whatever the processor has"},
+		"by its symbol":           {libraryC, wide, Expect{}, "inner ("},
+		"one that others call":    {"#include <stddef.h>\n" + strings.Replace(libraryC, "static ", "", 1), wide, Expect{}, "inner ("},
+		"one of them alone":       {strings.Replace(sumC, "int main", "int entry", 1), wide, Expect{}, "sum ("},
+		"stripped, one exported":  {strings.Replace(sumC, "int main", "int entry", 1), append([]string{"-s"}, wide...), Expect{}, "sum ("},
+		"stripped, one called":    {libraryC, append([]string{"-s"}, wide...), Expect{}, ""},
+		"stripped, many":          {strings.ReplaceAll(strings.Replace(manyC, "int main", "int entry", 1), "float sum##n(", "static float sum##n("), append([]string{"-s"}, wide...), Expect{}, "entry ("},
+		"allowed":                 {libraryC, wide, Expect{CPUAllow: []string{"inner", "outer"}}, ""},
+		"none":                    {libraryC, library, Expect{}, ""},
+		"AVX2":                    {libraryC, append([]string{"-mavx2"}, library...), Expect{}, ""},
+		"AVX2 where v2 is asked":  {libraryC, append([]string{"-mavx2"}, library...), Expect{CPU: "v2"}, "runs AVX instructions"},
+		"chosen":                  {strings.Replace(chosenC, "int main", "int entry", 1), library, Expect{}, ""},
+		"chosen, stripped":        {strings.Replace(chosenC, "int main", "int entry", 1), append([]string{"-s"}, library...), Expect{}, ""},
+		"chosen by the loader":    {strings.Replace(clonesC, "int main", "int entry", 1), library, Expect{}, ""},
+		"chosen from a table":     {tableC, library, Expect{}, ""},
+		"from a table, stripped":  {tableC, append([]string{"-s"}, library...), Expect{}, ""},
+		"from a table of its own": {tableC, append([]string{"-Wl,-Bsymbolic"}, library...), Expect{}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.expect.Arch, c.expect.Runtime = "x86_64", "provided.al2023"
+			data := compile(t, c.source, c.flags...)
+			for _, where := range []struct {
+				included []Entry
+				layers   []Layer
+			}{{[]Entry{{Name: "lib/libx.so.1", Data: data}}, nil}, {nil, []Layer{{Name: "x", Files: []Entry{{Name: "lib/libx.so.1", Data: data}}}}}} {
+				warnings, err := CheckInstructions(where.included, where.layers, c.expect)
+				if err == nil && len(warnings) > 0 {
+					err = errors.New(warnings[0])
+				}
+				if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+					t.Errorf("got %v, want %q", err, c.want)
+				}
+			}
+		})
+	}
+}
+
+// TestLibrariesThatChooseAreTaken holds libraries of this machine, which run everywhere.
+func TestLibrariesThatChooseAreTaken(t *testing.T) {
+	t.Parallel()
+	files, _ := filepath.Glob("/usr/lib/x86_64-linux-gnu/lib*.so.*")
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil || !bytes.HasPrefix(data, []byte("\x7fELF")) || data[18] != 62 || slices.Contains(limits.Libraries, filepath.Base(file)) {
+			continue
+		}
+		if warnings, err := CheckInstructions([]Entry{{Name: "lib/" + filepath.Base(file), Data: data}}, nil, Expect{Arch: "x86_64"}); err != nil || len(warnings) > 0 {
+			t.Error(file, err, warnings)
+		}
 	}
 }
 

@@ -265,7 +265,7 @@ func (d dynamic) wanted() uint64 {
 // defines returns the first function of those that the symbol table for debuggers has, "" for none, and whether there is such a table
 // at all: stripped programs have none.
 func (f *image) defines(functions []string) (found string, table bool) {
-	symbols, text, table := f.symbolTable()
+	symbols, text, table := f.symbolTable(elf.SHT_SYMTAB)
 	longest, best := 0, len(functions)
 	for _, name := range functions {
 		longest = max(longest, len(name))

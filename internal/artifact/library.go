@@ -33,18 +33,39 @@ func Libraries(included []Entry) []string {
 // layers that the function has beside it: one for another machine, one that needs a newer glibc than the runtime has, and one that
 // needs a library that neither the runtime nor e.Libraries has.
 func CheckLibraries(included []Entry, layers []Layer, e Expect) error {
-	for _, l := range layers {
-		included = slices.Concat(included, l.Files)
-	}
 	c := check{Expect: e}
-	for _, entry := range sorted(included) {
-		if !isLibrary(entry.Name) || !bytes.HasPrefix(entry.Data, []byte(elf.ELFMAG)) { // such as a script for the linker
-			continue
-		}
+	for _, entry := range loadable(included, layers) {
 		c.library, c.fix = entry.Name, "take it from the image that the lambda is compiled in, as by include-from-image, or build it for "+e.Runtime
 		c.ofLibrary(entry.Data)
 	}
 	return c.Err()
+}
+
+// CheckInstructions refuses those of these libraries that run instructions which the hosts of Lambda lack, as [Inspect] does with the
+// program, and returns what may go wrong. It reads all code, so it is for a zip that is made. They are libraries by [CheckLibraries].
+func CheckInstructions(included []Entry, layers []Layer, e Expect) (warnings []string, err error) {
+	c := check{Expect: e}
+	for _, entry := range loadable(included, layers) {
+		f, err := parse(entry.Data)
+		if err != nil {
+			return nil, err
+		}
+		info := Info{Arch: e.Arch}
+		c.library = entry.Name
+		c.instructions(f, &info)
+		warnings = append(warnings, info.Warnings...)
+	}
+	return warnings, c.Err()
+}
+
+// loadable are the shared libraries of a zip and of the layers that the function has beside it.
+func loadable(included []Entry, layers []Layer) []Entry {
+	for _, l := range layers {
+		included = slices.Concat(included, l.Files)
+	}
+	return slices.DeleteFunc(sorted(included), func(e Entry) bool {
+		return !isLibrary(e.Name) || !bytes.HasPrefix(e.Data, []byte(elf.ELFMAG)) // such as a script for the linker
+	})
 }
 
 // ofLibrary checks one library.

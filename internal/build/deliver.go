@@ -269,7 +269,12 @@ func (t Target) put(built taken, record *trace.Recorder) (artifact.Output, error
 		return artifact.Output{}, built.refused
 	}
 	info, err := artifact.Inspect(built.program.Data, built.inputs.Expect)
-	if err := errors.Join(err, artifact.CheckLibraries(built.inputs.Included, built.inputs.Layers, built.inputs.Expect)); err != nil {
+	err = errors.Join(err, artifact.CheckLibraries(built.inputs.Included, built.inputs.Layers, built.inputs.Expect))
+	if err != nil {
+		return artifact.Output{}, err
+	}
+	libraries, err := artifact.CheckInstructions(built.inputs.Included, built.inputs.Layers, built.inputs.Expect)
+	if err != nil {
 		return artifact.Output{}, err
 	}
 	end := record.Begin("zip " + t.Lambda.Label())
@@ -288,7 +293,7 @@ func (t Target) put(built taken, record *trace.Recorder) (artifact.Output, error
 	if err != nil {
 		return artifact.Output{}, err
 	}
-	return t.folder.Deliver(built.inputs, built.program, zipped, append(info.Warnings, sizes...), layers...)
+	return t.folder.Deliver(built.inputs, built.program, zipped, slices.Concat(info.Warnings, libraries, sizes), layers...)
 }
 
 // readTests reads the count of the tests, which the step that ran them wrote.

@@ -57,6 +57,9 @@ type Program struct {
 	Pointer func(address uint64) uint64
 	// Chosen reports that a function of this index is known to be chosen at run time, or that one chooses.
 	Chosen func(function int) bool
+	// Exported reports that others, of whom nothing is known, may run the function; nil where nobody else does. Where some function
+	// here refers to one of them, that decides.
+	Exported func(function int) bool
 }
 
 // Found is a function that runs instructions which the processor may lack.
@@ -65,7 +68,7 @@ type Found struct {
 	Lacks    Set    // the extensions
 	Count    int    // how many such instructions it has
 	Address  uint64 // of the first
-	From     int    // a function that refers to it, and does not choose; -1 if that is the start of the program
+	From     int    // a function that refers to it, and does not choose; -1 if that is the start of the program, or others run it
 }
 
 // Stray returns the functions with instructions of the extensions in lacks that are not chosen at run time, in the order of
@@ -221,7 +224,11 @@ func (g *graph) stray(i int) (from int, stray bool) {
 			return int(caller), true
 		}
 	}
-	return -1, false
+	return -1, g.exported(i)
+}
+
+func (g *graph) exported(i int) bool {
+	return len(g.from[i]) == 0 && g.program.Exported != nil && g.program.Exported(i)
 }
 
 // runs reports that the program comes to a function, and that nothing on the way chooses. Of those that call each other, each is as those that call them.
@@ -230,7 +237,7 @@ func (g *graph) runs(i int) bool {
 		return runs
 	}
 	g.known[i] = g.program.Functions[i].Address == g.program.Entry
-	runs := g.known[i] || !g.chooses[i] && !g.program.Chosen(i) && (len(g.from[i]) == 0 && g.named[i] || slices.ContainsFunc(g.from[i], func(c int32) bool { return g.runs(int(c)) }))
+	runs := g.known[i] || !g.chooses[i] && !g.program.Chosen(i) && (g.exported(i) || len(g.from[i]) == 0 && g.named[i] || slices.ContainsFunc(g.from[i], func(c int32) bool { return g.runs(int(c)) }))
 	g.known[i] = runs
 	return runs
 }

@@ -98,6 +98,35 @@ func TestWhoRefers(t *testing.T) {
 	}
 }
 
+// TestExportedFunctionsRun: whoever loads a library runs what it exports, unless the library has a choice of its own.
+func TestExportedFunctionsRun(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		functions        []Function
+		exported, chosen []int
+		want             []int
+	}{
+		"itself":              {[]Function{words(0x1000, ret), words(0x1010, ptrue, ret)}, []int{1}, nil, []int{1}},
+		"not exported":        {[]Function{words(0x1000, ret), words(0x1010, ptrue, ret)}, []int{0}, nil, nil},
+		"known to be chosen":  {[]Function{words(0x1000, ret), words(0x1010, ptrue, ret)}, []int{1}, []int{1}, nil},
+		"called by one":       {[]Function{words(0x1000, ret), words(0x1010, bl(4), ret), words(0x1020, ptrue, ret)}, []int{1}, nil, []int{2}},
+		"called by a choice":  {[]Function{words(0x1000, ret), words(0x1010, bl(4), ret), words(0x1020, ptrue, ret)}, []int{1, 2}, []int{1}, nil},
+		"called by no choice": {[]Function{words(0x1000, ret), words(0x1010, bl(4), ret), words(0x1020, ptrue, ret)}, []int{1, 2}, nil, []int{2}},
+	} {
+		p := Program{
+			Arch: "arm64", Functions: c.functions, Writable: func(uint64) bool { return false }, Pointer: func(uint64) uint64 { return 0 },
+			Chosen: func(i int) bool { return slices.Contains(c.chosen, i) }, Exported: func(i int) bool { return slices.Contains(c.exported, i) },
+		}
+		var got []int
+		for _, f := range Stray(p, SVE|AVX512) {
+			got = append(got, f.Function)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v run, want %v", name, got, c.want)
+		}
+	}
+}
+
 func FuzzX86(f *testing.F) {
 	for _, code := range []string{"\x62\xf2\x7d\x48\x7c\xdf", "\xc5\xf8\x77", "\x66\x66\x66\x48\xe8\x00\x00\x00\x00", "\x0f\x3a", "\xf6\x05", "\x48\xb8"} {
 		f.Add([]byte(code))
