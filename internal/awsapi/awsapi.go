@@ -46,6 +46,7 @@ type request[In, Options, Out any] func(context.Context, *In, ...func(*Options))
 // all methods of a type that is in an interface.
 type requests struct {
 	getFunction                 request[lambda.GetFunctionInput, lambda.Options, lambda.GetFunctionOutput]
+	listFunctions               request[lambda.ListFunctionsInput, lambda.Options, lambda.ListFunctionsOutput]
 	listVersionsByFunction      request[lambda.ListVersionsByFunctionInput, lambda.Options, lambda.ListVersionsByFunctionOutput]
 	createFunction              request[lambda.CreateFunctionInput, lambda.Options, lambda.CreateFunctionOutput]
 	updateFunctionCode          request[lambda.UpdateFunctionCodeInput, lambda.Options, lambda.UpdateFunctionCodeOutput]
@@ -114,7 +115,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		reads: rate.NewLimiter(readsPerSecond, readsPerSecond), control: rate.NewLimiter(controlPerSecond, controlPerSecond), Region: cfg.Region,
 	}
 	c.requests = requests{
-		getFunction: functions.GetFunction, listVersionsByFunction: functions.ListVersionsByFunction, createFunction: functions.CreateFunction, updateFunctionCode: functions.UpdateFunctionCode, updateFunctionConfiguration: functions.UpdateFunctionConfiguration, tagResource: functions.TagResource, publishVersion: functions.PublishVersion, getAlias: functions.GetAlias, createAlias: functions.CreateAlias, updateAlias: functions.UpdateAlias, deleteAlias: functions.DeleteAlias, invoke: functions.Invoke,
+		getFunction: functions.GetFunction, listFunctions: functions.ListFunctions, listVersionsByFunction: functions.ListVersionsByFunction, createFunction: functions.CreateFunction, updateFunctionCode: functions.UpdateFunctionCode, updateFunctionConfiguration: functions.UpdateFunctionConfiguration, tagResource: functions.TagResource, publishVersion: functions.PublishVersion, getAlias: functions.GetAlias, createAlias: functions.CreateAlias, updateAlias: functions.UpdateAlias, deleteAlias: functions.DeleteAlias, invoke: functions.Invoke,
 		headObject: objects.HeadObject, putObject: objects.PutObject,
 		filterLogEvents: logs.FilterLogEvents,
 		describeAlarms:  alarms.DescribeAlarms,

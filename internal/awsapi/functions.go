@@ -97,6 +97,23 @@ func (c *Client) Versions(ctx context.Context, name string) (all []deploy.Functi
 	}
 }
 
+// Functions are all of the account in the region, each as [deploy.Latest] is.
+func (c *Client) Functions(ctx context.Context) (all []deploy.Function, err error) {
+	in := &lambda.ListFunctionsInput{}
+	for {
+		page, err := limited(ctx, c, "ListFunctions", "", c.listFunctions, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range page.Functions {
+			all = append(all, function(f))
+		}
+		if in.Marker = page.NextMarker; in.Marker == nil {
+			return all, nil
+		}
+	}
+}
+
 // limited sends a request to Lambda that is counted with most others.
 func limited[In, Out any](ctx context.Context, c *Client, action, of string, send request[In, lambda.Options, Out], in *In) (*Out, error) {
 	if err := c.control.Wait(ctx); err != nil {

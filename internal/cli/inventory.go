@@ -1,6 +1,10 @@
 package cli
 
 import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"lpipe/internal/awsapi"
+	"lpipe/internal/deploy"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
 	"lpipe/internal/inventory"
@@ -24,14 +30,21 @@ func (a *app) inventoryCommand() *cobra.Command {
 auditable puts into a program. A PATH is a zip, a file of statements (CycloneDX, SPDX, or a bundle of in-toto), or a folder with
 such files anywhere below; without one it is target/lambda here. Files are read, and nobody is asked.
 
+With --deployed the functions are those on AWS, of the account and the region: each is what the statements with the digest of its code
+say, wherever among the PATHs they are. Functions whose code no statement is about are named. --alias asks for what an alias of each
+names in place of $LATEST.
+
 Without a question each version of each crate is listed with the functions that contain it. With --crate the functions are
 listed that contain one of the versions, which are written as in Cargo.toml: --crate 'openssl<3.0.15'. With --rustsec those
 to which an advisory of RustSec applies, of a checkout of its database, each with the advisory and the versions that mend it.`,
 	}
 	crates := listFlag(cmd.Flags(), "crate", "`CRATE` that is looked for, with versions as in Cargo.toml: 'openssl<3.0.15'")
 	rustsec := cmd.Flags().String("rustsec", "", "`DIR` with a checkout of RustSec's advisory-db")
+	deployed := cmd.Flags().Bool("deployed", false, "ask AWS for the functions, and tell them by the digests of their code")
+	alias := cmd.Flags().String("alias", "", "`ALIAS` of the functions whose code is meant, with --deployed")
+	account := awsFlags(cmd.Flags())
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON object")
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		here, err := a.here()
 		if err != nil {
 			return err
@@ -67,6 +80,17 @@ to which an advisory of RustSec applies, of a checkout of its database, each wit
 			}
 			return &fault.Error{Kind: fault.Usage, What: "nothing says what is in a function", Why: why, Fix: "build with lpipe build --statements"}
 		}
+		var unknown []string
+		if *deployed {
+			if functions, unknown, err = onAWS(cmd.Context(), *account, *alias, functions); err != nil {
+				return err
+			}
+			if len(unknown) > 0 && !*asJSON {
+				notes = append(notes, fmt.Sprintf("%d functions have code that no statement here is about: %s", len(unknown), strings.Join(unknown, ", ")))
+			}
+		} else if *alias != "" {
+			return &fault.Error{Kind: fault.Usage, What: "--alias without --deployed", Fix: "add --deployed, or leave it out"}
+		}
 		var advisories []inventory.Advisory
 		if *rustsec != "" {
 			advisories, err = inventory.Advisories(*rustsec, functions)
@@ -82,8 +106,9 @@ to which an advisory of RustSec applies, of a checkout of its database, each wit
 				Version   int                  `json:"version"`
 				Functions []inventory.Function `json:"functions"`
 				Found     []held               `json:"found"`
+				Unknown   []string             `json:"unknown,omitempty"` // functions on AWS that no statement is about
 				Notes     []string             `json:"notes,omitempty"`
-			}{1, functions, list, notes}
+			}{1, functions, list, unknown, notes}
 			return foreign.WriteJSON(a.Out, shown, "")
 		}
 		report.Notes(a.Err, notes)
@@ -110,6 +135,47 @@ to which an advisory of RustSec applies, of a checkout of its database, each wit
 		return nil
 	}
 	return cmd
+}
+
+// onAWS are the functions of an account, each with what the statements about its code say; unknown are those about whose code there
+// are none.
+func onAWS(ctx context.Context, account awsapi.Options, alias string, stated []inventory.Function) (all []inventory.Function, unknown []string, err error) {
+	aws, err := awsapi.Open(ctx, account)
+	if err != nil {
+		return nil, nil, err
+	}
+	functions, err := aws.Functions(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	by := map[string]inventory.Function{}
+	for _, f := range stated {
+		if sum, err := hex.DecodeString(f.SHA256); err == nil && len(sum) > 0 {
+			by[base64.StdEncoding.EncodeToString(sum)] = f
+		}
+	}
+	for _, f := range functions {
+		name := f.Name
+		if alias != "" {
+			name += ":" + alias
+			if f, err = aws.Function(ctx, f.Name, alias); errors.Is(err, deploy.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return nil, nil, err
+			}
+		}
+		one, ok := by[f.CodeSHA256]
+		if !ok {
+			unknown = append(unknown, name)
+			continue
+		}
+		one.Name = name
+		all = append(all, one)
+	}
+	slices.SortFunc(all, func(a, b inventory.Function) int { return strings.Compare(a.Name, b.Name) })
+	slices.Sort(unknown)
+	return all, unknown, nil
 }
 
 // noted are the single errors that err joins, as notes.
