@@ -34,24 +34,36 @@ var machines = map[string]struct {
 // Inspect reads a program and returns what it is. The error joins every reason why Lambda would not run it or
 // why it is not what e asks for; each is a [fault.Error]. program may be any bytes.
 func Inspect(program []byte, e Expect) (Info, error) {
-	var info Info
 	c := check{Expect: e}
+	f, info, err := c.start(program)
+	if err != nil {
+		return info, err
+	}
+	if f != nil && info.Arch == c.Arch {
+		c.instructions(f, &info)
+	}
+	return info, c.Err()
+}
+
+// start looks at everything but the instructions of a program. The error is that it cannot be read, and f is nil where it was not;
+// all else is in c.
+func (c *check) start(program []byte) (f *image, info Info, err error) {
+	e := c.Expect
 	if _, ok := machines[e.Arch]; !ok {
 		c.Addf(fmt.Sprintf("the architecture %q does not exist on Lambda", e.Arch), "", `set arch = "x86_64" or "arm64"`)
 	}
 	c.Add(checkRuntime(e.Runtime))
 	if c.Err() != nil {
-		return info, c.Err()
+		return nil, info, nil
 	}
 	if err := checkIdent(program); err != nil {
-		return info, err
+		return nil, info, err
 	}
-	f, err := parse(program)
-	if err != nil {
-		return info, refuse("the program is damaged", err.Error(), "build it again with --no-cache; the disk of the engine may have been full")
+	if f, err = parse(program); err != nil {
+		return nil, info, refuse("the program is damaged", err.Error(), "build it again with --no-cache; the disk of the engine may have been full")
 	}
 	if err := c.kind(f); err != nil {
-		return info, err
+		return nil, info, err
 	}
 	if ended := runtimes[e.Runtime].ended; ended != "" {
 		info.Warnings = append(info.Warnings, fmt.Sprintf("%s is past its end: %s; set runtime = \"provided.al2023\" in [build] of lpipe.toml, build, and change the runtime of the function together with its code",
@@ -59,10 +71,7 @@ func Inspect(program []byte, e Expect) (Info, error) {
 	}
 	c.arch(f, &info)
 	c.link(f, &info)
-	if info.Arch == c.Arch {
-		c.instructions(f, &info)
-	}
-	return info, c.Err()
+	return f, info, nil
 }
 
 // IsStatic reports that a program needs neither a dynamic linker nor libraries.

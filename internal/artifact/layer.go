@@ -1,11 +1,15 @@
 package artifact
 
 import (
+	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"path"
 	"time"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/limits"
 )
 
 // Layer is what a function has below /opt beside its zip: https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
@@ -48,6 +52,33 @@ func CheckLayers(layers []Layer) error {
 				problems.Add(refuse(fmt.Sprintf("the layers %s and %s both have %s", other, l.Name, e.Name), "one would hide the other", "take it out of one of them"))
 			}
 			of[e.Name] = l.Name
+		}
+	}
+	return problems.Err()
+}
+
+// CheckExtensions refuses files of layers that Lambda starts as extensions, since they are in that folder, and could not start: the
+// function then fails with Extension.LaunchError. What else an extension needs is its own.
+func CheckExtensions(layers []Layer, e Expect) error {
+	e.Link = "dynamic"
+	var problems fault.List
+	for _, l := range layers {
+		for _, entry := range sorted(l.Files) {
+			if path.Dir(entry.Name) != limits.ExtensionsDir {
+				continue
+			}
+			what := fmt.Sprintf("Lambda could not start %s of the layer %s", entry.Name, l.Name)
+			const fix = "it is started as an extension, as all files in that folder: take it from where it was made for the architecture, or put it elsewhere in the layer"
+			switch {
+			case !entry.Executable:
+				problems.Add(refuse(what, "it is not executable", "chmod +x; what is no extension goes elsewhere in the layer"))
+			case !bytes.HasPrefix(entry.Data, []byte("#!")):
+				c := check{Expect: e}
+				_, _, err := c.start(entry.Data)
+				for _, one := range fault.Parts(errors.Join(err, c.Err())) {
+					problems.Add(refuse(what, one.Error(), fix))
+				}
+			}
 		}
 	}
 	return problems.Err()

@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"bytes"
+	"debug/elf"
 	"testing"
 	"time"
 
@@ -27,6 +28,37 @@ func TestLayersThatHideEachOther(t *testing.T) {
 	checkErrors(t, CheckLayers([]Layer{a, b}), fault.Artifact, "the layers a and b both have lib/y")
 	if err := CheckLayers([]Layer{a}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestExtensionsThatLambdaCouldNotStart: a file of a layer in extensions/ is one, whatever it is.
+func TestExtensionsThatLambdaCouldNotStart(t *testing.T) {
+	const at = "extensions/watch"
+	for name, c := range map[string]struct {
+		file Entry
+		want string // "" for none
+	}{
+		"static":                {Entry{Name: at, Data: fixture{}.build(), Executable: true}, ""},
+		"dynamic":               {Entry{Name: at, Data: fixture{interp: "/lib64/ld-linux-x86-64.so.2", needed: []string{"libc.so.6"}}.build(), Executable: true}, ""},
+		"a script":              {Entry{Name: at, Data: []byte("#!/bin/sh\n"), Executable: true}, ""},
+		"not executable":        {Entry{Name: at, Data: []byte("#!/bin/sh\n")}, "it is not executable"},
+		"another machine":       {Entry{Name: at, Data: fixture{machine: elf.EM_AARCH64}.build(), Executable: true}, "the program is for arm64, not for x86_64"},
+		"musl's linker":         {Entry{Name: at, Data: fixture{interp: "/lib/ld-musl-x86_64.so.1"}.build(), Executable: true}, "asks for the dynamic linker"},
+		"no program":            {Entry{Name: at, Data: []byte("name: watch\n"), Executable: true}, "not an ELF file"},
+		"32 bits":               {Entry{Name: at, Data: []byte(elf.ELFMAG + "\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00"), Executable: true}, "it is a 32-bit program"},
+		"empty":                 {Entry{Name: at, Executable: true}, "the program is empty"},
+		"what an extension has": {Entry{Name: "extensions/watch.d/config"}, ""},
+		"elsewhere":             {Entry{Name: "share/extensions/x"}, ""},
+	} {
+		err := CheckExtensions([]Layer{{Name: "tools", Files: []Entry{c.file}}}, static)
+		if c.want == "" {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		checkErrors(t, err, fault.Artifact, c.want)
+		checkErrors(t, err, fault.Artifact, "Lambda could not start extensions/watch of the layer tools: ")
 	}
 }
 

@@ -269,7 +269,7 @@ func (t Target) put(built taken, record *trace.Recorder) (artifact.Output, error
 		return artifact.Output{}, built.refused
 	}
 	info, err := artifact.Inspect(built.program.Data, built.inputs.Expect)
-	err = errors.Join(err, artifact.CheckLibraries(built.inputs.Included, built.inputs.Layers, built.inputs.Expect))
+	err = errors.Join(err, artifact.CheckLibraries(built.inputs.Included, built.inputs.Layers, built.inputs.Expect), artifact.CheckExtensions(built.inputs.Layers, built.inputs.Expect))
 	if err != nil {
 		return artifact.Output{}, err
 	}

@@ -77,6 +77,7 @@ func prepare(
 				t.included = include[lambda.Name]
 				t.layers, err = layersOf(t.Target)
 				l.Add(err)
+				l.Add(artifact.CheckExtensions(t.layers, t.expect()))
 				if !t.takesImageFiles() { // which may bring what the others need
 					l.Add(artifact.CheckLibraries(t.included, t.layers, t.expect()))
 				}
