@@ -97,7 +97,13 @@ func Main(args []string, s Streams, environ []string) int {
 	root.SetErr(s.Err)
 	err := context.Cause(ctx) // of an interrupt that came before anything was done
 	if err == nil {
-		err = errors.Join(root.ExecuteContext(ctx), out.fault())
+		err = root.ExecuteContext(ctx)
+		if unwritten := out.fault(); unwritten != nil {
+			if !errors.As(err, new(*fault.Error)) { // a verb says no more of it
+				err = nil
+			}
+			err = errors.Join(err, unwritten)
+		}
 	}
 	if err == nil {
 		return 0
@@ -112,7 +118,7 @@ func Main(args []string, s Streams, environ []string) int {
 		var summary report.Summary
 		tell(&summary, err)
 		a.annotate(summary)
-		if wantsJSON(args) {
+		if wantsJSON(args) && out.err == nil {
 			err = errors.Join(err, report.JSON(s.Out, summary))
 		}
 	}

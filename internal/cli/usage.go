@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"slices"
@@ -24,8 +25,16 @@ func knownVerb(cmd *cobra.Command, args []string) error {
 		}
 	}
 	f := &fault.Error{Kind: fault.Usage, What: "there is no verb " + fault.Quote(args[0]), Fix: "lpipe help lists the verbs"}
+	if len(known) == 0 { // as in "lpipe help build foo"
+		f.What, f.Fix = "there is no verb "+fault.Quote(cmd.Name()+" "+args[0]), "lpipe help "+cmd.Name()+" is about "+cmd.CommandPath()
+		return f
+	}
 	if cmd.HasParent() {
 		f.What, f.Fix = fault.Quote(args[0])+" is no verb of "+cmd.CommandPath(), "write one of: "+strings.Join(known, ", ")
+	}
+	if instead := foreignVerbs[strings.TrimSpace(strings.TrimPrefix(cmd.CommandPath(), "lpipe")+" "+args[0])]; instead != "" {
+		f.Fix = instead
+		return f
 	}
 	near := fault.Nearest(args[0], known)
 	if longer := slices.DeleteFunc(known, func(name string) bool { return !strings.HasPrefix(name, args[0]) }); len(longer) == 1 {
@@ -35,6 +44,46 @@ func knownVerb(cmd *cobra.Command, args []string) error {
 		f.Fix = "did you mean \"" + cmd.CommandPath() + " " + near + "\"?"
 	}
 	return f
+}
+
+// foreignVerbs are verbs of cargo, cargo-lambda, SAM, docker and buildx, with what does the same here.
+var foreignVerbs = map[string]string{
+	"add":            "cargo add writes to a manifest; lpipe build takes what Cargo.lock says",
+	"bench":          "cargo bench measures on this machine; lpipe size and smoke in lpipe.toml measure what Lambda would run",
+	"check":          "lpipe build compiles, and lpipe plan says what it would build",
+	"clean":          "lpipe cache prune removes what the engine keeps; the results are in target/lambda",
+	"clippy":         "cargo clippy runs on this machine; lpipe build shows the compiler's warnings",
+	"doc":            "cargo doc runs on this machine",
+	"fetch":          "lpipe build downloads, and keeps what it downloaded",
+	"fmt":            "cargo fmt runs on this machine",
+	"images":         "lpipe cache usage tells what the engine keeps",
+	"lambda":         "write it without that word, as in lpipe build",
+	"local":          "lpipe invoke runs a lambda on this machine, and lpipe serve all of them",
+	"login":          "lpipe takes the logins of docker: docker login",
+	"package":        "lpipe build makes the zips, in target/lambda",
+	"publish":        "lpipe deploy publishes versions",
+	"pull":           "lpipe build pulls base images, and lpipe render --pin asks for newer ones",
+	"push":           "lpipe build --push pushes images",
+	"run":            "lpipe invoke runs a lambda on this machine, and lpipe serve all of them",
+	"start":          "lpipe serve answers as Lambda does",
+	"sync":           "lpipe deploy puts what was built into functions; lpipe serve builds again when sources change",
+	"update":         "cargo update writes Cargo.lock, which lpipe build takes as it is",
+	"validate":       "lpipe template check compares templates with what is built",
+	"vendor":         "cargo vendor runs on this machine; what it makes is built from without the network",
+	"cache clean":    "did you mean \"lpipe cache prune\"?",
+	"cache clear":    "did you mean \"lpipe cache prune\"?",
+	"cache df":       "did you mean \"lpipe cache usage\"?",
+	"cache du":       "did you mean \"lpipe cache usage\"?",
+	"cache list":     "did you mean \"lpipe cache usage\"?",
+	"cache ls":       "did you mean \"lpipe cache usage\"?",
+	"cache rm":       "did you mean \"lpipe cache prune\"?",
+	"engine log":     "lpipe engine status tells where the log is",
+	"engine logs":    "lpipe engine status tells where the log is",
+	"engine ls":      "did you mean \"lpipe engine status\"?",
+	"engine ps":      "did you mean \"lpipe engine status\"?",
+	"engine rm":      "did you mean \"lpipe engine stop\"?",
+	"engine start":   "any verb that needs the engine starts it; lpipe engine status tells whether it runs",
+	"engine restart": "lpipe engine stop ends it, and any verb that needs it starts it again",
 }
 
 // helpCommand is cobra's, which knows no mistakes.
@@ -86,6 +135,9 @@ func explainArgs(cmd *cobra.Command) {
 				Fix: "leave it out, or give it a value",
 			}
 		}
+		if err := emptyFlag(cmd); err != nil {
+			return err
+		}
 		if check == nil {
 			return nil
 		}
@@ -110,6 +162,34 @@ func explainArgs(cmd *cobra.Command) {
 	}
 }
 
+// emptyFlag refuses a flag whose value is empty: it would be as if it was not given, and more would be done, or less written,
+// than the user wants. Settings are checked as those of a file are.
+func emptyFlag(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" && err == nil {
+			err = &fault.Error{
+				Kind: fault.Usage, What: "--" + f.Name + " is empty", Why: "a variable of the shell that is not set gives such a value",
+				Fix: "leave it out, or give it a value",
+			}
+		}
+	})
+	return err
+}
+
+// foreignHere are such flags of one verb, which mean something else than with others.
+var foreignHere = map[string]string{
+	"lpipe build r":                    "the profile is release unless --profile names another",
+	"lpipe test r":                     "the profile is release unless --profile names another",
+	"lpipe plan r":                     "the profile is release unless --profile names another",
+	"lpipe cache prune a":              "without flags it removes everything that no build uses",
+	"lpipe cache prune all":            "without flags it removes everything that no build uses",
+	"lpipe cache prune f":              "it does not ask; --dry-run says what would be removed",
+	"lpipe cache prune force":          "it does not ask; --dry-run says what would be removed",
+	"lpipe cache prune filter":         "--keep-duration, --keep-storage and --mounts say what is kept",
+	"lpipe cache prune keep-bytes":     "write it as: --keep-storage",
+	"lpipe cache prune max-used-space": "write it as: --keep-storage",
+}
+
 // foreignFlags are flags of cargo, cargo-lambda and buildx, by name and by letter, with what does the same here.
 var foreignFlags = map[string]string{
 	"release":              "the profile is release unless --profile names another",
@@ -117,6 +197,8 @@ var foreignFlags = map[string]string{
 	"package":              "name lambdas or packages without a flag: lpipe build NAME",
 	"p":                    "name lambdas or packages without a flag: lpipe build NAME",
 	"bin":                  "name lambdas without a flag: lpipe build NAME",
+	"bins":                 "--all is every lambda of the workspace",
+	"all-targets":          "--all is every lambda of the workspace",
 	"workspace":            "--all is every lambda of the workspace",
 	"manifest-path":        "give the project's folder without a flag: lpipe build FOLDER/",
 	"data-file":            "lpipe invoke --event FILE reads the event from a file",
@@ -182,6 +264,16 @@ func flagError(cmd *cobra.Command, err error) error {
 		_, value, usage := flagWords(invalid.GetFlag())
 		f.What = "--" + invalid.GetFlag().Name + " cannot be " + fault.Quote(invalid.GetValue())
 		f.Why, f.Fix = errors.Unwrap(invalid).Error(), strings.TrimPrefix(value+": "+usage, ": ")
+		switch invalid.GetFlag().Value.Type() { // the words of package strconv are for programmers
+		case "bool":
+			f.Why, f.Fix = "it is a switch, which takes no value but true and false", "write it as: --"+invalid.GetFlag().Name
+		case "int", "int32", "int64", "uint", "uint16":
+			f.Why = "it is no whole number that fits"
+		case "float64":
+			f.Why = "it is no number"
+		case "duration":
+			f.Why = "it is no time, such as 90s, 5m or 1h30m"
+		}
 		return f
 	}
 	name, ok := strings.CutPrefix(err.Error(), "unknown flag: --")
@@ -192,7 +284,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	if !ok {
 		return f
 	}
-	if instead := foreignFlags[name]; instead != "" {
+	if instead := cmp.Or(foreignHere[cmd.CommandPath()+" "+name], foreignFlags[name]); instead != "" {
 		f.Fix = instead
 	} else if verbs := verbsWith(cmd.Root(), name); len(verbs) > 0 {
 		f.Fix = "it is a flag of " + strings.Join(verbs, ", ")

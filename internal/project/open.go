@@ -83,6 +83,13 @@ func (o *opening) read(args []string) (wants []plan.Want, dirs []string, err err
 	for _, arg := range args {
 		w := plan.Want{Given: arg, Name: true, Paths: o.matches(arg)}
 		pattern := strings.ContainsAny(arg, "*?[")
+		if len(w.Paths) == 1 && !o.isDir(w.Paths[0]) && !pattern {
+			if strings.ContainsAny(arg, `/\`) || path.Base(arg) == "Cargo.toml" {
+				l.Addf(fault.Quote(arg)+" is a file", "an argument is the name of a lambda, or the folder of a package or project", "write "+fault.Quote(o.folderOf(arg)))
+				continue
+			}
+			w.Paths = nil // a file of that name says nothing
+		}
 		if arg == "." || arg == ".." || strings.ContainsAny(arg, `/\`) {
 			if !pattern && len(w.Paths) == 0 && (path.IsAbs(arg) || strings.HasPrefix(arg, ".")) {
 				w.Paths = []string{o.abs(arg)}
@@ -112,6 +119,15 @@ func (o *opening) read(args []string) (wants []plan.Want, dirs []string, err err
 		dirs = []string{o.cwd}
 	}
 	return wants, dirs, l.Err()
+}
+
+// folderOf is the folder of the package that a file belongs to, in the user's words.
+func (o *opening) folderOf(file string) string {
+	for dir := path.Dir(file); ; dir = path.Dir(dir) {
+		if _, err := fs.Stat(o.disk.FS, path.Join(o.abs(dir), "Cargo.toml")); err == nil || dir == path.Dir(dir) {
+			return dir
+		}
+	}
 }
 
 // abs is a path of the user as the disk has it.
