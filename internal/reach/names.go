@@ -90,11 +90,11 @@ func (s *scanner) common(name string) bool {
 
 // pathLike reports that a text may be the whole path of a file.
 func pathLike(text string) bool {
-	if text == "" || len(text) > 255 {
+	if text == "" || len(text) > 255 || text[0] == ' ' || text[len(text)-1] == ' ' {
 		return false
 	}
 	for i := range len(text) {
-		if text[i] <= ' ' || strings.IndexByte("{}*?<>|\"=;,", text[i]) >= 0 {
+		if text[i] < ' ' || strings.IndexByte("{}*?<>|\"=;,", text[i]) >= 0 {
 			return false
 		}
 	}

@@ -209,3 +209,28 @@ func TestForWhichPackagesNoStubCanStand(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesWithSpaces: a space is a character of a name like any other.
+func TestNamesWithSpaces(t *testing.T) {
+	const files = rooted + "-- my data/a b.txt --\n-- crates/job/in it.txt --\n"
+	for name, c := range map[string]struct{ file, src, outside, named string }{
+		"a build script":              {"crates/job/build.rs", `fn main() { fs::read("../../my data/a b.txt"); }`, "p/my data/a b.txt", "p/my data/a b.txt"},
+		"one that climbs":             {"crates/job/build.rs", `fn main() { env::current_dir(); p.pop(); p.pop(); p.push("my data"); }`, "", ""},
+		"one that names its own":      {"crates/job/build.rs", `fn main() { fs::read("in it.txt"); }`, "", "p/crates/job/in it.txt"},
+		"an include macro":            {"crates/job/src/main.rs", `include_str!("../../../my data/a b.txt")`, "p/my data/a b.txt", "p/my data/a b.txt"},
+		"an attribute":                {"crates/job/src/main.rs", `#[folder = "../../my data"] struct S;`, "p/my data", "p/my data"},
+		"a sentence with a path":      {"crates/job/build.rs", `fn main() { fs::read("../../my or other.txt"); }`, "", ""},
+		"a setting of the manifest":   {"crates/job/Cargo.toml", "[package]\nname = \"job\"\nedition = \"2021\"\n[package.metadata.x]\nfrom = \"../../my data/a b.txt\"\n", "p/my data/a b.txt", "p/my data/a b.txt"},
+		"a message of a build script": {"crates/job/build.rs", `fn main() { println!("my data is in it.txt "); }`, "", ""},
+	} {
+		w, found := find(t, files+"-- "+c.file+" --\n"+c.src+"\n", "p")
+		p := found.Packages[w.Find("job")]
+		base := func(name string) string { return path.Join(w.Base, name) }
+		if c.outside != "" && (len(p.Outside) != 1 || base(p.Outside[0]) != c.outside) || c.outside == "" && len(p.Outside) > 0 {
+			t.Errorf("%s: beside the package there are %q", name, p.Outside)
+		}
+		if c.named != "" && (len(p.Names) != 1 || base(p.Names[0].Path) != c.named) || c.named == "" && len(p.Names) > 0 {
+			t.Errorf("%s: it names %+v", name, p.Names)
+		}
+	}
+}

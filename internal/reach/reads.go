@@ -326,6 +326,9 @@ func (s *scanner) literal(name string, u use, at func() string, text string, arg
 	running := u.early() && !compiled
 	prints := slices.Contains(harmless, arg.macro) && arg.macro != "format" && arg.macro != "format_args" && arg.macro != "vec"
 	opens := compiled || running && !prints || u == tests && endsWith(arg.call, openers)
+	if s.spaced(text, []string{dir, s.pkg.Dir, s.ws.Root}, u, !compiled && !running, at) {
+		return 0
+	}
 	for _, word := range upPaths(text) {
 		found := missing
 		for _, w := range []string{word, strings.TrimLeft(word, "/"), word[max(strings.Index(word, ".."), 0):]} {
@@ -364,6 +367,13 @@ func (s *scanner) literal(name string, u use, at func() string, text string, arg
 		}
 	}
 	return up
+}
+
+// spaced adds what a path with spaces leads to; a text with spaces is more often something else.
+func (s *scanner) spaced(text string, bases []string, u use, later bool, at func() string) bool {
+	return strings.Contains(text, " ") && pathLike(text) && slices.ContainsFunc(bases, func(base string) bool {
+		return s.reach(path.Join(base, strings.TrimLeft(text, "/")), u, later, at) == settled
+	})
 }
 
 func endsWith(text string, ends []string) bool {

@@ -279,6 +279,9 @@ func (s *scanner) metadata() {
 func (s *scanner) setting(v any, at func() string) {
 	switch v := v.(type) {
 	case string:
+		if s.spaced(v, []string{s.pkg.Dir}, s.use(), false, at) {
+			return
+		}
 		s.follow(v, []string{s.pkg.Dir}, s.use(), true, at)
 	case []any:
 		for _, e := range v {

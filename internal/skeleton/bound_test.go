@@ -102,9 +102,9 @@ func TestNoFileOfThisMachineEntersAContext(t *testing.T) {
 		"a local registry":                {files: "-- p/.cargo/config.toml --\n[source.v]\nlocal-registry = \"../.aws\"\n", want: "../.aws is outside of the project"},
 		"a source folder by a link":       {files: "-- p/.cargo/config.toml --\n[source.v]\ndirectory = \"v\"\n", links: [][2]string{link("v", "../.aws")}, want: "v is outside of the project"},
 		"a file in a source folder":       {files: "-- p/.cargo/config.toml --\n[source.v]\ndirectory = \"v\"\n-- p/v/x/Cargo.toml --\n", links: [][2]string{link("v/x/l", "../../../.ssh/id")}, want: "v/x/l"},
-		"an included configuration":       {files: "-- p/.cargo/config.toml --\ninclude = [\"../../.aws/config.toml\"]\n", want: "../.aws/config.toml is outside of the project"},
-		"an included one in a table":      {files: "-- p/.cargo/config.toml --\ninclude = [{ path = \"../../.aws/config.toml\" }]\n", want: "../.aws/config.toml is outside of the project"},
-		"an included one by a link":       {files: "-- p/.cargo/config.toml --\ninclude = \"l.toml\"\n", links: [][2]string{link(".cargo/l.toml", "../../.aws/config.toml")}, want: ".cargo/l.toml is outside of the project"},
+		"an included configuration":       {files: "-- p/.cargo/config.toml --\ninclude = [\"../../.aws/config.toml\"]\n", want: "includes \"../../.aws/config.toml\", which is outside of the project"},
+		"an included one in a table":      {files: "-- p/.cargo/config.toml --\ninclude = [{ path = \"../../.aws/config.toml\" }]\n", want: "includes \"../../.aws/config.toml\", which is outside of the project"},
+		"an included one by a link":       {files: "-- p/.cargo/config.toml --\ninclude = \"l.toml\"\n", links: [][2]string{link(".cargo/l.toml", "../../.aws/config.toml")}, want: "includes \"l.toml\", which is outside of the project"},
 		"a configuration that is a link":  {links: [][2]string{link(".cargo/config.toml", "../../.aws/config.toml")}, want: ".cargo/config.toml is outside of the project"},
 		"a folder .cargo that is a link":  {links: [][2]string{link(".cargo", "../.aws")}, want: ".cargo"},
 		"a toolchain file":                {links: [][2]string{link("rust-toolchain", "../.ssh/id")}, want: "rust-toolchain is outside of the project"},
@@ -323,6 +323,7 @@ func TestFilesWithoutAnEnd(t *testing.T) {
 include = ["more.toml"]
 [build]
 rustc-wrapper = "ld.sh"
+-- p/.cargo/more.toml --
 -- p/m/Cargo.toml --
 [package]
 name = "m"
