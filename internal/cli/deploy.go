@@ -136,7 +136,7 @@ Credentials, profiles and regions are those of AWS's own tools. --profile is AWS
 		}
 		found, err := deploy.Read(cmd.Context(), aws, wanted, run)
 		if err != nil {
-			return alike(err)
+			return alike(interrupted(cmd.Context(), err))
 		}
 		plan, err := deploy.Make(wanted, found, run)
 		if err != nil {

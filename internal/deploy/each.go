@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -38,12 +39,13 @@ func each(ctx context.Context, n int, do func(ctx context.Context, i int) error)
 	}
 	_ = g.Wait() // the errors are in errs
 	var l fault.List
+	cancelled := context.Cause(ctx)
 	for _, err := range errs {
-		l.Add(err)
+		if cancelled == nil || !errors.Is(err, cancelled) { // which is said once
+			l.Add(err)
+		}
 	}
-	if l.Err() == nil {
-		l.Add(context.Cause(ctx))
-	}
+	l.Add(cancelled)
 	return l.Err()
 }
 

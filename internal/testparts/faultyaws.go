@@ -37,6 +37,7 @@ type AWS struct {
 	counts   map[string]int
 	denied   *regexp.Regexp
 	onRead   func(request string) // before a request is sent on
+	onDone   func(request string) // when it was done, before the answer
 	ofBody   *regexp.Regexp       // paths of the requests whose bodies onBody gets
 	onBody   func(body string)
 	answers  map[string]string            // of functions, in place of moto's
@@ -100,6 +101,9 @@ func (a *AWS) Fails(function, payload string) { a.set(func() { a.answers[functio
 
 // Before calls do with each request of Lambda's before it is sent on.
 func (a *AWS) Before(do func(request string)) { a.set(func() { a.onRead = do }) }
+
+// After calls do with each request of Lambda's that was done, before it is answered.
+func (a *AWS) After(do func(request string)) { a.set(func() { a.onDone = do }) }
 
 // BodyOf calls do with the body of each request of Lambda's whose path matches.
 func (a *AWS) BodyOf(expression string, do func(body string)) {
@@ -269,6 +273,11 @@ func (a *AWS) modify(r *http.Response) error {
 	}
 	if m == nil || r.StatusCode >= 300 {
 		return nil
+	}
+	var done func(string)
+	a.set(func() { done = a.onDone })
+	if done != nil {
+		done(r.Request.Method + " " + r.Request.URL.Path)
 	}
 	aboutAlias := strings.HasPrefix(m[3], "/aliases") && (r.Request.Method != http.MethodGet || m[3] != "/aliases") && r.Request.Method != http.MethodDelete
 	if !aboutAlias && (r.Request.Method != http.MethodGet || m[3] != "") {
