@@ -7,8 +7,11 @@ package awsapi
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"golang.org/x/time/rate"
 
 	"lpipe/internal/fault"
@@ -77,13 +81,56 @@ const (
 	longestGap = 20 * time.Second
 )
 
+// retryer does not go on for minutes where AWS was never reached: the region or the network is another than is thought.
+type retryer struct {
+	aws.RetryerV2
+	mu      sync.Mutex
+	reached bool
+	since   time.Time // of the first request that came nowhere
+}
+
+// unreachable is for how long that may go on.
+const unreachable = 10 * time.Second
+
+func (r *retryer) IsErrorRetryable(err error) bool {
+	var dialled *net.OpError
+	var answer *smithyhttp.ResponseError
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case errors.As(err, &answer) && answer.HTTPStatusCode() != 0: // without an answer there is one too, which has no status
+		r.reached = true
+	case !r.reached && errors.As(err, &dialled) && dialled.Op == "dial":
+		if r.since.IsZero() {
+			r.since = time.Now()
+		}
+		if time.Since(r.since) > unreachable {
+			return false
+		}
+	}
+	return r.RetryerV2.IsErrorRetryable(err)
+}
+
+// GetAttemptToken is called before a request; what it returns, with its error.
+func (r *retryer) GetAttemptToken(ctx context.Context) (func(error) error, error) {
+	release, err := r.RetryerV2.GetAttemptToken(ctx)
+	return func(err error) error {
+		if err == nil {
+			r.mu.Lock()
+			r.reached = true
+			r.mu.Unlock()
+		}
+		return release(err)
+	}, err
+}
+
 // Open finds region and credentials.
 func Open(ctx context.Context, o Options) (*Client, error) {
 	load := []func(*config.LoadOptions) error{
 		config.WithRetryer(func() aws.Retryer {
-			return retry.NewStandard(func(s *retry.StandardOptions) {
+			return &retryer{RetryerV2: retry.NewStandard(func(s *retry.StandardOptions) {
 				s.MaxAttempts, s.MaxBackoff, s.RateLimiter = attempts, longestGap, ratelimit.None
-			})
+			})}
 		}),
 	}
 	if o.Profile != "" {
@@ -93,6 +140,9 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		load = append(load, config.WithRegion(o.Region))
 	}
 	if o.Endpoint != "" {
+		if u, err := url.Parse(o.Endpoint); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+			return nil, &fault.Error{Kind: fault.Usage, What: "--endpoint-url cannot be " + fault.Quote(o.Endpoint), Fix: "write it as https://HOST or http://HOST:PORT"}
+		}
 		load = append(load, config.WithBaseEndpoint(o.Endpoint))
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, load...)

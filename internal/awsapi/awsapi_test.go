@@ -5,12 +5,14 @@ import (
 	"crypto/sha1"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"lpipe/internal/deploy"
 	"lpipe/internal/fault"
@@ -119,6 +121,32 @@ func TestTheLocationOfCodeIsNotTold(t *testing.T) {
 	for _, location := range []string{"http://127.0.0.1:1/code?X-Amz-Signature=secret", "http://127.0.0.1:1/\x7f?X-Amz-Signature=secret"} {
 		if _, err := client.Download(t.Context(), location); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%v", err)
+		}
+	}
+}
+
+// TestAWSThatIsNotReached is said within seconds, and not after the minutes for which requests are sent again.
+func TestAWSThatIsNotReached(t *testing.T) {
+	configured(t, "[default]\nregion = eu-west-1\naws_access_key_id = x\naws_secret_access_key = y\n")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close()
+	c, err := Open(t.Context(), Options{Endpoint: "http://" + listener.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	_, err = c.Function(ctx, "f", "")
+	var f *fault.Error
+	if !errors.As(err, &f) || f.What != "AWS is not reached, for GetFunction of f" || !strings.Contains(f.Fix, "the region is right") {
+		t.Error(err)
+	}
+	for _, endpoint := range []string{"nonsense", "ftp://x", "http://"} {
+		if _, err := Open(t.Context(), Options{Endpoint: endpoint}); err == nil || !strings.Contains(err.Error(), "--endpoint-url cannot be") {
+			t.Errorf("%s: %v", endpoint, err)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/aws/smithy-go"
@@ -24,6 +25,11 @@ func failed(ctx context.Context, action, of string, err error) error {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		f.Fix = "see that this machine reaches AWS, and run the command again; it goes on from there"
+		var dialled *net.OpError
+		if errors.As(err, &dialled) && dialled.Op == "dial" {
+			f.What, f.Err = fmt.Sprintf("AWS is not reached, for %s of %s", action, of), dialled
+			f.Fix = "see that the region is right, and what docs/networks.md says of proxies; then run the command again, which goes on from there"
+		}
 		return f
 	}
 	code, message := api.ErrorCode(), api.ErrorMessage()
@@ -42,6 +48,9 @@ func failed(ctx context.Context, action, of string, err error) error {
 		// Of a role that was made just now, and of a version whose code is not there yet for the server that was asked.
 		if strings.Contains(message, "cannot be assumed") || strings.Contains(message, "CodeSHA256") || strings.Contains(message, "CodeSha256") {
 			f.Err = fmt.Errorf("%w: %w", deploy.ErrConflict, err)
+		}
+		if strings.Contains(message, "cannot be assumed") {
+			f.Fix = "let lambda.amazonaws.com assume the role, by its trust policy; one that was made just now takes a minute"
 		}
 	case "AccessDeniedException", "AccessDenied", "Forbidden":
 		f.What, f.Fix = fmt.Sprintf("AWS does not allow %s of %s", action, of), "have your role or user allowed lambda:"+action+" on it; docs/deploy.md lists all that a deployment needs"

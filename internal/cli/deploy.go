@@ -134,6 +134,7 @@ Credentials, profiles and regions are those of AWS's own tools. --profile is AWS
 		if err != nil {
 			return err
 		}
+		run.Region = aws.Region
 		found, err := deploy.Read(cmd.Context(), aws, wanted, run)
 		if err != nil {
 			return alike(interrupted(cmd.Context(), err))

@@ -268,10 +268,27 @@ func (r *run) create(ctx context.Context, o *Outcome) error {
 		return err
 	}
 	o.State = Uploaded
-	err = r.again(ctx, func() error {
-		return r.aws.Create(ctx, o.Function, New{Role: r.plan.Role, Runtime: o.Runtime, Arch: o.Arch, Code: code, Settings: o.Settings})
+	err = r.within(ctx, propagation, func() error {
+		err := r.aws.Create(ctx, o.Function, New{Role: r.plan.Role, Runtime: o.Runtime, Arch: o.Arch, Code: code, Settings: o.Settings})
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+		there, readErr := r.aws.Function(ctx, o.Function, "")
+		switch {
+		case readErr != nil: // it is the role that is not there yet
+			return err
+		case there.CodeSHA256 == o.SHA256: // by a request whose answer was lost
+			return nil
+		}
+		return &fault.Error{
+			Kind: fault.Publish, What: "the function " + o.Function + " was made by somebody else at the same time", Why: "there was none, and its code is other code now",
+			Fix: "see whose it is; lpipe deploy puts the code into it",
+		}
 	})
 	if err != nil {
+		if _, readErr := r.aws.Function(ctx, o.Function, ""); errors.Is(readErr, ErrNotFound) {
+			o.State = Untouched
+		}
 		return err
 	}
 	made, err := r.await(ctx, o.Function, "", func(f Function) bool { return f.CodeSHA256 == o.SHA256 })
@@ -341,6 +358,8 @@ const (
 	longest   = 3 * time.Second
 	patience  = 10 * time.Minute
 	otherCode = time.Minute // in which AWS takes what is published for other code than it is
+
+	propagation = time.Minute // in which AWS knows a role that was made
 )
 
 // again does what AWS may refuse because an update of the function is going on.

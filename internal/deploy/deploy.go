@@ -143,6 +143,7 @@ type Wanted struct {
 
 // Options are for all functions of a deployment.
 type Options struct {
+	Region        string // that is asked, for messages
 	Alias         string // that is moved, "" for none
 	Create        bool   // functions that do not exist are made
 	Role          string // of these, an ARN

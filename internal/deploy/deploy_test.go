@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -234,5 +235,61 @@ func TestVariablesOfOthersStay(t *testing.T) {
 	}
 	if f := a.live("f0", "live"); !maps.Equal(f.Env, map[string]string{"OF_OTHERS": "stays", "LATE": "stays too", "MINE": "1"}) {
 		t.Errorf("%v", f.Env)
+	}
+}
+
+// TestAFunctionIsMadeOnce: where the answer of AWS is lost, the function is there when it is made again; where it is somebody
+// else's by then, it is left as it is.
+func TestAFunctionIsMadeOnce(t *testing.T) {
+	a := newAccount(t, 0)
+	o := deploy.Options{Alias: "live", Create: true, Role: a.Role}
+	once := true
+	a.After(func(request string) {
+		if once && strings.HasPrefix(request, "POST") && strings.HasSuffix(request, "/functions") {
+			once = false
+			panic(http.ErrAbortHandler)
+		}
+	})
+	if all, err := a.deploy(lambdas(1, "new"), o); err != nil || once {
+		t.Errorf("%s: %v", states(all), err)
+	}
+	a.runs("f0", "live", "new")
+	plan, err := a.plan([]deploy.Wanted{one("f1", "new")}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.function("f1", map[string]any{})
+	if _, err := deploy.Apply(t.Context(), a.client, plan, a.log); err == nil || !strings.Contains(err.Error(), "the function f1 was made by somebody else at the same time") {
+		t.Error(err)
+	}
+	a.runs("f1", "", "old")
+	a.Deny("^POST .*/functions$")
+	all, err := a.deploy([]deploy.Wanted{one("f2", "new")}, o)
+	if err == nil || states(all) != "f2 untouched" {
+		t.Errorf("%s: %v", states(all), err)
+	}
+}
+
+// TestWhatLambdaWouldNotTake is refused before anything is changed.
+func TestWhatLambdaWouldNotTake(t *testing.T) {
+	a := newAccount(t, 1)
+	w := one("f0", "new")
+	w.Env = map[string]string{"AWS_REGION": "x", "no name": "x", "A": "x", "GOOD": strings.Repeat("x", 4096)}
+	w.Tags = map[string]string{"Aws:x": "y"}
+	a.Counts()
+	_, err := a.plan([]deploy.Wanted{w, one("none", "x"), one("new", "x")}, deploy.Options{Region: "eu-west-1"})
+	for _, want := range []string{
+		"the variable AWS_REGION cannot be set for f0", `cannot be called "no name"`, `cannot be called "A"`, "the variables of f0 take 4135 bytes", `a tag of f0 cannot be called "Aws:x"`,
+		"there is no function none in the region eu-west-1",
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in %v", want, err)
+		}
+	}
+	if _, err := a.plan([]deploy.Wanted{one("none", "x")}, deploy.Options{Create: true, Role: "lambda"}); err == nil || !strings.Contains(err.Error(), `--role cannot be "lambda"`) {
+		t.Error(err)
+	}
+	if n := testparts.Count(a.Counts(), "^(PUT|POST) "); n != 0 {
+		t.Errorf("%d requests change something", n)
 	}
 }

@@ -19,6 +19,7 @@ const LeastTimeout, MostTimeout = 1, 900
 const (
 	DirectUpload = 50 << 20  // 52,428,800: the largest zip in a request; a larger one goes through S3
 	Unzipped     = 250 << 20 // 262,144,000: all files of the zip and of the layers together
+	Environment  = 4 << 10   // all variables of a function
 )
 
 // Folders: TaskRoot has the unpacked zip and is the current one, Opt the files of layers.

@@ -102,7 +102,7 @@ func (a *AWS) Fails(function, payload string) { a.set(func() { a.answers[functio
 // Before calls do with each request of Lambda's before it is sent on.
 func (a *AWS) Before(do func(request string)) { a.set(func() { a.onRead = do }) }
 
-// After calls do with each request of Lambda's that was done, before it is answered.
+// After calls do with each request that was done, before it is answered.
 func (a *AWS) After(do func(request string)) { a.set(func() { a.onDone = do }) }
 
 // BodyOf calls do with the body of each request of Lambda's whose path matches.
@@ -149,10 +149,16 @@ func (a *AWS) serve(w http.ResponseWriter, r *http.Request, proxy http.Handler) 
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/functions") {
 			body, _ := io.ReadAll(r.Body)
 			r.Body = io.NopCloser(bytes.NewReader(body))
+			denied := false
 			a.set(func() {
 				a.counts["POST NAME"]++
 				a.keep(body)
+				denied = a.denied != nil && a.denied.MatchString(r.Method+" "+r.URL.Path)
 			})
+			if denied {
+				refuseRequest(w, accessDenied)
+				return
+			}
 		}
 		proxy.ServeHTTP(w, r)
 		return
@@ -179,7 +185,7 @@ func (a *AWS) serve(w http.ResponseWriter, r *http.Request, proxy http.Handler) 
 	case a.every > 0 && a.sent%a.every == 0:
 		refuse = "429 TooManyRequestsException Rate exceeded"
 	case a.denied != nil && a.denied.MatchString(r.Method+" "+r.URL.Path):
-		refuse = "403 AccessDeniedException User: arn:aws:iam::123456789012:user/test is not authorized"
+		refuse = accessDenied
 	case (changes || rest == "/versions" && r.Method == http.MethodPost) && now.Before(a.busy[name]):
 		refuse = "409 ResourceConflictException The operation cannot be performed at this time. An update is in progress for resource"
 	case rest == "/versions" && r.Method == http.MethodPost:
@@ -189,12 +195,7 @@ func (a *AWS) serve(w http.ResponseWriter, r *http.Request, proxy http.Handler) 
 	}
 	if refuse != "" {
 		a.mu.Unlock()
-		status, code, _ := strings.Cut(refuse, " ")
-		code, message, _ := strings.Cut(code, " ")
-		w.Header().Set("X-Amzn-ErrorType", code)
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(map[string]int{"429": 429, "403": 403, "409": 409, "400": 400, "412": 412}[status])
-		fmt.Fprintf(w, `{"Type":"User","message":%q}`, message)
+		refuseRequest(w, refuse)
 		return
 	}
 	if answer := a.answers[name]; answer != "" && strings.HasSuffix(rest, "/invocations") {
@@ -215,6 +216,18 @@ func (a *AWS) serve(w http.ResponseWriter, r *http.Request, proxy http.Handler) 
 	}
 	a.mu.Unlock()
 	proxy.ServeHTTP(w, r)
+}
+
+const accessDenied = "403 AccessDeniedException User: arn:aws:iam::123456789012:user/test is not authorized"
+
+// refuseRequest answers with a status, the kind of the error, and its message.
+func refuseRequest(w http.ResponseWriter, refuse string) {
+	status, code, _ := strings.Cut(refuse, " ")
+	code, message, _ := strings.Cut(code, " ")
+	w.Header().Set("X-Amzn-ErrorType", code)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(map[string]int{"429": 429, "403": 403, "409": 409, "400": 400, "412": 412}[status])
+	fmt.Fprintf(w, `{"Type":"User","message":%q}`, message)
 }
 
 // revised refuses to change an alias that has another revision, and gives it its next one.
@@ -271,13 +284,16 @@ func (a *AWS) modify(r *http.Response) error {
 		r.Header.Set("X-Amzn-ErrorType", "ResourceConflictException")
 		return replaceBody(r, map[string]any{"Type": "User", "message": "Alias already exists"})
 	}
-	if m == nil || r.StatusCode >= 300 {
+	if r.StatusCode >= 300 {
 		return nil
 	}
 	var done func(string)
 	a.set(func() { done = a.onDone })
 	if done != nil {
 		done(r.Request.Method + " " + r.Request.URL.Path)
+	}
+	if m == nil {
+		return nil
 	}
 	aboutAlias := strings.HasPrefix(m[3], "/aliases") && (r.Request.Method != http.MethodGet || m[3] != "/aliases") && r.Request.Method != http.MethodDelete
 	if !aboutAlias && (r.Request.Method != http.MethodGet || m[3] != "") {
