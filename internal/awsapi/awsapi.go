@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"golang.org/x/time/rate"
 
@@ -95,6 +96,11 @@ const unreachable = 10 * time.Second
 func (r *retryer) IsErrorRetryable(err error) bool {
 	var dialled *net.OpError
 	var answer *smithyhttp.ResponseError
+	// Lambda answers with the status 502 to invocations of a function whose key, network or zip is not right.
+	var refused smithy.APIError
+	if errors.As(err, &refused) && (strings.HasPrefix(refused.ErrorCode(), "KMS") || strings.HasPrefix(refused.ErrorCode(), "Invalid")) {
+		return false
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {

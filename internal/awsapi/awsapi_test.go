@@ -77,6 +77,8 @@ func TestWhatAWSRefuses(t *testing.T) {
 		{403, "ExpiredTokenException", "log in again", nil},
 		{400, "CodeStorageExceededException", "delete versions", nil},
 		{413, "RequestEntityTooLargeException", "--s3-bucket", nil},
+		{400, "InvalidCodeSignatureException", "AWS Signer", nil},
+		{502, "KMSDisabledException", "KMSKeyArn", nil},
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Amzn-ErrorType", c.code)

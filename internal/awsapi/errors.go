@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
 
 	"lpipe/internal/deploy"
@@ -61,6 +62,14 @@ func failed(ctx context.Context, action, of string, err error) error {
 		f.What, f.Fix = "AWS does not take the credentials", "log in again, as by aws sso login, and run the command again; it goes on from there"
 	case "TooManyRequestsException", "ThrottlingException", "Throttling":
 		f.Fix = "AWS takes fewer requests than are sent, by whomever; run the command again later, it goes on from there"
+		var busy *types.TooManyRequestsException
+		if errors.As(err, &busy) && busy.Reason == types.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded {
+			f.Fix = "the function has no concurrency left of what is reserved for it: aws lambda get-function-concurrency shows it, and put-function-concurrency raises it"
+		}
+	case "InvalidCodeSignatureException", "CodeVerificationFailedException":
+		f.Fix = "the function takes code that AWS Signer signed, and lpipe signs none for it: sign the zip there, and update the function by aws lambda update-function-code"
+	case "KMSAccessDeniedException", "KMSDisabledException", "KMSInvalidStateException", "KMSNotFoundException":
+		f.Fix = "see to the KMS key of the function's variables: aws lambda get-function-configuration shows it as KMSKeyArn"
 	case "CodeStorageExceededException":
 		f.Fix = "delete versions that nobody needs: aws lambda delete-function --function-name NAME --qualifier VERSION; or have the zips in S3 alone, by --s3-reference"
 	case "RequestEntityTooLargeException":
