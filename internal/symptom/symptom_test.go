@@ -67,6 +67,17 @@ var cases = []struct{ name, stage, log, what, fix string }{
 	{"no git", fetch, "error: failed to get `x` as a dependency\n\nCaused by:\n  could not execute process `git fetch --force https://x` (never executed)\n", "no git", "openssh-client"},
 	{"a program of cargo's", build, "error: could not execute process `my-linker-driver --x` (never executed)\n", "my-linker-driver cannot be started", "packages"},
 
+	{
+		"build-std without sources", fetch,
+		"error: \"/usr/local/rustup/toolchains/1.96.0-x86_64-unknown-linux-gnu/lib/rustlib/src/rust/library/Cargo.lock\" does not exist, unable to build with the standard library, try:\n        rustup component add rust-src\n",
+		"the sources of the standard library are missing", "rust-src",
+	},
+	{
+		"a value of cargo's configuration", deps,
+		"error: error in /src/.cargo/config.toml: could not load config key `profile.release`\n\nCaused by:\n  error in /src/.cargo/config.toml: could not load config key `profile.release.opt-level`\n",
+		"cargo does not take its configuration", ".cargo/config.toml",
+	},
+
 	{"linker", build, "error: linker `cc` not found\n  |\n  = note: No such file or directory (os error 2)\n\nerror: could not compile `api` (bin \"api\") due to 1 previous error\n", "the linker cc is missing", "gcc for cc"},
 	{"linker for another machine", deps, "error: linker `aarch64-linux-gnu-gcc` not found\n", "the linker aarch64-linux-gnu-gcc", "packages"},
 	{"mold", build, linking("collect2: fatal error: cannot find ‘ld’\ncompilation terminated."), "that a flag names", "mold"},

@@ -255,6 +255,18 @@ var table = []row{
 		fix: "add the package of the library to packages in [build] of lpipe.toml" + orBase,
 	},
 
+	{
+		words: pattern.Of(`library/Cargo\.lock" does not exist, unable to build with the standard library`),
+		what:  "the sources of the standard library are missing", why: "build-std of cargo's configuration compiles it, and the toolchain of the build comes without them",
+		fix: "add components = [\"rust-src\"] to rust-toolchain.toml, or take build-std out of [unstable]",
+	},
+
+	// cargo's configuration.
+	{
+		words: pattern.Of("could not load config key `([A-Za-z0-9_.-]{1,64})`"),
+		what:  "cargo does not take its configuration", why: "$1 has a value that it cannot have", fix: "correct it in .cargo/config.toml, or in the variable CARGO_… that sets it",
+	},
+
 	// cargo's resolver and registries.
 	{
 		stages: compiling,
