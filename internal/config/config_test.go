@@ -449,6 +449,13 @@ func TestPathsStartAtTheirSource(t *testing.T) {
 	}
 }
 
+func TestAFileOfAnotherSystem(t *testing.T) {
+	c := load(t, Input{FS: fstest.MapFS{"p/Cargo.toml": {}, "p/lpipe.toml": {Data: []byte("\ufeff[build]\r\nprofile = \"dev\"\r\n")}}, Dir: "/p"})
+	if got, at := c.For("x").Profile, c.Origin("build.profile").String(); got != "dev" || at != "lpipe.toml:2" {
+		t.Errorf("the profile is %q, of %s", got, at)
+	}
+}
+
 func TestResultsAreCopies(t *testing.T) {
 	c := load(t, input("[build]\nfeatures = ['a']\n"))
 	c.For("x").Features[0] = "changed"

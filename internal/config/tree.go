@@ -32,6 +32,7 @@ func (n *node) isTable() bool {
 
 // parse reads TOML into a tree; the error is that of the first mistake in the syntax, with its line.
 func parse(shown string, data []byte) (*node, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark, as some editors write one
 	var valid map[string]any
 	if err := toml.Unmarshal(data, &valid); err != nil {
 		return nil, syntaxError(shown, data, err)

@@ -132,6 +132,8 @@ func metadataKey(key []string) string {
 		return "profile" + inBuild
 	}
 	switch key[0] {
+	case "bin":
+		return "[lambda.NAME] in lpipe.toml does it; lpipe init --from cargo-lambda writes it"
 	case "env", "deploy":
 		return "[deploy] in lpipe.toml does it, for lpipe deploy; lpipe init --from cargo-lambda writes it"
 	case "watch":

@@ -69,6 +69,10 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 			},
 		},
 		{
+			"metadata of cargo-lambda for a program", "p", metadata + "[package.metadata.lambda.bin.api.env]\nX = \"1\"\n", nil,
+			[]string{"bin.api of cargo-lambda has no effect: [lambda.NAME] in lpipe.toml does it; lpipe init --from cargo-lambda writes it"},
+		},
+		{
 			"a folder for results in cargo's configuration", "p", "-- .cargo/config.toml --\n[build]\ntarget-dir = \"out\"\n", nil,
 			[]string{".cargo/config.toml:2:1: build.target-dir has no effect: the results are in target/lambda; the variable CARGO_TARGET_DIR or --out-dir"},
 		},
