@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/moby/buildkit/client"
@@ -12,7 +13,7 @@ import (
 
 func TestLinesOfItsOwnStandBetweenThoseOfSteps(t *testing.T) {
 	for _, mode := range []string{"plain", "rawjson", "quiet"} {
-		t.Run(mode, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
 			var out bytes.Buffer
 			d, err := Start(t.Context(), Options{Out: &out, Mode: mode})
 			if err != nil {
@@ -30,11 +31,11 @@ func TestLinesOfItsOwnStandBetweenThoseOfSteps(t *testing.T) {
 			d.Say("ssh: too late")
 			switch lines := strings.Split(out.String(), "\n"); {
 			case mode == "quiet" && out.Len() > 0, strings.Contains(out.String(), "too late"):
-				t.Errorf("got %q", out.String())
+				t.Errorf("%s: got %q", mode, out.String())
 			case mode == "rawjson" && !strings.Contains(out.String(), `"ssh: a line"`):
-				t.Errorf("got %q", out.String())
+				t.Errorf("%s: got %q", mode, out.String())
 			case mode == "plain" && strings.Count("\n"+strings.Join(lines, "\n")+"\n", "\nssh: a line\n") != 1:
-				t.Errorf("got %q", lines)
+				t.Errorf("%s: got %q", mode, lines)
 			}
 		})
 	}

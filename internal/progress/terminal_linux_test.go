@@ -3,8 +3,10 @@ package progress
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/moby/buildkit/client"
@@ -44,20 +46,25 @@ func onTerminal(t *testing.T, o Options) string {
 	t.Helper()
 	tty, screen := pseudoTerminal(t, 60, 20)
 	o.Out, o.Lambdas = tty, []string{"api"}
-	d, err := Start(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.Know(map[digest.Digest]Known{build: buildStep, deps: depsStep})
-	d.Own("api", []digest.Digest{build, deps})
-	d.Status() <- vertex(deps, "[deps 1/1] RUN", "done")
-	d.Status() <- vertex(build, "[build 1/1] RUN", "runs")
-	time.Sleep(3 * redraw)
-	d.Say("ssh: signed login as git@github.com")
-	d.Status() <- &client.SolveStatus{}
-	time.Sleep(2 * redraw)
-	close(d.Status())
-	d.Wait()
+	signals := make(chan os.Signal, 1) // the process's loop over signals, which the first one starts, belongs to no bubble
+	signal.Notify(signals, unix.SIGWINCH)
+	defer signal.Stop(signals)
+	synctest.Test(t, func(t *testing.T) {
+		d, err := Start(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Know(map[digest.Digest]Known{build: buildStep, deps: depsStep})
+		d.Own("api", []digest.Digest{build, deps})
+		d.Status() <- vertex(deps, "[deps 1/1] RUN", "done")
+		d.Status() <- vertex(build, "[build 1/1] RUN", "runs")
+		time.Sleep(3 * redraw)
+		d.Say("ssh: signed login as git@github.com")
+		d.Status() <- &client.SolveStatus{}
+		time.Sleep(2 * redraw)
+		close(d.Status())
+		d.Wait()
+	})
 	tty.Close()
 	var all strings.Builder
 	buffer := make([]byte, 4096)
