@@ -14,9 +14,11 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
+	"unicode/utf8"
 )
 
 // Limits of Lambda in bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -42,6 +44,7 @@ type Config struct {
 	// MaxConcurrency is how many invocations a process has at a time where it runs as on Lambda Managed Instances; 0 elsewhere:
 	// https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-execution-environment.html
 	MaxConcurrency int
+	LimitBandwidth bool // a streamed response is passed on as slowly as on Lambda: see [pace]
 
 	initTimeout time.Duration // of the initialization before the first invocation; default that of Lambda
 }
@@ -104,8 +107,18 @@ type Event struct {
 	// LogTail has the result wait until the invocation is over, and tell what is known then.
 	LogTail bool
 	// Stream is called when the function streams its response, with the content type, and takes the bytes as they
-	// come. Without it they end up in Result.Payload.
+	// come. Without it they end up in Result.Payload. It is to give up who takes no more by the end of the function's time:
+	// the invocation lasts as long as a Write.
 	Stream func(contentType string) io.Writer
+}
+
+// CheckEvent says why Lambda does not take an event.
+func CheckEvent(payload []byte) error {
+	if !utf8.Valid(payload) {
+		return errors.New("it is not UTF-8")
+	}
+	var any json.RawMessage
+	return json.Unmarshal(payload, &any)
 }
 
 // arn returns the name by which the function was invoked.

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"net/http"
+	"time"
 )
 
 // stream invokes a function and passes on its response piece by piece:
@@ -17,9 +18,14 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	out := &eventStream{w: w, flush: http.NewResponseController(w).Flush}
-	e.Stream = func(string) io.Writer { return out }
+	control := http.NewResponseController(w)
+	out := &eventStream{w: w, flush: control.Flush}
+	e.Stream = func(string) io.Writer {
+		_ = control.SetWriteDeadline(time.Now().Add(f.Config().withDefaults().Timeout))
+		return out
+	}
 	result, err := f.Invoke(context.WithoutCancel(r.Context()), e)
+	_ = control.SetWriteDeadline(time.Time{})
 	if err != nil {
 		if out.begun {
 			panic(http.ErrAbortHandler) // cut the response short: its status is gone

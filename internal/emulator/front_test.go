@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -93,6 +94,8 @@ func TestInvokeAPI(t *testing.T) {
 		"an error":           {url, `"error"`, nil, 200, `{"errorType":"X"}`, ""},
 		"too many":           {url, `"busy"`, nil, 429, "Rate Exceeded", "TooManyRequestsException"},
 		"no program":         {url, `"broken"`, nil, 500, "no such file", "ServiceException"},
+		"not UTF-8":          {url, "\"\xff\"", nil, 400, "Could not parse", "InvalidRequestContentException"},
+		"context not UTF-8":  {url, `1`, []string{"X-Amz-Client-Context", b64([]byte("\"\xff\""))}, 400, "base64", "InvalidRequestContentException"},
 		"not JSON":           {url, `{`, nil, 400, "Could not parse", "InvalidRequestContentException"},
 		"too large":          {url, `"` + strings.Repeat("x", EventLimit) + `"`, nil, 413, "6291456", "RequestTooLargeException"},
 		"too large for that": {url, `"` + strings.Repeat("x", asyncLimit) + `"`, []string{"X-Amz-Invocation-Type", "Event"}, 413, "1048576", "RequestTooLargeException"},
@@ -311,6 +314,38 @@ func TestURLStreams(t *testing.T) {
 	}
 	if r, err := f.Invoke(t.Context(), do("count")); err != nil || !strings.HasPrefix(string(r.Payload), "[5,") {
 		t.Errorf("after the hang-up: %s %v", r.Payload, err)
+	}
+}
+
+// TestClientsThatDoNotRead: who takes no more of a stream holds the function for its time, and no longer.
+func TestClientsThatDoNotRead(t *testing.T) {
+	const event = `{"do":"stream much"}`
+	for _, target := range []string{"/2021-11-15/functions/echo/response-streaming-invocations", "/"} {
+		f := NewFunction(program(t, "run", func(p *Program) { p.Timeout = time.Second }), 1)
+		handler := (&API{Lookup: func(string) (Invoker, bool) { return f, true }}).Handler()
+		if target == "/" {
+			handler = URL(unwrap{f})
+		}
+		web := httptest.NewServer(handler)
+		c, err := net.Dial("tcp", web.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", target, len(event), event)
+		begun := make([]byte, len("HTTP/1.1 200 OK"))
+		if _, err := io.ReadFull(c, begun); err != nil || string(begun) != "HTTP/1.1 200 OK" {
+			t.Fatalf("%s: %q %v", target, begun, err)
+		}
+		answered := eventuallyTrue(func() bool {
+			r, err := f.Invoke(t.Context(), do("count"))
+			return err == nil && strings.HasPrefix(string(r.Payload), "[1,")
+		})
+		if !answered {
+			t.Errorf("%s: the function takes no other call", target)
+		}
+		c.Close()
+		f.Close()
+		web.Close()
 	}
 }
 

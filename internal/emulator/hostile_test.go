@@ -35,6 +35,12 @@ func TestHostileLambdas(t *testing.T) {
 		"another attempt":     {event(order{Do: "status", Value: attemptHeader + "=other"}), nil, "", "2", `410 {"errorMessage":"Invoke timeout","errorType":"ErrorRuntimeInvokeTimeout"}` + "\n202 "},
 		"answers twice":       {event(order{Do: "status", Value: "X-Own=1"}), nil, "", "1", "202 {\"status\":\"OK\"}\n403 "},
 		"a mode that is none": {event(order{Do: "status", Value: "Lambda-Runtime-Function-Response-Mode=buffered"}), nil, "Runtime.InvalidResponseModeHeader", "", "400 "},
+		"another id":          {event(order{Do: "another id"}), nil, "", "2", strings.Repeat(`400 {"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}`+"\n", 2)},
+		"an init error late":  {event(order{Do: "init error"}), nil, "", "2", `403 {"errorMessage":"Transition is not allowed","errorType":"InvalidStateTransition"}`},
+		"bytes":               {event(order{Do: "bytes"}), nil, "", "\xff\xfe", ""},
+		"an error of bytes":   {event(order{Do: "error of bytes"}), nil, "not\ta; type", "\xff\xfe", ""},
+		"asks amid an answer": {event(order{Do: "half and next"}), nil, "Runtime.TruncatedResponse", "", "exit status 9"},
+		"a huge header":       {event(order{Do: "status", Value: "X-Own=" + strings.Repeat("x", 2<<20)}), nil, "", "2", "202 "},
 		"floods the log":      {event(order{Do: "print", Value: strings.Repeat(strings.Repeat("x", 99)+"\n", 20000)}), nil, "", "null", "xxx\nEND"},
 	} {
 		p := program(t, "run", func(p *Program) { p.Env = append(p.Env, "LPIPE_TEST_MARK="+mark) })

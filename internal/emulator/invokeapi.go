@@ -131,7 +131,7 @@ func (a *API) event(w http.ResponseWriter, r *http.Request, limit int64) (Invoke
 	}
 	if encoded := r.Header.Get("X-Amz-Client-Context"); encoded != "" {
 		client, err := base64.StdEncoding.DecodeString(encoded)
-		if err != nil || len(encoded) > contextLimit || !json.Valid(client) {
+		if err != nil || len(encoded) > contextLimit || CheckEvent(client) != nil {
 			apiError(w, http.StatusBadRequest, "InvalidRequestContentException", "the client context is not JSON in base64 of at most 3583 bytes")
 			return nil, Event{}, false
 		}
@@ -145,7 +145,7 @@ func (a *API) event(w http.ResponseWriter, r *http.Request, limit int64) (Invoke
 		apiError(w, http.StatusRequestEntityTooLarge, "RequestTooLargeException", fmt.Sprintf("Request must be smaller than %d bytes", limit))
 	case err != nil:
 		apiError(w, http.StatusBadRequest, "InvalidRequestContentException", "reading the event: "+err.Error())
-	case len(payload) > 0 && !json.Valid(payload):
+	case len(payload) > 0 && CheckEvent(payload) != nil:
 		apiError(w, http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json")
 	default:
 		e.Payload = payload

@@ -69,6 +69,9 @@ func runtimeMain(how string) {
 		post(base+"init/error", `{"errorMessage":"no database","errorType":"Init.Db"}`, http.Header{"Lambda-Runtime-Function-Error-Type": {"Init.Db"}})
 		fmt.Fprintln(os.Stderr, "giving up")
 		os.Exit(7)
+	case "odd init-error":
+		post(base+"init/error", "\xff", http.Header{"Lambda-Runtime-Function-Error-Type": {"not\ta; type"}})
+		os.Exit(7)
 	case "die":
 		os.Exit(7)
 	case "hang":
@@ -168,6 +171,19 @@ func work(base string) {
 				eaten = append(eaten, bytes.Repeat([]byte{1}, 1<<20))
 			}
 			post(invocation+"/response", "null", nil)
+		case "bytes":
+			post(invocation+"/response", "\xff\xfe", nil)
+		case "error of bytes":
+			post(invocation+"/error", "\xff\xfe", http.Header{"Lambda-Runtime-Function-Error-Type": {"not\ta; type"}})
+		case "another id":
+			fmt.Println(post(base+"invocation/"+instance+"/response", "1", nil))
+			fmt.Println(post(base+"invocation/"+instance+"/error", "1", nil))
+			post(invocation+"/response", "2", nil)
+		case "init error":
+			fmt.Println(post(base+"init/error", "{}", nil))
+			post(invocation+"/response", "2", nil)
+		case "half and next":
+			begin(http.MethodPost, invocation+"/response", "Content-Length: 100\r\n", "{")
 		case "half":
 			half(invocation + "/response")
 		case "error":
@@ -184,6 +200,8 @@ func work(base string) {
 			fmt.Println("status", resp)
 		case "stream":
 			stream(invocation, "", "first ", "second")
+		case "stream much":
+			stream(invocation, "", strings.Repeat("x", 32<<20))
 		case "stream http":
 			stream(invocation, "application/vnd.awslambda.http-integration-response",
 				`{"statusCode":201,"headers":{"X-A":"b"},"cookies":["c=d"]}`+"\x00\x00\x00\x00\x00\x00\x00\x00", o.Value)
@@ -197,16 +215,21 @@ func work(base string) {
 	}
 }
 
-// half sends less of an answer than it says, and returns when that was noticed.
-func half(url string) {
+// begin sends the head of a request and some of its body.
+func begin(method, url, header, body string) net.Conn {
 	address := os.Getenv("AWS_LAMBDA_RUNTIME_API")
 	c, err := net.Dial("tcp", address)
 	if err != nil {
 		panic(err)
 	}
+	fmt.Fprintf(c, "%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n%s", method, strings.TrimPrefix(url, "http://"+address), address, header, body)
+	return c
+}
+
+// half sends less of an answer than it says, and returns when that was noticed.
+func half(url string) {
+	c := begin(http.MethodPost, url, "Content-Length: 100\r\n", "{")
 	defer c.Close()
-	path := strings.TrimPrefix(url, "http://"+address)
-	fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 100\r\n\r\n{", path, address)
 	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
 		panic(err)
 	}

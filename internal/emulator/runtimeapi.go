@@ -8,6 +8,9 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
+
+	"lpipe/internal/pattern"
 )
 
 // attemptHeader tells one attempt at an invocation from another of the same id. A runtime that echoes it cannot answer one
@@ -63,13 +66,13 @@ func (s *Server) response(w http.ResponseWriter, r *http.Request) {
 		refuseState(w, err)
 		return
 	}
-	result := Result{ContentType: r.Header.Get("Content-Type")}
+	result, limit := Result{ContentType: r.Header.Get("Content-Type")}, int64(responseLimit)
 	switch r.Header.Get("Lambda-Runtime-Function-Response-Mode") {
 	case "":
-		result.Payload, err = readAll(r.Body, responseLimit)
+		result.Payload, err = readAll(r.Body, limit)
 	case "streaming":
-		result.Streamed = true
-		err = receive(r, inv, &result)
+		result.Streamed, limit = true, streamLimit
+		err = s.receive(r, inv, &result)
 	default:
 		s.complete(inv, failed(inv.ID, "Runtime.InvalidResponseModeHeader", "Invalid function response mode"))
 		refuse(w, http.StatusBadRequest, "InvalidFunctionResponseMode", "Invalid function response mode")
@@ -77,9 +80,9 @@ func (s *Server) response(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case errors.Is(err, errTooLarge):
-		message := fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", responseLimit)
+		message := fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", limit)
 		s.complete(inv, refused(inv.ID, "Function.ResponseSizeTooLarge", message))
-		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", responseLimit))
+		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", limit))
 	case err != nil:
 		s.complete(inv, failed(inv.ID, "Runtime.TruncatedResponse", "reading the response: "+err.Error()))
 		refuse(w, http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated")
@@ -90,12 +93,16 @@ func (s *Server) response(w http.ResponseWriter, r *http.Request) {
 }
 
 // receive passes on a streamed response. An error in the middle of it is told by the trailers.
-func receive(r *http.Request, inv *invocation, result *Result) error {
+func (s *Server) receive(r *http.Request, inv *invocation, result *Result) error {
 	var err error
 	if inv.Stream != nil {
 		inv.open(result.ContentType)
+		var body io.Reader = r.Body
+		if s.config.LimitBandwidth {
+			body = &pace{Reader: body, ended: r.Context().Done()}
+		}
 		var n int64
-		if n, err = io.Copy(inv, io.LimitReader(r.Body, streamLimit+1)); n > streamLimit {
+		if n, err = io.Copy(inv, io.LimitReader(body, streamLimit+1)); n > streamLimit {
 			err = errTooLarge
 		}
 	} else {
@@ -140,8 +147,8 @@ func (s *Server) startError(allowed func() bool) http.HandlerFunc {
 			refuseBody(w, err)
 			return
 		}
-		why := crashed(errorType, "")
-		why.payload = body
+		why := crashed(knownType(errorType), "")
+		why.payload, why.reported = body, errorType
 		if !s.finishIf(allowed, why) {
 			refuseState(w, errState)
 			return
@@ -162,6 +169,20 @@ func readError(r *http.Request) (body []byte, errorType string, err error) {
 	}
 	return body, errorType, nil
 }
+
+// knownType is how Lambda itself speaks of an error that a runtime reports, by
+// https://github.com/aws/aws-lambda-runtime-interface-emulator/blob/develop/internal/lambda/fatalerror/fatalerror.go
+func knownType(reported string) string {
+	switch {
+	case knownForm().MatchString(reported):
+		return reported
+	case strings.HasPrefix(reported, "Function."):
+		return "Function.Unknown"
+	}
+	return "Runtime.Unknown"
+}
+
+var knownForm = pattern.Of(`^(Runtime|Function)\.[A-Z][!-~]*$`)
 
 var errTooLarge = errors.New("too large")
 

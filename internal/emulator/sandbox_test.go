@@ -155,6 +155,23 @@ func TestFailuresOfTheFunction(t *testing.T) {
 	}
 }
 
+// TestOddInitErrors: Lambda speaks of an error by what the runtime calls it, if that is a type, and answers what it was told.
+func TestOddInitErrors(t *testing.T) {
+	var log buffer
+	r := run(t, program(t, "odd init-error", func(p *Program) { p.Log = &log }), Event{})[0]
+	if string(r.Payload) != "\xff" || r.ErrorType != "not\ta; type" || !strings.Contains(log.String(), "Status: error\tError Type: Runtime.Unknown\n") {
+		t.Errorf("%q %q\n%s", r.Payload, r.ErrorType, &log)
+	}
+	for reported, want := range map[string]string{
+		"Runtime.NoHandler": "Runtime.NoHandler", "Function.Error_2": "Function.Error_2", "Function.a": "Function.Unknown", "Function.A b": "Function.Unknown",
+		"My.Error": "Runtime.Unknown", "Runtime.A\nSTART": "Runtime.Unknown", "": "Runtime.Unknown",
+	} {
+		if got := knownType(reported); got != want {
+			t.Errorf("%q is %q, want %q", reported, got, want)
+		}
+	}
+}
+
 func TestAnswerBeforeTheEndCounts(t *testing.T) {
 	for range 20 {
 		r := run(t, program(t, "run"), do("answer and exit"))

@@ -46,13 +46,14 @@ type failure struct {
 	outcome
 	message  string
 	payload  []byte // the error as the runtime reported it, if it did
+	reported string // its type, likewise
 	shutdown string // the reason that extensions are told
 }
 
 // result is what becomes of an invocation.
 func (f failure) result(id string) Result {
 	if f.payload != nil {
-		return Result{RequestID: id, Payload: f.payload, FunctionError: "Unhandled", ErrorType: f.ErrorType}
+		return Result{RequestID: id, Payload: f.payload, FunctionError: "Unhandled", ErrorType: f.reported}
 	}
 	return failed(id, f.ErrorType, f.message)
 }

@@ -34,9 +34,11 @@ func URL(f Invoker) http.Handler {
 		}
 		w.Header().Set("X-Amzn-RequestId", id)
 		var stream *urlStream
+		control := http.NewResponseController(w)
 		e := Event{Payload: event, ID: id, TraceID: r.Header.Get("X-Amzn-Trace-Id")}
 		e.Stream = func(contentType string) io.Writer {
-			stream = &urlStream{w: w, flush: http.NewResponseController(w).Flush}
+			stream = &urlStream{w: w, flush: control.Flush}
+			_ = control.SetWriteDeadline(time.Now().Add(f.Config().withDefaults().Timeout))
 			if contentType == "" {
 				contentType = "application/octet-stream"
 			}
@@ -46,6 +48,7 @@ func URL(f Invoker) http.Handler {
 			return stream
 		}
 		result, err := f.Invoke(context.WithoutCancel(r.Context()), e) // a caller that hangs up does not end it
+		_ = control.SetWriteDeadline(time.Time{})
 		switch {
 		case stream != nil && stream.begun && (err != nil || result.FunctionError != ""):
 			panic(http.ErrAbortHandler) // cut the response short: its status is gone
