@@ -75,7 +75,7 @@ func smokeFiles(t project.Target, included []artifact.Entry, layers []artifact.L
 		case err != nil:
 			mistakes.Addf(fmt.Sprintf("%s: the event %s of smoke cannot be read", at, event), reason(err),
 				"it is relative to the package's folder /"+path.Join(ws.Base, l.Package.Dir)+"; correct it, or take it out")
-		case !json.Valid(data):
+		case emulator.CheckEvent(data) != nil:
 			mistakes.Addf(fmt.Sprintf("%s: the event %s of smoke is not JSON", at, event), "Lambda takes no other events",
 				"correct it; lpipe examples prints events of AWS's services")
 		}

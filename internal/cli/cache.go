@@ -38,7 +38,8 @@ func (a *app) cacheUsage() *cobra.Command {
 		Use: "usage", Short: "Tell how much the engine keeps, of what kind, and for which project", Args: cobra.NoArgs,
 		Long: `Tell how much the engine keeps of each kind: for each project that you have built here its sources, and its dependencies
 that the next build starts from; for all projects together base images, downloads and what each stage of a build made, since any build
-takes a layer that was made from the same. What a running build uses is not removable.`,
+takes a layer that was made from the same; and what this machine has of images for --isolate. What a running build or program uses is not
+removable.`,
 	}
 	settings := engineFlags(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON object")
@@ -52,6 +53,11 @@ takes a layer that was made from the same. What a running build uses is not remo
 		if err != nil {
 			return err
 		}
+		images, err := build.Images(a.env)
+		if err != nil {
+			return err
+		}
+		addImages(&kept, images)
 		projects := a.keptProjects(kept)
 		if *asJSON {
 			return foreign.WriteJSON(a.Out, struct {
@@ -68,6 +74,17 @@ takes a layer that was made from the same. What a running build uses is not remo
 		return nil
 	}
 	return cmd
+}
+
+// addImages adds what this machine keeps of images to what an engine keeps.
+func addImages(kept *engine.Kept, images engine.Usage) {
+	if images.Count == 0 {
+		return
+	}
+	kept.Kinds, kept.Shared = append(kept.Kinds, images), append(kept.Shared, images)
+	kept.Total.Count += images.Count
+	kept.Total.Size += images.Size
+	kept.Total.Removable += images.Removable
 }
 
 // keptProject is what an engine keeps for one project alone.
@@ -146,7 +163,7 @@ func (a *app) cachePrune() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "prune", Short: "Remove what the engine keeps and no build is using", Args: cobra.NoArgs,
 		Long: `Remove what the engine keeps and no running build uses, and tell what that was. Without flags it is everything but images
-that other programs made.`,
+that other programs made, and the files of images for --isolate that no program uses.`,
 	}
 	settings := engineFlags(cmd)
 	keep := cmd.Flags().Duration("keep-duration", 0, "keep what was used in the last `TIME`, such as 72h")
@@ -168,6 +185,11 @@ that other programs made.`,
 			prune, did = eng.Prunable, "would remove"
 		}
 		kept, err := prune(cmd.Context(), engine.Prune{Keep: *keep, KeepBytes: int64(storage), MountsOnly: *mounts})
+		if err == nil && !*mounts && storage == 0 {
+			var images engine.Usage
+			images, err = build.PruneImages(a.env, *keep, *dry)
+			addImages(&kept, images)
+		}
 		if kept.Total.Count > 0 {
 			a.printKept(kept, a.keptProjects(kept), false)
 		}

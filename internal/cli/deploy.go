@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -289,7 +288,7 @@ func smokeOf(here *project.Here, t project.Target, d config.Deploy, byFlag func(
 		} else {
 			data, err = disk.Read(t.Plan.Workspace.FS, strings.TrimPrefix(filepath.ToSlash(name), "/"), emulator.EventLimit)
 		}
-		if err == nil && !json.Valid(data) {
+		if err == nil && emulator.CheckEvent(data) != nil {
 			err = errors.New("it is not JSON")
 		}
 		if err != nil {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -38,8 +37,7 @@ func eventFlags(f *pflag.FlagSet) func(*app) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		var any json.RawMessage
-		if err := json.Unmarshal(payload, &any); err != nil {
+		if err := emulator.CheckEvent(payload); err != nil {
 			return nil, &fault.Error{
 				Kind: fault.Usage, What: "the event is not JSON", Why: err.Error(), Fix: "correct it; on a command line JSON needs quotes: -d '{\"id\": 1}', and a text is -d '\"text\"'",
 			}

@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -73,7 +72,7 @@ tools.`,
 		if err != nil {
 			return err
 		}
-		if *client != "" && !json.Valid([]byte(*client)) {
+		if *client != "" && emulator.CheckEvent([]byte(*client)) != nil {
 			return &fault.Error{Kind: fault.Usage, What: "the client context is not JSON", Fix: "correct --client-context"}
 		}
 		running, runErr := run(a)
@@ -182,7 +181,7 @@ func (a *app) program(ctx context.Context, here *project.Here, t project.Target,
 	}
 	r.in(&program)
 	if !runsHere(l.Arch) {
-		program.Runner = emulatorOf(l.Arch)
+		program.Runner = r.emulatorOf(l.Arch)
 	}
 	return program, clean, nil
 }

@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"debug/elf"
 	"fmt"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"lpipe/internal/build"
@@ -72,7 +74,16 @@ func (a *app) imageRoot(ctx context.Context, cfg *config.Config, image, arch str
 	for _, e := range opened {
 		defer e.Close()
 	}
-	return build.Root(ctx, opened[0], build.Logins(cfg, joined.Env, nil), image, arch, a.env)
+	root, held, err := build.Root(ctx, opened[0], build.Logins(cfg, joined.Env, nil), image, arch, a.env)
+	switch {
+	case err != nil:
+		return "", err
+	case a.held[root] != nil: // by a program before
+		held.Close()
+	default:
+		a.held[root] = held
+	}
+	return root, nil
 }
 
 // checkImage returns an image of a flag with an absolute folder, or adds to l what is wrong with it.
@@ -96,18 +107,34 @@ var emulators = map[string]struct{ program, libraries string }{
 	"arm64": {"qemu-aarch64", "/usr/aarch64-linux-gnu"}, "x86_64": {"qemu-x86_64", "/usr/x86_64-linux-gnu"},
 }
 
-// emulatorOf is the command that runs programs of another architecture; nil where there is none on this machine.
-func emulatorOf(arch string) []string {
+// emulatorOf is the command that runs programs of another architecture; nil where there is none on this machine. One for a
+// container is linked statically, and programs find the libraries of the image.
+func (r running) emulatorOf(arch string) []string {
 	if runtime.GOOS != "linux" {
 		return nil
 	}
 	e := emulators[arch]
 	for _, name := range []string{e.program, e.program + "-static"} {
-		if path, err := exec.LookPath(name); err == nil {
+		path, err := exec.LookPath(name)
+		switch {
+		case err != nil:
+		case r.isolation == nil:
 			return []string{path, "-L", e.libraries}
+		case isStatic(path):
+			return []string{path}
 		}
 	}
 	return nil
+}
+
+// isStatic reports whether a program needs no other file to start.
+func isStatic(path string) bool {
+	file, err := elf.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	return !slices.ContainsFunc(file.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP })
 }
 
 // runsHere reports whether this machine runs programs for an architecture of Lambda by itself.
@@ -116,7 +143,7 @@ func runsHere(arch string) bool {
 }
 
 // runs reports whether this machine runs programs for an architecture of Lambda as the flags say.
-func (r running) runs(arch string) bool { return runsHere(arch) || r.qemu && emulatorOf(arch) != nil }
+func (r running) runs(arch string) bool { return runsHere(arch) || r.qemu && r.emulatorOf(arch) != nil }
 
 // canRun fails for a lambda that this machine does not run.
 func (r running) canRun(l *plan.Lambda) error {
@@ -130,8 +157,11 @@ func (r running) canRun(l *plan.Lambda) error {
 	}
 	switch program := emulators[l.Arch].program; {
 	case runtime.GOOS != "linux":
-	case emulatorOf(l.Arch) != nil:
+	case r.emulatorOf(l.Arch) != nil:
 		f.Fix += "; or have " + program + " run it: --qemu"
+	case r.qemu && r.isolation != nil:
+		f.Why += ", without a " + program + " that is linked statically, as a container needs it"
+		f.Fix = "install QEMU's static user emulation (qemu-user-static in Debian, Ubuntu and Fedora)"
 	case r.qemu:
 		f.Why += ", without " + program
 		f.Fix = "install QEMU's user emulation (qemu-user in Debian and Ubuntu, qemu-user-static in Fedora)"

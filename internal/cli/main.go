@@ -40,8 +40,9 @@ type Streams struct {
 type app struct {
 	Streams
 	env   map[string]string
-	trace *trace.Recorder // nil unless --trace is given
-	told  bool            // the summary of the run was written, with what went wrong
+	trace *trace.Recorder      // nil unless --trace is given
+	held  map[string]io.Closer // the folders with files of images that programs run on
+	told  bool                 // the summary of the run was written, with what went wrong
 }
 
 // here is where the run starts.
@@ -79,7 +80,7 @@ func Main(args []string, s Streams, environ []string) int {
 	logrus.SetOutput(io.Discard)
 	out := &checkedWriter{Writer: s.Out}
 	s.Out = out
-	a := &app{Streams: s, env: map[string]string{}}
+	a := &app{Streams: s, env: map[string]string{}, held: map[string]io.Closer{}}
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
 		a.env[name] = value

@@ -24,16 +24,17 @@ type running struct {
 
 	isolation *isolation // nil for none
 	qemu      bool       // programs for other processors are emulated
+	bandwidth bool       // streams are as slow as on Lambda
 }
 
 // config is the configuration of a function that its program is told.
 func (r running) config(name string) emulator.Config {
-	return emulator.Config{Name: name, Memory: r.memory, Timeout: r.timeout}
+	return emulator.Config{Name: name, Memory: r.memory, Timeout: r.timeout, LimitBandwidth: r.bandwidth}
 }
 
 // in sets how a program runs.
 func (r running) in(p *emulator.Program) {
-	p.Env, p.Memory, p.Timeout, p.LogFormat, p.MaxConcurrency = r.env, r.memory, r.timeout, r.log, r.managed
+	p.Env, p.Memory, p.Timeout, p.LogFormat, p.MaxConcurrency, p.LimitBandwidth = r.env, r.memory, r.timeout, r.log, r.managed, r.bandwidth
 }
 
 // Values of --log-format and --log-type, in the case that AWS has them; any is taken.
@@ -103,9 +104,6 @@ func runFlags(f *pflag.FlagSet) func(*app) (running, error) {
 			r.isolation = &isolation{image: *image, storage: *storage}
 			if *image != "" {
 				r.isolation.image = checkImage("--isolate-image", *image, &l)
-			}
-			if *qemu {
-				l.Addf("--isolate and --qemu cannot be combined", "QEMU is not in the container", "leave one of them out")
 			}
 		}
 		for _, name := range []string{"isolate-image", "ephemeral-storage"} {

@@ -66,6 +66,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 	port := f.IntP("invoke-port", "P", servedPort, "`PORT` to answer on; 0 takes one that is free, as does --exec")
 	host := f.StringP("invoke-address", "A", servedHost, "`ADDRESS` of this machine's loopback to answer on")
 	concurrency := f.Int("concurrency", 10, "a lambda has at most `N` processes, each with one request at a time")
+	bandwidth := f.Bool("limit-bandwidth", false, "stream as slowly as Lambda: the first 6 MB of an answer at any speed, then 2 MB a second")
 	watch := f.Bool("watch", true, "build again when sources change")
 	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		// The names that SAM has for them.
@@ -106,6 +107,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 		if *concurrency < 1 {
 			err = errors.Join(err, &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("--concurrency %d answers nobody", *concurrency), Fix: "give 1 or more"})
 		}
+		running.bandwidth = *bandwidth
 		certificate, tlsErr := secure(a)
 		if err := errors.Join(err, tlsErr); err != nil {
 			return err

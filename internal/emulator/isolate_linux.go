@@ -107,6 +107,9 @@ func (c container) changeRoot(task string) error {
 	if c.Opt != "" {
 		targets[c.Opt] = limits.Opt
 	}
+	if c.Runner != "" {
+		targets[c.Runner] = c.runner()
+	}
 	for _, path := range slices.Concat(devices, hostFiles) {
 		targets[path] = path
 	}
@@ -167,7 +170,7 @@ func (c container) changeRoot(task string) error {
 	if err := mount("", "/dev", "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NOEXEC, ""); err != nil {
 		return err
 	}
-	for _, target := range append([]string{"/", limits.TaskRoot, limits.Opt}, hostFiles...) {
+	for _, target := range append([]string{"/", limits.TaskRoot, limits.Opt, c.runner()}, hostFiles...) {
 		if _, ok := taken[target]; ok || target == "/" {
 			if err := readOnly(target); err != nil {
 				return err

@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -217,6 +218,25 @@ func TestControlGroups(t *testing.T) {
 	}
 }
 
+// TestAbandonedControlGroups: a program that was killed leaves its groups, and the next one removes them.
+func TestAbandonedControlGroups(t *testing.T) {
+	gone := exec.Command("true")
+	if err := gone.Run(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, name := range []string{fmt.Sprintf("lpipe-%d-a", gone.Process.Pid), fmt.Sprintf("lpipe-%d-b/busy", gone.Process.Pid), fmt.Sprintf("lpipe-%d-c", os.Getpid()), "lpipe-other", "other"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	removeAbandoned(dir)
+	left, _ := filepath.Glob(filepath.Join(dir, "*"))
+	if len(left) != 4 || exists(filepath.Join(dir, fmt.Sprintf("lpipe-%d-a", gone.Process.Pid))) {
+		t.Errorf("%q are left", left)
+	}
+}
+
 // TestSharedCPU: a program with little memory has as little of a processor.
 func TestSharedCPU(t *testing.T) {
 	if !require.Slow(t) {
@@ -226,14 +246,8 @@ func TestSharedCPU(t *testing.T) {
 	require.Part(t, err == nil, fmt.Sprintf("a control group for processors: %v", err), "run as root")
 	root := containerRoot(t)
 	busy := func(memory int) time.Duration {
-		p := program(t, "run", func(p *Program) {
-			p.Timeout, p.Memory, p.Isolation = time.Minute, memory, &Isolation{Root: root, Temp: 1}
-		})
-		self, _ := os.ReadFile(p.Path)
-		p.Path = filepath.Join(p.Dir, "bootstrap")
-		if err := os.WriteFile(p.Path, self, 0o700); err != nil {
-			t.Fatal(err)
-		}
+		p := isolated(t, root)
+		p.Timeout, p.Memory = time.Minute, memory
 		b, _ := json.Marshal(order{Do: "eat", Ms: 16})
 		return run(t, p, Event{Payload: b})[0].Duration
 	}
@@ -242,6 +256,31 @@ func TestSharedCPU(t *testing.T) {
 	}
 	if left, _ := filepath.Glob("/sys/fs/cgroup/*/lpipe-*-*-*-*-*"); len(left) > 0 {
 		t.Errorf("control groups are left: %q", left)
+	}
+}
+
+// isolated is a program in a container.
+func isolated(t *testing.T, root string) Program {
+	p := program(t, "run", func(p *Program) { p.Isolation = &Isolation{Root: root, Temp: 1} })
+	self, err := os.ReadFile(p.Path)
+	p.Path = filepath.Join(p.Dir, "bootstrap")
+	if err := errors.Join(err, os.WriteFile(p.Path, self, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestRunnerInAContainer: it is there, and the program cannot write to it.
+func TestRunnerInAContainer(t *testing.T) {
+	require.Part(t, CanShareCPU() == nil, "a control group, and so root", "run as root")
+	busybox, err := exec.LookPath("busybox")
+	require.Part(t, err == nil, "busybox", "apt-get install busybox-static")
+	script := `echo "$(cat /proc/mounts | grep ' /dev/busybox ')"; exec "$0"`
+	p := isolated(t, containerRoot(t))
+	var out buffer
+	p.Runner, p.Stdout = []string{busybox, "sh", "-c", script}, &out
+	if r := run(t, p, do("count"))[0]; r.FunctionError != "" || !strings.Contains(out.String(), " /dev/busybox ") || !strings.Contains(out.String(), " ro,") {
+		t.Errorf("%s, and it printed %q", r.Payload, &out)
 	}
 }
 

@@ -31,8 +31,8 @@ type Program struct {
 	Supervisor []string
 	// Isolation has the program run in a file system of its own; nil for that of this machine. It takes a Supervisor.
 	Isolation *Isolation
-	// Runner is a command that starts the program, which is its last argument: an emulator of another processor. It cannot be
-	// combined with Isolation, in which it is not.
+	// Runner is a command that starts the program, which is its last argument: an emulator of another processor. With Isolation it
+	// is linked statically, and given by its path on this machine: of its libraries the container has none.
 	Runner []string
 }
 
@@ -54,9 +54,13 @@ func (e *IsolationError) Unwrap() error { return e.Err }
 // container is what the supervisor is told of an isolation.
 type container struct {
 	Isolation
-	Opt   string // the unpacked layers; "" for none
-	Group string // the folder of the control group that the program and what it starts belong to; "" for none
+	Opt    string // the unpacked layers; "" for none
+	Group  string // the folder of the control group that the program and what it starts belong to; "" for none
+	Runner string // on this machine; "" for none
 }
+
+// runner is where the container has the runner.
+func (c container) runner() string { return filepath.Join("/dev", filepath.Base(c.Runner)) }
 
 // inside is the path by which the program finds a file of the unpacked zip or of the layers.
 func (p Program) inside(path string) string {

@@ -71,6 +71,10 @@ func start(ctx context.Context, p Program, phase string) (*Sandbox, error) {
 	s := &Sandbox{extensions: map[string]*sandboxed{}, ungroup: func() {}, exited: make(chan struct{})}
 	if p.Isolation != nil {
 		s.container = &container{Isolation: *p.Isolation, Opt: p.Opt}
+		if len(p.Runner) > 0 {
+			s.container.Runner = p.Runner[0]
+			p.Runner = append([]string{s.container.runner()}, p.Runner[1:]...)
+		}
 		if group, remove, err := shareCPU(p.Memory); err == nil { // see [CanShareCPU]
 			s.container.Group, s.ungroup = group, remove
 		}

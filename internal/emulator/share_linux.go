@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"lpipe/internal/limits"
@@ -31,10 +33,11 @@ func shareCPU(memory int) (dir string, remove func(), err error) {
 		return "", nil, err
 	}
 	quota := max(period.Microseconds()*int64(memory)/limits.MemoryPerProcessor, 1000) // the kernel takes no less
-	dir, settings := groupFor(string(own), "lpipe-"+NewID(), quota)
+	dir, settings := groupFor(string(own), fmt.Sprintf("%s%d-%s", groupPrefix, os.Getpid(), NewID()), quota)
 	if dir == "" {
 		return "", nil, errors.New("there are no control groups for processors")
 	}
+	removeAbandoned(filepath.Dir(dir))
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return "", nil, fmt.Errorf("making a control group: %w", err)
 	}
@@ -53,6 +56,21 @@ func shareCPU(memory int) (dir string, remove func(), err error) {
 		}
 	}
 	return dir, remove, nil
+}
+
+// groupPrefix begins the names of control groups, before the id of the process that made one.
+const groupPrefix = "lpipe-"
+
+// removeAbandoned removes the control groups in a folder whose makers are gone: one that was killed removed none of its own. One
+// with processes stays.
+func removeAbandoned(dir string) {
+	all, _ := filepath.Glob(filepath.Join(dir, groupPrefix+"*"))
+	for _, group := range all {
+		maker, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(group), groupPrefix), "-")
+		if pid, err := strconv.Atoi(maker); err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			_ = os.Remove(group)
+		}
+	}
 }
 
 // groupSetting is what a file of a control group is to say.
