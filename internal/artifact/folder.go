@@ -95,6 +95,7 @@ type Folder struct {
 	program, zip func() File
 	stamp        func() stamp
 	beside       []string // as of [Folder.SetBeside]
+	now          func() time.Time
 }
 
 // OpenFolder opens the folder dir of a project. It need not be there, but no link may lead from the project to somewhere
@@ -112,7 +113,7 @@ func OpenFolder(project, dir string, key func() string) (*Folder, error) {
 		root.Close()
 		return nil, err
 	}
-	f := &Folder{project: root, dir: dir, key: key}
+	f := &Folder{project: root, dir: dir, key: key, now: time.Now}
 	f.open = sync.OnceValues(func() (*os.Root, error) { return root.OpenRoot(dir) })
 	look := func(name string, mode fs.FileMode, limit int64) func() File {
 		return sync.OnceValue(func() File { return f.found(name, mode, limit) })
@@ -339,7 +340,7 @@ func (f *Folder) Deliver(in Inputs, program, zipped File, warnings []string, lay
 	}
 	if key := f.key(); key != "" {
 		s := stamp{Inputs: in.digest(), Program: program.digest.String(), Sources: in.Sources, Output: d}
-		if program.settled() && zipped.settled() {
+		if f.settled(program) && f.settled(zipped) {
 			s.Seen = []status{statusOf(program.seen), statusOf(zipped.seen)}
 		}
 		data, err := s.write(key)
@@ -385,10 +386,10 @@ func (f *Folder) PutBeside(zip string, files []File) error {
 // ErrOtherZip is why files about a zip are not put beside the one that is there.
 var ErrOtherZip = errors.New("another run has delivered another zip")
 
-// settled reports that the file was read from the folder, and was changed so long before that any later change has
+// settled reports that a file was read from the folder, and was changed so long before that any later change has
 // another time.
-func (f File) settled() bool {
-	return f.seen != nil && statusOf(f.seen) != status{} && time.Since(time.Unix(0, statusOf(f.seen).Changed)) > clockTick
+func (f *Folder) settled(file File) bool {
+	return file.seen != nil && statusOf(file.seen) != status{} && f.now().Sub(time.Unix(0, statusOf(file.seen).Changed)) > clockTick
 }
 
 // clockTick is more than the resolution of the times of any file system: FAT has 2 s.

@@ -78,27 +78,18 @@ func writeIf(root *os.Root, dir string, files []File, ready func(folder *os.Root
 	if err := ready(folder); err != nil {
 		return err
 	}
-	var temps []string
+	files = slices.DeleteFunc(slices.Clone(files), func(f File) bool { return isWritten(folder, f) })
+	if len(files) == 0 {
+		return nil
+	}
+	temps, err := writeTemps(folder, path, files)
 	defer func() {
 		for _, t := range temps {
 			_ = folder.Remove(t) // those renamed are gone already
 		}
 	}()
-	files = slices.DeleteFunc(slices.Clone(files), func(f File) bool { return isWritten(folder, f) })
-	if len(files) == 0 {
-		return nil
-	}
-	for _, f := range files {
-		if filepath.Base(f.Name) != f.Name {
-			return writeFault(path(f.Name), errors.New("the name has a folder in it"))
-		}
-		if info, err := folder.Lstat(f.Name); err == nil && info.IsDir() {
-			return writeFault(path(f.Name), errors.New("it is a folder"))
-		}
-		temps = append(temps, tempPrefix+f.Name+"-"+rand.Text()+tempSuffix)
-		if err := writeTemp(folder, temps[len(temps)-1], f); err != nil {
-			return writeFault(path(f.Name), err)
-		}
+	if err != nil {
+		return err
 	}
 	if slices.ContainsFunc(files, func(f File) bool { return f.Name == ZipName }) {
 		for _, name := range stale {
@@ -107,6 +98,34 @@ func writeIf(root *os.Root, dir string, files []File, ready func(folder *os.Root
 			}
 		}
 	}
+	if err := rename(folder, path, temps, files); err != nil {
+		return err
+	}
+	if err := self.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) { // EINVAL: folders cannot be synced here
+		return writeFault(path(""), err)
+	}
+	return nil
+}
+
+// writeTemps writes files under temporary names, and returns those that it has used.
+func writeTemps(folder *os.Root, path func(string) string, files []File) (temps []string, err error) {
+	for _, f := range files {
+		if filepath.Base(f.Name) != f.Name {
+			return temps, writeFault(path(f.Name), errors.New("the name has a folder in it"))
+		}
+		if info, err := folder.Lstat(f.Name); err == nil && info.IsDir() {
+			return temps, writeFault(path(f.Name), errors.New("it is a folder"))
+		}
+		temps = append(temps, tempPrefix+f.Name+"-"+rand.Text()+tempSuffix)
+		if err := writeTemp(folder, temps[len(temps)-1], f); err != nil {
+			return temps, writeFault(path(f.Name), err)
+		}
+	}
+	return temps, nil
+}
+
+// rename gives files their names, in their order.
+func rename(folder *os.Root, path func(string) string, temps []string, files []File) error {
 	for i, f := range files {
 		if err := folder.Rename(temps[i], f.Name); err != nil {
 			failed := writeFault(path(f.Name), err)
@@ -115,9 +134,6 @@ func writeIf(root *os.Root, dir string, files []File, ready func(folder *os.Root
 			}
 			return failed
 		}
-	}
-	if err := self.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) { // EINVAL: folders cannot be synced here
-		return writeFault(path(""), err)
 	}
 	return nil
 }

@@ -15,15 +15,35 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"lpipe/internal/fault"
 	"lpipe/internal/testparts/require"
 )
 
-// The test binary, started with this variable, writes the second generation of files into the folder it names,
-// again and again until it is killed.
+// The test binary, started with this variable, writes the second generation of files into the folder it names, and kills itself
+// at the step that the value begins with.
 const writerEnv = "LPIPE_TEST_WRITE_TO"
+
+func writerMain(step, dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	next, path := files(1), func(name string) string { return name }
+	temps, err := writeTemps(root, path, next)
+	if err != nil {
+		return err
+	}
+	switch step {
+	case "partial":
+		err = os.Truncate(filepath.Join(dir, temps[1]), 1000)
+	case "renamed 1":
+		err = rename(root, path, temps, next[:1])
+	case "renamed 2":
+		err = rename(root, path, temps, next)
+	}
+	return errors.Join(err, syscall.Kill(os.Getpid(), syscall.SIGKILL))
+}
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(delivererEnv); dir != "" {
@@ -33,15 +53,9 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	if dir := os.Getenv(writerEnv); dir != "" {
-		for {
-			for generation := range 2 {
-				if err := Write(dir, files(generation)...); err != nil {
-					fmt.Fprintln(os.Stderr, err)
-					os.Exit(1)
-				}
-			}
-		}
+	if step, dir, ok := strings.Cut(os.Getenv(writerEnv), "="); ok {
+		fmt.Fprintln(os.Stderr, writerMain(step, dir))
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
@@ -119,43 +133,29 @@ func TestWriteDoesNotFollowLinks(t *testing.T) {
 }
 
 func TestKilledWritersLeaveOldOrNewFiles(t *testing.T) {
-	dir := t.TempDir()
-	if err := Write(dir, files(0)...); err != nil {
-		t.Fatal(err)
-	}
-	leftovers, generations := 0, map[int]int{}
-	for i := range 25 {
-		child := exec.Command(os.Args[0])
-		child.Env = append(os.Environ(), writerEnv+"="+dir)
-		child.Stderr = os.Stderr
-		if err := child.Start(); err != nil {
+	// The last file is under a temporary name in part, all are there whole, the first one has its name, and all have.
+	for step, want := range map[string][2]int{"partial": {0, 0}, "written": {0, 0}, "renamed 1": {1, 0}, "renamed 2": {1, 1}} {
+		dir := t.TempDir()
+		if err := Write(dir, files(0)...); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(10*time.Millisecond + time.Duration(i)*3700*time.Microsecond)
-		if err := child.Process.Kill(); err != nil {
-			t.Error("the writer was gone: ", err)
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), writerEnv+"="+step+"="+dir)
+		if out, err := child.CombinedOutput(); child.ProcessState == nil || child.ProcessState.Success() || len(out) > 0 {
+			t.Fatalf("%s: %v %s", step, err, out)
 		}
-		_ = child.Wait()
-		for index := range files(0) {
-			g := holds(dir, index)
-			if g < 0 {
-				t.Fatalf("after kill %d, %s is neither the old nor the new file", i, files(0)[index].Name)
-			}
-			generations[g]++
+		if got := [2]int{holds(dir, 0), holds(dir, 1)}; got != want {
+			t.Errorf("%s: the files are of the generations %v, want %v", step, got, want)
 		}
-		if strings.Contains(names(t, dir), tempSuffix) {
-			leftovers++
+		if left := strings.Contains(names(t, dir), tempSuffix); left != (step != "renamed 2") {
+			t.Errorf("%s: the folder has %s", step, names(t, dir))
 		}
-	}
-	t.Logf("%d of 25 kills left a partial file; generations seen: %v", leftovers, generations)
-	if leftovers == 0 {
-		t.Error("no kill hit a write: the test shows nothing")
-	}
-	if err := Write(dir, files(1)...); err != nil {
-		t.Fatal(err)
-	}
-	if got := names(t, dir); got != "bootstrap bootstrap.zip" {
-		t.Errorf("the next run leaves %s", got)
+		if err := Write(dir, files(1)...); err != nil {
+			t.Fatal(err)
+		}
+		if got := names(t, dir); got != "bootstrap bootstrap.zip" || holds(dir, 0) != 1 || holds(dir, 1) != 1 {
+			t.Errorf("%s: the next run leaves %s", step, got)
+		}
 	}
 }
 
