@@ -110,41 +110,58 @@ func TestADownloadOfCratesThatIsCutGoesOn(t *testing.T) {
 			proxy := newCrateProxy(t, crates.IndexURL)
 			p.needs(proxy, paths...)
 			var mu sync.Mutex
-			asked, broken := 0, true
-			proxy.before = func(string) bool {
+			asked, broken, late := 0, true, ""
+			shown, over := make(chan struct{}), make(chan struct{})
+			proxy.before = func(crate string) bool {
 				mu.Lock()
 				asked++
-				sent := !broken || asked <= good
+				n, refused := asked, broken && asked > good
+				if n == good+1 && interrupt {
+					late = crate
+				}
 				mu.Unlock()
-				if !sent {
-					time.Sleep(6 * time.Second)
+				if refused {
+					<-shown // so that the good ones have arrived
 				}
-				return sent
-			}
-			arrived := func() bool {
-				mu.Lock()
-				defer mu.Unlock()
-				return asked > good
-			}
-
-			if interrupt {
-				status, out := p.interrupted(arrived, 4*time.Second, "build")
-				if status != 130 || !regexp.MustCompile(`(?m)^lpipe: downloading crates, 5 of at most 8, \d+ (B|KiB).*: \[fetch\] download the dependencies$`).MatchString(out) {
-					t.Errorf("exit status %d", status)
+				if n == good+1 && interrupt {
+					return true
 				}
-			} else {
-				p.fails(1, []string{"could not be downloaded"}, nil, "build")
+				if refused && interrupt {
+					<-over
+				}
+				return !refused
+			}
+			downloaded := func(n int) *regexp.Regexp {
+				return regexp.MustCompile(fmt.Sprintf(`(?m)^lpipe: downloading crates, %d of at most 8, \d+ (B|KiB).*: \[fetch\] download the dependencies$`, n))
+			}
+			wait := downloaded(good)
+			status, out := p.watched(func(out string, lpipe *os.Process) bool {
+				switch {
+				case !wait.MatchString(out):
+					return false
+				case !isClosed(shown):
+					close(shown)
+					wait = downloaded(good + 1) // those that were counted before are kept by then
+					return !interrupt
+				}
+				_ = lpipe.Signal(syscall.SIGINT)
+				return true
+			}, "build")
+			close(over)
+			if want := map[bool]int{true: 130, false: 1}[interrupt]; status != want || !interrupt && !strings.Contains(out, "could not be downloaded") {
+				t.Errorf("exit status %d", status)
 			}
 			mu.Lock()
 			broken = false
 			mu.Unlock()
-			out := p.succeeds(nil, "build")
+			out = p.succeeds(nil, "build")
 			if !strings.Contains(out, "the next build on this engine skips: ") || !strings.Contains(out, "8 crates, 8 compiled dependencies\n") {
 				t.Error("the report does not say what was kept")
 			}
 			for i := range all {
-				if n := proxy.sent(fmt.Sprintf("part-%d", i)); n != 1 {
-					t.Errorf("part-%d was sent %d times", i, n)
+				crate := fmt.Sprintf("part-%d", i)
+				if n := proxy.sent(crate); n != 1 && crate != late {
+					t.Errorf("%s was sent %d times", crate, n)
 				}
 			}
 			if out := p.succeeds(nil, "build"); strings.Contains(out, "skips") {
@@ -154,37 +171,52 @@ func TestADownloadOfCratesThatIsCutGoesOn(t *testing.T) {
 	}
 }
 
-// interrupted runs the program, and interrupts it a while after a condition holds.
-func (p *project) interrupted(when func() bool, after time.Duration, args ...string) (status int, output string) {
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// watched runs the program, and calls a function with its output so far, again and again until it returns true.
+func (p *project) watched(watch func(output string, lpipe *os.Process) bool, args ...string) (status int, output string) {
 	p.t.Helper()
-	var out bytes.Buffer
+	var out said
 	cmd := exec.CommandContext(p.t.Context(), parts.program, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = p.dir, &out, &out
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.home}, p.env...)
+	out.said = func() bool { return watch(out.b.String(), cmd.Process) }
 	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	ended := make(chan struct{})
-	go func() {
-		for !when() {
-			select {
-			case <-ended:
-				return
-			case <-time.After(10 * time.Millisecond):
-			}
-		}
-		time.Sleep(after)
-		_ = cmd.Process.Signal(syscall.SIGINT)
-	}()
 	_ = cmd.Wait()
-	close(ended)
-	p.t.Logf("lpipe %s\n%s", strings.Join(args, " "), out.String())
-	return cmd.ProcessState.ExitCode(), out.String()
+	p.t.Logf("lpipe %s\n%s", strings.Join(args, " "), out.b.String())
+	if out.said != nil {
+		p.t.Fatalf("lpipe %s never said what was waited for", strings.Join(args, " "))
+	}
+	return cmd.ProcessState.ExitCode(), out.b.String()
 }
 
-// slowImages sends the layers of images slowly, and cuts the first connection that sends so many bytes.
+// said keeps what is written, and calls said after each piece until it returns true.
+type said struct {
+	b    bytes.Buffer
+	said func() bool
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	n, err := s.b.Write(p)
+	if s.said != nil && s.said() {
+		s.said = nil
+	}
+	return n, err
+}
+
+// slowImages sends the layers of images, and cuts the first connection that sends so many bytes, and waits then.
 type slowImages struct {
 	cutAt int64
+	shown chan struct{} // closed when what was sent is shown
 
 	mu   sync.Mutex
 	cut  bool
@@ -214,11 +246,14 @@ func (a *slowAnswer) Write(p []byte) (int, error) {
 	a.slowImages.sent += int64(n)
 	cut := !a.cut && a.sent > a.cutAt
 	a.cut = a.cut || cut
+	isCut := a.cut
 	a.mu.Unlock()
 	if cut {
 		panic(http.ErrAbortHandler)
 	}
-	time.Sleep(8 * time.Second * time.Duration(n) / time.Duration(a.size)) // all layers in about so long
+	if err == nil && isCut {
+		<-a.shown
+	}
 	return n, err
 }
 
@@ -273,7 +308,7 @@ func TestAFirstBuildTellsWhatItDownloads(t *testing.T) {
 		return
 	}
 	p := newProject(t)
-	images := &slowImages{cutAt: 1 << 62}
+	images := &slowImages{cutAt: 1 << 62, shown: make(chan struct{})}
 	registry := testparts.NewRegistry(t, testparts.RegistryOptions{Wrap: images.wrap})
 	images.put(t, registry.Host, testparts.BaseImage(t))
 	images.cutAt = images.size / 2
@@ -290,9 +325,18 @@ func TestAFirstBuildTellsWhatItDownloads(t *testing.T) {
 		"src/main.rs": "fn main() {}\n",
 	})
 	start := time.Now()
-	out := p.succeeds(nil, "build")
-	most := 1 + int(time.Since(start)/(10*time.Second)) // a line each ten seconds
 	line := regexp.MustCompile(`(?m)^lpipe: downloading \d+\.\d MiB of (at least )?\d+\.\d MiB, \d+\.\d MiB/s: \[toolchain 1/2\] FROM ` + regexp.QuoteMeta(registry.Host) + `/base:1`)
+	status, out := p.watched(func(out string, _ *os.Process) bool {
+		if !line.MatchString(out) {
+			return false
+		}
+		close(images.shown)
+		return true
+	}, "build")
+	if status != 0 {
+		t.Fatalf("exit status %d", status)
+	}
+	most := 1 + int(time.Since(start)/(10*time.Second)) // a line each ten seconds
 	if lines := line.FindAllString(out, -1); len(lines) == 0 || len(lines) > most || strings.Contains(out, "sha256:") && regexp.MustCompile(`(?m)^#\d+ sha256:`).MatchString(out) {
 		t.Errorf("the download is told in %d lines", len(lines))
 	}
