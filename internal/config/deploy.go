@@ -183,7 +183,7 @@ func checkStep(_, v string) (why, fix string) {
 func checkDeployEnv(name, v string) (why, fix string) {
 	const secret = "lpipe.toml is for everybody who has the project"
 	switch {
-	case secretName(name) && !harmless(v):
+	case SecretName(name) && !harmless(v):
 		return "the name looks like that of a secret, and " + secret, "have the function read it from Secrets Manager or Parameter Store; or give it by --env-file"
 	case secretValue(v):
 		return "the value looks like a secret, and " + secret, "have the function read it from Secrets Manager or Parameter Store; or give it by --env-file"

@@ -45,8 +45,8 @@ func TestSecrets(t *testing.T) {
 		"APIKEY": true, "API_KEY": true, "SSH_PRIVATE_KEY_FILE": true, "GOOGLE_APPLICATION_CREDENTIALS": true, "KEY_PASSPHRASE": true,
 		"TOKENIZERS_PARALLELISM": false, "SQLX_OFFLINE": false, "KEYBOARD": false, "MONKEYS": false, "PWD": false, "AUTHOR": false,
 	} {
-		if got := secretName(name); got != want {
-			t.Errorf("secretName(%q) = %v", name, got)
+		if got := SecretName(name); got != want {
+			t.Errorf("SecretName(%q) = %v", name, got)
 		}
 	}
 	for value, want := range map[string]bool{

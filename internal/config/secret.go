@@ -43,7 +43,7 @@ const secretFix = "what cargo needs for fetching goes to the fetch step alone, a
 
 func checkEnv(name, v string) (why, fix string) {
 	switch {
-	case secretName(name) && !harmless(v):
+	case SecretName(name) && !harmless(v):
 		return "the name looks like that of a secret, and what a build sees stays in its layers and caches", secretFix
 	case secretValue(v):
 		return "the value looks like a secret, and what a build sees stays in its layers and caches", secretFix
@@ -59,8 +59,8 @@ var (
 	secretPair = pattern.Of(`(PRIVATE|API|ACCESS|SIGNING|ENCRYPTION|DEPLOY|SSH)_?KEYS?(_|$)`)
 )
 
-// secretName is true for GITHUB_TOKEN, PGPASSWORD and AWS_ACCESS_KEY_ID, and false for TOKENIZERS_PARALLELISM.
-func secretName(name string) bool {
+// SecretName is true for GITHUB_TOKEN, PGPASSWORD and AWS_ACCESS_KEY_ID, and false for TOKENIZERS_PARALLELISM.
+func SecretName(name string) bool {
 	name = strings.ToUpper(name)
 	for word := range strings.SplitSeq(name, "_") {
 		if secretWord().MatchString(word) {
@@ -96,7 +96,7 @@ var wordPattern = pattern.Of(`[A-Za-z0-9_]+`)
 
 // secretText is true for a line of a file with the name or the value of a secret.
 func secretText(line string) bool {
-	return secretValue(line) || slices.ContainsFunc(wordPattern().FindAllString(line, -1), secretName)
+	return secretValue(line) || slices.ContainsFunc(wordPattern().FindAllString(line, -1), SecretName)
 }
 
 func secretValue(v string) bool { return secretPatterns().MatchString(v) }

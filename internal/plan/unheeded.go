@@ -204,8 +204,11 @@ func (f *found) unreadVariables() (notes []string) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(places)) {
-		notes = append(notes, name+" of the environment, which "+places[name]+" reads, has no effect: variables of this machine do not reach the build; "+
-			"for all who build, env = { "+name+" = \"…\" } in [build] of lpipe.toml does it, and late-env where it changes from build to build")
+		instead := "for all who build, env = { " + name + " = \"…\" } in [build] of lpipe.toml does it, and late-env where it changes from build to build"
+		if config.SecretName(name) {
+			instead = "its name is that of a secret, and what the function needs belongs in its configuration on Lambda"
+		}
+		notes = append(notes, name+" of the environment, which "+places[name]+" reads, has no effect: variables of this machine do not reach the build; "+instead)
 	}
 	return notes
 }

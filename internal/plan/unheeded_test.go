@@ -106,6 +106,10 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 				"WEAK of the environment, which api/src/main.rs:1 reads",
 			},
 		},
+		{
+			"a secret that a source reads", "p", "-- api/src/main.rs --\nfn main() { option_env!(\"GITHUB_TOKEN\"); }\n", map[string]string{"GITHUB_TOKEN": "x"},
+			[]string{"GITHUB_TOKEN of the environment, which api/src/main.rs:1 reads, has no effect: variables of this machine do not reach the build; its name is that of a secret"},
+		},
 		{"compilers of C code, where none is compiled", "p", "", map[string]string{"CC": "clang"}, nil},
 		{
 			"compilers of C code", "p", "-- Cargo.lock --\nversion = 4\n\n[[package]]\nname = \"cc\"\nversion = \"1.0.0\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"00\"\n",
