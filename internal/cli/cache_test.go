@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"lpipe/internal/engine"
+)
+
+func TestWhatIsKeptIsListedByProject(t *testing.T) {
+	var out strings.Builder
+	a := &app{Streams: Streams{Out: &out}, env: map[string]string{"HOME": t.TempDir()}}
+	warm := engine.Usage{Kind: "compiled dependencies kept for the next build", Count: 2, Size: 300 << 20, Removable: 300 << 20}
+	sources := engine.Usage{Kind: "sources", Count: 12, Size: 5 << 10, Removable: 0}
+	kept := engine.Kept{
+		Total:    engine.Usage{Count: 27, Size: 2 << 30, Removable: 1 << 30},
+		Shared:   []engine.Usage{{Kind: "base images", Count: 1, Size: 1 << 30, Removable: 1 << 30}},
+		Projects: map[string][]engine.Usage{"ab": {warm, sources}, "cd": {sources}},
+	}
+	a.printKept(kept, []keptProject{{"/home/me/shop", kept.Projects["ab"]}, {"", kept.Projects["cd"]}}, true)
+	const want = `KIND                                             RECORDS        SIZE   REMOVABLE
+/home/me/shop
+  compiled dependencies kept for the next build        2   300.0 MiB   300.0 MiB
+  sources                                             12       5 KiB         0 B
+projects that were not built here
+  sources                                             12       5 KiB         0 B
+all projects
+  base images                                          1  1024.0 MiB  1024.0 MiB
+total                                                 27  2048.0 MiB  1024.0 MiB
+`
+	if out.String() != want {
+		t.Errorf("got\n%s", out.String())
+	}
+	for line := range strings.Lines(want) {
+		if len(line) > 81 {
+			t.Errorf("does not fit on a terminal: %q", line)
+		}
+	}
+	// Nobody here has built them: the words of two projects are one group, whose kinds are added up.
+	all := a.keptProjects(kept)
+	if len(all) != 1 || all[0].Folder != "" || len(all[0].Kinds) != 2 || all[0].Kinds[1].Count != 24 {
+		t.Errorf("%+v", all)
+	}
+}
