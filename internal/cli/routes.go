@@ -20,7 +20,7 @@ type routing struct {
 	files  []string // that it was read from
 }
 
-// readRoutes reads the routes of the projects, from lpipe.toml and templates, which may be one for several projects.
+// readRoutes reads the routes of the projects, from lpipe.toml and templates, of which projects may share some.
 func readRoutes(here *project.Here, projects []*project.Project) (r routing, err error) {
 	var names []string
 	for _, t := range project.Functions(projects) {
@@ -33,21 +33,22 @@ func readRoutes(here *project.Here, projects []*project.Project) (r routing, err
 			r.files = append(r.files, filepath.Join("/", c.File))
 			r.routes = append(r.routes, c.Serve.Routes...)
 		}
-		file := c.Serve.Template
-		if file == "" || slices.Contains(r.files, file) {
-			continue
-		}
-		r.files = append(r.files, file)
-		data, err := disk.ReadFile(file, template.Limit)
-		if err != nil {
-			l.Add(&fault.Error{Kind: fault.Usage, What: "reading the template", Err: err, Fix: "name one of at most 1 MiB: --template FILE, or template in [serve] of lpipe.toml"})
-			continue
-		}
-		routes, notes, err := template.Routes(foreign.Line(here.Show(file)), data, names)
-		l.Add(err)
-		r.routes = append(r.routes, routes...)
-		for _, note := range notes {
-			r.notes = append(r.notes, foreign.Line(note))
+		for _, file := range c.Serve.Templates {
+			if slices.Contains(r.files, file) {
+				continue
+			}
+			r.files = append(r.files, file)
+			data, err := disk.ReadFile(file, template.Limit)
+			if err != nil {
+				l.Add(&fault.Error{Kind: fault.Usage, What: "reading the template", Err: err, Fix: "name one of at most 1 MiB: --template FILE, or template in [serve] of lpipe.toml"})
+				continue
+			}
+			routes, notes, err := template.Routes(foreign.Line(here.Show(file)), data, names)
+			l.Add(err)
+			r.routes = append(r.routes, routes...)
+			for _, note := range notes {
+				r.notes = append(r.notes, foreign.Line(note))
+			}
 		}
 	}
 	for _, clash := range r.routes.Clashes() {

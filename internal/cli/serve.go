@@ -45,7 +45,7 @@ func (a *app) serveCommand() *cobra.Command {
 		Short:             "Answer for lambdas on this machine, as Lambda does",
 		Long: `Build lambdas and answer for them on this machine, on one address: Lambda's API for AWS's SDKs and "aws lambda invoke
 --endpoint-url", function URLs at /lambda-url/NAME/, of a single lambda also at /, and the routes of [serve] in lpipe.toml and of
-a SAM or CloudFormation template, with the events of API Gateway or a load balancer. What answers is the zip that is
+SAM or CloudFormation templates, with the events of API Gateway or a load balancer. What answers is the zip that is
 deployed: its bootstrap runs here as with "lpipe invoke", without credentials unless a flag gives them.
 
 A page at /_lpipe/ shows invocations and the last build, and sends events.
@@ -79,7 +79,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 		return pflag.NormalizedName(name)
 	})
 	secure := tlsFlags(f)
-	templates := f.String("template", "", "`FILE` with a SAM or CloudFormation template whose routes are answered too")
+	templates := listFlag(f, "template", "`FILE` with a SAM or CloudFormation template whose routes are answered too; give it again for another")
 	external := f.Bool("only-lambda-apis", false, "build and start nothing: wait for programs that you start, such as in a debugger, and print the variables that they need")
 	execute := f.Bool("exec", false, "run the command after --, and end with it")
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -123,7 +123,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 		}
 		fixed := []config.Setting{{Key: "build.test", Values: []string{"false"}, Flag: "lpipe serve"}}
 		if f.Changed("template") {
-			fixed = append(fixed, config.Setting{Key: "serve.template", Values: []string{*templates}, Flag: "--template"})
+			fixed = append(fixed, config.Setting{Key: "serve.template", Values: *templates, Flag: "--template"})
 		}
 		address := net.JoinHostPort(*host, strconv.Itoa(*port))
 		listener, err := emulator.Listen(cmd.Context(), address)

@@ -152,8 +152,8 @@ type Network struct {
 
 // Serve is what lpipe serve answers over HTTP beside function URLs.
 type Serve struct {
-	Routes   route.Table
-	Template string // path of a SAM or CloudFormation template; "" for none
+	Routes    route.Table
+	Templates []string // paths of SAM and CloudFormation templates
 }
 
 // Statements are what is put beside each zip.
@@ -404,7 +404,7 @@ func (l *loader) config() *Config {
 	for _, name := range children(l.values, "git.tokens.") {
 		c.Git.Tokens[name] = text(Key("git", "tokens", name))
 	}
-	c.Serve = Serve{Routes: l.routes(), Template: text("serve.template")}
+	c.Serve = Serve{Routes: l.routes(), Templates: list("serve.template")}
 	c.Network = Network{HTTPProxy: text("network.http-proxy"), HTTPSProxy: text("network.https-proxy"), NoProxy: list("network.no-proxy"), Authorities: list("network.ca")}
 	return c
 }

@@ -198,7 +198,7 @@ var table = slices.Concat(
 		{name: "serve.api", defaults: []string{string(route.HTTP)}, choices: route.Services, doc: "the service whose events these routes send: API Gateway's HTTP API (payload format 2.0 or 1.0) or REST API, or a load balancer, with single or with multi-value headers"},
 		{name: "serve.stage", derived: "`$default` for http, `Prod` for rest", check: checkStage, doc: "the stage of that API, which a path may begin with"},
 		{name: "serve.cors", kind: list, check: checkPlain, doc: "origins whose pages may call these routes, as the CORS configuration of an HTTP API answers them; `*` for all"},
-		{name: "serve.template", check: checkPlain, paths: filePath, doc: "a SAM or CloudFormation template whose routes are served too"},
+		{name: "serve.template", kind: oneOrMore, check: checkPlain, paths: filePath, doc: "SAM and CloudFormation templates whose routes are served too"},
 		{name: "statements.kinds", kind: list, choices: []string{"provenance", "spdx", "cyclonedx"}, sep: ",", doc: "what is put beside each zip: SLSA provenance, and the crates in the program as SPDX or CycloneDX; docs/statements.md"},
 		{name: "statements.key", check: checkKeySource, paths: keyPath, doc: "the private key that signs them, Ed25519 or ECDSA in PEM form: `env:NAME` or a file"},
 		{name: "statements.sigstore", kind: boolean, defaults: []string{"false"}, doc: "whether they are signed by the identity that the CI system gives, with Sigstore; it needs the network, and its logs are public"},
