@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -524,5 +526,26 @@ func TestAnOwnerChangesNoStep(t *testing.T) {
 	}
 	if text = render(t, variant(nil)); string(OwnWarm([]byte(text), "me")) != text {
 		t.Error("a build that keeps nothing has an owner")
+	}
+}
+
+// TestWhatAStepLeavesLiesInAFolderOfItsOwn: where a folder of a step is read, the engine visits its parent and all below. Of what
+// each lambda has, that must not be the whole image.
+func TestWhatAStepLeavesLiesInAFolderOfItsOwn(t *testing.T) {
+	read := regexp.MustCompile(`(?:COPY --link --from=|from=)(build|test|smoke|crates)(?:,source=| )(\S+?)(?:,| )`)
+	for name, v := range variants {
+		text, err := Render(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := read.FindAllStringSubmatch(string(text), -1)
+		if len(all) < 3 {
+			t.Errorf("%s: only %d places read what a step leaves", name, len(all))
+		}
+		for _, m := range all {
+			if path.Dir(path.Clean(m[2])) == "/" {
+				t.Errorf("%s: %s", name, m[0])
+			}
+		}
 	}
 }

@@ -107,7 +107,7 @@ const (
 	depsStep      = "[deps 1/1] RUN --network=none <<EOF (set -eu...)"
 	buildStep     = "[build 1/1] RUN --network=none <<EOF (set -eu...)"
 	testStep      = "[test 1/1] RUN --network=none <<EOF (set -eu...)"
-	copyStep      = "[lambda 1/1] COPY --link --from=test /out/ /"
+	copyStep      = "[lambda 1/1] COPY --link --from=test /lpipe/out/ /"
 )
 
 func TestAFailedStepSaysWhatCouldNotBeDone(t *testing.T) {
@@ -196,7 +196,7 @@ func TestAFailedStepSaysWhatCouldNotBeDone(t *testing.T) {
 		},
 		"another step": {
 			copyStep, "", "", 1, fault.Build,
-			"building a failed", `the step "[lambda 1/1] COPY --link --from=test /out/ /" ended with exit status 1; its output is above`, buildAgain,
+			"building a failed", `the step "[lambda 1/1] COPY --link --from=test /lpipe/out/ /" ended with exit status 1; its output is above`, buildAgain,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -326,7 +326,8 @@ compile test --no-run --frozen --workspace --target "$(uname -m)-"unknown-linux-
 EOF
 
 # build: one lambda. /out holds the program, the receipt (cargo's own word on what it is, and its digest), the warnings, and
-# what cargo says of each unit that it compiled for the program, and not for the machine that builds.
+# what cargo says of each unit that it compiled for the program, and not for the machine that builds. A step moves it to a folder
+# where nothing else is: to compare a folder with another, the engine visits all that lies beside it.
 FROM compiler AS build
 ARG LAMBDA_KIND LAMBDA_BIN
 ARG LPIPE_LATE_GIT_SHA
@@ -384,6 +385,7 @@ grep -e '"executable":"/' -e '"reason":"build-finished"' /tmp/messages >/out/rec
 cp "$(sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' /out/receipt.json)" /out/bootstrap
 printf '{"reason":"lpipe-program","sha256":"%.64s"}\n' "$(sha256sum /out/bootstrap)" >>/out/receipt.json
 grep -F '"filenames":["/target/'x86_64-unknown-linux-musl/ /tmp/messages >/out/units.json
+mkdir -p /lpipe && mv /out /lpipe/
 EOF
 
 # test: the lambda's tests and those of the local packages it uses, with the files that these read besides. Exit status 5 is
@@ -517,15 +519,16 @@ run_tests --workspace --target "$lpipe_target" --profile release
 if [ "$lpipe_failed" ]; then exit 5; fi
 runner=''
 count_tests "$lpipe_target" "$runner" "$who"
+mkdir -p /lpipe && mv /out /lpipe/
 EOF
 
 # bootstrap: what goes into the zip.
 FROM scratch AS bootstrap
-COPY --link --from=build /out/ /
+COPY --link --from=build /lpipe/out/ /
 
 # lambda: the same, once the tests have passed.
 FROM bootstrap AS lambda
-COPY --link --from=test /out/ /
+COPY --link --from=test /lpipe/out/ /
 
 # crates: what cargo says of the crates that Cargo.lock names, and which compiler it is, for statements on the lambda.
 FROM compiler AS crates
@@ -538,11 +541,12 @@ sh /fetched | cmp -s - "$CARGO_HOME/fetched" || exit 66 # of another Cargo.lock,
 mkdir /out
 cargo metadata --frozen --format-version 1 --filter-platform x86_64-unknown-linux-musl >/out/crates.json
 rustc -vV >/out/rustc.txt
+mkdir -p /lpipe && mv /out /lpipe/
 EOF
 
 # bootstrap-stated, lambda-stated: the lambda, with what its statements need.
 FROM bootstrap AS bootstrap-stated
-COPY --link --from=crates /out/ /
+COPY --link --from=crates /lpipe/out/ /
 
 FROM lambda AS lambda-stated
-COPY --link --from=crates /out/ /
+COPY --link --from=crates /lpipe/out/ /
