@@ -1,0 +1,63 @@
+package build
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"lpipe/internal/config"
+	"lpipe/internal/disk"
+	"lpipe/internal/dockerfile"
+	"lpipe/internal/network"
+	"lpipe/internal/project"
+	"lpipe/internal/testparts"
+	"lpipe/internal/userkey"
+)
+
+// BenchmarkPrepare prepares a build of a workspace of many small lambdas on one library.
+func BenchmarkPrepare(b *testing.B) {
+	for _, n := range []int{50, 200, 500, 2000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			dir := filepath.Join(b.TempDir(), "project")
+			testparts.Unpack(b, dir, many(n))
+			key, err := userkey.Load(map[string]string{"HOME": b.TempDir()})
+			if err != nil {
+				b.Fatal(err)
+			}
+			joined, err := network.Join(&config.Config{}, map[string]string{}, "")
+			if err != nil {
+				b.Fatal(err)
+			}
+			here := &project.Here{Dir: dir, Env: map[string]string{}, Disk: disk.Disk{FS: os.DirFS("/")}}
+			projects, err := here.Open(nil, true, []config.Setting{{Key: "build.base", Values: []string{"rust:1"}, Flag: "--base"}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Prepare(b.Context(), here, projects, Options{Key: key, Network: joined, Stage: dockerfile.StageLambda}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// many is a workspace of n lambdas.
+func many(n int) string {
+	var all, lock strings.Builder
+	pkg := func(dir, name, dependencies, source string) {
+		fmt.Fprintf(&all, "-- %s/Cargo.toml --\n[package]\nname = %q\nversion = \"1.0.0\"\n\n[dependencies]\n%s-- %s/src/%s --\n", dir, name, dependencies, dir, source)
+		fmt.Fprintf(&lock, "\n[[package]]\nname = %q\nversion = \"1.0.0\"\n", name)
+	}
+	all.WriteString("-- Cargo.toml --\n[workspace]\nmembers = [\"lambdas/*\", \"answer\"]\n")
+	pkg("answer", "answer", "", "lib.rs")
+	for i := range n {
+		name := fmt.Sprintf("lambda-%04d", i)
+		pkg("lambdas/"+name, name, "answer = { path = \"../../answer\" }\n", "main.rs")
+		lock.WriteString("dependencies = [\"answer\"]\n")
+	}
+	return all.String() + "-- Cargo.lock --\nversion = 4\n" + lock.String()
+}
