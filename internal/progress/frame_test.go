@@ -439,7 +439,7 @@ func TestStepsOutsideOfTheDockerfileHaveNamesOfTheirOwn(t *testing.T) {
 		"exporting to GitHub Actions Cache":                                "cache",
 		"[auth] library/rust:pull token for registry":                      "",
 		"[cache] keep price":                                               "",
-		"[bootstrap 1/1] COPY --link --from=build /lpipe/out/ /":                 "",
+		"[bootstrap 1/1] COPY --link --from=build /lpipe/out/ /":           "",
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newTerminalBuild(t)
