@@ -51,7 +51,13 @@ func parse(data []byte) (*image, error) {
 	}
 	for i := range uint64(h.Phnum) {
 		var p elf.Prog64
-		if !f.read(h.Phoff+i*progSize, &p) || !f.holds(p.Off, p.Filesz) {
+		if !f.read(h.Phoff+i*progSize, &p) {
+			return nil, errTruncated
+		}
+		if p.Filesz == 0 { // as of variables that begin as zero, for which linkers name a place beyond the file
+			p.Off = 0
+		}
+		if !f.holds(p.Off, p.Filesz) {
 			return nil, errTruncated
 		}
 		f.progs = append(f.progs, p)

@@ -362,3 +362,18 @@ func FuzzInspect(f *testing.F) {
 		}
 	})
 }
+
+// TestASegmentWithoutBytesNeedNotBeInTheFile: linkers give variables that begin as zero a place of their own, after all bytes.
+func TestASegmentWithoutBytesNeedNotBeInTheFile(t *testing.T) {
+	program := fixture{}.build()
+	count := binary.LittleEndian.Uint16(program[56:])
+	binary.LittleEndian.PutUint16(program[56:], count+1)
+	var zeros bytes.Buffer
+	if err := binary.Write(&zeros, binary.LittleEndian, elf.Prog64{Type: uint32(elf.PT_LOAD), Flags: uint32(elf.PF_R | elf.PF_W), Off: 1 << 40, Vaddr: 1 << 20, Memsz: 4096}); err != nil {
+		t.Fatal(err)
+	}
+	copy(program[64+progSize*int(count):], zeros.Bytes())
+	if _, err := Inspect(program, static); err != nil {
+		t.Error(err)
+	}
+}
