@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"lpipe/internal/limits"
+	"lpipe/internal/testparts/require"
 )
 
 // sumC is a program with two functions: a compiler with AVX-512 turns the loop of one into instructions of it.
@@ -148,6 +149,55 @@ func TestInstructionsOfLibraries(t *testing.T) {
 				if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 					t.Errorf("got %v, want %q", err, c.want)
 				}
+			}
+		})
+	}
+}
+
+// sveC is sumC without a libc.
+const sveC = `
+__attribute__((noinline, noclone)) float sum(const float *p, int n) { float s = 0; for (int i = 0; i < n; i++) s += p[i] * p[i]; return s; }
+float numbers[4096];
+int total;
+void _start(void) { total = sum(numbers, 4096); for (;;); }
+`
+
+// TestSVEOfACompiler: what gcc makes for Arm's scalable vectors is found by its symbol, in programs and in libraries.
+func TestSVEOfACompiler(t *testing.T) {
+	if !require.Slow(t) {
+		return
+	}
+	plain := []string{"-O3", "-ffast-math", "-nostdlib", "-static"}
+	library := []string{"-O3", "-ffast-math", "-nostdlib", "-shared", "-fPIC"}
+	sve := func(flags []string) []string { return append([]string{"-march=armv8.2-a+sve"}, flags...) }
+	for name, c := range map[string]struct {
+		source string
+		flags  []string
+		want   string // in the mistake; "" for none
+	}{
+		"the flag":            {sveC, sve(plain), "runs SVE instructions, whatever the processor has: Lambda's arm64 hosts have the Neoverse N1 of Graviton2, which has not: sum ("},
+		"a processor":         {sveC, append([]string{"-mcpu=neoverse-v1"}, plain...), "sum ("},
+		"the oldest that has": {sveC, append([]string{"-mcpu=neoverse-n1"}, plain...), ""},
+		"none":                {sveC, plain, ""},
+		"for those that have": {strings.ReplaceAll(sveC, "sum(", "sum_sve("), sve(plain), ""},
+		"from a table": {
+			strings.NewReplacer("total = sum(", "total = (*table)(", "void _start", "float (*volatile table[])(const float *, int) = { sum };\nvoid _start").Replace(sveC), sve(plain), "",
+		},
+		"a library":           {sveC, sve(library), "lib/libx.so runs SVE instructions"},
+		"a library, stripped": {sveC, append([]string{"-s"}, sve(library)...), "sum ("},
+		"a library without":   {sveC, library, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data := compileFor(t, "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu", c.source, c.flags...)
+			e := Expect{Arch: "arm64", Link: "static", Runtime: "provided.al2023"}
+			var err error
+			if slices.Contains(c.flags, "-shared") {
+				_, err = CheckInstructions([]Entry{{Name: "lib/libx.so", Data: data}}, nil, e)
+			} else {
+				_, err = Inspect(data, e)
+			}
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
 	}

@@ -124,8 +124,14 @@ const (
 // compile builds a C program with gcc and returns its bytes.
 func compile(t *testing.T, source string, flags ...string) []byte {
 	t.Helper()
-	gcc, err := exec.LookPath("gcc")
-	require.Part(t, err == nil, "gcc", "apt-get install gcc")
+	return compileFor(t, "gcc", "gcc", source, flags...)
+}
+
+// compileFor does so with the gcc for another machine, of that package.
+func compileFor(t *testing.T, program, pkg, source string, flags ...string) []byte {
+	t.Helper()
+	gcc, err := exec.LookPath(program)
+	require.Part(t, err == nil, program, "apt-get install "+pkg)
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "main.c"), filepath.Join(dir, "main")
 	if err := os.WriteFile(in, []byte(source), 0o644); err != nil {
