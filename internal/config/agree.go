@@ -10,6 +10,7 @@ import (
 
 	"lpipe/internal/disk"
 	"lpipe/internal/fault"
+	"lpipe/internal/limits"
 )
 
 // agree reports settings that are right alone and wrong together.
@@ -143,7 +144,16 @@ func (l *loader) agreeLayers(c *Config) {
 	slices.Sort(known)
 	for _, lambda := range everyBuild(c) {
 		layers := c.choose(lambda, "layers")
-		for _, name := range layers.texts {
+		if n := len(layers.texts); n > limits.MostLayers && !said[layers.origin.exact()] {
+			said[layers.origin.exact()] = true
+			l.mistakes.Addf(fmt.Sprintf("%s: layers names %d of them", layers.origin.exact(), n), fmt.Sprintf("Lambda gives a function at most %d", limits.MostLayers),
+				"put the files of several into one, as include of [layer.NAME] takes them")
+		}
+		for i, name := range layers.texts {
+			if what := fmt.Sprintf("%s: layers names %s twice", layers.origin.exact(), show(name)); slices.Contains(layers.texts[:i], name) && !said[what] {
+				said[what] = true
+				l.mistakes.Addf(what, "Lambda takes a layer once", "take one of them out")
+			}
 			what := fmt.Sprintf("%s: layers names %s, and there is no such layer", layers.origin.exact(), show(name))
 			if used[name] = true; !slices.Contains(known, name) && !said[what] {
 				said[what] = true

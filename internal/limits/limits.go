@@ -22,6 +22,9 @@ const (
 	Environment  = 4 << 10   // all variables of a function
 )
 
+// MostLayers is how many layers a function has at most.
+const MostLayers = 5
+
 // Folders: TaskRoot has the unpacked zip and is the current one, Opt the files of layers.
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html and
 // https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
