@@ -155,8 +155,9 @@ func (t Target) inputs(receipt artifact.Receipt) (artifact.Inputs, error) {
 	return o, err
 }
 
-// Deliver checks what was built for a target and puts its files into its folder. record may be nil.
-func Deliver(b Built, record *trace.Recorder) (Output, error) {
+// Deliver checks what was built for a target and puts its files into its folder. extensions are what was built for those that the
+// function has beside it; record may be nil.
+func Deliver(b Built, extensions []Built, record *trace.Recorder) (Output, error) {
 	l := b.Lambda
 	out := Output{Lambda: report.Lambda{
 		Name: l.Label(), Arch: l.Arch, Target: l.Build.TargetFor(l.Arch), Base: b.Base,
@@ -189,6 +190,9 @@ func Deliver(b Built, record *trace.Recorder) (Output, error) {
 	built := b.Taken.(taken)
 	out.Package, out.PackageVersion = built.receipt.Package, built.receipt.Version
 	d := built.delivered
+	if err := checkWithExtensions(b, extensions); err != nil {
+		return out, err
+	}
 	if d == nil {
 		delivered, err := b.put(built, record)
 		if err != nil {

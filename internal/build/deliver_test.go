@@ -148,7 +148,7 @@ func TestWhatWasBuiltIsDelivered(t *testing.T) {
 	}
 	target, first := r.Targets[0], program(t, "one")
 	o, _ := solved(t, target, first)
-	out, err := Deliver(Built{target, o, "rust:1@sha256:x"}, nil)
+	out, err := Deliver(Built{target, o, "rust:1@sha256:x"}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func TestWhatIsRefusedIsNoFailureOfItsJob(t *testing.T) {
 			t.Errorf("%s: the job failed: %v", name, o.Err)
 			continue
 		}
-		if out, err := Deliver(Built{target, o, ""}, nil); fault.Worst(err) != c.kind || out.Zip != "" {
+		if out, err := Deliver(Built{target, o, ""}, nil, nil); fault.Worst(err) != c.kind || out.Zip != "" {
 			t.Errorf("%s: %v, %q", name, err, out.Zip)
 		}
 		if _, err := os.Stat(target.OutputDir()); err == nil {
@@ -213,7 +213,7 @@ func TestAFailedJobIsReportedAsItCame(t *testing.T) {
 		t.Fatal(err)
 	}
 	failed := errors.New("it did not compile")
-	if out, err := Deliver(Built{r.Targets[0], solve.Outcome{Err: failed, Engine: "tcp://a:1"}, "rust:1"}, nil); err != failed || out.Engine != "tcp://a:1" || out.Tests != nil {
+	if out, err := Deliver(Built{r.Targets[0], solve.Outcome{Err: failed, Engine: "tcp://a:1"}, "rust:1"}, nil, nil); err != failed || out.Engine != "tcp://a:1" || out.Tests != nil {
 		t.Errorf("%v, %+v", err, out)
 	}
 }
@@ -224,7 +224,23 @@ func TestTestsAreReportedWithoutAFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := solve.Outcome{Files: map[string][]byte{dockerfile.FileTests: []byte(`{"passed":2,"failed":0,"ignored":0}`)}}
-	if out, err := Deliver(Built{r.Targets[0], o, ""}, nil); err != nil || out.Tests.Passed != 2 || out.Zip != "" {
+	if out, err := Deliver(Built{r.Targets[0], o, ""}, nil, nil); err != nil || out.Tests.Passed != 2 || out.Zip != "" {
 		t.Errorf("%v, %+v", err, out)
+	}
+}
+
+// TestAFunctionIsAsLargeAsItIsWithItsExtensions: Lambda counts the files of all layers, and the program of an extension is in one.
+func TestAFunctionIsAsLargeAsItIsWithItsExtensions(t *testing.T) {
+	built := func(size int64, beside int) Built {
+		in := artifact.Inputs{Included: []artifact.Entry{{Name: "x", Data: make([]byte, beside)}}}
+		return Built{Outcome: solve.Outcome{Taken: taken{inputs: in, delivered: &artifact.Output{Sums: artifact.Sums{Size: size}}}}}
+	}
+	failed, refused := Built{Outcome: solve.Outcome{Err: errors.New("x"), Taken: taken{}}}, Built{Outcome: solve.Outcome{Taken: taken{refused: errors.New("x")}}}
+	function, extension := built(200<<20, 0), built(50<<20-9, 9)
+	if err := checkWithExtensions(function, []Built{extension, failed, refused, {}}); err != nil {
+		t.Error(err)
+	}
+	if err := checkWithExtensions(function, []Built{extension, built(0, 1)}); fault.Worst(err) != fault.Artifact || !strings.Contains(err.Error(), "262144001 bytes") {
+		t.Errorf("%v", err)
 	}
 }

@@ -69,7 +69,7 @@ func TestWhatWasDeliveredIsPushed(t *testing.T) {
 		t.Fatalf("the image is called %q, want %q", target.Images, want)
 	}
 	o, _ := solved(t, target, program(t, ""))
-	out, err := Deliver(Built{target, o, "rust:1"}, nil)
+	out, err := Deliver(Built{target, o, "rust:1"}, nil, nil)
 	if err != nil || len(out.Files) != 1 {
 		t.Fatalf("%v, %d files", err, len(out.Files))
 	}

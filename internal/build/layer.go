@@ -116,6 +116,18 @@ func (t Target) hasLayers(layers []artifact.LayerSums) bool {
 	return true
 }
 
+// checkWithExtensions refuses a function that is too large for Lambda with the programs of the workspace that are its extensions, and
+// what these have beside them. What failed by itself is not counted.
+func checkWithExtensions(function Built, extensions []Built) error {
+	var total int64
+	for _, b := range append([]Built{function}, extensions...) {
+		if built, ok := b.Taken.(taken); ok && b.Err == nil && built.refused == nil {
+			total += built.inputs.Unpacked(built.size())
+		}
+	}
+	return artifact.CheckUnpacked(total)
+}
+
 // distinctLayers refuses lambdas that would each make another layer of one name and architecture: what differs is the image
 // that its files come from.
 func distinctLayers(targets []Target) error {

@@ -283,15 +283,26 @@ func (a *app) build(
 	var l fault.List
 	l.Add(request.CacheFault(result.CacheErr))
 	outputs, failures := make([]build.Output, len(result.Built)), make([]error, len(result.Built))
+	places := func(t build.Target) (all []int) { // of the extensions of a function
+		for _, e := range t.Extensions() {
+			if i := slices.IndexFunc(result.Built, func(b build.Built) bool { return b.Lambda == e.Lambda }); i >= 0 {
+				all = append(all, i)
+			}
+		}
+		return all
+	}
 	for i, built := range result.Built {
-		outputs[i], failures[i] = build.Deliver(built, a.trace)
+		var extensions []build.Built
+		for _, i := range places(built.Target) {
+			extensions = append(extensions, result.Built[i])
+		}
+		outputs[i], failures[i] = build.Deliver(built, extensions, a.trace)
 		if err := failures[i]; err != nil {
 			outputs[i].Error, outputs[i].Kind = err.Error(), fault.Worst(err).String()
 		}
 	}
 	extensionsOf := func(t build.Target) (all []build.Output) {
-		for _, e := range t.Extensions() {
-			i := slices.IndexFunc(result.Built, func(b build.Built) bool { return b.Lambda == e.Lambda })
+		for _, i := range places(t) {
 			all = append(all, outputs[i])
 		}
 		return all
