@@ -38,7 +38,8 @@ that are stated; nothing of the work tree takes part. Where the zips differ, eac
 program, functions, and what was stated otherwise: settings, sources, crates, the base image.
 
 With --deployed the code of a function on AWS is downloaded and compared instead, by the statements of the lambda that it is of, as
-function in [deploy] says; the name of a lambda stands for its function.
+function in [deploy] says; the name of a lambda stands for its function, and * for those of all lambdas here. Where --statement names
+a folder, the statements are those in it, at any depth, that are about the code.
 
 With --certificate-identity and --certificate-oidc-issuer the statement is that of ZIP.provenance.sigstore.json, which lpipe build
 --sigstore writes, and it must be signed by that identity and witnessed by Sigstore.
@@ -50,9 +51,9 @@ writes them. Steps that the engine has done before are not done again: --no-cach
 	}
 	settings := settingFlags(cmd.Flags(), aboutEngine|aboutDisplay, 0)
 	all := cmd.Flags().Bool("all", false, "every lambda of the workspace whose zip has statements beside it")
-	deployed := cmd.Flags().String("deployed", "", "`FUNCTION` whose code on AWS is verified, NAME or NAME:ALIAS, by the statements of the lambda here that it is of")
+	deployed := cmd.Flags().String("deployed", "", "`FUNCTION` whose code on AWS is verified, NAME or NAME:ALIAS, by the statements of the lambda here that it is of; * for all")
 	account := awsFlags(cmd.Flags())
-	statement := cmd.Flags().String("statement", "", "`FILE` with the statements, where they are not beside the zip")
+	statement := cmd.Flags().String("statement", "", "`FILE` with the statements, where they are not beside the zip, or a folder with those of many")
 	keyFile := cmd.Flags().String("key", "", "`FILE` of the public key that the statements must be signed with, in PEM form")
 	var who sigstore.Signatory
 	cmd.Flags().StringVar(&who.Identity, "certificate-identity", "", "`IDENTITY` that must have signed the statements by Sigstore, as the certificate names it")
@@ -67,27 +68,17 @@ writes them. Steps that the engine has done before are not done again: --no-cach
 		if err != nil {
 			return err
 		}
-		var zips []string
-		var code []byte // of the function on AWS
-		if *deployed == "" {
-			zips, err = a.zips(here, args, *all)
-		} else if len(args) > 0 || *all {
+		var subjects []subject
+		switch {
+		case *deployed == "":
+			subjects, err = a.zips(here, args, *all)
+		case len(args) > 0 || *all:
 			err = &fault.Error{Kind: fault.Usage, What: "--deployed and names of zips cannot be combined", Fix: "verify them one after the other"}
-		} else {
-			var t project.Target
-			name, alias, _ := strings.Cut(*deployed, ":")
-			if t, err = ofFunction(here, name); err == nil {
-				zips = []string{filepath.Join(t.OutputDir(), artifact.ZipName)}
-				name = t.Config.Deploy(t.Lambda.Name, t.Lambda.Arch).Function
-				*deployed = strings.TrimSuffix(name+":"+alias, ":")
-				code, err = a.deployedCode(cmd.Context(), t, *account, name, alias)
-			}
+		default:
+			subjects, err = a.deployedZips(cmd.Context(), here, *deployed, *account)
 		}
 		if err != nil {
 			return err
-		}
-		if *statement != "" && len(zips) > 1 {
-			return &fault.Error{Kind: fault.Usage, What: "--statement is about one zip, and several are named", Fix: "name one zip"}
 		}
 		signed, err := signedBy(*keyFile, who, *trustedRoot)
 		if err != nil {
@@ -97,48 +88,139 @@ writes them. Steps that the engine has done before are not done again: --no-cach
 		if who != (sigstore.Signatory{}) {
 			statements = attest.SigstoreName(attest.KindProvenance)
 		}
+		find, err := statementFinder(*statement, statements, len(subjects))
+		if err != nil {
+			return err
+		}
 		v := &verifying{app: a, here: here, settings: settings(), noCache: *noCache, ssh: *ssh}
 		unproved := 0
-		for _, name := range zips {
-			bundle := *statement
-			if bundle == "" {
-				bundle = filepath.Join(filepath.Dir(name), strings.TrimSuffix(filepath.Base(name), artifact.ZipName)+statements)
-			}
-			data := code
-			if *deployed == "" {
-				if data, err = readZip(name); err != nil {
-					return err
+		var l fault.List
+		for _, s := range subjects {
+			z, r, err := v.verify(cmd.Context(), s, find, signed)
+			if err != nil {
+				l.Add(err)
+				if cmd.Context().Err() != nil {
+					break
 				}
-			}
-			z, err := readStated(name, data, bundle, signed)
-			if err != nil {
-				return err
-			}
-			r, err := v.rebuild(cmd.Context(), z)
-			if err != nil {
-				return fmt.Errorf("%s: %w", here.Show(name), err)
+				continue
 			}
 			word := "equal"
 			if len(r.Differences) > 0 {
 				unproved++
 				word = "differs"
 			}
-			shown := here.Show(name)
-			if *deployed != "" {
-				shown = "function " + *deployed
-			}
-			foreign.Fprintf(a.Out, "%s: %s, commit %s\n", shown, word, z.Commit())
+			foreign.Fprintf(a.Out, "%s: %s, commit %s\n", s.shown, word, z.Commit())
 			for _, text := range r.Differences {
 				foreign.Fprintf(a.Out, "  %s\n", text)
 			}
 			report.Notes(a.Err, r.Notes)
 		}
 		if unproved > 0 {
-			return verify.Unproved(unproved, len(zips))
+			l.Add(verify.Unproved(unproved, len(subjects)))
 		}
-		return nil
+		return l.Err()
 	}
 	return cmd
+}
+
+// subject is a zip to verify.
+type subject struct {
+	shown string // what it is called
+	zip   string // the file beside which its statements are
+	data  func() ([]byte, error)
+}
+
+// verify reads a zip and its statements, and rebuilds it.
+func (v *verifying) verify(ctx context.Context, s subject, find func(s subject, data []byte) (string, error), signed func(attest.Statement) error) (verify.Zip, verify.Result, error) {
+	data, err := s.data()
+	if err != nil {
+		return verify.Zip{}, verify.Result{}, err
+	}
+	bundle, err := find(s, data)
+	if err != nil {
+		return verify.Zip{}, verify.Result{}, err
+	}
+	z, err := readStated(s.shown, data, bundle, signed)
+	if err != nil {
+		return z, verify.Result{}, err
+	}
+	r, err := v.rebuild(ctx, z)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", s.shown, err)
+	}
+	return z, r, err
+}
+
+// statementFinder returns what finds the file with the statements about a zip: beside it, in the one file that is named, or in a folder.
+// ending is what their names end with.
+func statementFinder(named, ending string, zips int) (func(s subject, data []byte) (string, error), error) {
+	info, err := os.Stat(named)
+	switch {
+	case named == "":
+		return func(s subject, _ []byte) (string, error) {
+			return filepath.Join(filepath.Dir(s.zip), strings.TrimSuffix(filepath.Base(s.zip), artifact.ZipName)+ending), nil
+		}, nil
+	case err == nil && info.IsDir():
+	case zips > 1:
+		return nil, &fault.Error{Kind: fault.Usage, What: "--statement is about one zip, and several are named", Fix: "name one zip, or a folder with the statements of all"}
+	default:
+		return func(subject, []byte) (string, error) { return named, nil }, nil
+	}
+	about := map[string]string{} // the file, by the SHA-256 of the zip
+	err = filepath.WalkDir(named, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() || !strings.HasSuffix(name, strings.TrimPrefix(ending, artifact.ZipName)) {
+			return err
+		}
+		data, err := disk.ReadFile(name, maxBundle)
+		if err != nil {
+			return err
+		}
+		if all, err := attest.ReadBundle(data); err == nil { // what is none is about no zip
+			about[all[0].Subject] = name
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, &fault.Error{Kind: fault.Usage, What: "--statement " + named + " cannot be read", Err: err, Fix: "name a file of statements, or a folder with such files"}
+	}
+	return func(s subject, data []byte) (string, error) {
+		name, ok := about[artifact.SHA256(data)]
+		if !ok {
+			return "", &fault.Error{
+				Kind: fault.Artifact, What: "no statement in " + named + " is about the code of " + s.shown, Why: fmt.Sprintf("its SHA-256 is %s, and %d zips are stated there", artifact.SHA256(data), len(about)),
+				Fix: "deploy what was built with --statements, and keep the statements of each build",
+			}
+		}
+		return name, nil
+	}, nil
+}
+
+// deployedZips are the zips of the functions that an argument of --deployed means.
+func (a *app) deployedZips(ctx context.Context, here *project.Here, deployed string, account awsapi.Options) ([]subject, error) {
+	name, alias, _ := strings.Cut(deployed, ":")
+	var targets []project.Target
+	if name == "*" {
+		projects, err := here.Open(nil, true, nil)
+		if err != nil {
+			return nil, err
+		}
+		targets = project.Functions(projects)
+	} else {
+		t, err := ofFunction(here, name)
+		if err != nil {
+			return nil, err
+		}
+		targets = []project.Target{t}
+	}
+	var all []subject
+	for _, t := range targets {
+		function := t.Config.Deploy(t.Lambda.Name, t.Lambda.Arch).Function
+		all = append(all, subject{
+			shown: "function " + strings.TrimSuffix(function+":"+alias, ":"), zip: filepath.Join(t.OutputDir(), artifact.ZipName),
+			data: func() ([]byte, error) { return a.deployedCode(ctx, t, account, function, alias) },
+		})
+	}
+	return all, nil
 }
 
 // signedBy returns what checks the signature of a statement, as the flags ask; nil where they ask for none.
@@ -201,7 +283,16 @@ func signedBySigstore(who sigstore.Signatory, trustedRoot string) (func(attest.S
 }
 
 // zips are the files that the arguments mean.
-func (a *app) zips(here *project.Here, args []string, all bool) ([]string, error) {
+func (a *app) zips(here *project.Here, args []string, all bool) ([]subject, error) {
+	files, err := a.zipFiles(here, args, all)
+	var subjects []subject
+	for _, name := range files {
+		subjects = append(subjects, subject{shown: here.Show(name), zip: name, data: func() ([]byte, error) { return readZip(name) }})
+	}
+	return subjects, err
+}
+
+func (a *app) zipFiles(here *project.Here, args []string, all bool) ([]string, error) {
 	var files, names []string
 	for _, arg := range args {
 		if strings.HasSuffix(arg, ".zip") {
