@@ -191,11 +191,10 @@ func TestSharesAndAlarms(t *testing.T) {
 		t.Errorf("%+v %v", alias, err)
 	}
 	// It comes on when the first shares are given.
-	once := true
+	var once sync.Once
 	a.Before(func(request string) {
-		if once && strings.HasPrefix(request, "PUT") && strings.Contains(request, "/aliases/") {
-			once = false
-			a.alarm("ALARM")
+		if strings.HasPrefix(request, "PUT") && strings.Contains(request, "/aliases/") {
+			once.Do(func() { a.alarm("ALARM") })
 		}
 	})
 	all, err := a.deploy(lambdas(2, "three"), o)
@@ -325,10 +324,9 @@ func TestAnAliasThatIsOnlyDescribedAnew(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		once := true
+		var moved atomic.Bool
 		a.Before(func(request string) {
-			if once && strings.HasPrefix(request, "PUT") && strings.Contains(request, "/aliases/") {
-				once = false
+			if strings.HasPrefix(request, "PUT") && strings.Contains(request, "/aliases/") && moved.CompareAndSwap(false, true) {
 				if program == "three" {
 					change = fmt.Sprintf(`{"FunctionVersion":%q}`, a.newest("f0"))
 				}

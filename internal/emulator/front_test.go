@@ -321,7 +321,7 @@ func TestURLStreams(t *testing.T) {
 func TestClientsThatDoNotRead(t *testing.T) {
 	const event = `{"do":"stream much"}`
 	for _, target := range []string{"/2021-11-15/functions/echo/response-streaming-invocations", "/"} {
-		f := NewFunction(program(t, "run", func(p *Program) { p.Timeout = time.Second }), 1)
+		f := NewFunction(program(t, "run", func(p *Program) { p.Timeout, p.Memory = time.Second, 1024 }), 1)
 		handler := (&API{Lookup: func(string) (Invoker, bool) { return f, true }}).Handler()
 		if target == "/" {
 			handler = URL(unwrap{f})
