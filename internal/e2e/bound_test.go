@@ -37,7 +37,7 @@ func TestFilesOfThisMachineStayHere(t *testing.T) {
 		}, []string{"v is outside of the project"}},
 		"an included configuration": {func(up string) map[string]string {
 			return map[string]string{".cargo/config.toml": "include = [\"../" + up + "/.aws/credentials\"]\n" + wrapper}
-		}, []string{"credentials is outside of the project"}},
+		}, []string{".cargo/config.toml:1:1 includes", "credentials\", which is outside of the project", "--allow-outside"}},
 		"a source": {func(up string) map[string]string {
 			return map[string]string{".cargo/config.toml": wrapper, "src/main.rs": "fn main() { print!(include_str!(\"../" + up + "/.ssh/id_ed25519\")); }\n"}
 		}, nil},
