@@ -230,6 +230,9 @@ name = "b"
 		"configuration":       {".", app + lock + "-- .cargo/config.toml --\n[build\n-- rust-toolchain.toml --\n[toolchain]\npath = \"/x\"\nchannel = \"a b\"\n"},
 		"includes":            {"p", "-- p/.git/HEAD --\n-- x.toml --\n-- p/.cargo/config.toml --\ninclude = [\"/x.toml\", \"../../x.toml\", \"gone.toml\", { path = \"../../gone.toml\", optional = true }]\n-- p/Cargo.lock --\nversion = 4\n-- p/Cargo.toml --\n[package]\nname = \"a\"\nversion = \"0.1.0\"\n-- p/src/main.rs --\n"},
 		"toolchain by name":   {".", app + lock + "-- rust-toolchain --\n1.85; rm -rf /\n"},
+		"toolchain of types":  {".", app + lock + "-- rust-toolchain --\n[toolchain]\nchannel = 1.85\nprofile = [\"minimal\"]\ncomponents = \"clippy\"\ntargets = [1]\n"},
+		"toolchain of none":   {".", app + lock + "-- rust-toolchain.toml --\n# later\n"},
+		"toolchain empty":     {".", app + lock + "-- rust-toolchain --\n\n"},
 		"several files wrong": {".", lock + "-- Cargo.toml --\n[workspace]\nmembers = [\"a\", \"b\"]\n-- a/Cargo.toml --\nx\n-- b/Cargo.toml --\n[package]\n[package]\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -36,6 +36,7 @@ func (l *loader) toolchainFile(name string) *Toolchain {
 	}
 	t := &Toolchain{Path: name, Data: data}
 	text := strings.TrimSpace(string(data))
+	said := text != ""
 	if path.Ext(name) == "" && !strings.ContainsAny(text, "\n[=") {
 		t.Channel = text
 	} else {
@@ -44,13 +45,17 @@ func (l *loader) toolchainFile(name string) *Toolchain {
 			l.errs.Add(err)
 			return nil
 		}
-		t.Channel = asString(doc.get("toolchain", "channel"))
-		t.Profile = asString(doc.get("toolchain", "profile"))
-		t.Components = asStrings(doc.get("toolchain", "components"))
-		t.Targets = asStrings(doc.get("toolchain", "targets"))
+		said = len(asTable(doc.get("toolchain"))) > 0
+		t.Channel = asString(l.toolchainKey(doc, "channel", false))
+		t.Profile = asString(l.toolchainKey(doc, "profile", false))
+		t.Components = asStrings(l.toolchainKey(doc, "components", true))
+		t.Targets = asStrings(l.toolchainKey(doc, "targets", true))
 		if doc.get("toolchain", "path") != nil {
 			l.report(doc.at("toolchain", "path")+" names a toolchain on this machine", "the build runs in an image, where that folder does not exist", "name a channel instead")
 		}
+	}
+	if !said {
+		l.report(l.show(name)+" names no toolchain", "rustup refuses to run beside such a file", "remove it, or write a channel below [toolchain], as channel = \"stable\"")
 	}
 	for _, w := range append([]string{t.Channel, t.Profile}, append(t.Components, t.Targets...)...) {
 		if w != "" && !validName(w, ".") {
@@ -58,4 +63,27 @@ func (l *loader) toolchainFile(name string) *Toolchain {
 		}
 	}
 	return t
+}
+
+var toolchainForms = map[string]string{
+	"channel": `channel = "1.85"`, "profile": `profile = "minimal"`, "components": `components = ["clippy"]`,
+	"targets": `targets = ["aarch64-unknown-linux-musl"]`,
+}
+
+// toolchainKey is the value of a key of [toolchain], which is a string or a list of strings.
+func (l *loader) toolchainKey(doc *document, key string, list bool) any {
+	v := doc.get("toolchain", key)
+	values, ok := v.([]any)
+	if !list {
+		values, ok = []any{v}, true
+	}
+	for _, v := range values {
+		_, isString := v.(string)
+		ok = ok && isString
+	}
+	if v != nil && !ok {
+		form := map[bool]string{false: "a string", true: "a list of strings"}[list]
+		l.report(doc.at("toolchain", key)+": "+key+" is not "+form, "rustup refuses the file", "write "+toolchainForms[key])
+	}
+	return v
 }
