@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -543,8 +542,15 @@ func TestWhatAStepLeavesLiesInAFolderOfItsOwn(t *testing.T) {
 			t.Errorf("%s: only %d places read what a step leaves", name, len(all))
 		}
 		for _, m := range all {
-			if path.Dir(path.Clean(m[2])) == "/" {
+			if m[2] != "/"+left && m[2]+"/" != "/"+left {
 				t.Errorf("%s: %s", name, m[0])
+			}
+		}
+	}
+	for _, s := range Stages() { // of a lambda, what is read has been copied out of them
+		for _, file := range s.Files {
+			if alone := s.Name == StageTest; strings.HasPrefix(file, left) != alone {
+				t.Errorf("%s: %s is read", s.Name, file)
 			}
 		}
 	}

@@ -44,6 +44,9 @@ type Stage struct {
 
 const correctErrors = "correct the errors above; --progress plain shows the output from its start"
 
+// left is where a step leaves what it made, in the file system of its stage.
+const left = "lpipe/out/"
+
 // stages is the one table of them, in the order of the template.
 var stages = []Stage{
 	{
@@ -87,7 +90,7 @@ var stages = []Stage{
 		Failed: "%s does not compile", Fix: correctErrors,
 	},
 	{
-		Name: StageTest, Cargo: true, Title: "run the tests", Files: []string{"out/" + FileTests, "out/" + FileTestLines, "out/" + FileTestWarnings},
+		Name: StageTest, Cargo: true, Title: "run the tests", Files: []string{left + FileTests, left + FileTestLines, left + FileTestWarnings},
 		Keeps: "tests", Quick: true,
 		Failed: "the tests of %s do not compile", Fix: correctErrors,
 	},
