@@ -49,11 +49,7 @@ func Inspect(program []byte, e Expect) (Info, error) {
 // all else is in c.
 func (c *check) start(program []byte) (f *image, info Info, err error) {
 	e := c.Expect
-	if _, ok := machines[e.Arch]; !ok {
-		c.Addf(fmt.Sprintf("the architecture %q does not exist on Lambda", e.Arch), "", `set arch = "x86_64" or "arm64"`)
-	}
-	c.Add(checkRuntime(e.Runtime))
-	if c.Err() != nil {
+	if !c.exists() {
 		return nil, info, nil
 	}
 	if err := checkIdent(program); err != nil {
@@ -72,6 +68,15 @@ func (c *check) start(program []byte) (f *image, info Info, err error) {
 	c.arch(f, &info)
 	c.link(f, &info)
 	return f, info, nil
+}
+
+// exists reports whether Lambda has the architecture and the runtime.
+func (c *check) exists() bool {
+	if _, ok := machines[c.Arch]; !ok {
+		c.Addf(fmt.Sprintf("the architecture %q does not exist on Lambda", c.Arch), "", `set arch = "x86_64" or "arm64"`)
+	}
+	c.Add(checkRuntime(c.Runtime))
+	return c.Err() == nil
 }
 
 // IsStatic reports that a program needs neither a dynamic linker nor libraries.

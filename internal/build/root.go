@@ -47,7 +47,7 @@ func Root(ctx context.Context, e *engine.Engine, logins *login.Logins, image, ar
 	if err != nil {
 		return "", nil, fmt.Errorf("making a folder for the files of an image: %w", err)
 	}
-	defer removeImage(temp)
+	defer func() { _ = removeImage(temp) }() // a folder that stays is removed with the old ones
 	if err := solve.Unpack(ctx, e.Client(), ref, layout, plan.Processor(arch), temp, []session.Attachable{logins.Session()}); err != nil {
 		return "", nil, err
 	}

@@ -44,7 +44,8 @@ fn main() {}
 			Outside{Configs: []OutsideConfig{{"/up/.cargo/config.toml", []string{"target.cfg(unix)"}}}},
 		},
 		"in the home folder, which is above": {
-			"-- .cargo/config.toml --\n[profile.release]\nlto = true\n[registries.mine]\nindex = \"x\"\n", map[string]string{"HOME": "/up"},
+			"-- .cargo/config.toml --\n[profile.release]\nlto = true\n[registries.mine]\nindex = \"x\"\n",
+			map[string]string{"HOME": "/up"},
 			Outside{Configs: []OutsideConfig{{"/up/.cargo/config.toml", []string{"profile.release"}}}},
 		},
 		"a registry that is in no home folder": {

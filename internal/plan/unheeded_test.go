@@ -107,7 +107,8 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 			},
 		},
 		{
-			"a secret that a source reads", "p", "-- api/src/main.rs --\nfn main() { option_env!(\"GITHUB_TOKEN\"); }\n", map[string]string{"GITHUB_TOKEN": "x"},
+			"a secret that a source reads", "p", "-- api/src/main.rs --\nfn main() { option_env!(\"GITHUB_TOKEN\"); }\n",
+			map[string]string{"GITHUB_TOKEN": "x"},
 			[]string{"GITHUB_TOKEN of the environment, which api/src/main.rs:1 reads, has no effect: variables of this machine do not reach the build; its name is that of a secret"},
 		},
 		{"compilers of C code, where none is compiled", "p", "", map[string]string{"CC": "clang"}, nil},

@@ -88,7 +88,7 @@ func (f *frontend) stagesOf(text []byte) func() ([]from, error) {
 	if read == nil {
 		read = sync.OnceValues(func() ([]from, error) { return stagesOf(text) })
 		f.stages[string(text)] = read
-		go read()
+		go func() { _, _ = read() }() // whoever waits has the error
 	}
 	return read
 }
