@@ -112,6 +112,7 @@ func AddUsage(a, b []Usage) (kinds []Usage) {
 	for _, u := range slices.Concat(a, b) {
 		byKind[u.Kind] = byKind[u.Kind].plus(u)
 	}
+	kinds = []Usage{} // also where there is none: as JSON it is a list
 	for kind, u := range byKind {
 		u.Kind = kind
 		kinds = append(kinds, u)
