@@ -120,7 +120,7 @@ func zipped(dir string) []byte {
 // leftovers looks for temporary files in the output.
 func (b *build) leftovers() {
 	err := filepath.WalkDir(filepath.Join(b.p.dir, "target"), func(name string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && !slices.Contains([]string{"bootstrap", "bootstrap.zip", ".bootstrap.zip.json"}, d.Name()) {
+		if err == nil && !d.IsDir() && !slices.Contains([]string{"bootstrap", "bootstrap.zip", ".bootstrap.zip.json", ".bootstrap.zip.inputs.json"}, d.Name()) {
 			b.w.t.Errorf("beside the output: %s", name)
 		}
 		return err
