@@ -81,10 +81,9 @@ func addImages(kept *engine.Kept, images engine.Usage) {
 	if images.Count == 0 {
 		return
 	}
-	kept.Kinds, kept.Shared = append(kept.Kinds, images), append(kept.Shared, images)
-	kept.Total.Count += images.Count
-	kept.Total.Size += images.Size
-	kept.Total.Removable += images.Removable
+	more := []engine.Usage{images}
+	kept.Kinds, kept.Shared = engine.AddUsage(kept.Kinds, more), engine.AddUsage(kept.Shared, more)
+	kept.Total = kept.Total.Plus(images)
 }
 
 // keptProject is what an engine keeps for one project alone.

@@ -42,3 +42,12 @@ total                                                 27  2048.0 MiB  1024.0 MiB
 		t.Errorf("%+v", all)
 	}
 }
+
+// TestImagesAreListedByTheirSize: as what an engine keeps is, the largest first.
+func TestImagesAreListedByTheirSize(t *testing.T) {
+	kept := engine.Kept{Kinds: []engine.Usage{{Kind: "programs", Count: 1, Size: 5, Removable: 5}}, Total: engine.Usage{Count: 1, Size: 5, Removable: 5}}
+	addImages(&kept, engine.Usage{Kind: "images", Count: 2, Size: 7, Removable: 1})
+	if len(kept.Kinds) != 2 || kept.Kinds[0].Kind != "images" || len(kept.Shared) != 1 || kept.Total != (engine.Usage{Count: 3, Size: 12, Removable: 6}) {
+		t.Errorf("%+v", kept)
+	}
+}

@@ -101,7 +101,7 @@ func usage(records []*client.UsageInfo) (kinds []Usage, total Usage) {
 		if !r.InUse {
 			u.Removable = r.Size
 		}
-		all, total = append(all, u), total.plus(u)
+		all, total = append(all, u), total.Plus(u)
 	}
 	return AddUsage(nil, all), total
 }
@@ -110,7 +110,7 @@ func usage(records []*client.UsageInfo) (kinds []Usage, total Usage) {
 func AddUsage(a, b []Usage) (kinds []Usage) {
 	byKind := map[string]Usage{}
 	for _, u := range slices.Concat(a, b) {
-		byKind[u.Kind] = byKind[u.Kind].plus(u)
+		byKind[u.Kind] = byKind[u.Kind].Plus(u)
 	}
 	kinds = []Usage{} // also where there is none: as JSON it is a list
 	for kind, u := range byKind {
@@ -121,7 +121,8 @@ func AddUsage(a, b []Usage) (kinds []Usage) {
 	return kinds
 }
 
-func (u Usage) plus(v Usage) Usage {
+// Plus returns the sum of both, of the kind of u.
+func (u Usage) Plus(v Usage) Usage {
 	return Usage{u.Kind, u.Count + v.Count, u.Size + v.Size, u.Removable + v.Removable}
 }
 
