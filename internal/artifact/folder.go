@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"lpipe/internal/fault"
@@ -272,8 +273,8 @@ func (f *Folder) untouched() bool {
 func (f *Folder) Vouched() (File, error) {
 	if folder, err := f.open(); err == nil {
 		if self, err := folder.Open("."); err == nil {
-			defer self.Close() // gives the lock back
-			_ = lock(self)     // without locks, a run that writes at this moment makes the files not fit
+			defer self.Close()              // gives the lock back
+			_ = Lock(self, syscall.LOCK_EX) // without locks, a run that writes at this moment makes the files not fit
 		}
 	}
 	program, zip, s := f.program(), f.zip(), f.stamp()

@@ -72,7 +72,7 @@ func writeIf(root *os.Root, dir string, files []File, ready func(folder *os.Root
 	}
 	defer self.Close() // gives the lock back
 	// A file system without locks loses the clean-up, nothing else: temporary names are unique.
-	if lock(self) == nil {
+	if Lock(self, syscall.LOCK_EX) == nil {
 		removeLeftovers(folder, self)
 	}
 	if err := ready(folder); err != nil {

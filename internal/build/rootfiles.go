@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"lpipe/internal/artifact"
 	"lpipe/internal/emulator"
 	"lpipe/internal/engine"
 	"lpipe/internal/userkey"
@@ -41,7 +42,7 @@ func hold(dir string) (*os.File, error) {
 		return nil, err
 	}
 	now := time.Now()
-	err = errors.Join(syscall.Flock(int(file.Fd()), syscall.LOCK_SH), os.Chtimes(dir, now, now))
+	err = errors.Join(artifact.Lock(file, syscall.LOCK_SH), os.Chtimes(dir, now, now))
 	if err == nil && !isAt(file, dir) { // removed before it had the lock, and perhaps another one by now
 		err = fs.ErrNotExist
 	}
@@ -126,7 +127,7 @@ func claim(path string) (ok bool, release func()) {
 	if err != nil {
 		return false, nil
 	}
-	if syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil || !isAt(file, path) {
+	if artifact.Lock(file, syscall.LOCK_EX|syscall.LOCK_NB) != nil || !isAt(file, path) {
 		file.Close()
 		return false, nil
 	}
