@@ -87,7 +87,7 @@ var lpipeMap = map[string]row{
 		why: "keys, tokens and pinned hosts for the repositories of a plan, as the session serves them; it talks to no engine",
 	},
 	"internal/git": {
-		imports: in("internal/disk", "internal/fault", "internal/pattern"),
+		imports: in("internal/disk", "internal/fault", "internal/pattern", "internal/redact"),
 		why:     "it asks git about a repository that nobody vouches for; what the answers are for is not its concern",
 	},
 	"internal/project": {

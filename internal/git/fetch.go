@@ -12,6 +12,7 @@ import (
 
 	"lpipe/internal/fault"
 	"lpipe/internal/pattern"
+	"lpipe/internal/redact"
 )
 
 // Remote is a repository on a server, and what of it is meant.
@@ -24,9 +25,6 @@ type Remote struct {
 
 // scp is the short form of an ssh URL.
 var scp = pattern.Of(`^([A-Za-z0-9._-]+)@([A-Za-z0-9._-]+):([^/].*)$`)
-
-// login is what of an address may hold a password.
-var login = pattern.Of(`://[^/]*@`)
 
 // ParseURL reads the address of a repository: an https or ssh URL, USER@HOST:PATH, or gh:OWNER/NAME for one on GitHub. ok is
 // false for what is none of these. The error, a usage fault, is for addresses that are not fetched from.
@@ -46,7 +44,7 @@ func ParseURL(text, rev string) (r Remote, ok bool, err error) {
 	switch {
 	case err != nil || u.Hostname() == "" || strings.HasPrefix(u.Host, "-") || u.RawQuery != "" || u.Fragment != "",
 		strings.Trim(u.Path, "/") == "", short && strings.Count(strings.Trim(rest, "/"), "/") != 1:
-		return r, true, &fault.Error{Kind: fault.Usage, What: fault.Quote(login().ReplaceAllString(given, "://")) + " is no address of a repository", Fix: "write it as https://HOST/PATH, ssh://USER@HOST/PATH or gh:OWNER/NAME"}
+		return r, true, &fault.Error{Kind: fault.Usage, What: fault.Quote(redact.Text(given)) + " is no address of a repository", Fix: "write it as https://HOST/PATH, ssh://USER@HOST/PATH or gh:OWNER/NAME"}
 	case u.Scheme != "https" && u.Scheme != "ssh":
 		return r, true, &fault.Error{
 			Kind: fault.Usage, What: "nothing is fetched over " + fault.Quote(u.Scheme), Why: "nobody would know that it came as it was sent", Fix: "write it as https://HOST/PATH or ssh://USER@HOST/PATH",
