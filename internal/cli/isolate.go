@@ -2,14 +2,14 @@ package cli
 
 import (
 	"context"
-	"debug/elf"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 
+	"lpipe/internal/artifact"
 	"lpipe/internal/build"
 	"lpipe/internal/config"
 	"lpipe/internal/emulator"
@@ -129,12 +129,8 @@ func (r running) emulatorOf(arch string) []string {
 
 // isStatic reports whether a program needs no other file to start.
 func isStatic(path string) bool {
-	file, err := elf.Open(path)
-	if err != nil {
-		return false
-	}
-	defer file.Close()
-	return !slices.ContainsFunc(file.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP })
+	data, err := os.ReadFile(path)
+	return err == nil && artifact.IsStatic(data)
 }
 
 // runsHere reports whether this machine runs programs for an architecture of Lambda by itself.
