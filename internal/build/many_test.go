@@ -2,18 +2,11 @@ package build
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"lpipe/internal/config"
-	"lpipe/internal/disk"
-	"lpipe/internal/dockerfile"
-	"lpipe/internal/network"
-	"lpipe/internal/project"
 	"lpipe/internal/testparts"
-	"lpipe/internal/userkey"
 )
 
 // BenchmarkPrepare prepares a build of a workspace of many small lambdas on one library.
@@ -22,22 +15,10 @@ func BenchmarkPrepare(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			dir := filepath.Join(b.TempDir(), "project")
 			testparts.Unpack(b, dir, many(n))
-			key, err := userkey.Load(map[string]string{"HOME": b.TempDir()})
-			if err != nil {
-				b.Fatal(err)
-			}
-			joined, err := network.Join(&config.Config{}, map[string]string{}, "")
-			if err != nil {
-				b.Fatal(err)
-			}
-			here := &project.Here{Dir: dir, Env: map[string]string{}, Disk: disk.Disk{FS: os.DirFS("/")}}
-			projects, err := here.Open(nil, true, []config.Setting{{Key: "build.base", Values: []string{"rust:1"}, Flag: "--base"}})
-			if err != nil {
-				b.Fatal(err)
-			}
+			here, projects, o := opened(b, dir, true)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := Prepare(b.Context(), here, projects, Options{Key: key, Network: joined, Stage: dockerfile.StageLambda}); err != nil {
+				if _, err := Prepare(b.Context(), here, projects, o); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -69,8 +69,18 @@ func prepared(t *testing.T, files string, change func(*Options)) (*Request, erro
 // preparedFrom is prepared for the project in dir.
 func preparedFrom(t *testing.T, dir string, change func(*Options)) (*Request, error) {
 	t.Helper()
+	here, projects, o := opened(t, dir, false)
+	if change != nil {
+		change(&o)
+	}
+	return Prepare(t.Context(), here, projects, o)
+}
+
+// opened is the project in dir, with all of its lambdas or those that a build takes, and what Prepare wants for a build with tests.
+func opened(t testing.TB, dir string, all bool) (*project.Here, []*project.Project, Options) {
+	t.Helper()
 	here := &project.Here{Dir: dir, Env: map[string]string{}, Disk: disk.Disk{FS: os.DirFS("/")}}
-	projects, err := here.Open(nil, false, []config.Setting{{Key: "build.base", Values: []string{"rust:1"}, Flag: "--base"}})
+	projects, err := here.Open(nil, all, []config.Setting{{Key: "build.base", Values: []string{"rust:1"}, Flag: "--base"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,11 +92,7 @@ func preparedFrom(t *testing.T, dir string, change func(*Options)) (*Request, er
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Stage: dockerfile.StageLambda, Key: key, Network: joined}
-	if change != nil {
-		change(&o)
-	}
-	return Prepare(t.Context(), here, projects, o)
+	return here, projects, Options{Stage: dockerfile.StageLambda, Key: key, Network: joined}
 }
 
 // own is an engine of this user alone, elsewhere one of which nothing is known.

@@ -92,11 +92,10 @@ func keyless(env map[string]string, c config.Statements) (*sigstore.Signer, erro
 		}
 		return nil
 	}
+	var l fault.List
 	if c.SigningConfig == "" {
 		s.Trusted = sigstore.PublicRoot
-	}
-	var l fault.List
-	if c.SigningConfig != "" {
+	} else {
 		l.Add(read("statements.signing-config", c.SigningConfig, func(data []byte) error {
 			services, err := sigstore.ReadServices(data)
 			s.Services = func() (sigstore.Services, error) { return services, nil }

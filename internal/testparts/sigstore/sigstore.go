@@ -230,12 +230,7 @@ func (i *Instance) enter1(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	fail := func(err error) bool {
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-		}
-		return err != nil
-	}
+	fail := failing(w)
 	if fail(json.NewDecoder(r.Body).Decode(&request)) {
 		return
 	}
@@ -287,12 +282,7 @@ func (i *Instance) enter2(w http.ResponseWriter, r *http.Request) {
 			Signature json.RawMessage `json:"signature"`
 		} `json:"hashedRekordRequestV002"`
 	}
-	fail := func(err error) bool {
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-		}
-		return err != nil
-	}
+	fail := failing(w)
 	if fail(json.NewDecoder(r.Body).Decode(&request)) {
 		return
 	}
@@ -349,4 +339,14 @@ func (i *Instance) stamped(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	http.Error(w, err.Error(), http.StatusBadRequest)
+}
+
+// failing returns what answers that a request is not right, where there is an error.
+func failing(w http.ResponseWriter) func(error) bool {
+	return func(err error) bool {
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+		}
+		return err != nil
+	}
 }
