@@ -17,8 +17,6 @@ type Expect struct {
 	Arch    string // "x86_64" or "arm64", as Lambda says it
 	Link    string // "static" or "dynamic"; empty takes either
 	Runtime string // Lambda's name, such as "provided.al2023"; decides the glibc floor of a dynamic program
-	// Libraries are the file names of shared libraries that the zip or a layer carries beside the program.
-	Libraries []string
 	// CPU is "v2" for a program that must do without AVX; others may use what all hosts of Lambda have.
 	CPU string
 	// CPUAllow are patterns of the names of functions that may use any instruction.

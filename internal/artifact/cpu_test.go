@@ -138,17 +138,12 @@ func TestInstructionsOfLibraries(t *testing.T) {
 			t.Parallel()
 			c.expect.Arch, c.expect.Runtime = "x86_64", "provided.al2023"
 			data := compile(t, c.source, c.flags...)
-			for _, where := range []struct {
-				included []Entry
-				layers   []Layer
-			}{{[]Entry{{Name: "lib/libx.so.1", Data: data}}, nil}, {nil, []Layer{{Name: "x", Files: []Entry{{Name: "lib/libx.so.1", Data: data}}}}}} {
-				warnings, err := CheckInstructions(where.included, where.layers, c.expect)
-				if err == nil && len(warnings) > 0 {
-					err = errors.New(warnings[0])
-				}
-				if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-					t.Errorf("got %v, want %q", err, c.want)
-				}
+			warnings, err := CheckInstructions([]Entry{{Name: "lib/libx.so.1", Data: data}}, c.expect)
+			if err == nil && len(warnings) > 0 {
+				err = errors.New(warnings[0])
+			}
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
 	}
@@ -192,7 +187,7 @@ func TestSVEOfACompiler(t *testing.T) {
 			e := Expect{Arch: "arm64", Link: "static", Runtime: "provided.al2023"}
 			var err error
 			if slices.Contains(c.flags, "-shared") {
-				_, err = CheckInstructions([]Entry{{Name: "lib/libx.so", Data: data}}, nil, e)
+				_, err = CheckInstructions([]Entry{{Name: "lib/libx.so", Data: data}}, e)
 			} else {
 				_, err = Inspect(data, e)
 			}
@@ -212,7 +207,7 @@ func TestLibrariesThatChooseAreTaken(t *testing.T) {
 		if err != nil || !bytes.HasPrefix(data, []byte("\x7fELF")) || data[18] != 62 || slices.Contains(limits.Libraries, filepath.Base(file)) {
 			continue
 		}
-		if warnings, err := CheckInstructions([]Entry{{Name: "lib/" + filepath.Base(file), Data: data}}, nil, Expect{Arch: "x86_64"}); err != nil || len(warnings) > 0 {
+		if warnings, err := CheckInstructions([]Entry{{Name: "lib/" + filepath.Base(file), Data: data}}, Expect{Arch: "x86_64"}); err != nil || len(warnings) > 0 {
 			t.Error(file, err, warnings)
 		}
 	}

@@ -136,7 +136,8 @@ func (f *image) dynamic() dynamic {
 			if len(d.need) < maxVersions {
 				d.need = append(d.need, e.Val)
 			}
-		case elf.DT_RELA, elf.DT_RELASZ, elf.DT_STRTAB, elf.DT_STRSZ, elf.DT_SYMTAB, elf.DT_GNU_HASH, elf.DT_HASH, elf.DT_VERSYM, elf.DT_VERNEED, elf.DT_VERNEEDNUM:
+		case elf.DT_RELA, elf.DT_RELASZ, elf.DT_STRTAB, elf.DT_STRSZ, elf.DT_SYMTAB, elf.DT_GNU_HASH, elf.DT_HASH, elf.DT_VERSYM, elf.DT_VERNEED, elf.DT_VERNEEDNUM,
+			elf.DT_SONAME, elf.DT_RPATH, elf.DT_RUNPATH:
 			d.value[tag] = e.Val
 		}
 	}
@@ -178,6 +179,15 @@ func (d dynamic) libraries() ([]string, error) {
 		names = append(names, name)
 	}
 	return names, nil
+}
+
+// name returns the text that an entry of the dynamic section names.
+func (d dynamic) name(tag elf.DynTag) (string, bool) {
+	index, ok := d.value[tag]
+	if !ok {
+		return "", false
+	}
+	return d.text(index)
 }
 
 // need is a version of a library that a program cannot start without.

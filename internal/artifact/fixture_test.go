@@ -101,7 +101,7 @@ func (f fixture) build() []byte {
 	progs[0].Filesz = at()
 	h := elf.Header64{
 		Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
-		Type:  uint16(f.kind), Machine: uint16(f.machine), Entry: heads,
+		Type:  uint16(f.kind), Machine: uint16(f.machine), Version: uint32(elf.EV_CURRENT), Entry: heads,
 		Phoff: 64, Ehsize: 64, Phentsize: progSize, Phnum: uint16(len(progs)),
 	}
 	if f.noEntry {

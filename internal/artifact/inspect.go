@@ -208,7 +208,6 @@ func (c *check) link(f *image, info *Info) {
 		c.Add(refuse("the program is damaged", err.Error(), "build it again with --no-cache"))
 		return
 	}
-	c.libraries(info)
 	c.glibc(d, info)
 }
 
@@ -241,18 +240,6 @@ func (c *check) static(f *image, info *Info) {
 	}
 	info.Warnings = append(info.Warnings, "the program carries glibc and resolves names ("+evidence+
 		"): it may crash or fail to resolve on a machine with another glibc; build for a musl target instead")
-}
-
-func (c *check) libraries(info *Info) {
-	missing := c.missing(info.Libraries)
-	if len(missing) == 0 {
-		return
-	}
-	fix := "link them statically (many -sys crates have a feature \"vendored\" or \"static\"), or put them into the zip under lib/, as by include-from-image or include = [\"lib/*\"]"
-	if c.fix != "" {
-		fix = "put them beside it: include-from-image takes a library of the build image with all that it needs"
-	}
-	c.Add(refuse(c.about("the program needs shared libraries that "+c.Runtime+" does not have"), strings.Join(missing, ", "), fix))
 }
 
 func (c *check) glibc(d dynamic, info *Info) {

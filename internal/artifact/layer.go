@@ -58,11 +58,11 @@ func CheckLayers(layers []Layer) error {
 }
 
 // CheckExtensions refuses files of layers that Lambda starts as extensions, since they are in that folder, and could not start: the
-// function then fails with Extension.LaunchError. What else an extension needs is its own.
-func CheckExtensions(layers []Layer, e Expect) error {
-	e.Link = "dynamic"
+// function then fails with Extension.LaunchError.
+func CheckExtensions(in Inputs) error {
+	in.Expect.Link = "dynamic"
 	var problems fault.List
-	for _, l := range layers {
+	for _, l := range in.Layers {
 		for _, entry := range sorted(l.Files) {
 			if path.Dir(entry.Name) != limits.ExtensionsDir {
 				continue
@@ -73,9 +73,11 @@ func CheckExtensions(layers []Layer, e Expect) error {
 			case !entry.Executable:
 				problems.Add(refuse(what, "it is not executable", "chmod +x; what is no extension goes elsewhere in the layer"))
 			case !bytes.HasPrefix(entry.Data, []byte("#!")):
-				c := check{Expect: e}
+				c := check{Expect: in.Expect}
 				_, _, err := c.start(entry.Data)
-				for _, one := range fault.Parts(errors.Join(err, c.Err())) {
+				linker := newLinker(in)
+				linker.start(path.Join(limits.Opt, entry.Name), entry.Data)
+				for _, one := range fault.Parts(errors.Join(err, c.Err(), linker.Err())) {
 					problems.Add(refuse(what, one.Error(), fix))
 				}
 			}

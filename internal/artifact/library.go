@@ -3,49 +3,50 @@ package artifact
 import (
 	"bytes"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
 	"lpipe/internal/limits"
 )
 
-// isLibrary reports that a file of a zip is a shared library by its name, which lies where Lambda's dynamic linker looks: at the
-// root or in lib. https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html has its LD_LIBRARY_PATH.
-func isLibrary(name string) bool {
-	dir, file := path.Split(name)
-	return strings.Contains(file, ".so") && (dir == "" || dir == "lib/")
-}
-
-// Libraries are the names of the shared libraries among the files of a zip that the dynamic linker finds.
-func Libraries(included []Entry) []string {
-	var all []string
-	for _, e := range sorted(included) {
-		if isLibrary(e.Name) {
-			all = append(all, path.Base(e.Name))
+// CheckLibraries refuses what Lambda's dynamic linker could not load of the shared libraries that a program has beside it in its zip
+// and in the layers of its function: one for another machine, one that needs a newer glibc than the runtime has, and one that needs a
+// library which the linker does not find. It returns those that may be loaded, by their need or by the program's own code.
+//
+// The program is nil where it is not there yet. What it says where the linker looks is unknown then, so a need is only missing if no
+// file has its name.
+func CheckLibraries(program []byte, in Inputs) ([]Entry, error) {
+	l := newLinker(in)
+	if program != nil {
+		l.start(path.Join(in.root(), in.path()), program)
+	}
+	// What the program may load by its own code, in an order that only that code knows.
+	var own []*object
+	for _, at := range l.paths {
+		_, loaded := l.seen[at]
+		if !loaded && strings.Contains(path.Base(at), ".so") && slices.Contains(l.folders(l.main), path.Dir(at)) && isELF(l.files[at].Data) {
+			own = append(own, l.load(at, l.main))
 		}
 	}
-	return all
-}
-
-// CheckLibraries refuses what Lambda's dynamic linker could not load of the shared libraries among the files of a zip and of the
-// layers that the function has beside it: one for another machine, one that needs a newer glibc than the runtime has, and one that
-// needs a library that neither the runtime nor e.Libraries has.
-func CheckLibraries(included []Entry, layers []Layer, e Expect) error {
-	c := check{Expect: e}
-	for _, entry := range loadable(included, layers) {
-		c.library, c.fix = entry.Name, "take it from the image that the lambda is compiled in, as by include-from-image, or build it for "+e.Runtime
-		c.ofLibrary(entry.Data)
+	l.needs(own)
+	var all []Entry
+	for _, at := range l.paths {
+		if l.seen[at] != nil {
+			all = append(all, l.files[at])
+		}
 	}
-	return c.Err()
+	return all, l.Err()
 }
 
 // CheckInstructions refuses those of these libraries that run instructions which the hosts of Lambda lack, as [Inspect] does with the
 // program, and returns what may go wrong. It reads all code, so it is for a zip that is made. They are libraries by [CheckLibraries].
-func CheckInstructions(included []Entry, layers []Layer, e Expect) (warnings []string, err error) {
+func CheckInstructions(libraries []Entry, e Expect) (warnings []string, err error) {
 	c := check{Expect: e}
-	for _, entry := range loadable(included, layers) {
+	for _, entry := range libraries {
 		f, err := parse(entry.Data)
 		if err != nil {
 			return nil, err
@@ -58,47 +59,289 @@ func CheckInstructions(included []Entry, layers []Layer, e Expect) (warnings []s
 	return warnings, c.Err()
 }
 
-// loadable are the shared libraries of a zip and of the layers that the function has beside it.
-func loadable(included []Entry, layers []Layer) []Entry {
-	for _, l := range layers {
-		included = slices.Concat(included, l.Files)
+func isELF(data []byte) bool { return bytes.HasPrefix(data, []byte(elf.ELFMAG)) }
+
+// linker is what glibc's dynamic linker does with a program on Lambda, as far as it decides which files are loaded: elf/dl-load.c of
+// glibc 2.34, and ld.so(8).
+type linker struct {
+	check
+	files  map[string]Entry // of the zip and the layers, by their paths on Lambda
+	paths  []string         // theirs, in order
+	dirs   map[string]bool
+	work   string             // the current folder of the program
+	seen   map[string]*object // by path; nil for what cannot be loaded, which is said once
+	loaded map[string]bool    // names by which something is there, first of all the system's own
+	main   *object            // the program, nil while it is not there
+}
+
+// object is the program, or a library that is loaded.
+type object struct {
+	path    string
+	needs   []string
+	rpath   []string // folders of DT_RPATH, which count for what its libraries need too
+	runpath []string // folders of DT_RUNPATH, which count for its own needs alone
+	modern  bool     // it has DT_RUNPATH, and no DT_RPATH counts for it
+	loader  *object  // what needed it first
+}
+
+// searched are the folders of the LD_LIBRARY_PATH that Lambda sets which can have files of a zip or a layer, after those of the system:
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+var system, searched = []string{"/lib64", "/usr/lib64"}, []string{limits.TaskRoot, limits.TaskRoot + "/lib", limits.Opt + "/lib"}
+
+func newLinker(in Inputs) *linker {
+	l := &linker{
+		check: check{Expect: in.Expect}, files: map[string]Entry{}, dirs: map[string]bool{}, work: in.root(),
+		seen: map[string]*object{}, loaded: map[string]bool{},
 	}
-	return slices.DeleteFunc(sorted(included), func(e Entry) bool {
-		return !isLibrary(e.Name) || !bytes.HasPrefix(e.Data, []byte(elf.ELFMAG)) // such as a script for the linker
+	for _, name := range limits.Libraries {
+		l.loaded[name] = true
+	}
+	l.put(in.root(), in.Included)
+	for _, layer := range in.Layers {
+		l.put(limits.Opt, layer.Files)
+	}
+	for _, dir := range append([]string{path.Join(in.root(), path.Dir(in.path()))}, append(system, searched...)...) {
+		l.makeDir(dir)
+	}
+	return l
+}
+
+// root is the folder on Lambda that has the files of the zip: that of an extension is one of a layer.
+func (in Inputs) root() string {
+	if path.Dir(in.path()) == limits.ExtensionsDir {
+		return limits.Opt
+	}
+	return limits.TaskRoot
+}
+
+func (l *linker) put(root string, entries []Entry) {
+	for _, e := range sorted(entries) {
+		at := path.Join(root, e.Name)
+		if _, known := l.files[at]; !known {
+			l.paths = append(l.paths, at)
+		}
+		l.files[at] = e
+		l.makeDir(path.Dir(at))
+	}
+}
+
+func (l *linker) makeDir(dir string) {
+	for ; !l.dirs[dir]; dir = path.Dir(dir) {
+		l.dirs[dir] = true
+	}
+}
+
+// start loads the program that lies at a path with all that it needs. What is wrong with the program itself, [Inspect] says.
+func (l *linker) start(at string, program []byte) {
+	f, err := parse(program)
+	if err != nil {
+		return
+	}
+	if l.main, err = l.object(f.dynamic(), at, nil); err == nil {
+		l.needs([]*object{l.main})
+	}
+}
+
+// needs loads what these objects need, then what that needs, and so on.
+func (l *linker) needs(queue []*object) {
+	for ; len(queue) > 0; queue = queue[1:] {
+		o := queue[0]
+		if o == nil {
+			continue
+		}
+		var missing []string
+		for _, name := range o.needs {
+			if l.loaded[name] {
+				continue
+			}
+			at, found := l.find(name, o)
+			switch {
+			case at != "":
+				l.loaded[name] = true
+				if _, known := l.seen[at]; !known {
+					queue = append(queue, l.load(at, o))
+				}
+			case !found:
+				missing = append(missing, l.missing(name))
+			}
+		}
+		l.refuseMissing(o, missing)
+	}
+}
+
+// refuseMissing refuses an object whose needs nobody has.
+func (l *linker) refuseMissing(o *object, missing []string) {
+	if len(missing) == 0 {
+		return
+	}
+	l.library = ""
+	fix := "link them statically (many -sys crates have a feature \"vendored\" or \"static\"), or put them into the zip under lib/, as by include-from-image or include = [\"lib/*\"]"
+	if o != l.main {
+		l.library = l.files[o.path].Name
+		fix = "put them beside it: include-from-image takes a library of the build image with all that it needs"
+	}
+	l.Add(refuse(l.about("the program needs shared libraries that "+l.Runtime+" does not have"), strings.Join(missing, ", "), fix))
+}
+
+// missing describes a library that is not found.
+func (l *linker) missing(name string) string {
+	for _, at := range l.paths {
+		if path.Base(at) == path.Base(name) {
+			return fmt.Sprintf("%q, which the dynamic linker does not look for in %s", name, path.Dir(at))
+		}
+	}
+	return fmt.Sprintf("%q", name)
+}
+
+// load loads a library for an object that needs it, nil for the program that is not there yet.
+func (l *linker) load(at string, loader *object) *object {
+	l.seen[at] = nil
+	entry := l.files[at]
+	l.library, l.fix = entry.Name, "take it from the image that the lambda is compiled in, as by include-from-image, or build it for "+l.Runtime
+	if err := checkIdent(entry.Data); err != nil {
+		l.Add(refuse(l.library+" cannot be loaded", "it is no library for Lambda's machines", l.fix))
+		return nil
+	}
+	damaged := func(err error) *object {
+		l.Add(refuse(l.library+" is damaged", err.Error(), "put it there again"))
+		return nil
+	}
+	f, err := parse(entry.Data)
+	if err != nil {
+		return damaged(err)
+	}
+	var info Info
+	if l.arch(f, &info); info.Arch != l.Arch {
+		return nil
+	}
+	d := f.dynamic()
+	o, err := l.object(d, at, loader)
+	if err != nil {
+		return damaged(err)
+	}
+	l.glibc(d, &info)
+	l.seen[at] = o
+	if name, ok := d.name(elf.DT_SONAME); ok {
+		l.loaded[name] = true
+	}
+	l.loaded[at] = true
+	return o
+}
+
+// object reads what decides how the needs of a file are found.
+func (l *linker) object(d dynamic, at string, loader *object) (o *object, err error) {
+	o = &object{path: at, loader: loader}
+	o.needs, err = d.libraries()
+	for i, name := range o.needs {
+		o.needs[i] = l.expand(name, path.Dir(at))
+	}
+	folders := func(tag elf.DynTag) (all []string, there bool) {
+		list, there := d.name(tag)
+		if _, named := d.value[tag]; named && !there {
+			err = errors.Join(err, errDynamic)
+		}
+		if list == "" {
+			return nil, there
+		}
+		for dir := range strings.SplitSeq(list, ":") {
+			if dir = l.resolve(l.expand(dir, path.Dir(at))); dir != "" {
+				all = append(all, dir)
+			}
+		}
+		return all, there
+	}
+	if o.runpath, o.modern = folders(elf.DT_RUNPATH); !o.modern {
+		o.rpath, _ = folders(elf.DT_RPATH)
+	}
+	return o, err
+}
+
+// token is what stands for something else in a name of a library or a folder.
+var token = regexp.MustCompile(`\$(?:\{(?:ORIGIN|LIB|PLATFORM)\}|(?:ORIGIN|LIB|PLATFORM)\b)`)
+
+// expand replaces the tokens in a name that a file in the folder origin has.
+func (l *linker) expand(name, origin string) string {
+	return token.ReplaceAllStringFunc(name, func(t string) string {
+		switch strings.Trim(t, "${}") {
+		case "ORIGIN":
+			return origin
+		case "LIB":
+			return "lib64" // of Amazon Linux, on both architectures
+		}
+		if l.Arch == "arm64" {
+			return "aarch64"
+		}
+		return t // it depends on the processor, so nothing is certain to be found
 	})
 }
 
-// ofLibrary checks one library.
-func (c *check) ofLibrary(data []byte) {
-	var info Info
-	if err := checkIdent(data); err != nil {
-		c.Add(refuse(c.library+" cannot be loaded", "it is no library for Lambda's machines", c.fix))
-		return
+// resolve returns the path that the kernel makes of one, "" for one that leads through what is not there.
+func (l *linker) resolve(name string) string {
+	at := "/"
+	if !path.IsAbs(name) {
+		at = l.work
 	}
-	f, err := parse(data)
-	if err != nil {
-		c.Add(refuse(c.library+" is damaged", err.Error(), "put it there again"))
-		return
+	for part := range strings.SplitSeq(name, "/") {
+		if part == ".." && !l.dirs[at] {
+			return ""
+		}
+		at = path.Join(at, part)
 	}
-	if c.arch(f, &info); info.Arch != c.Arch {
-		return
-	}
-	d := f.dynamic()
-	if info.Libraries, err = d.libraries(); err != nil {
-		c.Add(refuse(c.library+" is damaged", err.Error(), "put it there again"))
-		return
-	}
-	c.libraries(&info)
-	c.glibc(d, &info)
+	return at
 }
 
-// missing are the libraries that a file needs and nobody has.
-func (c *check) missing(needs []string) []string {
-	var all []string
-	for _, name := range needs {
-		if !slices.Contains(limits.Libraries, name) && !slices.Contains(c.Libraries, name) {
-			all = append(all, fmt.Sprintf("%q", name))
+// folders are where the linker looks for what an object needs, in this order; nil is the program that is not there yet.
+func (l *linker) folders(o *object) (all []string) {
+	if o == nil || !o.modern {
+		for by := o; by != nil; by = by.loader {
+			all = append(all, by.rpath...)
+		}
+		if l.main != nil {
+			all = append(all, l.main.rpath...) // again, where it was on the way already
 		}
 	}
+	all = append(append(all, system...), searched...)
+	if o != nil {
+		all = append(all, o.runpath...)
+	}
 	return all
+}
+
+// find returns the path of what an object needs, "" with found where it is the system's or was said to be for another machine.
+func (l *linker) find(name string, o *object) (at string, found bool) {
+	if strings.Contains(name, "/") {
+		at = l.resolve(name)
+		_, found = l.files[at]
+		if slices.Contains(system, path.Dir(at)) && slices.Contains(limits.Libraries, path.Base(at)) {
+			return "", true
+		}
+		if !found {
+			at = ""
+		}
+		return at, found || l.main == nil && l.somewhere(name)
+	}
+	other := ""
+	for _, dir := range l.folders(o) {
+		p := path.Join(dir, name)
+		e, there := l.files[p]
+		switch {
+		case !there:
+		case !isELF(e.Data) || l.fits(e.Data): // what is no library at all ends the search, as an error
+			return p, true
+		case other == "":
+			other = p
+		}
+	}
+	return other, other != "" || l.main == nil && l.somewhere(name)
+}
+
+// fits reports that an ELF file is for the machine; the linker passes over others.
+func (l *linker) fits(data []byte) bool {
+	f, err := parse(data)
+	return checkIdent(data) == nil && (err != nil || elf.Machine(f.header.Machine) == machines[l.Arch].machine)
+}
+
+// somewhere reports that a file has that name, in whatever folder.
+func (l *linker) somewhere(name string) bool {
+	return slices.ContainsFunc(l.paths, func(at string) bool { return path.Base(at) == path.Base(name) })
 }

@@ -136,16 +136,21 @@ func (t Target) debug(sum string, read solve.ReadFile) ([]byte, error) {
 func (t Target) expect() artifact.Expect {
 	l := t.Lambda
 	e := artifact.Expect{
-		Arch: l.Arch, Link: l.Build.Link, Runtime: l.Build.Runtime, Libraries: t.libraries(),
-		CPU: l.Build.CPUFor(l.Arch), CPUAllow: l.Build.CPUAllow,
+		Arch: l.Arch, Link: l.Build.Link, Runtime: l.Build.Runtime, CPU: l.Build.CPUFor(l.Arch), CPUAllow: l.Build.CPUAllow,
 	}
 	e.ZipBudget, _ = config.ParseSize(l.Build.Budget.Zip) // checked by package config
 	return e
 }
 
+// beside are the files that the program has beside it, and what all of it is checked for.
+func (t Target) beside() artifact.Inputs {
+	return artifact.Inputs{Path: programPath(t.Lambda), Included: t.included, Layers: t.layers, Expect: t.expect()}
+}
+
 // inputs are what the program and the zip in the folder of the target are made of.
 func (t Target) inputs(receipt artifact.Receipt) (artifact.Inputs, error) {
-	o := artifact.Inputs{SHA256: receipt.SHA256, Path: programPath(t.Lambda), Included: t.included, Layers: t.layers, Expect: t.expect()}
+	o := t.beside()
+	o.SHA256 = receipt.SHA256
 	var err error
 	if t.sources != nil {
 		o.Sources = t.sources()
@@ -273,11 +278,11 @@ func (t Target) put(built taken, record *trace.Recorder) (artifact.Output, error
 		return artifact.Output{}, built.refused
 	}
 	info, err := artifact.Inspect(built.program.Data, built.inputs.Expect)
-	err = errors.Join(err, artifact.CheckLibraries(built.inputs.Included, built.inputs.Layers, built.inputs.Expect), artifact.CheckExtensions(built.inputs.Layers, built.inputs.Expect))
-	if err != nil {
+	libraries, problems := artifact.CheckLibraries(built.program.Data, built.inputs)
+	if err = errors.Join(err, problems, artifact.CheckExtensions(built.inputs)); err != nil {
 		return artifact.Output{}, err
 	}
-	libraries, err := artifact.CheckInstructions(built.inputs.Included, built.inputs.Layers, built.inputs.Expect)
+	instructions, err := artifact.CheckInstructions(libraries, built.inputs.Expect)
 	if err != nil {
 		return artifact.Output{}, err
 	}
@@ -297,7 +302,7 @@ func (t Target) put(built taken, record *trace.Recorder) (artifact.Output, error
 	if err != nil {
 		return artifact.Output{}, err
 	}
-	return t.folder.Deliver(built.inputs, built.program, zipped, slices.Concat(info.Warnings, libraries, sizes), layers...)
+	return t.folder.Deliver(built.inputs, built.program, zipped, slices.Concat(info.Warnings, instructions, sizes), layers...)
 }
 
 // readTests reads the count of the tests, which the step that ran them wrote.

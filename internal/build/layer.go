@@ -73,15 +73,6 @@ func (t *Target) addImageFiles(all []artifact.Entry) (root []artifact.Entry, err
 	return root, nil
 }
 
-// libraries are the shared libraries that a program finds in its zip and in its layers.
-func (t Target) libraries() []string {
-	all := artifact.Libraries(t.included)
-	for _, l := range t.layers {
-		all = append(all, artifact.Libraries(l.Files)...)
-	}
-	return all
-}
-
 // putLayers writes the zips of the layers, each into a folder of its own, where they are not there already.
 func (t Target) putLayers(layers []artifact.Layer) (all []artifact.LayerSums, err error) {
 	created, err := t.epoch()

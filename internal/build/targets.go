@@ -77,9 +77,10 @@ func prepare(
 				t.included = include[lambda.Name]
 				t.layers, err = layersOf(t.Target)
 				l.Add(err)
-				l.Add(artifact.CheckExtensions(t.layers, t.expect()))
 				if !t.takesImageFiles() { // which may bring what the others need
-					l.Add(artifact.CheckLibraries(t.included, t.layers, t.expect()))
+					l.Add(artifact.CheckExtensions(t.beside()))
+					_, err = artifact.CheckLibraries(nil, t.beside())
+					l.Add(err)
 				}
 				if v.Smoke {
 					tree, err := smokeFiles(t.Target, t.included, t.layers)
