@@ -184,7 +184,7 @@ func (a *app) tellLayers(here *project.Here, projects []*project.Project) error 
 	return nil
 }
 
-// aws asks AWS as this machine reaches the network.
+// aws asks AWS as this machine reaches the network. All verbs that ask AWS come by here.
 func (a *app) aws(ctx context.Context, cfg *config.Config, o awsapi.Options) (*awsapi.Client, error) {
 	if _, err := a.join(cfg); err != nil {
 		return nil, err

@@ -82,7 +82,15 @@ to which an advisory of RustSec applies, of a checkout of its database, each wit
 		}
 		var unknown []string
 		if *deployed {
-			if functions, unknown, err = onAWS(cmd.Context(), *account, *alias, functions); err != nil {
+			cfg, err := here.Config(nil)
+			if err != nil {
+				return err
+			}
+			aws, err := a.aws(cmd.Context(), cfg, *account)
+			if err != nil {
+				return err
+			}
+			if functions, unknown, err = onAWS(cmd.Context(), aws, *alias, functions); err != nil {
 				return err
 			}
 			if len(unknown) > 0 && !*asJSON {
@@ -139,11 +147,7 @@ to which an advisory of RustSec applies, of a checkout of its database, each wit
 
 // onAWS are the functions of an account, each with what the statements about its code say; unknown are those about whose code there
 // are none.
-func onAWS(ctx context.Context, account awsapi.Options, alias string, stated []inventory.Function) (all []inventory.Function, unknown []string, err error) {
-	aws, err := awsapi.Open(ctx, account)
-	if err != nil {
-		return nil, nil, err
-	}
+func onAWS(ctx context.Context, aws *awsapi.Client, alias string, stated []inventory.Function) (all []inventory.Function, unknown []string, err error) {
 	functions, err := aws.Functions(ctx)
 	if err != nil {
 		return nil, nil, err
