@@ -146,16 +146,45 @@ func MakeFolder(dir string) error {
 	return nil
 }
 
-// CheckWritable is nil where [Write] can write a file of that name, as far as that can be told without writing one.
+// CheckWritable is nil where [Replace] can write a file of that name, as far as that can be told without writing one.
 func CheckWritable(name string) error {
-	if info, err := os.Lstat(name); err == nil && info.IsDir() {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
 		return writeFault(name, errors.New("it is a folder"))
+	}
+	if opened(name) {
+		if err := syscall.Access(name, mayWrite); err != nil {
+			return writeFault(name, err)
+		}
+		return nil
 	}
 	dir, err := existing(filepath.Dir(name), os.Stat)
 	if err != nil {
 		return writeFault(dir, err)
 	}
 	return enterable(dir)
+}
+
+// Replace is [Write] for a file that a flag names. A device or a pipe, such as /dev/stdout, is written to, and stays.
+func Replace(name string, data []byte) error {
+	if !opened(name) {
+		return Write(filepath.Dir(name), File{Name: filepath.Base(name), Data: data, Mode: 0o644})
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return writeFault(name, err)
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return writeFault(name, err)
+	}
+	return nil
+}
+
+// opened reports a name that is not given to another file: one of the kernel's, or of a pipe or socket.
+func opened(name string) bool {
+	abs, err := filepath.Abs(name)
+	info, statErr := os.Stat(name)
+	return statErr == nil && !info.Mode().IsRegular() || err == nil && (strings.HasPrefix(abs, "/dev/") && !strings.HasPrefix(abs, "/dev/shm/") || strings.HasPrefix(abs, "/proc/"))
 }
 
 // existing returns the closest of dir and the paths above it that is there, and why it is no folder that can be looked into.
@@ -173,10 +202,18 @@ func existing(dir string, stat func(string) (fs.FileInfo, error)) (string, error
 	}
 }
 
-// enterable is nil for a folder that files can be made in.
+const mayWrite, mayEnter = 0o2, 0o1 // W_OK and X_OK of access(2)
+
+// enterable is nil for a folder that files can be made in. To root access(2) allows it in those of the kernel too.
 func enterable(dir string) error {
-	const writeAndEnter = 0o3 // W_OK and X_OK of access(2)
-	if err := syscall.Access(dir, writeAndEnter); err != nil {
+	if err := syscall.Access(dir, mayWrite|mayEnter); err != nil {
+		return writeFault(dir, err)
+	}
+	f, err := os.CreateTemp(dir, tempPrefix+"*"+tempSuffix)
+	if err != nil {
+		return writeFault(dir, errors.Unwrap(err))
+	}
+	if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) { // another run may take it for a leftover
 		return writeFault(dir, err)
 	}
 	return nil

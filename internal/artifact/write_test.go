@@ -285,7 +285,11 @@ func TestCheckWritable(t *testing.T) {
 	if err := Write(dir, File{Name: "file", Mode: 0o644}); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]bool{"new": true, "file": true, "some/where/new": true, "file/new": false, "file/below/new": false, ".": false, "/proc/self/new": false} {
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"new": true, "file": true, "some/where/new": true, "file/new": false, "file/below/new": false, ".": false,
+		"/proc/self/new": false, "/proc/new/new": false, "/sys/new": false, "/dev/null": true, "/dev/new": false, "pipe": true} {
 		at := name
 		if !filepath.IsAbs(at) {
 			at = filepath.Join(dir, name)
@@ -293,5 +297,47 @@ func TestCheckWritable(t *testing.T) {
 		if err := CheckWritable(at); (err == nil) != want {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	entries, err := os.ReadDir(dir)
+	if len(entries) != 2 || err != nil {
+		t.Errorf("the check leaves %v, %v", entries, err)
+	}
+}
+
+// TestReplace: a file gets its name when it is complete, and a device or a pipe stays what it is.
+func TestReplace(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	for _, text := range []string{"first", "second"} {
+		if err := Replace(file, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if data, err := os.ReadFile(file); string(data) != "second" || err != nil {
+		t.Errorf("%q, %v", data, err)
+	}
+	if err := Replace("/dev/null", []byte("text")); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat("/dev/null"); err != nil || info.Mode().IsRegular() {
+		t.Fatal("/dev/null is a file now")
+	}
+	if err := Replace("/dev/full", []byte("text")); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("/dev/full: %v", err)
+	}
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan string)
+	go func() {
+		data, _ := os.ReadFile(pipe)
+		read <- string(data)
+	}()
+	if err := Replace(pipe, []byte("text")); err != nil {
+		t.Error(err)
+	}
+	if got := <-read; got != "text" {
+		t.Errorf("the pipe had %q", got)
 	}
 }

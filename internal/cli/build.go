@@ -118,7 +118,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(push.useless(cfg), push.checkFiles()); err != nil {
+		if err := errors.Join(push.useless(cfg), push.checkFiles(), a.checkJobFiles(cfg.CI)); err != nil {
 			return err
 		}
 		key, notice := here.Key(projects)

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,34 +22,34 @@ func (a *app) writeOutputs(summary report.Summary, push pushing, ci string, fail
 	if push.metadata != "" {
 		var text bytes.Buffer
 		l.Add(report.Metadata(&text, summary))
-		l.Add(replace(push.metadata, text.Bytes()))
+		l.Add(artifact.Replace(push.metadata, text.Bytes()))
 	}
 	if push.dotenv != "" {
 		var text bytes.Buffer
 		report.Dotenv(&text, summary)
-		l.Add(replace(push.dotenv, text.Bytes()))
+		l.Add(artifact.Replace(push.dotenv, text.Bytes()))
 	}
 	if push.junit != "" {
 		var text bytes.Buffer
 		l.Add(report.JUnit(&text, summary))
-		l.Add(replace(push.junit, text.Bytes()))
+		l.Add(artifact.Replace(push.junit, text.Bytes()))
 	}
 	if push.codeQuality != "" {
 		var text bytes.Buffer
 		l.Add(report.CodeQuality(&text, summary, a.inCheckout()))
-		l.Add(replace(push.codeQuality, text.Bytes()))
+		l.Add(artifact.Replace(push.codeQuality, text.Bytes()))
 	}
 	if ci == "" {
 		return l.Err()
 	}
-	l.Add(extend(a.env["GITHUB_STEP_SUMMARY"], func(w io.Writer) {
+	l.Add(a.extend("GITHUB_STEP_SUMMARY", func(w io.Writer) {
 		var text strings.Builder
 		if failed != nil {
 			fault.Print(&text, failed)
 		}
 		report.Markdown(w, summary, text.String())
 	}))
-	l.Add(extend(a.env["GITHUB_OUTPUT"], func(w io.Writer) {
+	l.Add(a.extend("GITHUB_OUTPUT", func(w io.Writer) {
 		for _, p := range report.Outputs(summary) {
 			fmt.Fprintf(w, "%s=%s\n", p.Name, p.Value)
 		}
@@ -86,28 +87,37 @@ func (a *app) inCheckout() func(file string) string {
 	}
 }
 
-// replace writes a file that appears complete or not at all.
-func replace(name string, data []byte) error {
-	return artifact.Write(filepath.Dir(name), artifact.File{Name: filepath.Base(name), Data: data, Mode: 0o644})
+// jobFiles are the variables that name files of a job of GitHub Actions.
+var jobFiles = []string{"GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"}
+
+// checkJobFiles refuses files of a job that cannot be written. ci is the CI system, "" for none.
+func (a *app) checkJobFiles(ci string) error {
+	var l fault.List
+	for _, variable := range jobFiles {
+		if ci != "" {
+			l.Add(a.extend(variable, func(io.Writer) {}))
+		}
+	}
+	return l.Err()
 }
 
-// extend appends to a file that other steps of the job write too; "" is no file.
-func extend(name string, write func(io.Writer)) error {
+// extend appends to the file that a variable names, which other steps of the job write too; an empty one names none.
+func (a *app) extend(variable string, write func(io.Writer)) error {
+	name := a.env[variable]
 	if name == "" {
 		return nil
 	}
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return fmt.Errorf("writing for GitHub Actions: %w", err)
-	}
 	var text bytes.Buffer
 	write(&text)
-	_, err = f.Write(text.Bytes())
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err == nil {
+		_, err = f.Write(text.Bytes())
+		err = errors.Join(err, f.Close())
 	}
 	if err != nil {
-		return fmt.Errorf("writing for GitHub Actions: %w", err)
+		return &fault.Error{
+			Kind: fault.Usage, What: "the file of " + variable + " cannot be written", Err: err, Fix: "unset " + variable + ", or have it name a file that can be written",
+		}
 	}
 	return nil
 }
