@@ -33,6 +33,9 @@ import (
 // Options say which account of AWS is asked. What is empty is as the SDK finds it.
 type Options struct {
 	Profile, Region, Endpoint string
+
+	// Say, if set, is told once, in a line, when requests are sent again for long.
+	Say func(line string)
 }
 
 // Client asks one account in one region.
@@ -88,6 +91,50 @@ type retryer struct {
 	mu      sync.Mutex
 	reached bool
 	since   time.Time // of the first request that came nowhere
+
+	say func(line string) // of what is sent again for long
+}
+
+// unannounced is how often a request is sent again before that is said: these take some seconds together.
+const unannounced = 4
+
+// RetryDelay is called when a request is to be sent again.
+func (r *retryer) RetryDelay(attempt int, err error) (time.Duration, error) {
+	if attempt > unannounced {
+		r.say("AWS does not take requests for now (" + reason(err) + "); they are sent again, for some minutes at most")
+	}
+	return r.RetryerV2.RetryDelay(attempt, err)
+}
+
+// retryers returns what makes the retryer of a client. say may be nil.
+func retryers(say func(line string)) func() aws.Retryer {
+	var once sync.Once
+	return func() aws.Retryer {
+		return &retryer{
+			RetryerV2: retry.NewStandard(func(s *retry.StandardOptions) {
+				s.MaxAttempts, s.MaxBackoff, s.RateLimiter = attempts, longestGap, ratelimit.None
+			}),
+			say: func(line string) {
+				if say != nil {
+					once.Do(func() { say(line) })
+				}
+			},
+		}
+	}
+}
+
+// reason is why a request is sent again, in a few words.
+func reason(err error) string {
+	var refused smithy.APIError
+	var answer *smithyhttp.ResponseError
+	switch {
+	case errors.As(err, &refused) && refused.ErrorCode() != "":
+		return refused.ErrorCode()
+	case errors.As(err, &answer) && answer.HTTPStatusCode() != 0:
+		return http.StatusText(answer.HTTPStatusCode())
+	default:
+		return "it is not reached"
+	}
 }
 
 // unreachable is for how long that may go on.
@@ -132,13 +179,7 @@ func (r *retryer) GetAttemptToken(ctx context.Context) (func(error) error, error
 
 // Open finds region and credentials.
 func Open(ctx context.Context, o Options) (*Client, error) {
-	load := []func(*config.LoadOptions) error{
-		config.WithRetryer(func() aws.Retryer {
-			return &retryer{RetryerV2: retry.NewStandard(func(s *retry.StandardOptions) {
-				s.MaxAttempts, s.MaxBackoff, s.RateLimiter = attempts, longestGap, ratelimit.None
-			})}
-		}),
-	}
+	load := []func(*config.LoadOptions) error{config.WithRetryer(retryers(o.Say))}
 	if o.Profile != "" {
 		load = append(load, config.WithSharedConfigProfile(o.Profile))
 	}

@@ -5,11 +5,13 @@ import (
 	"crypto/sha1"
 	"errors"
 	"fmt"
+	"github.com/aws/smithy-go"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -150,5 +152,30 @@ func TestAWSThatIsNotReached(t *testing.T) {
 		if _, err := Open(t.Context(), Options{Endpoint: endpoint}); err == nil || !strings.Contains(err.Error(), "--endpoint-url cannot be") {
 			t.Errorf("%s: %v", endpoint, err)
 		}
+	}
+}
+
+// TestWhatIsSentAgainForLongIsSaidOnce, by all clients of an account together.
+func TestWhatIsSentAgainForLongIsSaidOnce(t *testing.T) {
+	var said []string
+	fresh := retryers(func(line string) { said = append(said, line) })
+	throttled := &smithy.GenericAPIError{Code: "TooManyRequestsException"}
+	for range 2 {
+		r := fresh()
+		for attempt := 1; attempt <= unannounced; attempt++ {
+			if _, err := r.RetryDelay(attempt, throttled); err != nil || len(said) > 1 {
+				t.Errorf("attempt %d: %q, %v", attempt, said, err)
+			}
+		}
+		if _, err := r.RetryDelay(unannounced+1, throttled); err != nil {
+			t.Error(err)
+		}
+	}
+	want := []string{"AWS does not take requests for now (TooManyRequestsException); they are sent again, for some minutes at most"}
+	if !slices.Equal(said, want) {
+		t.Errorf("%q", said)
+	}
+	if _, err := retryers(nil)().RetryDelay(unannounced+1, throttled); err != nil {
+		t.Error(err)
 	}
 }

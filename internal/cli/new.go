@@ -24,6 +24,7 @@ import (
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
 	"lpipe/internal/git"
+	"lpipe/internal/plan"
 	"lpipe/internal/project"
 	"lpipe/internal/scaffold"
 	"lpipe/internal/shell"
@@ -497,6 +498,11 @@ func findSite(here *project.Here, dir string, existing bool) (site, error) {
 // existingSite is that of a folder with a package or a workspace.
 func existingSite(here *project.Here, dir string) (site, error) {
 	projects, err := here.Open([]string{dir + "/"}, false, nil)
+	var f *fault.Error
+	if errors.Is(err, plan.ErrNoLambda) && errors.As(err, &f) {
+		f.Why += ", and lpipe init adds what a lambda lacks beside its program; nothing was written"
+		f.Fix = "add a src/main.rs, and run it again; or make a lambda that depends on this package in a folder of its own: lpipe new NAME"
+	}
 	if err != nil {
 		return site{}, err
 	}

@@ -145,10 +145,7 @@ func (v *verifying) verify(ctx context.Context, s subject, find func(s subject, 
 		return z, verify.Result{}, err
 	}
 	r, err := v.rebuild(ctx, z)
-	if err != nil {
-		err = fmt.Errorf("%s: %w", s.shown, err)
-	}
-	return z, r, err
+	return z, r, fault.About(s.shown, err)
 }
 
 // statementFinder returns what finds the file with the statements about a zip: beside it, in the one file that is named, or in a folder.

@@ -158,7 +158,7 @@ func (r *run) configure(ctx context.Context, o *Outcome) error {
 		return nil
 	}
 	o.State = Uploaded
-	err := r.again(ctx, func() error {
+	err := r.again(ctx, o.Function, func() error {
 		now, err := r.aws.Function(ctx, o.Function, "")
 		if err != nil {
 			return err
@@ -254,7 +254,7 @@ func (r *run) upload(ctx context.Context, o *Outcome) error {
 
 // replace gives Latest other code, and waits for it.
 func (r *run) replace(ctx context.Context, function, arch string, code Code, sum string) error {
-	err := r.again(ctx, func() error { return r.aws.UpdateCode(ctx, function, arch, code) })
+	err := r.again(ctx, function, func() error { return r.aws.UpdateCode(ctx, function, arch, code) })
 	if err != nil {
 		return err
 	}
@@ -268,7 +268,7 @@ func (r *run) create(ctx context.Context, o *Outcome) error {
 		return err
 	}
 	o.State = Uploaded
-	err = r.within(ctx, propagation, func() error {
+	err = r.within(ctx, o.Function, propagation, func() error {
 		err := r.aws.Create(ctx, o.Function, New{Role: r.plan.Role, Runtime: o.Runtime, Arch: o.Arch, Code: code, Settings: o.Settings})
 		if !errors.Is(err, ErrConflict) {
 			return err
@@ -330,7 +330,7 @@ func (r *run) version(ctx context.Context, o *Outcome, latest Function, descript
 		}
 	}
 	var f Function
-	err := r.within(ctx, otherCode, func() error {
+	err := r.within(ctx, o.Function, otherCode, func() error {
 		var err error
 		f, err = r.aws.Publish(ctx, o.Function, latest.CodeSHA256, description)
 		return err
@@ -360,18 +360,34 @@ const (
 	otherCode = time.Minute // in which AWS takes what is published for other code than it is
 
 	propagation = time.Minute // in which AWS knows a role that was made
+
+	unannounced = 10 * time.Second // of waiting, before it is said
 )
 
-// again does what AWS may refuse because an update of the function is going on.
-func (r *run) again(ctx context.Context, do func() error) error { return r.within(ctx, patience, do) }
+// waiting says once what is waited for, when that takes long.
+func (r *run) waiting(function string) func(what string) {
+	since, said := time.Now(), false
+	return func(what string) {
+		if !said && time.Since(since) >= unannounced {
+			said = true
+			r.log(function, "waiting for AWS: "+what)
+		}
+	}
+}
 
-func (r *run) within(ctx context.Context, limit time.Duration, do func() error) error {
-	wait := firstLook
+// again does what AWS may refuse because an update of the function is going on.
+func (r *run) again(ctx context.Context, function string, do func() error) error {
+	return r.within(ctx, function, patience, do)
+}
+
+func (r *run) within(ctx context.Context, function string, limit time.Duration, do func() error) error {
+	wait, waiting := firstLook, r.waiting(function)
 	for end := time.Now().Add(limit); ; wait = min(2*wait, longest) {
 		err := do()
 		if !errors.Is(err, ErrConflict) || time.Now().After(end) {
 			return err
 		}
+		waiting("it refuses the change until another one is done")
 		if err := sleep(ctx, wait); err != nil {
 			return err
 		}
@@ -381,7 +397,7 @@ func (r *run) within(ctx context.Context, limit time.Duration, do func() error) 
 // await waits until no update of a function is going on, and it is as ok says. What AWS answers may be older than what it
 // said before, so a function that is not as it should be is looked at again.
 func (r *run) await(ctx context.Context, name, qualifier string, ok func(Function) bool) (Function, error) {
-	wait := firstLook
+	wait, waiting := firstLook, r.waiting(name)
 	for end := time.Now().Add(patience); ; wait = min(2*wait, longest) {
 		f, err := r.aws.Function(ctx, name, qualifier)
 		switch {
@@ -398,6 +414,14 @@ func (r *run) await(ctx context.Context, name, qualifier string, ok func(Functio
 				Kind: fault.Publish, What: fmt.Sprintf("AWS has not finished to update %s after %s", name, patience),
 				Why: fmt.Sprintf("it is %s, and its last update is %s", f.State, f.Update), Fix: "run lpipe deploy again; it goes on from there",
 			}
+		}
+		switch {
+		case f.State == "Pending":
+			waiting("the function is being set up")
+		case f.Update == "InProgress":
+			waiting("the function is being updated")
+		default:
+			waiting("it does not tell of the change yet")
 		}
 		if err := sleep(ctx, wait); err != nil {
 			return f, err

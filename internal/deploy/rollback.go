@@ -175,6 +175,8 @@ func (c Condition) Words() string {
 	switch {
 	case c.Latest == nil:
 		return "no such function"
+	case live.Image:
+		return "a container image"
 	case c.Alias.Name != "" && c.Alias.Other != "":
 		return c.Alias.String()
 	case c.Built == "":

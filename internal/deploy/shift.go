@@ -100,7 +100,7 @@ var errTaken = errors.New("somebody else moved it")
 
 func (r *run) newAlias(ctx context.Context, function string, to Alias) (made Alias, err error) {
 	to.Name = r.plan.Alias
-	err = r.again(ctx, func() error {
+	err = r.again(ctx, function, func() error {
 		made, err = r.aws.CreateAlias(ctx, function, to)
 		if !errors.Is(err, ErrConflict) {
 			return err
@@ -123,7 +123,7 @@ func (r *run) newAlias(ctx context.Context, function string, to Alias) (made Ali
 func (r *run) name(ctx context.Context, function string, to Alias, was ...Alias) (Alias, error) {
 	to.Name, to.Revision = r.plan.Alias, was[0].Revision
 	is := was[0]
-	err := r.again(ctx, func() error {
+	err := r.again(ctx, function, func() error {
 		now, err := r.aws.UpdateAlias(ctx, function, to)
 		if err == nil {
 			is = now
@@ -246,7 +246,7 @@ func (r *run) putBack(ctx context.Context, o *Outcome) error {
 	if runtime == "" && len(was.changes(now.Settings)) == 0 && len(o.Env) == 0 {
 		return nil
 	}
-	return r.again(ctx, func() error { return r.aws.UpdateSettings(ctx, o.Function, "", runtime, was) })
+	return r.again(ctx, o.Function, func() error { return r.aws.UpdateSettings(ctx, o.Function, "", runtime, was) })
 }
 
 // revert gives Latest the code of a version, which AWS has.

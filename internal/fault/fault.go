@@ -128,6 +128,23 @@ func Parts(err error) []error {
 	return all
 }
 
+// About says of each part of err what it is about, which a wrapped error would not show.
+func About(subject string, err error) error {
+	var l List
+	for _, e := range Parts(err) {
+		var f *Error
+		if errors.As(e, &f) {
+			about := *f
+			about.What = subject + ": " + f.What
+			e = &about
+		} else {
+			e = fmt.Errorf("%s: %w", subject, e)
+		}
+		l.Add(e)
+	}
+	return l.Err()
+}
+
 // Worst returns the kind that decides the exit code of a run that ended with err, which may join several
 // errors: the one whose remedy comes first, so a wrong config outranks a failed test.
 func Worst(err error) Kind {

@@ -114,3 +114,19 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+// TestAbout: what an error is about is shown, of each that is joined.
+func TestAbout(t *testing.T) {
+	var out strings.Builder
+	Print(&out, About("a.zip", errors.Join(&Error{Kind: Artifact, What: "one", Why: "of it", Fix: "mend it"}, errors.New("two"))))
+	const want = "lpipe: error: a.zip: one\nlpipe: why:   of it\nlpipe: fix:   mend it\nlpipe: error: a.zip: two\n"
+	if !strings.HasPrefix(out.String(), want) {
+		t.Errorf("printed:\n%s", out.String())
+	}
+	if err := About("a.zip", nil); err != nil {
+		t.Error(err)
+	}
+	if kind := Worst(About("a.zip", &Error{Kind: Artifact})); kind != Artifact {
+		t.Error(kind)
+	}
+}

@@ -147,10 +147,14 @@ func below(all []*found, of func(*found) []*Lambda, folders []string) []*Lambda 
 
 func unknown(all []*found, w Want) error {
 	if !w.Name {
-		return &fault.Error{
+		f := &fault.Error{
 			Kind: fault.Usage, What: "there is no lambda in " + w.Given, Why: "no package at or below it has a program that is a lambda",
-			Fix: "lpipe plan lists the lambdas; name one, or a folder that holds one",
+			Fix: "lpipe plan lists the lambdas; name one, or a folder that holds one", Err: ErrNoLambda,
 		}
+		if !slices.ContainsFunc(all, func(f *found) bool { return len(f.lambdas)+len(f.nonDefault) > 0 }) {
+			f.Fix = addProgram
+		}
+		return f
 	}
 	var known, notes []string
 	for _, f := range all {

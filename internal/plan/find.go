@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -300,10 +301,16 @@ func lacking(c *candidate, b config.Build) []string {
 	return slices.DeleteFunc(slices.Clone(c.target.RequiredFeatures), func(f string) bool { return on[f] })
 }
 
+// ErrNoLambda is the cause where a folder, or all projects, have none.
+var ErrNoLambda = errors.New("there is no lambda")
+
+// addProgram is what to do where there is nothing but libraries.
+const addProgram = "add a src/main.rs or a [[bin]], or list the programs in lpipe.toml: lambdas = [\"NAME\"]"
+
 // none says why there is no lambda in any of the projects.
 func none(all []*found) error {
 	why := "no default member of the workspace has a binary target"
-	fix := "add a src/main.rs or a [[bin]], or list the programs in lpipe.toml: lambdas = [\"NAME\"]"
+	fix := addProgram
 	var notes, others []string
 	for _, f := range all {
 		notes = append(notes, f.notes...)
@@ -323,7 +330,7 @@ func none(all []*found) error {
 	case len(ws.Packages) == 1:
 		why = fmt.Sprintf("the package %q has only a library", ws.Packages[0].Name)
 	}
-	return &fault.Error{Kind: fault.Usage, What: "there is no lambda to build", Why: why, Fix: fix}
+	return &fault.Error{Kind: fault.Usage, What: "there is no lambda to build", Why: why, Fix: fix, Err: ErrNoLambda}
 }
 
 // suggest is the fix for a word that is none of those known; other is what to do when none is like it.
