@@ -130,6 +130,7 @@ func Prepare(ctx context.Context, here *project.Here, projects []*project.Projec
 	r.Notes = slices.Concat(r.Notes, accessNotes, cacheNotes, warm.notes)
 	explain := func(f *fault.Error, stage, log string) error {
 		explainUnsent(f, log, r.Targets)
+		nameToolchain(f, projects)
 		return granted.Explain(f, stage, log)
 	}
 	r.solve = solve.Request{
@@ -140,6 +141,17 @@ func Prepare(ctx context.Context, here *project.Here, projects []*project.Projec
 		r.solve.Jobs = append(r.solve.Jobs, t.Job)
 	}
 	return r, nil
+}
+
+// nameToolchain says of a toolchain file what it is called, where all projects of the run call theirs so.
+func nameToolchain(f *fault.Error, projects []*project.Project) {
+	ws := projects[0].Plan.Workspace
+	for _, p := range projects {
+		if p.Plan.Workspace.ToolchainFile() != ws.ToolchainFile() {
+			return
+		}
+	}
+	f.What, f.Why, f.Fix = ws.NameToolchain(f.What), ws.NameToolchain(f.Why), ws.NameToolchain(f.Fix)
 }
 
 // loopback warns of a proxy that engines may not reach.

@@ -60,3 +60,17 @@ func TestPointersOfGitLFSAreWarnedOf(t *testing.T) {
 		t.Errorf("without pointers: %v, %v", r.Warnings, err)
 	}
 }
+
+// TestTheToolchainFileIsCalledByItsName in what a person is told, whichever of its two names it has.
+func TestTheToolchainFileIsCalledByItsName(t *testing.T) {
+	for name, files := range map[string]string{"rust-toolchain": "-- rust-toolchain --\n1.80.0\n", "rust-toolchain.toml": ""} {
+		r, err := prepared(t, files, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &fault.Error{What: "rust-toolchain.toml asks for what there is not", Fix: "correct channel in rust-toolchain.toml"}
+		if err := r.solve.Explain(f, dockerfile.StageToolchain, ""); err != f || f.What != name+" asks for what there is not" || f.Fix != "correct channel in "+name {
+			t.Errorf("%s: %q, %q", name, f.What, f.Fix)
+		}
+	}
+}

@@ -61,7 +61,7 @@ func newRecord(ctx context.Context, t project.Target, v *plan.Variant, trees ...
 	}
 	r[kindImage][v.Base] = image
 	for name, value := range map[string]any{
-		"rust-toolchain.toml": []any{v.Channel, v.Components, v.Targets, v.InstallProfile}, "features of lambdas of the workspace": v.Features,
+		t.Plan.Workspace.ToolchainFile(): []any{v.Channel, v.Components, v.Targets, v.InstallProfile}, "features of lambdas of the workspace": v.Features,
 	} {
 		text, err := json.Marshal(value)
 		if err != nil {

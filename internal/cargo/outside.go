@@ -60,7 +60,7 @@ func (w *Workspace) Outside(fsys fs.FS, env map[string]string, targets []string)
 		if at := path.Join(dir, ".cargo"); at != home {
 			config(at)
 		}
-		for _, name := range []string{"rust-toolchain", "rust-toolchain.toml"} {
+		for _, name := range []string{"rust-toolchain", usualToolchain} {
 			if name = path.Join(dir, name); o.Toolchain == "" && w.Toolchain == nil && isFile(fsys, name) {
 				o.Toolchain = "/" + name
 			}

@@ -17,10 +17,26 @@ type Toolchain struct {
 	Targets    []string
 }
 
+// usualToolchain is what most people call that file.
+const usualToolchain = "rust-toolchain.toml"
+
+// ToolchainFile is what that file is, or would be, called.
+func (w *Workspace) ToolchainFile() string {
+	if w.Toolchain == nil {
+		return usualToolchain
+	}
+	return path.Base(w.Toolchain.Path)
+}
+
+// NameToolchain returns a text that speaks of rust-toolchain.toml with the name that the file has.
+func (w *Workspace) NameToolchain(text string) string {
+	return strings.ReplaceAll(text, usualToolchain, w.ToolchainFile())
+}
+
 // toolchain returns the closest toolchain file from dir up to the repository's root.
 func (l *loader) toolchain(dir string) *Toolchain {
 	for _, at := range l.fsys.Up(dir) {
-		for _, name := range []string{"rust-toolchain", "rust-toolchain.toml"} { // the first wins, as in rustup
+		for _, name := range []string{"rust-toolchain", usualToolchain} { // the first wins, as in rustup
 			if name = path.Join(at, name); l.isFile(name) {
 				return l.toolchainFile(name)
 			}

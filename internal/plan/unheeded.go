@@ -177,7 +177,7 @@ func (f *found) unheededVariables() []string {
 		case name == "CARGO_BUILD_TARGET":
 			instead = targetKey(f.Env[name])
 		case name == "RUSTUP_TOOLCHAIN":
-			instead = "the compiler is that of the base image or of rust-toolchain.toml"
+			instead = "the compiler is that of the base image or of " + f.Workspace.ToolchainFile()
 		case name == "RUSTFLAGS" || name == "CARGO_ENCODED_RUSTFLAGS" || name == "CARGO_BUILD_RUSTFLAGS":
 			instead = "variables of this machine do not reach the build; for all who build, rustflags = [\"…\"] in [build] of lpipe.toml does it"
 		}

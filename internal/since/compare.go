@@ -44,12 +44,20 @@ func compare(ctx context.Context, old, now *side) (map[string][]Change, error) {
 		if err != nil {
 			return nil, err
 		}
-		names, files := slices.Concat(settings(was, l), s.settings), slices.Concat(s.files, included)
+		names, files := slices.Concat(settings(was, l, c.toolchain()), s.settings), slices.Concat(s.files, included)
 		add("settings", names, len(names) > 0)
 		add("sources", files, s.unknown || unknown || len(files) > 0)
 		add("dependencies", s.crates, len(s.crates) > 0)
 	}
 	return all, nil
+}
+
+// toolchain gives the toolchain file its name: that of now, or else that of before.
+func (c *comparison) toolchain() func(text string) string {
+	if c.now.ws.Toolchain == nil {
+		return c.old.ws.NameToolchain
+	}
+	return c.now.ws.NameToolchain
 }
 
 // comparison compares two sides.

@@ -12,7 +12,8 @@ import (
 )
 
 // settings names the settings of a lambda that differ; none when it is built in the same way.
-func settings(was, is built) []string {
+// toolchain gives the toolchain file its name.
+func settings(was, is built, toolchain func(text string) string) []string {
 	names := fields(was.Build, is.Build, kebab)
 	for _, differs := range []bool{was.Kind != is.Kind, was.Bin != is.Bin} {
 		if differs {
@@ -25,7 +26,7 @@ func settings(was, is built) []string {
 	if len(names) > 0 || bytes.Equal(was.text, is.text) {
 		return names
 	}
-	names = fields(*was.variant, *is.variant, func(field string) string { return variantFields[field] })
+	names = fields(*was.variant, *is.variant, func(field string) string { return toolchain(variantFields[field]) })
 	if len(names) == 0 {
 		names = []string{"the steps of the build"}
 	}

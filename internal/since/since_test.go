@@ -368,6 +368,10 @@ func TestLambdasThatDifferFromARevision(t *testing.T) {
 			edit: "-- rust-toolchain.toml --\n[toolchain]\nchannel = \"1.80.0\"\n",
 			want: map[string]string{"orders": "settings rust-toolchain.toml; sources rust-toolchain.toml", "users": "settings rust-toolchain.toml; sources rust-toolchain.toml"},
 		},
+		"another toolchain, by the old name of its file": {
+			edit: "-- rust-toolchain --\n1.80.0\n",
+			want: map[string]string{"orders": "settings rust-toolchain; sources rust-toolchain", "users": "settings rust-toolchain; sources rust-toolchain"},
+		},
 		"cargo's configuration": {
 			edit: "-- .cargo/config.toml --\n[env]\nX = \"1\"\n", want: map[string]string{"orders": "sources .cargo/config.toml", "users": "sources .cargo/config.toml"},
 		},
