@@ -297,7 +297,7 @@ func removeLeftovers(folder *os.Root, self *os.File) {
 }
 
 func writeFault(path string, err error) *fault.Error {
-	f := &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("cannot write %s", path), Err: err, Fix: "make room for it under this name"}
+	f := &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("cannot write %s", path), Err: err, Fix: "move what is in the way, or write it to another place"}
 	switch {
 	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
 		f.Kind, f.Fix = fault.NoSpace, "free some space; the files of the previous build are untouched"

@@ -25,8 +25,8 @@ func TestWhatIsKeptIsListedByProject(t *testing.T) {
 projects that were not built here
   sources                                             12       5 KiB         0 B
 all projects
-  base images                                          1  1024.0 MiB  1024.0 MiB
-total                                                 27  2048.0 MiB  1024.0 MiB
+  base images                                          1     1.0 GiB     1.0 GiB
+total                                                 27     2.0 GiB     1.0 GiB
 `
 	if out.String() != want {
 		t.Errorf("got\n%s", out.String())

@@ -350,7 +350,9 @@ func Size(n int64) string {
 		return fmt.Sprintf("%d B", n)
 	case n < unit*unit:
 		return fmt.Sprintf("%.0f KiB", float64(n)/unit)
-	default:
+	case n < unit*unit*unit:
 		return fmt.Sprintf("%.1f MiB", float64(n)/unit/unit)
+	default:
+		return fmt.Sprintf("%.1f GiB", float64(n)/unit/unit/unit)
 	}
 }

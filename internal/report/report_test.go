@@ -99,7 +99,7 @@ func TestJSONHasAListWithoutLambdas(t *testing.T) {
 
 func TestSize(t *testing.T) {
 	for n, want := range map[int64]string{
-		0: "0 B", 1023: "1023 B", 1024: "1 KiB", 10 << 10: "10 KiB", 1 << 20: "1.0 MiB", 262144000: "250.0 MiB", 5 << 30: "5120.0 MiB",
+		0: "0 B", 1023: "1023 B", 1024: "1 KiB", 10 << 10: "10 KiB", 1 << 20: "1.0 MiB", 262144000: "250.0 MiB", 1<<30 - 1: "1024.0 MiB", 5 << 30: "5.0 GiB",
 	} {
 		if got := Size(n); got != want {
 			t.Errorf("Size(%d) = %q, want %q", n, got, want)
