@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -147,6 +148,12 @@ func listFlag(f *pflag.FlagSet, name, usage string) *[]string {
 func flagNames(cmd *cobra.Command) []string {
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	for other := range samNames {
+		if cmd.Flags().Lookup(other) != nil {
+			names = append(names, other)
+		}
+	}
+	slices.Sort(names)
 	return names
 }
 

@@ -186,6 +186,7 @@ func (a *app) root() *cobra.Command {
 	)
 	root.SetHelpCommand(helpCommand(root))
 	cobra.EnableCommandSorting = false // the verbs are in the order of their use
+	root.SetOut(a.Out)                 // which what prints completions takes now
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
 		completion.Use, completion.Short = "completion SHELL", "Print what makes a shell complete verbs, flags, lambdas and values"

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,9 @@ const (
 	servedPort = 9000
 )
 
+// samNames are the names that SAM has for flags.
+var samNames = map[string]string{"port": "invoke-port", "host": "invoke-address"}
+
 func (a *app) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "serve [NAME|PATH ...] [--exec -- COMMAND ...]",
@@ -69,14 +73,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 	bandwidth := f.Bool("limit-bandwidth", false, "stream as slowly as Lambda: the first 6 MB of an answer at any speed, then 2 MB a second")
 	watch := f.Bool("watch", true, "build again when sources change")
 	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-		// The names that SAM has for them.
-		switch name {
-		case "port":
-			name = "invoke-port"
-		case "host":
-			name = "invoke-address"
-		}
-		return pflag.NormalizedName(name)
+		return pflag.NormalizedName(cmp.Or(samNames[name], name))
 	})
 	secure := tlsFlags(f)
 	templates := listFlag(f, "template", "`FILE` with a SAM or CloudFormation template whose routes are answered too; give it again for another")

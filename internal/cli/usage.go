@@ -176,11 +176,34 @@ func emptyFlag(cmd *cobra.Command) (err error) {
 	return err
 }
 
+const allTests = "it runs all tests of the packages of its lambdas, and prints what failed ones said"
+
 // foreignHere are such flags of one verb, which mean something else than with others.
 var foreignHere = map[string]string{
 	"lpipe build r":                    "the profile is release unless --profile names another",
 	"lpipe test r":                     "the profile is release unless --profile names another",
 	"lpipe plan r":                     "the profile is release unless --profile names another",
+	"lpipe test lib":                   allTests,
+	"lpipe test bin":                   allTests,
+	"lpipe test test":                  allTests,
+	"lpipe test doc":                   allTests,
+	"lpipe test no-run":                "lpipe build --no-test compiles without the tests; lpipe test compiles and runs them",
+	"lpipe test no-fail-fast":          allTests,
+	"lpipe test nocapture":             allTests,
+	"lpipe test show-output":           allTests,
+	"lpipe build tests":                "lpipe build runs the tests too; lpipe test runs them alone",
+	"lpipe build no-run":               "lpipe plan says what would be built",
+	"lpipe invoke release":             "it runs what lpipe build made, whose --profile says how that is compiled",
+	"lpipe invoke output-format":       "the answer is printed as it is",
+	"lpipe invoke retry":               "it fails where Lambda would; --repeat calls it several times",
+	"lpipe serve release":              "lpipe.toml says how it is compiled: profile in [build]",
+	"lpipe serve wait":                 "a request waits until its lambda is built and started",
+	"lpipe deploy output-format":       "--json prints one JSON object",
+	"lpipe deploy release":             "it takes what lpipe build made, whose --profile says how that is compiled",
+	"lpipe deploy extension":           "an extension is a layer, which AWS's tools publish; kind = \"extension\" in [lambda.NAME] builds one",
+	"lpipe deploy runtime":             "runtime = \"provided.al2023\" in [build] of lpipe.toml, and --change-runtime for a function that has another",
+	"lpipe logs tail":                  "--since says how far back the log begins, and -f goes on",
+	"lpipe logs n":                     "--since says how far back the log begins",
 	"lpipe cache prune a":              "without flags it removes everything that no build uses",
 	"lpipe cache prune all":            "without flags it removes everything that no build uses",
 	"lpipe cache prune f":              "it does not ask; --dry-run says what would be removed",
@@ -192,62 +215,78 @@ var foreignHere = map[string]string{
 
 // foreignFlags are flags of cargo, cargo-lambda and buildx, by name and by letter, with what does the same here.
 var foreignFlags = map[string]string{
-	"release":              "the profile is release unless --profile names another",
-	"debug":                "--profile dev compiles without optimizations",
-	"package":              "name lambdas or packages without a flag: lpipe build NAME",
-	"p":                    "name lambdas or packages without a flag: lpipe build NAME",
-	"bin":                  "name lambdas without a flag: lpipe build NAME",
-	"bins":                 "--all is every lambda of the workspace",
-	"all-targets":          "--all is every lambda of the workspace",
-	"workspace":            "--all is every lambda of the workspace",
-	"manifest-path":        "give the project's folder without a flag: lpipe build FOLDER/",
-	"data-file":            "lpipe invoke --event FILE reads the event from a file",
-	"data-ascii":           "lpipe invoke --data JSON gives the event",
-	"env-var":              "lpipe invoke --env NAME=VALUE sets a variable of the program",
-	"ignore-changes":       "lpipe serve --watch=false serves what one build made",
-	"locked":               "a build always takes Cargo.lock as it is",
-	"frozen":               "a build always takes Cargo.lock as it is",
-	"offline":              "what was downloaded before is not downloaded again",
-	"F":                    "write it as: --features",
-	"all-features":         "name them: --features A,B",
-	"j":                    "cargo takes all processors of the engine's machine",
-	"jobs":                 "cargo takes all processors of the engine's machine",
-	"target-dir":           "write it as: --out-dir; lpipe build compiles in the engine, and only the results are here",
-	"arm64":                "write it as: --arch arm64",
-	"x86-64":               "write it as: --arch x86_64",
-	"x86_64":               "write it as: --arch x86_64",
-	"output-format":        "both are made: bootstrap and bootstrap.zip",
-	"lambda-dir":           "write it as: --out-dir",
-	"l":                    "write it as: --out-dir",
-	"flatten":              "each lambda has a folder of its own in target/lambda, or in that of --out-dir",
-	"include":              "write it in lpipe.toml: include = [\"assets/**\"] in [build] or [lambda.NAME]",
-	"tag":                  "lpipe build --push --tag TAG pushes an image",
-	"t":                    "write it as: --tag, with --push",
-	"file":                 "the Dockerfile is lpipe's own; lpipe render prints it",
-	"f":                    "the Dockerfile is lpipe's own; lpipe render prints it",
-	"output":               "--out-dir is for the results; --push makes images",
-	"o":                    "--out-dir is for the results; --push makes images",
-	"load":                 "--push pushes an image to a registry, from which docker pulls it",
-	"secret":               "keys and tokens are in [ssh] and [git] of lpipe.toml, and in CARGO_REGISTRIES_NAME_TOKEN",
-	"dry-run":              "lpipe plan says what would be built",
-	"check":                "lpipe plan says what would be built",
-	"print":                "lpipe render prints the Dockerfile",
-	"lib":                  "a lambda is a program: lpipe build NAME",
-	"example":              "examples are no lambdas: make it a binary of the package",
-	"exclude":              "name the lambdas that you want, or write lambdas = [...] in lpipe.toml",
-	"message-format":       "lpipe build --json prints one JSON object about the lambdas",
-	"compiler":             "the image has the compiler: base in [build] of lpipe.toml",
-	"build-context":        "what is sent is what the lambda needs of the project; lpipe render --contexts lists it",
-	"pull":                 "lpipe render --pin asks the registry again, and writes the digest into lpipe.toml",
-	"iam-role":             "write it as: lpipe deploy --create --role ARN",
-	"merge-env":            "lpipe deploy always adds variables to those that the function has: --env NAME=VALUE",
-	"env-vars":             "write it as: --env NAME=VALUE",
-	"binary-path":          "lpipe deploy takes the zips that lpipe build made, and checked, and no others",
-	"binary-name":          "name lambdas without a flag: lpipe deploy NAME; --function-name names the function on AWS",
-	"cargo-profile":        "lpipe build --profile is cargo's profile; lpipe deploy takes what was built, and its --profile is AWS's",
-	"enable-function-url":  "lpipe makes nothing public: aws lambda create-function-url-config does",
-	"disable-function-url": "lpipe makes nothing public: aws lambda delete-function-url-config removes one",
-	"metadata":             "--metadata-file writes digests and zips",
+	"release":               "the profile is release unless --profile names another",
+	"debug":                 "--profile dev compiles without optimizations",
+	"package":               "name lambdas or packages without a flag: lpipe build NAME",
+	"p":                     "name lambdas or packages without a flag: lpipe build NAME",
+	"bin":                   "name lambdas without a flag: lpipe build NAME",
+	"bins":                  "--all is every lambda of the workspace",
+	"all-targets":           "--all is every lambda of the workspace",
+	"workspace":             "--all is every lambda of the workspace",
+	"manifest-path":         "give the project's folder without a flag: lpipe build FOLDER/",
+	"data-file":             "lpipe invoke --event FILE reads the event from a file",
+	"data-ascii":            "lpipe invoke --data JSON gives the event",
+	"env-var":               "write it as: --env NAME=VALUE",
+	"ignore-changes":        "lpipe serve --watch=false serves what one build made",
+	"locked":                "a build always takes Cargo.lock as it is",
+	"frozen":                "a build always takes Cargo.lock as it is",
+	"offline":               "what was downloaded before is not downloaded again",
+	"F":                     "write it as: --features",
+	"all-features":          "name them: --features A,B",
+	"j":                     "cargo takes all processors of the engine's machine",
+	"jobs":                  "cargo takes all processors of the engine's machine",
+	"target-dir":            "write it as: --out-dir; lpipe build compiles in the engine, and only the results are here",
+	"arm64":                 "write it as: --arch arm64",
+	"x86-64":                "write it as: --arch x86_64",
+	"x86_64":                "write it as: --arch x86_64",
+	"output-format":         "both are made: bootstrap and bootstrap.zip",
+	"lambda-dir":            "write it as: --out-dir",
+	"l":                     "write it as: --out-dir",
+	"flatten":               "each lambda has a folder of its own in target/lambda, or in that of --out-dir",
+	"include":               "write it in lpipe.toml: include = [\"assets/**\"] in [build] or [lambda.NAME]",
+	"tag":                   "lpipe build --push --tag TAG pushes an image",
+	"t":                     "write it as: --tag, with --push",
+	"file":                  "the Dockerfile is lpipe's own; lpipe render prints it",
+	"f":                     "the Dockerfile is lpipe's own; lpipe render prints it",
+	"output":                "--out-dir is for the results; --push makes images",
+	"o":                     "--out-dir is for the results; --push makes images",
+	"load":                  "--push pushes an image to a registry, from which docker pulls it",
+	"secret":                "keys and tokens are in [ssh] and [git] of lpipe.toml, and in CARGO_REGISTRIES_NAME_TOKEN",
+	"dry-run":               "lpipe plan says what would be built",
+	"check":                 "lpipe plan says what would be built",
+	"print":                 "lpipe render prints the Dockerfile",
+	"lib":                   "a lambda is a program: lpipe build NAME",
+	"example":               "examples are no lambdas: make it a binary of the package",
+	"exclude":               "name the lambdas that you want, or write lambdas = [...] in lpipe.toml",
+	"message-format":        "lpipe build --json prints one JSON object about the lambdas",
+	"compiler":              "the image has the compiler: base in [build] of lpipe.toml",
+	"build-context":         "what is sent is what the lambda needs of the project; lpipe render --contexts lists it",
+	"pull":                  "lpipe render --pin asks the registry again, and writes the digest into lpipe.toml",
+	"iam-role":              "write it as: lpipe deploy --create --role ARN",
+	"merge-env":             "lpipe deploy always adds variables to those that the function has: --env NAME=VALUE",
+	"env-vars":              "write it as: --env NAME=VALUE",
+	"binary-path":           "lpipe deploy takes the zips that lpipe build made, and checked, and no others",
+	"binary-name":           "name lambdas without a flag: lpipe deploy NAME; --function-name names the function on AWS",
+	"cargo-profile":         "lpipe build --profile is cargo's profile; lpipe deploy takes what was built, and its --profile is AWS's",
+	"enable-function-url":   "lpipe makes nothing public: aws lambda create-function-url-config does",
+	"disable-function-url":  "lpipe makes nothing public: aws lambda delete-function-url-config removes one",
+	"metadata":              "--metadata-file writes digests and zips",
+	"iidfile":               "--metadata-file writes digests and zips",
+	"extension":             "write it in lpipe.toml: kind = \"extension\" in [lambda.NAME]",
+	"internal":              "an internal extension is part of the program; kind = \"extension\" in [lambda.NAME] builds one of its own",
+	"disable-optimizations": "the program is compiled as its profile in Cargo.toml says; --profile names another",
+	"skip-target-check":     "the targets are in the image, and not on this machine",
+	"color":                 "colours are for terminals; NO_COLOR=1 turns them off",
+	"arm":                   "write it as: --arch arm64",
+	"tests":                 "lpipe test runs the tests",
+	"examples":              "examples are no lambdas: make one a binary of the package",
+	"benches":               "benchmarks are no lambdas, and run with cargo",
+	"keep-going":            "one lambda that fails does not stop the others",
+	"artifact-dir":          "write it as: --out-dir",
+	"label":                 "an image has the labels title, version and revision, of which lpipe knows the values",
+	"annotation":            "an image has the labels title, version and revision, of which lpipe knows the values",
+	"call":                  "lpipe render prints the Dockerfile",
+	"context":               "give the project's folder without a flag: lpipe build FOLDER/",
 }
 
 // flagError is the fault for a flag that a verb does not have, or that has a bad value.
@@ -288,10 +327,31 @@ func flagError(cmd *cobra.Command, err error) error {
 		f.Fix = instead
 	} else if verbs := verbsWith(cmd.Root(), name); len(verbs) > 0 {
 		f.Fix = "it is a flag of " + strings.Join(verbs, ", ")
-	} else if near := fault.Nearest(name, flagNames(cmd)); near != "" {
+	} else if near := cmp.Or(fault.Nearest(name, flagNames(cmd)), abbreviated(name, flagNames(cmd))); near != "" {
 		f.Fix = "did you mean --" + near + "?"
 	}
 	return f
+}
+
+// abbreviated is the one flag that begins with a word, or with what is most like it, such as function-name for functoin; "" for none.
+func abbreviated(word string, flags []string) string {
+	const shortest = 3 // below, too many begin alike
+	var begins, firsts []string
+	for _, flag := range flags {
+		if first, _, more := strings.Cut(flag, "-"); more {
+			firsts = append(firsts, first)
+		}
+		if len(word) >= shortest && strings.HasPrefix(flag, word) {
+			begins = append(begins, flag)
+		}
+	}
+	if first := fault.Nearest(word, firsts); len(begins) == 0 && first != "" {
+		begins = slices.DeleteFunc(slices.Clone(flags), func(flag string) bool { return !strings.HasPrefix(flag, first+"-") })
+	}
+	if len(begins) != 1 {
+		return ""
+	}
+	return begins[0]
 }
 
 // wantsJSON reports whether the arguments ask for JSON, also where they cannot be read otherwise.
