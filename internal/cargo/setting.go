@@ -29,6 +29,26 @@ func (w *Workspace) Settings() []Setting {
 	return settings(all, w.Manifest.doc, w.Manifest.Tree["profile"], []string{"profile"})
 }
 
+// Incremental says where a file asks for what is compiled incrementally, in [build] or in one of the profiles.
+func (w *Workspace) Incremental(profiles []string) (places []string) {
+	look := func(d *document, key ...string) {
+		if key = append(key, "incremental"); d.get(key...) == true {
+			places = append(places, d.at(key...)+": "+strings.Join(key, "."))
+		}
+	}
+	docs := []*document{w.Manifest.doc}
+	for _, f := range w.Config.files {
+		look(f.doc, "build")
+		docs = append(docs, f.doc)
+	}
+	for _, d := range docs {
+		for _, name := range profiles {
+			look(d, "profile", name)
+		}
+	}
+	return places
+}
+
 // Profile returns the tables of a profile, the one that wins first: those of cargo's configuration, and that of the workspace's
 // manifest.
 func (w *Workspace) Profile(name string) (tables []map[string]any) {

@@ -44,3 +44,20 @@ func (f *found) profiles() error {
 func profileVariables(name string) string {
 	return "CARGO_PROFILE_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + "_"
 }
+
+// usedProfiles are those of the lambdas that were chosen, and those that they inherit from.
+func (f *found) usedProfiles() (all []string) {
+	for _, lambda := range f.chosen {
+		for name := lambda.Build.Profile; name != "" && !slices.Contains(all, name); {
+			all = append(all, name)
+			inherits := ""
+			for _, t := range f.Workspace.Profile(name) {
+				if from, ok := t["inherits"].(string); ok && inherits == "" {
+					inherits = from
+				}
+			}
+			name = inherits
+		}
+	}
+	return all
+}

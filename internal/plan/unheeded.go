@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,6 +18,7 @@ import (
 // lpipe.toml that has the effect.
 func (f *found) unheeded() []string {
 	var notes []string
+	said := map[string]bool{}
 	note := func(what, instead string) { notes = append(notes, what+" has no effect: "+instead) }
 	targets := f.targets()
 	ws := f.Workspace
@@ -33,6 +35,14 @@ func (f *found) unheeded() []string {
 		}
 	}
 	for _, s := range ws.Settings() {
+		if len(s.Key) == 3 && s.Key[0] == "target" && s.Key[2] == "rustflags" && !slices.Contains(targets, s.Key[1]) && !linking(s.Text) &&
+			f.isMachine(variableName(s.Key[1])) {
+			at := s.At() + ": " + strings.Join(s.Key, ".")
+			if !said[at] {
+				note(at, fmt.Sprintf("the build is for %s; rustflags of [build] count for any target, and link = \"dynamic\" in [build] of lpipe.toml builds for glibc", strings.Join(targets, ", ")))
+			}
+			said[at] = true
+		}
 		if slices.Equal(s.Key, []string{"build", "target-dir"}) {
 			note(s.At()+": build.target-dir", "the results are in target/lambda; the variable CARGO_TARGET_DIR or --out-dir says otherwise")
 		}
@@ -48,6 +58,9 @@ func (f *found) unheeded() []string {
 	}
 	if file := path.Join(ws.Root, "CargoLambda.toml"); ws.HasFile(file) {
 		note(ws.Show(file), "the settings of lpipe are in lpipe.toml")
+	}
+	for _, at := range ws.Incremental(f.usedProfiles()) {
+		note(at, notIncremental)
 	}
 	notes = append(notes, f.outside()...)
 	return append(notes, f.unheededVariables()...)
@@ -77,6 +90,16 @@ func (f *found) outside() (notes []string) {
 	}
 	return notes
 }
+
+// notIncremental is why nothing is compiled so.
+const notIncremental = "a program is compiled at once, so that it is the same on every machine"
+
+// linking reports flags about how a program is linked, which is about the C library and the linker of a machine.
+func linking(flags string) bool {
+	return !slices.ContainsFunc(strings.Fields(flags), func(flag string) bool { return !linkFlag().MatchString(flag) })
+}
+
+var linkFlag = pattern.Of(`^(?:-C|--codegen)$|^(?:-C)?(?:link-arg|link-args|linker|linker-flavor|link-self-contained|prefer-dynamic|target-feature=[+-]crt-static)\b|^-L|^-l|^-Z(?:share-generics|threads)\b`)
 
 // mostKeys is how many keys of one file are named.
 const mostKeys = 6
@@ -142,38 +165,112 @@ func metadataKey(key []string) string {
 	return "lpipe.toml has the settings of lpipe"
 }
 
-// obeyed are the variables by which cargo's settings and flags can be given in an environment, that a build in containers
-// does not see: https://doc.rust-lang.org/cargo/reference/environment-variables.html
-func obeyed(name string) bool {
+// obeyed reports the variables by which settings and flags of cargo, rustc and what runs the tests can be given in an environment,
+// that a build in containers does not see: https://doc.rust-lang.org/cargo/reference/environment-variables.html
+func (f *found) obeyed(name string) bool {
 	switch name {
-	case "RUSTFLAGS", "RUSTDOCFLAGS", "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_ENCODED_RUSTFLAGS", "CARGO_ENCODED_RUSTDOCFLAGS",
-		"RUSTUP_TOOLCHAIN", "RUSTC_BOOTSTRAP":
+	case "RUSTFLAGS", "RUSTDOCFLAGS", "RUSTC", "RUSTDOC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_ENCODED_RUSTFLAGS", "CARGO_ENCODED_RUSTDOCFLAGS",
+		"RUSTUP_TOOLCHAIN", "RUSTC_BOOTSTRAP", "RUST_MIN_STACK":
 		return true
+	case "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR", "CARGO_BUILD_BUILD_DIR", "CARGO_BUILD_DEP_INFO_BASEDIR": // where things are
+		return false
+	case "CARGO_INCREMENTAL": // as it is for release, or true
+		return f.Env[name] != "0"
+	case "CARGO_BUILD_INCREMENTAL":
+		return f.Env[name] != "false"
+	case "CARGO_NET_OFFLINE":
+		return f.Env[name] == "true" && f.downloads()
 	}
-	for _, prefix := range []string{"CARGO_BUILD_", "CARGO_PROFILE_", "CARGO_TARGET_", "CARGO_UNSTABLE_"} {
-		if strings.HasPrefix(name, prefix) && !strings.HasSuffix(name, "_TARGET_DIR") { // which say where results go
-			return true
-		}
+	if rest, ok := strings.CutPrefix(name, "CARGO_TARGET_"); ok {
+		ofTarget := slices.ContainsFunc(f.targets(), func(target string) bool { return strings.HasPrefix(rest, variableName(target)+"_") })
+		return ofTarget || f.isMachine(rest) && strings.HasSuffix(rest, "_RUSTFLAGS") && !linking(f.Env[name]) || rest == "APPLIES_TO_HOST"
 	}
-	return false
+	if strings.HasPrefix(name, "CARGO_PROFILE_") {
+		return slices.ContainsFunc(f.usedProfiles(), func(profile string) bool { return strings.HasPrefix(name, profileVariables(profile)) })
+	}
+	return strings.HasPrefix(name, "CARGO_BUILD_") || strings.HasPrefix(name, "CARGO_UNSTABLE_") || strings.HasPrefix(name, testVariables)
 }
 
-// ofCompilers are the variables by which the crate cc is told of compilers and flags: https://docs.rs/cc
-var ofCompilers = pattern.Of(`^(?:HOST_|TARGET_)?(?:CC|CXX|AR|CFLAGS|CXXFLAGS|ARFLAGS)(?:_\w+)?$`)
+// testVariables is how the variables begin by which the program of the tests is told: rustc's book, "Tests".
+const testVariables = "RUST_TEST_"
+
+// variableName is a target as cargo's variables have it.
+func variableName(target string) string { return strings.ToUpper(strings.ReplaceAll(target, "-", "_")) }
+
+// isMachine reports that what follows CARGO_TARGET_ is about Linux on a machine that a lambda is built for: cargo here may well
+// compile for another C library.
+func (f *found) isMachine(rest string) bool {
+	return slices.ContainsFunc(f.targets(), func(target string) bool {
+		machine, _, _ := strings.Cut(target, "-")
+		return strings.HasPrefix(rest, strings.ToUpper(machine)+"_UNKNOWN_LINUX_")
+	})
+}
+
+// downloads reports that crates come from elsewhere than the project.
+func (f *found) downloads() bool {
+	ws := f.Workspace
+	return len(ws.Config.Folders) == 0 && ws.Lock != nil && slices.ContainsFunc(ws.Lock.Packages, func(p cargo.LockPackage) bool { return p.Source != nil })
+}
+
+// readBy are the variables by which build scripts and macros of crates that many use are told what to do, by the name of the crate, as
+// the crates document them.
+var readBy = map[string]func() *regexp.Regexp{
+	"cc":                pattern.Of(`^(?:HOST_|TARGET_)?(?:CC|CXX|AR|CFLAGS|CXXFLAGS|ARFLAGS)(?:_\w+)?$|^CRATE_CC_NO_DEFAULTS$`),
+	"cmake":             pattern.Of(`^CMAKE(?:_GENERATOR|_PREFIX_PATH|_TOOLCHAIN_FILE)?(?:_\w+)?$`),
+	"pkg-config":        pattern.Of(`^(?:HOST_|TARGET_)?PKG_CONFIG(?:_PATH|_LIBDIR|_SYSROOT_DIR|_ALLOW_CROSS|_ALL_STATIC|_ALL_DYNAMIC)?(?:_\w+)?$`),
+	"clang-sys":         pattern.Of(`^(?:LIBCLANG|LLVM_CONFIG|CLANG)_(?:STATIC_)?PATH$`),
+	"bindgen":           pattern.Of(`^BINDGEN_EXTRA_CLANG_ARGS(?:_\w+)?$`),
+	"prost-build":       pattern.Of(`^PROTOC(?:_INCLUDE)?$`),
+	"openssl-sys":       pattern.Of(`^(?:\w+_)?OPENSSL_(?:DIR|LIB_DIR|INCLUDE_DIR|STATIC|LIBS|NO_VENDOR)$`),
+	"aws-lc-sys":        pattern.Of(`^AWS_LC_SYS_\w+$`),
+	"libz-sys":          pattern.Of(`^LIBZ_SYS_STATIC$`),
+	"zstd-sys":          pattern.Of(`^ZSTD_SYS_USE_PKG_CONFIG$`),
+	"libsqlite3-sys":    pattern.Of(`^(?:SQLITE3_(?:LIB_DIR|INCLUDE_DIR|STATIC)|LIBSQLITE3_(?:FLAGS|SYS_USE_PKG_CONFIG)|SQLITE_MAX_\w+)$`),
+	"libgit2-sys":       pattern.Of(`^LIBGIT2_NO_VENDOR$`),
+	"pq-sys":            pattern.Of(`^PQ_LIB_(?:DIR|STATIC)(?:_\w+)?$`),
+	"sqlx-macros":       pattern.Of(`^(?:SQLX_OFFLINE(?:_DIR)?|DATABASE_URL)$`),
+	"tikv-jemalloc-sys": pattern.Of(`^JEMALLOC_\w+$`),
+	"vergen-lib":        pattern.Of(`^VERGEN_\w+$`),
+	"vergen":            pattern.Of(`^VERGEN_\w+$`),
+	"pyo3-build-config": pattern.Of(`^PYO3_\w+$`),
+}
+
+// readBySome reports a variable that a crate of the lock file reads when it is compiled.
+func (f *found) readBySome(name string) bool {
+	if f.Workspace.Lock == nil {
+		return false
+	}
+	return slices.ContainsFunc(f.Workspace.Lock.Packages, func(p cargo.LockPackage) bool {
+		reads := readBy[p.Name]
+		return reads != nil && reads().MatchString(name)
+	})
+}
 
 // unheededVariables notes those of this machine's environment. A lambda whose env has one takes it from there.
 func (f *found) unheededVariables() []string {
 	var notes []string
-	lock := f.Workspace.Lock
-	compilesC := lock != nil && slices.ContainsFunc(lock.Packages, func(p cargo.LockPackage) bool { return p.Name == "cc" })
 	for _, name := range slices.Sorted(maps.Keys(f.Env)) {
-		set := !slices.ContainsFunc(f.chosen, func(l *Lambda) bool { _, ok := l.Build.Env[name]; return !ok })
+		ofTests := strings.HasPrefix(name, testVariables)
+		set := !slices.ContainsFunc(f.chosen, func(l *Lambda) bool {
+			_, ok := l.Build.Env[name]
+			_, late := l.Build.LateEnv[name]
+			_, test := l.Build.TestEnv[name]
+			return !ok && !late && !(ofTests && (test || !l.Build.Test))
+		})
 		// Who is run by cargo has variables that cargo and rustup set for themselves.
-		if !obeyed(name) && !(compilesC && ofCompilers().MatchString(name)) || f.Env[name] == "" || set || name == "RUSTUP_TOOLCHAIN" && f.Env["CARGO"] != "" {
+		if !f.obeyed(name) && !f.readBySome(name) || f.Env[name] == "" || set || name == "RUSTUP_TOOLCHAIN" && f.Env["CARGO"] != "" {
 			continue
 		}
 		instead := "variables of this machine do not reach the build; for all who build, env = { " + name + " = \"…\" } in [build] of lpipe.toml does it"
 		switch {
+		case ofTests:
+			instead = strings.Replace(instead, "env = {", "test-env = {", 1)
+		case name == "DATABASE_URL":
+			instead = "it may hold a password, which no build gets; SQLX_OFFLINE = \"true\" in [build.env] has the crate sqlx take what cargo sqlx prepare wrote"
+		case name == "CARGO_NET_OFFLINE":
+			instead = "what the engine does not have is downloaded; with crates that are vendored ([source] in .cargo/config.toml) nothing is"
+		case name == "CARGO_INCREMENTAL" || name == "CARGO_BUILD_INCREMENTAL":
+			instead = notIncremental
 		case name == "CARGO_BUILD_TARGET":
 			instead = targetKey(f.Env[name])
 		case name == "RUSTUP_TOOLCHAIN":
@@ -194,7 +291,7 @@ func (f *found) unreadVariables() (notes []string) {
 			for name, at := range f.Reach.Packages[p].Variables {
 				_, own := l.Build.Env[name]
 				_, late := l.Build.LateEnv[name]
-				if own || late || f.Env[name] == "" || f.Workspace.Config.Env[name].Force || obeyed(name) || ofTheMachine(name) {
+				if own || late || f.Env[name] == "" || f.Workspace.Config.Env[name].Force || f.obeyed(name) || f.readBySome(name) || ofTheMachine(name) {
 					continue
 				}
 				if places[name] == "" || at < places[name] {

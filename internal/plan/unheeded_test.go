@@ -40,6 +40,15 @@ func planIn(t *testing.T, dir, archive string, env map[string]string) (*Plan, er
 	return one(Make([]Project{{Config: cfg, Workspace: ws, Reach: found, Env: env}}, nil))
 }
 
+// locked is a lock file with crates.
+func locked(crates ...string) string {
+	text := "-- Cargo.lock --\nversion = 4\n"
+	for _, name := range crates {
+		text += "\n[[package]]\nname = \"" + name + "\"\nversion = \"1.0.0\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"00\"\n"
+	}
+	return text
+}
+
 func TestWhatHasNoEffectIsNoted(t *testing.T) {
 	const metadata = "-- api/Cargo.toml --\n[package]\nname = \"api\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n"
 	for _, c := range []struct {
@@ -88,6 +97,48 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 			"RUSTUP_TOOLCHAIN of the environment has no effect: the compiler is that of the base image or of rust-toolchain.toml",
 		}},
 		{"the unstable", "p", "", map[string]string{"RUSTC_BOOTSTRAP": "1", "CARGO_UNSTABLE_BUILD_STD": "std"}, []string{"CARGO_UNSTABLE_BUILD_STD of the env", "RUSTC_BOOTSTRAP of the env"}},
+		{"variables that decide nothing here", "p", "", map[string]string{
+			"CARGO_BUILD_BUILD_DIR": "/b", "CARGO_BUILD_DEP_INFO_BASEDIR": "/b", "CARGO_BUILD_INCREMENTAL": "false", "CARGO_INCREMENTAL": "0", "CARGO_NET_OFFLINE": "true",
+			"CARGO_PROFILE_DEV_OPT_LEVEL": "3", "CARGO_PROFILE_BENCH_DEBUG": "true", "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER": "r", "CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_RUSTFLAGS": "-Cx",
+			"CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER": "clang", "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS": "-Clink-arg=-fuse-ld=mold", "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER": "ld",
+			"PROTOC": "/bin/protoc", "OPENSSL_DIR": "/usr", "DATABASE_URL": "postgres://x", "CARGO_TERM_COLOR": "always", "CARGO_REGISTRY_TOKEN": "t", "RUST_LOG": "debug",
+		}, nil},
+		{"variables of a profile, of targets and of tests", "p", "-- Cargo.toml --\n[workspace]\nmembers = [\"api\"]\n[profile.lambda-small]\ninherits = \"release\"\n-- lpipe.toml --\nbuild.profile = \"lambda-small\"\n", map[string]string{
+			"CARGO_INCREMENTAL": "1", "CARGO_PROFILE_DEV_LTO": "fat", "CARGO_PROFILE_LAMBDA_SMALL_LTO": "fat", "CARGO_PROFILE_RELEASE_DEBUG": "1", "RUST_TEST_THREADS": "1", "RUST_MIN_STACK": "1",
+			"CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS": "--cfg x", "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER": "ld",
+		}, []string{
+			"CARGO_INCREMENTAL of the environment has no effect: a program is compiled at once",
+			"CARGO_PROFILE_LAMBDA_SMALL_LTO of the env", "CARGO_PROFILE_RELEASE_DEBUG of the env",
+			"CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS of the env", "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER of the env", "RUST_MIN_STACK of the env",
+			"RUST_TEST_THREADS of the environment has no effect: variables of this machine do not reach the build; for all who build, test-env = { RUST_TEST_THREADS = \"…\" } in [build]",
+		}},
+		{"variables of tests that lpipe.toml has, or that do not run", "p", "-- lpipe.toml --\nbuild.test-env = { RUST_TEST_THREADS = \"1\" }\n", map[string]string{"RUST_TEST_THREADS": "2"}, nil},
+		{"variables of tests that do not run", "p", "-- lpipe.toml --\nbuild.test = false\n", map[string]string{"RUST_TEST_THREADS": "2"}, nil},
+		{
+			"variables that crates read", "p", locked("openssl-sys", "prost-build", "sqlx-macros", "pkg-config", "libsqlite3-sys"),
+			map[string]string{
+				"OPENSSL_STATIC": "1", "X86_64_UNKNOWN_LINUX_MUSL_OPENSSL_DIR": "/o", "OPENSSL_CONF": "/c", "PROTOC": "/bin/protoc", "SQLX_OFFLINE": "true", "DATABASE_URL": "postgres://x", "CC": "clang",
+				"PKG_CONFIG_PATH": "/p", "SQLITE3_STATIC": "1", "CARGO_NET_OFFLINE": "true",
+			},
+			[]string{
+				"CARGO_NET_OFFLINE of the environment has no effect: what the engine does not have is downloaded",
+				"DATABASE_URL of the environment has no effect: it may hold a password, which no build gets; SQLX_OFFLINE = \"true\" in [build.env]", "OPENSSL_STATIC of the env", "PKG_CONFIG_PATH of the env",
+				"PROTOC of the env", "SQLITE3_STATIC of the env", "SQLX_OFFLINE of the env", "X86_64_UNKNOWN_LINUX_MUSL_OPENSSL_DIR of the env",
+			},
+		},
+		{
+			"flags for another C library", "p", "-- .cargo/config.toml --\n[target.x86_64-unknown-linux-gnu]\nlinker = \"clang\"\nrustflags = [\"-C\", \"link-arg=-fuse-ld=lld\", \"--cfg\", \"tokio_unstable\"]\n" +
+				"[target.x86_64-pc-windows-msvc]\nrustflags = [\"--cfg\", \"x\"]\n[target.x86_64-unknown-linux-musl]\nrustflags = [\"--cfg\", \"x\"]\n", nil,
+			[]string{".cargo/config.toml:3:1: target.x86_64-unknown-linux-gnu.rustflags has no effect: the build is for x86_64-unknown-linux-musl; rustflags of [build] count for any target, and link = \"dynamic\""},
+		},
+		{
+			"flags of a linker for another C library", "p", "-- .cargo/config.toml --\n[target.x86_64-unknown-linux-gnu]\nlinker = \"clang\"\nrustflags = [\"-C\", \"link-arg=-fuse-ld=lld\", \"-Zshare-generics=y\"]\n" +
+				"[target.aarch64-unknown-linux-gnu]\nrustflags = \"-Clinker=clang -L native=/opt\"\n", nil, nil,
+		},
+		{
+			"what is compiled incrementally", "p", "-- .cargo/config.toml --\n[build]\nincremental = true\n[profile.release]\nincremental = true\n[profile.dev]\nincremental = true\n", nil,
+			[]string{".cargo/config.toml:2:1: build.incremental has no effect: a program is compiled at once", ".cargo/config.toml:4:1: profile.release.incremental has no effect"},
+		},
 		{
 			"variables that sources read", "p",
 			"-- api/src/main.rs --\nfn main() { option_env!(\"BUILD_ID\"); env!(\"SET\"); env!(\"CARGO_PKG_NAME\"); option_env!(\"UNSET\"); std::env::var(\"RUN\"); env!(\"FORCED\"); env!(\"WEAK\"); env!(\"HOME\"); env!(\"LATE\") }\n" +
