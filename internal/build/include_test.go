@@ -31,6 +31,8 @@ size 12345
 -- shared/geo/cities.json --
 {}
 -- shared/geo/.git/HEAD --
+-- .git/config --
+a token
 `
 
 // TestIncludedFiles: what the globs name is in the zip, each file once, or all that is wrong is said before anything is built.
@@ -53,6 +55,11 @@ func TestIncludedFiles(t *testing.T) {
 		"a link out of the project":  {globs: `"lib/*"`, links: map[string]string{"orders/lib/secret": "/etc/hostname"}, said: "a build reads only"},
 		"a link to nothing":          {globs: `"lib/*"`, links: map[string]string{"orders/lib/none": "nowhere"}, said: "cannot include lib/none"},
 		"links in a circle":          {globs: `"lib/*"`, links: map[string]string{"orders/lib/a": "b", "orders/lib/b": "a"}, said: "cannot include lib/a"},
+		"git's":                      {globs: `"../.git/config"`, said: "a build reads nothing of git's own"},
+		"git's, by a pattern":        {globs: `"../.git/**"`, said: "matches no file"},
+		"git's, by a link":           {globs: `"lib/*"`, links: map[string]string{"orders/lib/config": "../../.git/config"}, said: "a build reads nothing of git's own"},
+		"git's, by a folder":         {globs: `"g/config"`, links: map[string]string{"orders/g": "../.git"}, said: "a build reads nothing of git's own"},
+		"git's, by a folder in it":   {globs: `"lib/**"`, links: map[string]string{"orders/lib/g": "../../.git"}, said: "a build reads nothing of git's own"},
 		"out of the project":         {globs: `"../../*"`, said: "a build reads only"},
 		"nothing":                    {globs: `"none/*"`, said: `the include "none/*" matches no file`},
 		"the program's name":         {globs: `"bootstrap"`, said: `the zip cannot hold "bootstrap"`},

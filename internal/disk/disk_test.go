@@ -116,6 +116,48 @@ func TestNothingLeadsOutOfTheBound(t *testing.T) {
 	}
 }
 
+// TestNothingOfGit: git's folder may hold a token, and no name leads into it.
+func TestNothingOfGit(t *testing.T) {
+	d := machine(t, map[string]string{
+		"w/.git/config": "SECRET", "w/.git/hooks/x": "SECRET", "w/sub/.git/config": "SECRET", "w/.GIT/config": "SECRET", "w/git~1/config": "SECRET", "w/in": "ours", "w/.gitignore": "ours",
+		"w/l": "-> .git", "w/k": "-> l/config", "w/s": "-> sub/.git", "w/up": "-> ..",
+		"gone/.git": "gitdir: ./data\n", "gone/data/config": "SECRET", "gone/in": "ours",
+		"linked/.git": "-> data", "linked/data/config": "SECRET", "linked/in": "ours",
+		"w/.git/tree/.git": "gitdir: ../../.git/x", "w/.git/tree/in": "ours",
+	})
+	for dir, names := range map[string]string{
+		"w":           "in .gitignore !.git !.git/config !.git/hooks/x !.git/none !l !l/config !l/hooks !k !s !s/config !sub/.git/config !.GIT/config !git~1/config !up/w/.git/config",
+		"gone":        "in .git !data !data/config",
+		"linked":      "in !.git !.git/config !data !data/config",
+		"w/.git/tree": "in .git", // a work tree of its own
+	} {
+		v := view(t, d, dir)
+		for name := range strings.FieldsSeq(names) {
+			name, hidden := strings.CutPrefix(name, "!")
+			f, err := v.Open(dir + "/" + name)
+			if err == nil {
+				f.Close()
+			}
+			_, listErr := v.ReadDir(dir + "/" + name)
+			if hidden != (Outside(err) != nil) || hidden != (Outside(listErr) != nil) {
+				t.Errorf("%s in %s: %v, %v", name, dir, err, listErr)
+			}
+			if hidden && !strings.Contains(Outside(err).Error(), "git's own") {
+				if !strings.HasPrefix(name, "up/") {
+					t.Errorf("%s in %s: %v", name, dir, err)
+				}
+			}
+		}
+		if _, err := v.Stat(dir + "/.git"); err != nil {
+			t.Errorf("%s: git's folder can be looked at: %v", dir, err)
+		}
+	}
+	d.Allow = []string{"w/.git/config"}
+	if text, err := Read(view(t, d, "w"), "w/l/config", 100); err != nil || string(text) != "SECRET" {
+		t.Errorf("what the user allows: %q, %v", text, err)
+	}
+}
+
 func TestWhatIsTheRepository(t *testing.T) {
 	d := machine(t, map[string]string{
 		".git/x": "", "home/me/.git/x": "", "home/me/file/.git": "gitdir: elsewhere", "home/me/file/p/x": "",

@@ -6,19 +6,22 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 
 	"lpipe/internal/fault"
 )
 
 // View is what of the disk one project may use. Names are as in the [Disk], slash-separated and relative to its root.
-// What lies outside the bound is refused with an [*OutsideError], whether it exists or not; what is neither a regular
-// file nor a folder can be looked at and not opened. Reading is safe for concurrent use, changing the bound is not.
+// What lies outside the bound, or in a folder of git's own, where CI systems keep a token, is refused with an
+// [*OutsideError], whether it exists or not; what is neither a regular file nor a folder can be looked at and not opened.
+// Reading is safe for concurrent use, changing the bound is not.
 type View struct {
 	disk       Disk
 	start      string // the folder that the user asked for, resolved
 	project    fs.FileInfo
 	repository string   // resolved; "" without one
+	git        string   // where git keeps the repository, resolved; "" where that is not known
 	bound      []string // resolved; without what is allowed
 	allowed    []string // resolved
 
@@ -46,7 +49,7 @@ func (d Disk) View(dir string) (*View, error) {
 	if v.repository == "" {
 		return v, nil
 	}
-	v.bound = []string{v.repository}
+	v.bound, v.git = []string{v.repository}, d.gitFolder(v.repository)
 	if err := v.Trust(path.Join(v.repository, ".git")); err != nil {
 		return nil, &fault.Error{
 			Kind: fault.Usage, What: "/" + v.repository + " is the git repository of another user", Err: err,
@@ -148,12 +151,23 @@ func (e *OutsideError) Error() string {
 	if e.Name != e.Real {
 		leads = "it leads to /" + e.Real
 	}
+	if e.OfGit() {
+		return leads + ", and a build reads nothing of git's own"
+	}
 	return leads + ", and a build reads only " + e.View.words()
 }
 
 // Fix is what the user can do about it.
 func (e *OutsideError) Fix() string {
+	if e.OfGit() {
+		return "name another file: git's folder may hold a token"
+	}
 	return "move it into the project, or allow it on this machine: --allow-outside /" + e.Real + ", or LPIPE_ALLOW_OUTSIDE"
+}
+
+// OfGit reports that what was refused is git's own, and inside the bound.
+func (e *OutsideError) OfGit() bool {
+	return slices.ContainsFunc(e.View.bound, func(dir string) bool { return within(dir, e.Real) })
 }
 
 // words describe the bound.
@@ -177,7 +191,8 @@ func (v *View) resolve(op, name string) (real string, info fs.FileInfo, err erro
 		return "", nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
 	real, info, err = v.follow(name)
-	if !v.inside(real) {
+	listed := op == "open" || op == "readdir"
+	if !v.inside(real) || listed && info != nil && info.IsDir() && !v.inside(path.Join(real, "x")) {
 		return "", nil, &fs.PathError{Op: op, Path: name, Err: &OutsideError{name, real, info, v}}
 	}
 	return real, info, err
@@ -213,7 +228,51 @@ func (v *View) folder(name string) (string, error) {
 
 func (v *View) inside(real string) bool {
 	holds := func(dir string) bool { return within(dir, real) }
-	return slices.ContainsFunc(v.bound, holds) || slices.ContainsFunc(v.allowed, holds)
+	mine := func(dir string) bool { return holds(dir) && !v.ofGit(dir, real) }
+	return slices.ContainsFunc(v.bound, mine) || slices.ContainsFunc(v.allowed, holds)
+}
+
+// ofGit reports that what is at real lies in a folder of git's own within dir.
+func (v *View) ofGit(dir, real string) bool {
+	if v.git != "" && v.git != real && within(v.git, real) && within(dir, v.git) {
+		return true
+	}
+	if dir != "." {
+		real = strings.TrimPrefix(real, dir)
+	}
+	for name, rest, below := strings.Cut(real, "/"); below; name, rest, below = strings.Cut(rest, "/") {
+		if isGit(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// isGit reports a name that git's folder has on some disk, of which those that tell no capitals and those of Windows have others.
+func isGit(name string) bool {
+	return strings.EqualFold(name, ".git") || strings.EqualFold(name, "git~1")
+}
+
+// gitFolder is where git keeps the repository of a folder: its .git, or where that leads as a link or a file.
+func (d Disk) gitFolder(repository string) string {
+	name := path.Join(repository, ".git")
+	real, info, err := resolve(d.FS, name)
+	if err != nil {
+		return ""
+	}
+	if info.IsDir() {
+		return real
+	}
+	text, _ := Read(d.FS, name, MaxSmall)
+	to, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "gitdir: ")
+	if !ok {
+		return ""
+	}
+	if !path.IsAbs(to) {
+		to = path.Join(repository, to)
+	}
+	real, _, _ = resolve(d.FS, rooted(to))
+	return real
 }
 
 // at resolves a name but for a link in its last part.

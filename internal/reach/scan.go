@@ -354,6 +354,9 @@ func (s *scanner) reach(name string, u use, later bool, at func() string) reache
 
 func (s *scanner) look(name string) reached {
 	if _, err := s.ws.FS.Stat(name); err != nil {
+		if out := disk.Outside(err); out != nil && out.OfGit() && out.Info != nil {
+			return settled // which is said, and not sent
+		}
 		return missing // or outside of the project, where nothing can be meant
 	}
 	if cargo.Within(name, s.pkg.Dir) && name != s.pkg.Dir {
