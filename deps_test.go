@@ -146,7 +146,7 @@ var lpipeMap = map[string]row{
 	"internal/route":    {imports: in("internal/pattern"), pure: true, why: "which function answers a request, from values"},
 	"internal/template": {imports: in("internal/fault", "internal/limits", "internal/pattern", "internal/route", "go.yaml.in/yaml/v4"), pure: true, why: "it reads what a template says, and evaluates nothing"},
 	"internal/scaffold": {
-		imports: in("internal/disk", "internal/examples", "internal/fault", "internal/pattern", "github.com/pelletier/go-toml/v2", "golang.org/x/mod/semver"),
+		imports: in("internal/disk", "internal/examples", "internal/fault", "internal/foreign", "internal/pattern", "github.com/pelletier/go-toml/v2", "golang.org/x/mod/semver"),
 		why:     "answers in, files out; where they go is not its concern", pure: true,
 	},
 	"internal/gateway": {imports: in("internal/emulator", "internal/route"), why: "HTTP to events and back, for whoever invokes"},

@@ -420,9 +420,13 @@ func (v *verifying) rebuild(ctx context.Context, z verify.Zip) (verify.Result, e
 		return verify.Result{}, &fault.Error{Kind: fault.Usage, What: "there is no folder to rebuild in", Err: err, Fix: "set TMPDIR to a folder of yours"}
 	}
 	defer os.RemoveAll(dir)
+	// The bound of a project is its repository.
+	if err := os.MkdirAll(filepath.Join(dir, "sources", ".git"), 0o700); err != nil {
+		return verify.Result{}, err
+	}
 	files, err := repository.Files(ctx, z.Commit())
 	if err == nil {
-		err = errors.Join(os.CopyFS(filepath.Join(dir, "sources"), files), files.Err())
+		err = errors.Join(files.Write(filepath.Join(dir, "sources")), files.Err())
 		files.Close()
 	}
 	if err != nil {
@@ -430,10 +434,6 @@ func (v *verifying) rebuild(ctx context.Context, z verify.Zip) (verify.Result, e
 			Kind: fault.Usage, What: "the commit " + z.Commit() + " cannot be read from " + v.here.Show(repository.Top), Err: err,
 			Fix: "run lpipe verify in a clone that has it; a shallow clone may lack it: git fetch --unshallow",
 		}
-	}
-	// The bound of a project is its repository.
-	if err := os.MkdirAll(filepath.Join(dir, "sources", ".git"), 0o700); err != nil {
-		return verify.Result{}, err
 	}
 	workspace := z.Text("workspace")
 	if !filepath.IsLocal(filepath.FromSlash(workspace)) {

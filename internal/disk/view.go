@@ -241,15 +241,17 @@ func (v *View) ofGit(dir, real string) bool {
 		real = strings.TrimPrefix(real, dir)
 	}
 	for name, rest, below := strings.Cut(real, "/"); below; name, rest, below = strings.Cut(rest, "/") {
-		if isGit(name) {
+		if IsGit(name) {
 			return true
 		}
 	}
 	return false
 }
 
-// isGit reports a name that git's folder has on some disk, of which those that tell no capitals and those of Windows have others.
-func isGit(name string) bool {
+// IsGit reports a name that git's folder has on some disk: there are disks that know no capitals, and those of Windows have short
+// names and take off what is blank at the end.
+func IsGit(name string) bool {
+	name = strings.TrimRight(name, " .")
 	return strings.EqualFold(name, ".git") || strings.EqualFold(name, "git~1")
 }
 

@@ -495,6 +495,31 @@ func TestFilesAreWhatIsStored(t *testing.T) {
 		}
 	}
 
+	// In a folder they are as they are stored, and nothing is written beyond it.
+	to, beyond := t.TempDir(), t.TempDir()
+	if err := tree.Write(to); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range text {
+		if written, err := os.ReadFile(filepath.Join(to, name)); name != "link" && (err != nil || string(written) != want) {
+			t.Errorf("%s is written as %q, %v", name, written, err)
+		}
+	}
+	if info, err := os.Stat(filepath.Join(to, "hidden")); err != nil || info.Mode()&0o100 == 0 {
+		t.Errorf("a program is written as %v, %v", info, err)
+	}
+	if leads, err := os.Readlink(filepath.Join(to, "link")); err != nil || leads != "hidden2/deep" {
+		t.Errorf("the link leads to %q, %v", leads, err)
+	}
+	to = t.TempDir()
+	if err := os.Symlink(beyond, filepath.Join(to, "hidden2")); err != nil { // as HIDDEN2 would be on other disks
+		t.Fatal(err)
+	}
+	err = tree.Write(to)
+	if left, _ := os.ReadDir(beyond); err == nil || len(left) > 0 {
+		t.Errorf("through a link %v is written: %v", left, err)
+	}
+
 	// As any file system; without the link, which fstest would follow.
 	must(t, dir, "rm", "--quiet", "link")
 	commitFiles(t, dir, nil)
@@ -574,7 +599,7 @@ func TestNoTreeLeavesTheFolder(t *testing.T) {
 	if err != nil {
 		raw = make([]byte, 20)
 	}
-	for _, names := range [][]string{{".."}, {"/etc"}, {"a", "a"}, {""}, {"."}, {"x/../../y"}} {
+	for _, names := range [][]string{{".."}, {"/etc"}, {"a", "a"}, {""}, {"."}, {"x/../../y"}, {".git"}, {".GIT"}, {"x/.git/config"}} {
 		var content []byte
 		for _, name := range names {
 			content = append(append(content, "100644 "+name+"\x00"...), raw...)

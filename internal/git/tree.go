@@ -102,7 +102,7 @@ func (t *Tree) Err() error { return errors.Join(t.sizes.err(), t.blobs.err()) }
 func (t *Tree) add(line string) error {
 	about, name, _ := strings.Cut(line, "\t")
 	words := strings.Fields(about)
-	if len(words) != 3 || !commit().MatchString(words[2]) || !fs.ValidPath(name) || t.nodes[name] != nil {
+	if len(words) != 3 || !commit().MatchString(words[2]) || !fs.ValidPath(name) || t.nodes[name] != nil || slices.ContainsFunc(strings.Split(name, "/"), disk.IsGit) {
 		return fmt.Errorf("git lists %q, which no checkout has", line)
 	}
 	n := &node{path: name, hash: words[2]}
@@ -132,6 +132,48 @@ func (t *Tree) add(line string) error {
 		}
 		n = parent
 	}
+}
+
+// Write writes the files into an empty folder. Where two names are one on its disk, as those that differ in capitals alone may
+// be, nothing is written through a link that leads out of it.
+func (t *Tree) Write(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return fs.WalkDir(t, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil || name == ".":
+			return err
+		case d.IsDir():
+			return root.MkdirAll(name, 0o777)
+		case d.Type()&fs.ModeSymlink != 0:
+			to, err := t.ReadLink(name)
+			if err != nil {
+				return err
+			}
+			return root.Symlink(to, name)
+		}
+		return t.writeFile(root, name)
+	})
+}
+
+func (t *Tree) writeFile(root *os.Root, name string) error {
+	n, err := t.find("open", name)
+	if err != nil {
+		return err
+	}
+	data, err := t.read(n)
+	if err != nil {
+		return err
+	}
+	f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666|n.mode.Perm())
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
 }
 
 func (t *Tree) find(op, name string) (*node, error) {

@@ -8,10 +8,10 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"text/template"
 
 	"lpipe/internal/disk"
 	"lpipe/internal/fault"
+	"lpipe/internal/foreign"
 	"lpipe/internal/pattern"
 )
 
@@ -30,7 +30,7 @@ const ending = ".tmpl"
 // they are. The names of files and folders are templates too. What comes out empty, file or name, is not written. Links are
 // refused, as are names that are none. The error joins all mistakes, each a usage fault.
 func Render(fsys fs.FS, values any) ([]File, error) {
-	r := renderer{fsys: fsys, values: values}
+	r := renderer{fsys: fsys, values: values, left: bounds{maxSteps, maxText}}
 	r.folder(".", "", 0)
 	if len(r.files) > maxFiles {
 		r.mistakes.Addf(fmt.Sprintf("the template has more than %d files", maxFiles), "it is to be the start of a project", "remove what is no part of one")
@@ -41,6 +41,7 @@ func Render(fsys fs.FS, values any) ([]File, error) {
 type renderer struct {
 	fsys     fs.FS
 	values   any
+	left     bounds
 	files    []File
 	mistakes fault.List
 }
@@ -87,9 +88,9 @@ func (r *renderer) folder(from, to string, depth int) {
 	}
 }
 
-// isName reports whether a text names a file in a folder, on every system.
+// isName reports whether a text names a file in a folder, on every system, and is no more than that where it is printed.
 func isName(text string) bool {
-	return text != "." && text != ".." && !strings.EqualFold(text, ".git") && !strings.ContainsAny(text, "/\\:\x00\n")
+	return text != "." && text != ".." && !disk.IsGit(text) && !strings.ContainsAny(text, "/\\:\x00\n") && foreign.Line(text) == text
 }
 
 func (r *renderer) file(name, written string) {
@@ -123,7 +124,7 @@ func (r *renderer) file(name, written string) {
 
 // text renders a text of the file of that name.
 func (r *renderer) text(name, text string) (string, error) {
-	t, err := template.New("line").Delims("<%", "%>").Option("missingkey=error").Parse(text)
+	t, err := r.left.parse(text)
 	if err != nil {
 		return "", mistaken(name, err)
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"lpipe/internal/foreign"
 )
 
 func TestTemplatesAreRendered(t *testing.T) {
@@ -40,6 +42,15 @@ func TestTemplatesAreRendered(t *testing.T) {
 	}
 }
 
+// laughs is a template that writes nothing, for hours.
+var laughs = func() string {
+	var b strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&b, `<%% define "%d" %%>%s<%% end %%>`, i, strings.Repeat(fmt.Sprintf(`<%% template "%d" %%>`, i+1), 10))
+	}
+	return b.String() + `<% define "20" %><% end %><% template "0" %>`
+}()
+
 func TestTemplatesStayInTheirFolder(t *testing.T) {
 	deep := fstest.MapFS{strings.Repeat("a/", 30) + "b": {Data: []byte("x")}}
 	for why, fsys := range map[string]fstest.MapFS{
@@ -47,6 +58,17 @@ func TestTemplatesStayInTheirFolder(t *testing.T) {
 		"would be written as \"..\"":       {"<% .Arch %>": {Data: []byte("x")}},
 		"no name of a file in a folder":    {"<% \".Git\" %>/hooks/post-checkout": {Data: []byte("x")}},
 		"another file of it is written so": {"x": {Data: []byte("x")}, "x.tmpl": {Data: []byte("y")}},
+		"would be written as \"##vso[x":    {"<% \"##vso[x]y\" %>": {Data: []byte("x")}},
+		"would be written as \"--- x":      {"--- x": {Data: []byte("x")}},
+		"would be written as \"a\\x1b":     {"a\x1b[31m": {Data: []byte("x")}},
+		"would be written as \"a\\r":       {"a\rb": {Data: []byte("x")}},
+		"would be written as \"GIT~1":      {"GIT~1": {Data: []byte("x")}},
+		"would be written as \".git ":      {".git ": {Data: []byte("x")}},
+		"more than 1000000 steps":          {"x.tmpl": {Data: []byte(`<% range 100000000000 %><% end %>`)}},
+		"takes more than":                  {"x.tmpl": {Data: []byte(laughs)}},
+		"1048576 bytes come":               {"x.tmpl": {Data: []byte(`<% $x := "aaaaaaaa" %><% range 40 %><% $x = print $x $x %><% end %>`)}},
+		"at <printf":                       {"x.tmpl": {Data: []byte(`<% printf "` + strings.Repeat("%[1]s", 101) + `" "x" %>`)}},
+		"at <js":                           {"x.tmpl": {Data: []byte(`<% define "x" %><% template "x" (js .) %><% end %><% template "x" "<<<<<<<<" %>`)}},
 		"is a link":                        {"x": {Mode: fs.ModeSymlink, Data: []byte("/etc/passwd")}},
 		"there is no placeholder .Team":    {"x.tmpl": {Data: []byte("<% .Team %>")}},
 		"can't iterate over    ":           {"x.tmpl": {Data: []byte(`<% range (printf "%999999s" "") %><% end %>`)}},
@@ -83,7 +105,7 @@ func FuzzRender(f *testing.F) {
 			return
 		}
 		for _, f := range files {
-			if !fs.ValidPath(f.Name) || strings.ContainsAny(f.Name, "\\:\x00") {
+			if !fs.ValidPath(f.Name) || strings.ContainsAny(f.Name, "\\:\x00") || foreign.Line(f.Name) != f.Name {
 				t.Errorf("%q is written as %q", name, f.Name)
 			}
 		}
