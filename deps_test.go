@@ -159,7 +159,7 @@ var lpipeMap = map[string]row{
 		why: "statements on what was built, as values; where they are put is not its concern",
 	},
 	"internal/sigstore": {
-		imports: in("github.com/digitorus/timestamp", "github.com/secure-systems-lab/go-securesystemslib/dsse", "github.com/sigstore/protobuf-specs", "github.com/sigstore/sigstore-go", "google.golang.org/protobuf"),
+		imports: in("internal/pattern", "github.com/digitorus/timestamp", "github.com/secure-systems-lab/go-securesystemslib/dsse", "github.com/sigstore/protobuf-specs", "github.com/sigstore/sigstore-go", "google.golang.org/protobuf"),
 		why:     "it signs bytes by whoever runs, and checks such signatures; what is stated in them is not its concern. BuildKit links what it imports",
 	},
 	"internal/bloat": {

@@ -93,7 +93,7 @@ func parseLine(line []byte) (Pin, error) {
 	case "revoked":
 		pin.Revoked = true
 	default:
-		return Pin{}, fmt.Errorf("unknown marker @%s (known: @cert-authority, @revoked)", marker)
+		return Pin{}, errors.New("unknown marker (known: @cert-authority, @revoked)")
 	}
 	return pin, nil
 }

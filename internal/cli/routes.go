@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
 	"lpipe/internal/project"
@@ -38,9 +37,13 @@ func readRoutes(here *project.Here, projects []*project.Project) (r routing, err
 				continue
 			}
 			r.files = append(r.files, file)
-			data, err := disk.ReadFile(file, template.Limit)
+			from := templateFile{file: file}
+			if c.Origin("serve.template").Flag == "" {
+				from.by = p
+			}
+			data, err := from.read(template.Limit)
 			if err != nil {
-				l.Add(&fault.Error{Kind: fault.Usage, What: "reading the template", Err: err, Fix: "name one of at most 1 MiB: --template FILE, or template in [serve] of lpipe.toml"})
+				l.Add(unread(here, file, err, "name one of at most 1 MiB: --template FILE, or template in [serve] of lpipe.toml"))
 				continue
 			}
 			routes, notes, err := template.Routes(foreign.Line(here.Show(file)), data, names)

@@ -22,6 +22,7 @@ import (
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/emulator"
 	"lpipe/internal/fault"
+	"lpipe/internal/foreign"
 	"lpipe/internal/limits"
 	"lpipe/internal/page"
 	"lpipe/internal/plan"
@@ -29,6 +30,7 @@ import (
 	"lpipe/internal/report"
 	"lpipe/internal/route"
 	"lpipe/internal/serve"
+	"lpipe/internal/shell"
 	"lpipe/internal/trace"
 )
 
@@ -319,13 +321,13 @@ func (s *serving) announce(url string) {
 	fmt.Fprintf(s.Err, "  %s%s shows what they are asked and answer\n", url, page.Root)
 	routes := s.server.Routes()
 	for _, r := range routes[:min(len(routes), shownRoutes)] {
-		fmt.Fprintf(s.Err, "  %s (%s)\n", r, r.Service)
+		foreign.Fprintf(s.Err, "  %s (%s)\n", r, string(r.Service))
 	}
 	if more := len(routes) - shownRoutes; more > 0 {
 		fmt.Fprintf(s.Err, "  and %s\n", report.Count(more, "route", "routes"))
 	}
 	if i := slices.IndexFunc(routes, func(r route.Route) bool { return r.Method == http.MethodGet || r.Method == route.Any }); i >= 0 {
-		fmt.Fprintf(s.Err, "  curl%s '%s%s'\n", s.certificate.trust("--cacert"), url, routes[i].Sample())
+		foreign.Fprintf(s.Err, "  curl%s %s\n", s.certificate.trust("--cacert"), shell.Quote(foreign.Line(url+routes[i].Sample())))
 	}
 	fmt.Fprintf(s.Err, "  curl%s %s%s%s/\n", s.certificate.trust("--cacert"), url, serve.Prefix, names[0])
 	// fileb:// is the one way that both versions of the AWS CLI take JSON as it is.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -45,12 +46,9 @@ there; the functions that were compared go to standard output.`,
 		if err != nil {
 			return err
 		}
-		var files []string
+		var files []templateFile
 		for _, name := range args {
-			if !filepath.IsAbs(name) {
-				name = filepath.Join(here.Dir, name)
-			}
-			files = append(files, filepath.Clean(name))
+			files = append(files, templateFile{file: here.Abs(name)})
 		}
 		if len(args) == 0 {
 			files = templates(projects)
@@ -78,12 +76,38 @@ there; the functions that were compared go to standard output.`,
 	return cmd
 }
 
+// templateFile is a template, its path absolute.
+type templateFile struct {
+	file string
+	by   *project.Project // whose lpipe.toml names it; nil for a file that the user names
+}
+
+// read reads the file. One that lpipe.toml names has to be within the bound of the project.
+func (n templateFile) read(limit int64) ([]byte, error) {
+	if n.by == nil {
+		return disk.ReadFile(n.file, limit)
+	}
+	data, err := disk.Read(n.by.Plan.Workspace.FS, strings.TrimPrefix(filepath.ToSlash(n.file), "/"), limit)
+	if out := disk.Outside(err); out != nil {
+		return nil, out
+	}
+	return data, err
+}
+
+// unread is the fault of a template that cannot be read.
+func unread(here *project.Here, file string, err error, fix string) error {
+	if out := disk.Outside(err); out != nil {
+		fix = out.Fix()
+	}
+	return &fault.Error{Kind: fault.Usage, What: "reading the template " + here.Show(file), Err: err, Fix: fix}
+}
+
 // templates are those of the projects' configuration.
-func templates(projects []*project.Project) (files []string) {
+func templates(projects []*project.Project) (files []templateFile) {
 	for _, p := range projects {
 		for _, file := range p.Config.Templates {
-			if !slices.Contains(files, file) {
-				files = append(files, file)
+			if !slices.ContainsFunc(files, func(n templateFile) bool { return n.file == file }) {
+				files = append(files, templateFile{file, p})
 			}
 		}
 	}
@@ -91,7 +115,7 @@ func templates(projects []*project.Project) (files []string) {
 }
 
 // checkTemplates compares templates with the lambdas of the projects.
-func checkTemplates(here *project.Here, projects []*project.Project, files []string) (agree []template.Agreement, notes []string, err error) {
+func checkTemplates(here *project.Here, projects []*project.Project, files []templateFile) (agree []template.Agreement, notes []string, err error) {
 	var lambdas []template.Lambda
 	for _, t := range project.Functions(projects) {
 		l := t.Lambda
@@ -102,13 +126,13 @@ func checkTemplates(here *project.Here, projects []*project.Project, files []str
 		})
 	}
 	var l fault.List
-	for _, file := range files {
-		data, err := disk.ReadFile(file, template.PlanLimit)
+	for _, n := range files {
+		data, err := n.read(template.PlanLimit)
 		if err != nil {
-			l.Add(&fault.Error{Kind: fault.Usage, What: "reading the template", Err: err, Fix: "name a template that is there: template in lpipe.toml, or lpipe template check FILE"})
+			l.Add(unread(here, n.file, err, "name a template that is there: template in lpipe.toml, or lpipe template check FILE"))
 			continue
 		}
-		one, said, err := template.Check(foreign.Line(here.Show(file)), filepath.ToSlash(filepath.Dir(file)), data, lambdas)
+		one, said, err := template.Check(foreign.Line(here.Show(n.file)), filepath.ToSlash(filepath.Dir(n.file)), data, lambdas)
 		l.Add(err)
 		agree = append(agree, one...)
 		for _, note := range said {

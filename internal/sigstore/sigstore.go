@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/root"
+
+	"lpipe/internal/pattern"
 )
 
 // Root is whom signatures have to be witnessed by.
@@ -44,9 +46,18 @@ func PublicServices() (Services, error) {
 func ReadServices(data []byte) (Services, error) {
 	c, err := root.NewSigningConfigFromJSON(data)
 	if err != nil {
-		return Services{}, fmt.Errorf("it is no signing config: %w", err)
+		return Services{}, noForm("signing config", err)
 	}
 	return choose(c)
+}
+
+// place is where in a file an error is.
+var place = pattern.Of(`\(line \d+:\d+\)`)
+
+// noForm is the error of a file that is not what it is to be, without a word of the file: a project can name any file of the
+// machine, and what is said goes to logs.
+func noForm(form string, err error) error {
+	return errors.New(strings.TrimSpace("it is no " + form + " " + place().FindString(err.Error())))
 }
 
 func choose(c *root.SigningConfig) (s Services, err error) {

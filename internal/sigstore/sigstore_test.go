@@ -195,6 +195,22 @@ func TestFaultsOfServices(t *testing.T) {
 	}
 }
 
+// TestNoWordOfAFileIsSaid: a project names these files, and could name any of the machine.
+func TestNoWordOfAFileIsSaid(t *testing.T) {
+	for _, text := range []string{"hvs.SECRET", `{"SECRET": 1}`, `{"mediaType": "SECRET"}`, `{"caUrls": [{"url": "SECRET", "validFor": {"start": "SECRET"}}]}`, "\x00SECRET", `{"tlogs": [{"logId": {"keyId": "SECRET!"}}]}`} {
+		_, services := ReadServices([]byte(text))
+		_, trusted := ReadRoot([]byte(text))
+		for _, err := range []error{services, trusted} {
+			if err == nil || strings.Contains(err.Error(), "SECRET") {
+				t.Errorf("of %q is said: %v", text, err)
+			}
+		}
+	}
+	if _, err := ReadRoot([]byte("{\n x")); err == nil || !strings.Contains(err.Error(), "(line 2:2)") {
+		t.Errorf("where it is wrong is not said: %v", err)
+	}
+}
+
 func TestSubject(t *testing.T) {
 	for claims, want := range map[string]string{
 		`{"sub":"a"}`: "a",

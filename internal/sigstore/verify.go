@@ -22,7 +22,7 @@ func PublicRoot() (Root, error) {
 func ReadRoot(data []byte) (Root, error) {
 	r, err := root.NewTrustedRootFromJSON(data)
 	if err != nil {
-		return nil, fmt.Errorf("it is no trusted root: %w", err)
+		return nil, noForm("trusted root", err)
 	}
 	return r, nil
 }
