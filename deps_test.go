@@ -63,7 +63,7 @@ var lpipeMap = map[string]row{
 		imports: in("internal/finding", "internal/foreign", "github.com/agext/levenshtein"),
 		why:     "everything imports it, so of lpipe it imports only what was found and how text is shown", pure: true,
 	},
-	"internal/disk": {imports: in("internal/fault"), why: "which files a project may use is decided in one place, whatever they are for"},
+	"internal/disk": {imports: in("internal/fault", "internal/shell"), why: "which files a project may use is decided in one place, whatever they are for"},
 	"internal/config": {
 		imports: in("internal/disk", "internal/fault", "internal/limits", "internal/pattern", "internal/route", "cache", "github.com/distribution/reference", "github.com/pelletier/go-toml/v2"),
 		why:     "it says what the user wrote; whether a lambda or an engine exists is for their packages", pure: true,
@@ -87,7 +87,7 @@ var lpipeMap = map[string]row{
 		why: "keys, tokens and pinned hosts for the repositories of a plan, as the session serves them; it talks to no engine",
 	},
 	"internal/git": {
-		imports: in("internal/disk", "internal/fault", "internal/pattern", "internal/redact"),
+		imports: in("internal/disk", "internal/fault", "internal/pattern", "internal/redact", "internal/shell"),
 		why:     "it asks git about a repository that nobody vouches for; what the answers are for is not its concern",
 	},
 	"internal/project": {

@@ -206,6 +206,9 @@ func hashOf(r io.Reader) (string, error) {
 
 // ReadZip reads a zip from a file, of at most what Lambda's limits allow.
 func ReadZip(name string) ([]byte, error) {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() { // which may have no end
+		return nil, fmt.Errorf("%s is not a regular file", name)
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err

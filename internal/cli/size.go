@@ -5,7 +5,6 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 
 	"lpipe/internal/artifact"
 	"lpipe/internal/bloat"
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
 	"lpipe/internal/symbolize"
@@ -114,10 +114,7 @@ func sizes(file string) (bloat.Report, error) {
 	refuse := func(err error, fix string) error {
 		return &fault.Error{Kind: fault.Usage, What: "cannot tell what " + file + " consists of", Err: err, Fix: fix}
 	}
-	data, err := os.ReadFile(file)
-	if err == nil && strings.HasSuffix(file, ".zip") {
-		data, err = artifact.Program(data)
-	}
+	data, err := readProgram(file)
 	if err != nil {
 		return bloat.Report{}, refuse(err, "name a lambda, a zip or a program")
 	}
@@ -133,10 +130,22 @@ func sizes(file string) (bloat.Report, error) {
 	return r, nil
 }
 
+// maxProgram is how large a program with its symbols is at most, in bytes.
+const maxProgram = 2 << 30
+
+// readProgram reads a program, or that in a zip. A file in the folder of a project may be anything.
+func readProgram(file string) ([]byte, error) {
+	data, err := disk.ReadFile(file, maxProgram)
+	if err == nil && strings.HasSuffix(file, ".zip") {
+		data, err = artifact.Program(data)
+	}
+	return data, err
+}
+
 // debugBeside is the program with symbols beside a file, if it is of the same build-id.
 func debugBeside(file string, program []byte) ([]byte, bool) {
 	id := buildID(program)
-	debug, err := os.ReadFile(filepath.Join(filepath.Dir(file), artifact.DebugName))
+	debug, err := readProgram(filepath.Join(filepath.Dir(file), artifact.DebugName))
 	return debug, err == nil && id != "" && buildID(debug) == id
 }
 

@@ -95,10 +95,7 @@ func openDebug(ctx context.Context, file string, servers []string) (*symbolize.P
 	refuse := func(err error, fix string) error {
 		return &fault.Error{Kind: fault.Usage, What: file + " cannot be read for its symbols", Err: err, Fix: fix}
 	}
-	data, err := os.ReadFile(file)
-	if err == nil && strings.HasSuffix(file, ".zip") {
-		data, err = artifact.Program(data)
-	}
+	data, err := readProgram(file)
 	if err != nil {
 		return nil, refuse(err, "name a program, or a zip of one")
 	}
@@ -137,7 +134,7 @@ func openDebug(ctx context.Context, file string, servers []string) (*symbolize.P
 
 // The bounds of what is fetched from a server.
 const (
-	maxFetched   = 2 << 30 // bytes
+	maxFetched   = maxProgram // bytes
 	fetchTimeout = 5 * time.Minute
 )
 

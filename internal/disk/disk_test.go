@@ -158,6 +158,15 @@ func TestNothingOfGit(t *testing.T) {
 	}
 }
 
+// TestAdviceIsInert: what a person is told to write names what a project may have made up.
+func TestAdviceIsInert(t *testing.T) {
+	v := view(t, machine(t, map[string]string{"w/.git/x": "", "w/l": "-> ../$(touch x)"}), "w")
+	_, err := v.Open("w/l")
+	if out := Outside(err); out == nil || !strings.Contains(out.Fix(), "--allow-outside '/$(touch x)', or") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestWhatIsTheRepository(t *testing.T) {
 	d := machine(t, map[string]string{
 		".git/x": "", "home/me/.git/x": "", "home/me/file/.git": "gitdir: elsewhere", "home/me/file/p/x": "",

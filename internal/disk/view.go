@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/shell"
 )
 
 // View is what of the disk one project may use. Names are as in the [Disk], slash-separated and relative to its root.
@@ -162,7 +163,7 @@ func (e *OutsideError) Fix() string {
 	if e.OfGit() {
 		return "name another file: git's folder may hold a token"
 	}
-	return "move it into the project, or allow it on this machine: --allow-outside /" + e.Real + ", or LPIPE_ALLOW_OUTSIDE"
+	return "move it into the project, or allow it on this machine: --allow-outside " + shell.Word("/"+e.Real) + ", or LPIPE_ALLOW_OUTSIDE"
 }
 
 // OfGit reports that what was refused is git's own, and inside the bound.

@@ -24,6 +24,7 @@ import (
 	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 	"lpipe/internal/pattern"
+	"lpipe/internal/shell"
 )
 
 // Repository is the repository that a folder is checked out from.
@@ -93,7 +94,7 @@ func (r *Repository) check(ctx context.Context) error {
 		return refusal(r.Top, errors.New("there is no git on PATH"), "install git")
 	case err != nil && strings.Contains(err.Error(), "dubious ownership"), err != nil && strings.Contains(err.Error(), "owned by someone else"):
 		return refusal(r.Top, errors.New("it belongs to another user, and git does not trust it"),
-			fmt.Sprintf("if you trust whoever owns it: git config --global --add safe.directory %q", r.Top))
+			"if you trust whoever owns it: git config --global --add safe.directory "+shell.Word(r.Top))
 	case err != nil:
 		return refusal(r.Top, err, "\"git status\" there says more; a folder called .git that is no repository is to be removed")
 	}
