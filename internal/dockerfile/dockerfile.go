@@ -36,6 +36,11 @@ const (
 	Smoke    = "smoke-files" // settings for smoke.rs, the events, and below task the files that are in the zip beside the program
 )
 
+// Folder is where each of these inputs has its files: no step mounts the root of one. To BuildKit's digests a root is another
+// once a step mounted it writable, so that what was compiled from then on would not be found by the next run
+// (cache/contenthash: the root that a client sends has no header, the root on the disk has one).
+const Folder = "files"
+
 // Libraries is the name of the input with a set of local libraries laid over the skeleton: the set of [plan.Variant.Libs]
 // at i.
 func Libraries(i int) string { return numbered("libraries", i) }

@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -551,6 +553,30 @@ func TestWhatAStepLeavesLiesInAFolderOfItsOwn(t *testing.T) {
 		for _, file := range s.Files {
 			if alone := s.Name == StageTest; strings.HasPrefix(file, left) != alone {
 				t.Errorf("%s: %s is read", s.Name, file)
+			}
+		}
+	}
+}
+
+// TestNoRootOfAContextIsMounted keeps the digest of a context what it was, see [Folder].
+func TestNoRootOfAContextIsMounted(t *testing.T) {
+	mount := regexp.MustCompile(`from=(skeleton|stubs|closure|tests|libraries[^,]*|smoke-files),(\S+)`)
+	files, err := filepath.Glob("testdata/*.Dockerfile")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := mount.FindAllStringSubmatch(string(text), -1)
+		if len(all) == 0 {
+			t.Errorf("%s mounts no context", file)
+		}
+		for _, m := range all {
+			if source, _, _ := strings.Cut(m[2], ","); source != "source=/"+Folder && !strings.HasPrefix(source, "source=/"+Folder+"/") {
+				t.Errorf("%s mounts the root of %s: %s", file, m[1], m[0])
 			}
 		}
 	}

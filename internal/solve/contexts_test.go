@@ -1,6 +1,9 @@
 package solve
 
 import (
+	"errors"
+	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -8,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/tonistiigi/fsutil"
+	"github.com/tonistiigi/fsutil/types"
 
 	"lpipe/internal/dockerfile"
 )
@@ -40,7 +44,7 @@ func TestContextsAreSentOnce(t *testing.T) {
 	}
 	for _, j := range all {
 		for name, want := range j.Contexts {
-			if got := mounts[j.mounts[name]]; got != want {
+			if got := mounts[j.mounts[name]]; got != (inFolder{want}) {
 				t.Errorf("%s: the context %s is sent as %q, which is %v", j.Label, name, j.mounts[name], got)
 			}
 		}
@@ -93,4 +97,48 @@ func layout(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+func TestContextsAreSentInAFolder(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "src"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "src", "main.rs"), []byte("fn main() {}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files, err := fsutil.NewFS(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := inFolder{&tree{FS: files}}
+	var paths []string
+	err = sent.Walk(t.Context(), "/", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		if stat := info.Sys().(*types.Stat); stat.Path != name || stat.Mode != uint32(info.Mode()) {
+			t.Errorf("%s is sent as %q with the mode %v, which is %v", name, stat.Path, stat.Mode, info.Mode())
+		}
+		paths = append(paths, name)
+		return nil
+	})
+	if want := []string{"files", "files/src", "files/src/main.rs"}; err != nil || !slices.Equal(paths, want) {
+		t.Errorf("sent %q, %v; want %q", paths, err, want)
+	}
+	file, err := sent.Open("files/src/main.rs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(file)
+	if err := errors.Join(err, file.Close()); err != nil || string(text) != "fn main() {}" {
+		t.Errorf("read %q, %v", text, err)
+	}
+	if _, err := sent.Open("src/main.rs"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file beside the folder: %v", err)
+	}
 }

@@ -304,7 +304,7 @@ func contexts(jobs []*Job) (map[string]fsutil.FS, map[string]content.Store, erro
 			if names[tree] == "" {
 				// No name of a lambda has a colon, so "api/arm64" and "api-arm64" are never taken for each other.
 				names[tree] = name + "-" + strings.ReplaceAll(j.Label, "/", ":") + progress.OwnerMark + j.Owner
-				mounts[names[tree]] = tree
+				mounts[names[tree]] = inFolder{tree}
 			}
 			j.mounts[name] = names[tree]
 		}

@@ -1,5 +1,6 @@
 # One Dockerfile for every lambda. What differs between lambdas enters through the context "closure", which is laid over
-# the stubs of the workspace, and the late ARGs, so that every stage up to deps is one step for all of them.
+# the stubs of the workspace, and the late ARGs, so that every stage up to deps is one step for all of them. Each context has
+# its files below /files.
 #
 # Only toolchain and fetch reach the network, and no code of a dependency runs in these two. How they reach it, through
 # proxies and trusting whom, comes as secrets, which are in no layer and no cache key. What these two write to 9 is
@@ -245,7 +246,7 @@ ENV CARGO_HOME=/cargo CARGO_TARGET_DIR=/target CARGO_BUILD_BUILD_DIR=/target CAR
 # Nothing of the project runs beside them: cargo and rustup look for their configuration from /tmp upwards, and find there
 # what of the project's says where crates come from.
 FROM toolchain AS fetch
-RUN --mount=type=bind,from=skeleton,target=/src,rw \
+RUN --mount=type=bind,from=skeleton,source=/files,target=/src,rw \
     --mount=type=cache,id=lpipe-downloads,target=/downloads \
     --mount=type=tmpfs,target=/tmp \
     --mount=type=secret,id=lpipe-registries,required=true \
@@ -277,9 +278,9 @@ FROM toolchain AS compiler
 # deps: every dependency compiled, for the programs and for their tests. It sees manifests and empty sources
 # only, so no edit of a lambda invalidates it.
 FROM compiler AS deps
-RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
+RUN --network=none --mount=type=bind,from=skeleton,source=/files,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
-    --mount=type=cache,id=lpipe-warm-2254c7d78a258142,sharing=private,target=/warm \
+    --mount=type=cache,id=lpipe-warm-73bb183c7b1b0deb,sharing=private,target=/warm \
     --mount=type=secret,id=lpipe-warm,target=/run/lpipe-warm \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu # deps
@@ -406,7 +407,7 @@ EOF
 # where nothing else is: to compare a folder with another, the engine visits all that lies beside it.
 FROM compiler AS build
 ARG LAMBDA_KIND LAMBDA_BIN
-RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
+RUN --network=none --mount=type=bind,from=closure,source=/files,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=bind,from=deps,source=/target,target=/target,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
@@ -463,7 +464,7 @@ EOF
 # test: the lambda's tests and those of the local packages it uses, with the files that these read besides. Exit status 5 is
 # a test that failed, 6 a setup that did; any other, one that did not compile.
 FROM compiler AS test
-RUN --network=none --mount=type=bind,from=tests,target=/src,rw \
+RUN --network=none --mount=type=bind,from=tests,source=/files,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=bind,from=deps,source=/target,target=/target,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
@@ -602,7 +603,7 @@ COPY --link --from=test /lpipe/out/ /
 
 # crates: what cargo says of the crates that Cargo.lock names, and which compiler it is, for statements on the lambda.
 FROM compiler AS crates
-RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
+RUN --network=none --mount=type=bind,from=skeleton,source=/files,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu # crates

@@ -1,5 +1,6 @@
 # One Dockerfile for every lambda. What differs between lambdas enters through the context "closure", which is laid over
-# the stubs of the workspace, and the late ARGs, so that every stage up to deps is one step for all of them.
+# the stubs of the workspace, and the late ARGs, so that every stage up to deps is one step for all of them. Each context has
+# its files below /files.
 #
 # Only toolchain and fetch reach the network, and no code of a dependency runs in these two. How they reach it, through
 # proxies and trusting whom, comes as secrets, which are in no layer and no cache key. What these two write to 9 is
@@ -248,7 +249,7 @@ ENV CARGO_HOME=/cargo CARGO_TARGET_DIR=/target CARGO_BUILD_BUILD_DIR=/target CAR
 # Nothing of the project runs beside them: cargo and rustup look for their configuration from /tmp upwards, and find there
 # what of the project's says where crates come from.
 FROM toolchain AS fetch
-RUN --mount=type=bind,from=skeleton,target=/src,rw \
+RUN --mount=type=bind,from=skeleton,source=/files,target=/src,rw \
     --mount=type=cache,id=lpipe-downloads,target=/downloads \
     --mount=type=tmpfs,target=/tmp \
     --mount=type=secret,id=lpipe-registries,required=true \
@@ -281,7 +282,7 @@ FROM toolchain AS compiler
 # deps: every dependency compiled, for the programs and for their tests. It sees manifests and empty sources
 # only, so no edit of a lambda invalidates it.
 FROM compiler AS deps
-RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
+RUN --network=none --mount=type=bind,from=skeleton,source=/files,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu # deps
@@ -334,7 +335,7 @@ EOF
 # where nothing else is: to compare a folder with another, the engine visits all that lies beside it.
 FROM compiler AS build
 ARG LAMBDA_KIND LAMBDA_BIN
-RUN --network=none --mount=type=bind,from=closure,target=/src,rw \
+RUN --network=none --mount=type=bind,from=closure,source=/files,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=bind,from=deps,source=/target,target=/target,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
@@ -391,7 +392,7 @@ EOF
 # test: the lambda's tests and those of the local packages it uses, with the files that these read besides. Exit status 5 is
 # a test that failed, 6 a setup that did; any other, one that did not compile.
 FROM compiler AS test
-RUN --network=none --mount=type=bind,from=tests,target=/src,rw \
+RUN --network=none --mount=type=bind,from=tests,source=/files,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=bind,from=deps,source=/target,target=/target,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
@@ -1044,9 +1045,9 @@ EOF
 # smoke: the program of the zip is started beside the files of the zip, and answers events. It may write to /tmp and to no
 # other folder. What it prints is in the output, and what it answered in /out, which it cannot reach.
 FROM runner AS smoke
-RUN --network=none --mount=type=bind,from=smoke-files,target=/smoke \
-    --mount=type=bind,from=smoke-files,source=task,target=/var/task,rw \
-    --mount=type=bind,from=smoke-files,source=opt,target=/opt,rw \
+RUN --network=none --mount=type=bind,from=smoke-files,source=/files,target=/smoke \
+    --mount=type=bind,from=smoke-files,source=/files/task,target=/var/task,rw \
+    --mount=type=bind,from=smoke-files,source=/files/opt,target=/opt,rw \
     --mount=type=bind,from=build,source=/lpipe/out,target=/built \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu # smoke
@@ -1068,7 +1069,7 @@ COPY --link --from=test /lpipe/out/ /
 
 # crates: what cargo says of the crates that Cargo.lock names, and which compiler it is, for statements on the lambda.
 FROM compiler AS crates
-RUN --network=none --mount=type=bind,from=skeleton,target=/src,rw \
+RUN --network=none --mount=type=bind,from=skeleton,source=/files,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu # crates
