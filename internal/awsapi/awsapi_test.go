@@ -3,6 +3,7 @@ package awsapi
 import (
 	"context"
 	"crypto/sha1"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"github.com/aws/smithy-go"
@@ -100,6 +101,37 @@ func TestWhatAWSRefuses(t *testing.T) {
 			t.Errorf("%s: %v, fix %+v", c.code, err, f)
 		}
 		server.Close()
+	}
+}
+
+// TestValuesOfVariablesAreNotTold: AWS repeats variables that it does not take, secrets and those that were there before.
+func TestValuesOfVariablesAreNotTold(t *testing.T) {
+	var message string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Amzn-ErrorType", "InvalidParameterValueException")
+		w.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(w).Encode(map[string]string{"message": message})
+	}))
+	t.Cleanup(server.Close)
+	configured(t, "")
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret-of-the-test")
+	client, err := Open(t.Context(), Options{Region: "eu-west-1", Endpoint: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"A": "pass\"word", "B": "pass", "C": "x"}
+	for _, message = range []string{
+		`exceeded the 4KB limit. String measured: {"A":"pass\"word","B":"pass","OLD":"pass"}`, `Value '{A=pass"word, B=pass}' at 'environment' failed`, `Value {"A":"pass\"word"} failed`,
+	} {
+		for _, err := range []error{
+			client.UpdateSettings(t.Context(), "echo", "", "", deploy.Settings{Env: env}), client.Create(t.Context(), "echo", deploy.New{Settings: deploy.Settings{Env: env}}),
+		} {
+			var f *fault.Error
+			if !errors.As(err, &f) || strings.Contains(f.Error(), "pass") || strings.Contains(f.Error(), "word") || !strings.Contains(f.Why, "InvalidParameterValueException") {
+				t.Errorf("of %s is said: %v", message, err)
+			}
+		}
 	}
 }
 

@@ -3,11 +3,13 @@ package awsapi
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +18,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"lpipe/internal/deploy"
+	"lpipe/internal/fault"
 	"lpipe/internal/limits"
+	"lpipe/internal/redact"
 )
 
 var _ deploy.AWS = (*Client)(nil)
@@ -137,7 +141,7 @@ func (c *Client) Create(ctx context.Context, name string, n deploy.New) error {
 		in.Environment = &types.Environment{Variables: n.Env}
 	}
 	_, err := limited(ctx, c, "CreateFunction", name, c.createFunction, in)
-	return err
+	return withoutValues(err, n.Env)
 }
 
 func mode(code deploy.Code) types.S3ObjectStorageMode {
@@ -172,6 +176,28 @@ func (c *Client) UpdateSettings(ctx context.Context, name, revision, runtime str
 		in.Runtime, in.Handler = types.Runtime(runtime), aws.String("bootstrap")
 	}
 	_, err := limited(ctx, c, "UpdateFunctionConfiguration", name, c.updateFunctionConfiguration, in)
+	return withoutValues(err, s.Env)
+}
+
+// withoutValues takes the values of variables out of what AWS says of them, which may be secrets: where they are too large it
+// repeats them all, as JSON.
+func withoutValues(err error, variables map[string]string) error {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err
+	}
+	f.Why, _, _ = strings.Cut(f.Why, " String measured")
+	var values []string
+	for _, value := range variables {
+		if len(value) > 3 { // the letters of shorter ones stand in much else
+			escaped, _ := json.Marshal(value) // a text can be written
+			values = append(values, value, strings.Trim(string(escaped), `"`))
+		}
+	}
+	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) }) // one may be a part of another
+	for _, value := range values {
+		f.Why = strings.ReplaceAll(f.Why, value, redact.Hidden)
+	}
 	return err
 }
 

@@ -50,8 +50,39 @@ func address(o Options, addr, why string) (Choice, error) {
 			Fix:  fix,
 		}
 	}
+	if reason := smuggles(addr); reason != "" {
+		return Choice{}, &fault.Error{
+			Kind: fault.Usage, What: fmt.Sprintf("%q is not the address of a BuildKit", addr), Why: "it was given by " + why + ", and " + reason,
+			Fix: "write the name of a host, a container or a context",
+		}
+	}
 	tls, err := tlsFromEnv(o.Getenv)
 	return Choice{Kind: Address, Address: addr, Why: why, tls: tls, open: openAddress}, err
+}
+
+// plainPath is one that a shell takes for nothing else.
+var plainPath = pattern.Of(`^[A-Za-z0-9._/@+=:,%-]*$`)
+
+// smuggles says what of an address the programs that connect would not take for a name. An address may be a project's, and ssh
+// gives what it has to a shell on the other side.
+func smuggles(addr string) string {
+	u, err := url.Parse(addr)
+	if err != nil {
+		return "" // said when it is opened
+	}
+	names := []string{u.Hostname(), u.User.Username()}
+	for _, values := range u.Query() {
+		names = append(names, values...)
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, "-") {
+			return fmt.Sprintf("%q would be an option", name)
+		}
+	}
+	if u.Scheme == "ssh" && !plainPath().MatchString(u.Path) {
+		return fmt.Sprintf("a shell would take %q for more than a path", u.Path)
+	}
+	return ""
 }
 
 func openAddress(ctx context.Context, _ Options, c Choice) (*Engine, error) {

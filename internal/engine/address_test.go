@@ -42,6 +42,35 @@ func TestMutualTLSPassesTheSuite(t *testing.T) {
 	enginetest.Run(t, e.Client(), enginetest.Lacks{})
 }
 
+// TestAnAddressIsNoCommand: an address may be a project's, and goes to programs on this machine, and by ssh to a shell.
+func TestAnAddressIsNoCommand(t *testing.T) {
+	for addr, why := range map[string]string{
+		"ssh://-oProxyCommand=x/run/buildkit":            "would be an option",
+		"ssh://-oProxyCommand=x@host":                    "would be an option",
+		"ssh://%2DoProxyCommand=x@host":                  "would be an option",
+		"ssh://host/;id":                                 "more than a path",
+		"ssh://host/$(id)":                               "more than a path",
+		"ssh://host/run/a%20b":                           "more than a path",
+		"ssh://host/run/%60id%60":                        "more than a path",
+		"ssh://host/a%0aid":                              "more than a path",
+		"podman-container://--url=x":                     "would be an option",
+		"docker-container://x?context=--host=tcp://x":    "would be an option",
+		"nerdctl-container://-H":                         "would be an option",
+		"kube-pod://pod?namespace=-x":                    "would be an option",
+		"ssh://me@host:2222/run/buildkit/buildkitd.sock": "",
+		"docker-container://builder?context=c":           "",
+		"kube-pod://pod?context=c&namespace=n":           "",
+		"tcp://[::1]:1234":                               "",
+		"unix:///run/it is here/s":                       "",
+	} {
+		_, err := Choose(Options{Engine: addr, Getenv: func(string) string { return "" }})
+		var f *fault.Error
+		if why == "" && err != nil || why != "" && (!errors.As(err, &f) || !strings.Contains(f.Why, why) || f.Kind != fault.Usage) {
+			t.Errorf("%s: %v, want %q", addr, err, why)
+		}
+	}
+}
+
 func TestTLSMistakesAreNamed(t *testing.T) {
 	pki, other := newPKI(t), newPKI(t)
 	addr := pki.serve(t, "/nowhere")
