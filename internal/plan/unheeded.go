@@ -153,6 +153,12 @@ func metadataKey(key []string) string {
 		return "features" + inBuild
 	case "build.profile":
 		return "profile" + inBuild
+	case "build.compiler":
+		return "the image has the compiler: base" + inBuild
+	case "build.lambda_dir":
+		return "--out-dir or LPIPE_OUT_DIR does it"
+	case "build.manifest_path":
+		return "lpipe build FOLDER/ does it"
 	}
 	switch key[0] {
 	case "bin":

@@ -71,10 +71,11 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 		{"the same from the root, as with cargo", "p", "-- api/.cargo/config.toml --\n[build]\n", nil, nil},
 		{"the old name, above the folder", "p/api/src", "-- api/.cargo/config --\n[build]\n", nil, []string{"../.cargo/config has no effect"}},
 		{
-			"metadata of cargo-lambda", "p", metadata + "[package.metadata.lambda.build]\ninclude = [\"letters\"]\n[package.metadata.lambda.deploy]\nmemory = 512\n", nil,
+			"metadata of cargo-lambda", "p", metadata + "[package.metadata.lambda.build]\ninclude = [\"letters\"]\ncompiler = { type = \"cross\" }\n[package.metadata.lambda.deploy]\nmemory = 512\n", nil,
 			[]string{
+				"api/Cargo.toml:8:1: build.compiler of cargo-lambda has no effect: the image has the compiler: base in [build] or [lambda.NAME] of lpipe.toml does it",
 				"api/Cargo.toml:7:1: build.include of cargo-lambda has no effect: include in [build] or [lambda.NAME] of lpipe.toml does it",
-				"api/Cargo.toml:9:1: deploy.memory of cargo-lambda has no effect: [deploy] in lpipe.toml does it",
+				"api/Cargo.toml:10:1: deploy.memory of cargo-lambda has no effect: [deploy] in lpipe.toml does it",
 			},
 		},
 		{

@@ -37,7 +37,7 @@ func (m *maker) counts(p *cargo.Package, n reach.Named) bool {
 // name sends what is named at n where a list would leave it out. who is the package whose sources do so.
 func (m *maker) name(who string, n reach.Named) {
 	if repository(n.Path) {
-		m.say(who, fmt.Sprintf("%s is left out: lpipe never sends git's folder; %s names it", m.ws.Show(n.Path), n.At))
+		m.say(who, fmt.Sprintf("%s is left out: lpipe never sends git's folder; %s names it; {{git-sha}} in [build.late-env] of lpipe.toml is the commit", m.ws.Show(n.Path), n.At))
 		return
 	}
 	info, err := fs.Lstat(m.found.Files.FS(), n.Path)

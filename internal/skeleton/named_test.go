@@ -101,7 +101,7 @@ func TestWhatASourceNamesIsSentOrSaid(t *testing.T) {
 		"a .env of dotenvy":              {files: "-- rust/.env --\nA=1\n" + script(`dotenvy::dotenv().ok();`), paths: "rust/.env", said: "rust/.env is sent, because rust/fn/build.rs:4 names it"},
 		"a .env of a macro":              {files: "-- rust/.env --\nA=1\n" + program(`fn main() { let a = dotenvy_macro::dotenv!("A"); }`), paths: "rust/.env", said: "rust/.env is sent, because rust/fn/src/main.rs:1 names it"},
 		"a .env of another crate":        {files: "-- rust/fn/.env --\nA=1\n" + script(`dotenv_build::output(dotenv_build::Config::default()).unwrap();`), paths: "rust/fn/.env", said: "rust/fn/.env is sent"},
-		"a build script that runs git":   {files: script(`std::process::Command::new("git").args(["rev-parse", "HEAD"]).output().ok();`), paths: "!.git/HEAD", said: ".git is left out: lpipe never sends git's folder; rust/fn/build.rs:4 names it"},
+		"a build script that runs git":   {files: script(`std::process::Command::new("git").args(["rev-parse", "HEAD"]).output().ok();`), paths: "!.git/HEAD", said: ".git is left out: lpipe never sends git's folder; rust/fn/build.rs:4 names it; {{git-sha}} in [build.late-env] of lpipe.toml is the commit"},
 		"a .env of a program that runs":  {files: "-- rust/fn/.env --\nA=1\n" + program(`fn main() { dotenvy::from_filename(".env").ok(); }`), paths: "!rust/fn/.env", said: "rust/fn/.env is left out"},
 		"a .env that nobody names":       {files: "-- rust/fn/.env --\nA=1\n-- rust/fn/.env.local --\nA=1\n", paths: "!rust/fn/.env !rust/fn/.env.local"},
 		"credentials that nobody names":  {files: "-- rust/.cargo/credentials.toml --\nA=1\n", paths: "!rust/.cargo/credentials.toml"},
