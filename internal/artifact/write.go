@@ -151,7 +151,7 @@ func CheckWritable(name string) error {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
 		return writeFault(name, errors.New("it is a folder"))
 	}
-	if opened(name) {
+	if Shared(name) {
 		if err := syscall.Access(name, mayWrite); err != nil {
 			return writeFault(name, err)
 		}
@@ -166,7 +166,7 @@ func CheckWritable(name string) error {
 
 // Replace is [Write] for a file that a flag names. A device or a pipe, such as /dev/stdout, is written to, and stays.
 func Replace(name string, data []byte) error {
-	if !opened(name) {
+	if !Shared(name) {
 		return Write(filepath.Dir(name), File{Name: filepath.Base(name), Data: data, Mode: 0o644})
 	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
@@ -180,8 +180,8 @@ func Replace(name string, data []byte) error {
 	return nil
 }
 
-// opened reports a name that is not given to another file: one of the kernel's, or of a pipe or socket.
-func opened(name string) bool {
+// Shared reports a name that [Replace] writes to without giving it to another file: one of the kernel's, or of a pipe.
+func Shared(name string) bool {
 	abs, err := filepath.Abs(name)
 	info, statErr := os.Stat(name)
 	return statErr == nil && !info.Mode().IsRegular() || err == nil && (strings.HasPrefix(abs, "/dev/") && !strings.HasPrefix(abs, "/dev/shm/") || strings.HasPrefix(abs, "/proc/"))

@@ -82,6 +82,9 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 	cmd.ValidArgsFunction = a.completeLambdas
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		start := time.Now()
+		if *stall < 0 {
+			return &fault.Error{Kind: fault.Usage, What: "--stall-timeout cannot be " + stall.String(), Fix: "give a time such as 5m, or 0 to wait for ever"}
+		}
 		finish, err := traced(a)
 		if err != nil {
 			return err

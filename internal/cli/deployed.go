@@ -84,10 +84,13 @@ stays. --to names another version. docs/deploy.md has the details.`,
 	}
 	to := cmd.Flags().String("to", "", "`VERSION` to make live, for one function")
 	dry := cmd.Flags().Bool("dry-run", false, "print what would change, and change nothing")
-	a.onFunctions(cmd, func(ctx context.Context, aws *awsapi.Client, all []deploy.Wanted, o deploy.Options) error {
+	cmd.PreRunE = func(*cobra.Command, []string) error { // before AWS is asked
 		if _, err := strconv.ParseUint(*to, 10, 32); *to != "" && err != nil {
 			return &fault.Error{Kind: fault.Usage, What: "--to cannot be " + fault.Quote(*to), Why: "a version is a number", Fix: "lpipe status names the version that is live; aws lambda list-versions-by-function lists all"}
 		}
+		return nil
+	}
+	a.onFunctions(cmd, func(ctx context.Context, aws *awsapi.Client, all []deploy.Wanted, o deploy.Options) error {
 		if *to != "" && len(all) > 1 {
 			return &fault.Error{Kind: fault.Usage, What: "--to is for one function", Why: fmt.Sprintf("these are %d, and each counts its own versions", len(all)), Fix: "name one lambda"}
 		}
@@ -199,10 +202,13 @@ func (a *app) logsCommand() *cobra.Command {
 	f := cmd.Flags()
 	follow := f.BoolP("follow", "f", false, "go on, until interrupted")
 	since := f.Duration("since", 10*time.Minute, "`TIME` before now to begin at")
-	a.onFunctions(cmd, func(ctx context.Context, aws *awsapi.Client, all []deploy.Wanted, _ deploy.Options) error {
+	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if *since <= 0 {
 			return &fault.Error{Kind: fault.Usage, What: "--since cannot be " + since.String(), Why: "the log ends now", Fix: "write how long ago to begin, as in 10m or 2h"}
 		}
+		return nil
+	}
+	a.onFunctions(cmd, func(ctx context.Context, aws *awsapi.Client, all []deploy.Wanted, _ deploy.Options) error {
 		if len(all) != 1 {
 			return &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("there are %d lambdas to choose from", len(all)), Why: "the log of one is printed", Fix: "name it: lpipe logs " + all[0].Lambda}
 		}

@@ -53,10 +53,21 @@ func lambdaIn(dir string) string {
 // checkFiles refuses the files that a run is to write at its end, where that cannot be.
 func (p pushing) checkFiles() error {
 	var l fault.List
-	for _, name := range []string{p.metadata, p.dotenv, p.junit, p.codeQuality} {
-		if name != "" {
-			l.Add(artifact.CheckWritable(name))
+	flags := map[string]string{} // by the path
+	for _, f := range []struct{ flag, name string }{
+		{"--metadata-file", p.metadata}, {"--dotenv", p.dotenv}, {"--junit", p.junit}, {"--code-quality", p.codeQuality},
+	} {
+		if f.name == "" {
+			continue
 		}
+		l.Add(artifact.CheckWritable(f.name))
+		at, err := filepath.Abs(f.name)
+		if err != nil {
+			l.Add(err)
+		} else if flags[at] != "" && !artifact.Shared(at) {
+			l.Addf(flags[at]+" and "+f.flag+" name the same file", f.name+" would have the text of the second alone", "give each a file of its own")
+		}
+		flags[at] = f.flag
 	}
 	return l.Err()
 }

@@ -29,7 +29,7 @@ func (f *found) profiles() error {
 		}
 		said[name] = true
 		fix := fmt.Sprintf("add [profile.%s] with inherits = \"release\" to %s", name, f.Workspace.Show(f.Workspace.Manifest.Path))
-		if near := fault.Nearest(name, known); near != "" {
+		if near := fault.Nearest(name, append(slices.Clone(declared), OwnProfiles...)); near != "" {
 			fix = fmt.Sprintf("did you mean %q? Else %s", near, fix)
 		}
 		l.Addf(
