@@ -2,6 +2,7 @@ package project
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"lpipe/internal/git"
@@ -25,10 +26,15 @@ var (
 		"LPIPE_BRANCH", "CI_COMMIT_BRANCH", "BUILDKITE_BRANCH", "CIRCLE_BRANCH", "BITBUCKET_BRANCH", "BRANCH_NAME",
 		"DRONE_BRANCH", "TRAVIS_BRANCH", "APPVEYOR_REPO_BRANCH", "BUILD_SOURCEBRANCH", "CODEBUILD_WEBHOOK_HEAD_REF",
 	}
-	mainVariables = []string{"CI_DEFAULT_BRANCH", "BUILDKITE_PIPELINE_DEFAULT_BRANCH", "DRONE_REPO_BRANCH"}
+	mainVariables = []string{"CI_DEFAULT_BRANCH", "BUILDKITE_PIPELINE_DEFAULT_BRANCH", "DRONE_REPO_BRANCH", "CI_REPO_DEFAULT_BRANCH"}
+	// pullVariables are those of more systems than the others: where git is asked, what a request is merged into may be checked out
+	// under the name of a branch of this repository.
 	pullVariables = []string{
-		"CI_MERGE_REQUEST_IID", "BUILDKITE_PULL_REQUEST", "CIRCLE_PULL_REQUEST", "BITBUCKET_PR_ID", "CHANGE_ID",
-		"DRONE_PULL_REQUEST", "TRAVIS_PULL_REQUEST", "APPVEYOR_PULL_REQUEST_NUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID",
+		"CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID", "BUILDKITE_PULL_REQUEST", "CIRCLE_PULL_REQUEST", "CIRCLE_PR_NUMBER", "BITBUCKET_PR_ID", "CHANGE_ID",
+		"ghprbPullId", "DRONE_PULL_REQUEST", "TRAVIS_PULL_REQUEST", "APPVEYOR_PULL_REQUEST_NUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID",
+		"SYSTEM_PULLREQUEST_PULLREQUESTNUMBER",
+		"CI_COMMIT_PULL_REQUEST", // of Woodpecker, whose CI_COMMIT_BRANCH is then the branch that the request is for
+		"SEMAPHORE_GIT_PR_NUMBER", "CIRRUS_PR", "BITRISE_PULL_REQUEST", "CF_PULL_REQUEST_NUMBER", "CM_PULL_REQUEST_NUMBER", "PULL_NUMBER",
 	}
 	tagVariables = []string{"CI_COMMIT_TAG", "BUILDKITE_TAG", "CIRCLE_TAG", "BITBUCKET_TAG", "TAG_NAME", "DRONE_TAG", "TRAVIS_TAG", "APPVEYOR_REPO_TAG_NAME"}
 	shaVariables = []string{
@@ -69,6 +75,12 @@ func findCheckout(env map[string]string, askGit func() (git.Head, error)) Checko
 		}
 	case env["GITHUB_REF_TYPE"] == "branch" && c.Branch == "":
 		c.Branch = env["GITHUB_REF_NAME"]
+	}
+	// Such a job is of the main branch, and may have checked out the request that it is about.
+	if slices.Contains([]string{"workflow_run", "issue_comment", "repository_dispatch"}, env["GITHUB_EVENT_NAME"]) {
+		if head, err := askGit(); err == nil && head.Commit != "" && head.Commit != env["GITHUB_SHA"] {
+			request, c.Pull, c.Commit = true, "of-"+head.Commit, head.Commit
+		}
 	}
 	// What a request calls its branch is up to whoever made it: it must not be taken for a branch of this repository, also
 	// where the request's number is not understood.

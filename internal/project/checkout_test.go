@@ -40,6 +40,33 @@ func TestFindCheckout(t *testing.T) {
 			env:  map[string]string{"GITHUB_EVENT_NAME": "pull_request_target", "GITHUB_REF": "refs/heads/main", "GITHUB_HEAD_REF": "7"},
 			want: Checkout{Branch: "pr-from-7", Main: "main", Pull: "from-7"},
 		},
+		"what a comment on a request starts": {
+			env:  map[string]string{"GITHUB_EVENT_NAME": "issue_comment", "GITHUB_REF_TYPE": "branch", "GITHUB_REF_NAME": "main", "GITHUB_SHA": "1"},
+			git:  git.Head{Branch: "main", Commit: "2"},
+			want: Checkout{Branch: "pr-of-2", Main: "main", Pull: "of-2", Commit: "2"},
+		},
+		"what follows a workflow of main": {
+			env:  map[string]string{"GITHUB_EVENT_NAME": "workflow_run", "GITHUB_REF_TYPE": "branch", "GITHUB_REF_NAME": "main", "GITHUB_SHA": "1"},
+			git:  git.Head{Commit: "1"},
+			want: Checkout{Branch: "main", Main: "main", Commit: "1"},
+		},
+		"a request on Woodpecker": {
+			env:  map[string]string{"CI": "woodpecker", "CI_COMMIT_BRANCH": "main", "CI_COMMIT_PULL_REQUEST": "5", "CI_REPO_DEFAULT_BRANCH": "main", "CI_COMMIT_SHA": "1"},
+			want: Checkout{Branch: "pr-5", Main: "main", Pull: "5", Commit: "1"},
+		},
+		"a push on Woodpecker": {
+			env:  map[string]string{"CI": "woodpecker", "CI_COMMIT_BRANCH": "main", "CI_COMMIT_PULL_REQUEST": "", "CI_REPO_DEFAULT_BRANCH": "trunk", "CI_COMMIT_SHA": "1"},
+			want: Checkout{Branch: "main", Main: "trunk", Commit: "1"},
+		},
+		"a request that was merged into main there": {
+			env:  map[string]string{"BITRISE_PULL_REQUEST": "5"},
+			git:  git.Head{Branch: "main", Commit: "2"},
+			want: Checkout{Branch: "pr-5", Main: "main", Pull: "5", Commit: "2"},
+		},
+		"a request of another system for GitLab": {
+			env:  map[string]string{"CI_EXTERNAL_PULL_REQUEST_IID": "5", "CI_COMMIT_BRANCH": "main"},
+			want: Checkout{Branch: "pr-5", Main: "main", Pull: "5"},
+		},
 		"a tag on GitHub": {
 			env:  map[string]string{"GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": "v1"},
 			git:  git.Head{Branch: "main"},
