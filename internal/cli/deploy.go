@@ -189,13 +189,8 @@ func (a *app) aws(ctx context.Context, cfg *config.Config, o awsapi.Options) (*a
 	if _, err := a.join(cfg); err != nil {
 		return nil, err
 	}
-	o.Say = a.tellOfAWS
+	o.Say = func(line string) { foreign.Fprintf(a.Err, "lpipe: %s\n", line) }
 	return awsapi.Open(ctx, o)
-}
-
-// tellOfAWS says what a person waits for.
-func (a *app) tellOfAWS(line string) {
-	foreign.Fprintf(a.Err, "lpipe: %s\n", line)
 }
 
 // runOptions lays what [deploy] says of a run over the flags. Projects that disagree cannot be deployed together.

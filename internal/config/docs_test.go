@@ -1,6 +1,10 @@
 package config
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -34,5 +38,29 @@ func TestDocsShowFilesThatLoad(t *testing.T) {
 	}
 	if found < 5 {
 		t.Errorf("%d files were found: the test looks in the wrong places", found)
+	}
+}
+
+// TestDocsNameVariablesThatAreTaken: those that docs and the jobs of docs/ci name are in the environment of lpipe as well.
+func TestDocsNameVariablesThatAreTaken(t *testing.T) {
+	files, err := filepath.Glob("../../docs/ci/*")
+	more, moreErr := filepath.Glob("../../docs/*.md")
+	if files = append(files, more...); errors.Join(err, moreErr) != nil || len(files) < 25 {
+		t.Fatal(len(files), err, moreErr)
+	}
+	env := map[string]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range regexp.MustCompile(`LPIPE_[A-Z0-9_]*[A-Z0-9]`).FindAllString(string(text), -1) {
+			env[name] = ""
+		}
+	}
+	in := input("[statements]\nkey = \"env:LPIPE_STATEMENTS_KEY\"\n")
+	in.Env = env
+	if _, err := Load(in); err != nil || len(env) < 40 {
+		t.Error(len(env), err)
 	}
 }

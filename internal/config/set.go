@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/pattern"
 )
 
 // item is one string of a value with its own place.
@@ -103,8 +104,8 @@ func (l *loader) named(pattern string, at Origin, full []string) {
 
 // environment reads the LPIPE_ variables.
 func (l *loader) environment() {
-	// These two are not settings of a build: the file itself, and where the embedded engine keeps its state.
-	rows := map[string]*key{"LPIPE_CONFIG": nil, "LPIPE_BRANCH": nil, "LPIPE_ENGINE_ROOT": nil}
+	// These are no keys: the file itself, the branch, where the embedded engine keeps its state, and where the results go.
+	rows := map[string]*key{"LPIPE_CONFIG": nil, "LPIPE_BRANCH": nil, "LPIPE_ENGINE_ROOT": nil, "LPIPE_OUT_DIR": nil}
 	for i := range table {
 		if name := table[i].env(); name != "" {
 			rows[name] = &table[i]
@@ -115,8 +116,7 @@ func (l *loader) environment() {
 			continue
 		}
 		row, ok := rows[name]
-		// LPIPE_TEST_ is for the tests of lpipe itself.
-		if !ok && !strings.HasPrefix(name, "LPIPE_TEST_") {
+		if !ok && !ofOwnTests(name, slices.Collect(maps.Keys(rows))) && !ofJobs().MatchString(name) && !l.names("env:"+name) {
 			l.mistakes.Addf("unknown variable "+Key(name), "", suggestEnv(name, slices.Sorted(maps.Keys(rows))))
 		}
 		if row == nil || l.in.Env[name] == "" {
@@ -124,6 +124,31 @@ func (l *loader) environment() {
 		}
 		l.given(row, row.name, []string{l.in.Env[name]}, value{layer: byEnv, origin: Origin{Env: name}})
 	}
+}
+
+// ofJobs are the variables by which the jobs of docs/ci install lpipe, and those that lpipe build --dotenv hands to later jobs.
+var ofJobs = pattern.Of(`^LPIPE_(?:URL|SHA256|DOWNLOAD|OUTPUTS|LAMBDAS|(?:ZIP|SHA256|CODE_SHA256|IMAGE)_\w+)$`)
+
+// names reports that a value of the file or of a flag is that text.
+func (l *loader) names(text string) bool {
+	for _, v := range l.values {
+		if slices.Contains(v.texts, text) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(l.in.Settings, func(s Setting) bool { return slices.Contains(s.Values, text) })
+}
+
+// ofOwnTests reports a variable for the tests of lpipe itself: LPIPE_TEST_ and what is like no key about the tests of a project.
+func ofOwnTests(name string, rows []string) bool {
+	const prefix = "LPIPE_TEST_"
+	var keys []string
+	for _, row := range rows {
+		if short, ok := strings.CutPrefix(row, prefix); ok {
+			keys = append(keys, short)
+		}
+	}
+	return strings.HasPrefix(name, prefix) && fault.Nearest(strings.TrimPrefix(name, prefix), keys) == ""
 }
 
 func suggestEnv(name string, names []string) string {
