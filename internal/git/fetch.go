@@ -42,7 +42,7 @@ func ParseURL(text, rev string) (r Remote, ok bool, err error) {
 	}
 	u, err := url.Parse(text)
 	switch {
-	case err != nil || u.Hostname() == "" || strings.HasPrefix(u.Host, "-") || u.RawQuery != "" || u.Fragment != "",
+	case err != nil || u.Hostname() == "" || strings.HasPrefix(u.Host, "-") || strings.HasPrefix(u.User.Username(), "-") || u.RawQuery != "" || u.Fragment != "",
 		strings.Trim(u.Path, "/") == "", short && strings.Count(strings.Trim(rest, "/"), "/") != 1:
 		return r, true, &fault.Error{Kind: fault.Usage, What: fault.Quote(redact.Text(given)) + " is no address of a repository", Fix: "write it as https://HOST/PATH, ssh://USER@HOST/PATH or gh:OWNER/NAME"}
 	case u.Scheme != "https" && u.Scheme != "ssh":
