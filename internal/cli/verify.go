@@ -17,6 +17,7 @@ import (
 	"lpipe/internal/awsapi"
 	"lpipe/internal/build"
 	"lpipe/internal/config"
+	"lpipe/internal/deploy"
 	"lpipe/internal/disk"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
@@ -379,7 +380,14 @@ func (a *app) deployedCode(ctx context.Context, t project.Target, account awsapi
 	if f.Location == "" {
 		return nil, &fault.Error{Kind: fault.Usage, What: "the function " + name + " has no code to download", Why: "it is a container image", Fix: "verify the zip that it is made of"}
 	}
-	return aws.Download(ctx, f.Location)
+	data, err := aws.Download(ctx, f.Location)
+	if sum := deploy.Sum(data); err == nil && f.CodeSHA256 != "" && sum != f.CodeSHA256 {
+		return nil, &fault.Error{
+			Kind: fault.Artifact, What: "what was downloaded is not the code of the function " + name, Why: fmt.Sprintf("its CodeSha256 is %s, and the function's %s", sum, f.CodeSHA256),
+			Fix: "run it again; if that does not help, find out what answers in the place of AWS",
+		}
+	}
+	return data, err
 }
 
 func readStated(name string, data []byte, bundle string, signed func(attest.Statement) error) (verify.Zip, error) {

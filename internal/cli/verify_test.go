@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"lpipe/internal/awsapi"
+	"lpipe/internal/config"
+	"lpipe/internal/deploy"
+	"lpipe/internal/fault"
+	"lpipe/internal/project"
+)
+
+// TestWhatIsDownloadedIsWhatRuns: the code of a function is verified, and not what somebody hands out in its place.
+func TestWhatIsDownloadedIsWhatRuns(t *testing.T) {
+	sum := ""
+	var server *httptest.Server
+	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/code" {
+			_, _ = w.Write([]byte("PK"))
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"Configuration": map[string]string{"FunctionName": "shop", "CodeSha256": sum}, "Code": map[string]string{"Location": server.URL + "/code"},
+		})
+	}))
+	t.Cleanup(server.Close)
+	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_EC2_METADATA_DISABLED": "true", "HOME": t.TempDir()} {
+		t.Setenv(name, value)
+	}
+	a := &app{env: map[string]string{}}
+	target := project.Target{Project: &project.Project{Config: &config.Config{}}}
+	code := func() (string, error) {
+		data, err := a.deployedCode(t.Context(), target, awsapi.Options{Region: "eu-west-1", Endpoint: server.URL}, "shop", "")
+		return string(data), err
+	}
+	for _, sum = range []string{"", deploy.Sum([]byte("PK"))} {
+		if data, err := code(); err != nil || data != "PK" {
+			t.Errorf("with the sum %q: %q, %v", sum, data, err)
+		}
+	}
+	sum = deploy.Sum([]byte("other"))
+	if data, err := code(); fault.Worst(err) != fault.Artifact || data != "" || !strings.Contains(err.Error(), "not the code of the function shop") {
+		t.Errorf("other code is taken: %q, %v", data, err)
+	}
+}
