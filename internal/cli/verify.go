@@ -444,7 +444,7 @@ func (v *verifying) rebuild(ctx context.Context, z verify.Zip) (verify.Result, e
 		}
 	}
 	workspace := z.Text("workspace")
-	if !filepath.IsLocal(filepath.FromSlash(workspace)) {
+	if !leadsInto(filepath.Join(dir, "sources"), filepath.FromSlash(workspace)) {
 		return verify.Result{}, &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("the statement names the workspace %q", workspace), Fix: "take zip and statements from where they were built"}
 	}
 	clean := &project.Here{
@@ -497,6 +497,17 @@ func (v *verifying) rebuild(ctx context.Context, z verify.Zip) (verify.Result, e
 		r.Notes = append(r.Notes, fmt.Sprintf("this engine had done %d of %d steps before; --no-cache does all of them again", summary.Cached, summary.Steps))
 	}
 	return r, nil
+}
+
+// leadsInto reports that a name leads to a folder below another one, also by the links in it.
+func leadsInto(dir, name string) bool {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return false
+	}
+	defer root.Close()
+	info, err := root.Stat(name)
+	return err == nil && info.IsDir()
 }
 
 // withoutSettings is the environment without what sets how lambdas are built, which the statement says, and with that time.

@@ -2,8 +2,11 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,6 +16,19 @@ import (
 	"lpipe/internal/fault"
 	"lpipe/internal/project"
 )
+
+// TestTheWorkspaceIsOfTheCommit: a statement names it, and the commit may have links.
+func TestTheWorkspaceIsOfTheCommit(t *testing.T) {
+	dir, beyond := t.TempDir(), t.TempDir()
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "w"), 0o700), os.Symlink("w", filepath.Join(dir, "in")), os.Symlink(beyond, filepath.Join(dir, "out")), os.Symlink("..", filepath.Join(dir, "up"))); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{".": true, "w": true, "in": true, "out": false, "up": false, "..": false, beyond: false, "none": false, "": false} {
+		if got := leadsInto(dir, name); got != want {
+			t.Errorf("%q: %v", name, got)
+		}
+	}
+}
 
 // TestWhatIsDownloadedIsWhatRuns: the code of a function is verified, and not what somebody hands out in its place.
 func TestWhatIsDownloadedIsWhatRuns(t *testing.T) {

@@ -49,7 +49,8 @@ func Read(data, bundle []byte, signed func(attest.Statement) error) (Zip, error)
 	if z.Commit() == "" {
 		return z, errors.New("its statements name no commit")
 	}
-	if z.Text("lambda") == "" {
+	// The name of a lambda, and nothing that would be taken for a folder or for several.
+	if name := z.Text("lambda"); name == "" || strings.Trim(name, ".") == "" || strings.ContainsAny(name, `/\*?[`) {
 		return z, errors.New("its statements name no lambda")
 	}
 	return z, nil

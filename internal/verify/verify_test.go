@@ -63,6 +63,16 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestWhatIsNoLambda: a statement that names a folder would have that one built, and not the commit.
+func TestWhatIsNoLambda(t *testing.T) {
+	for _, name := range []string{"", ".", "..", "/work", "./x", "../x", "a/b", `a\\b`, "*", "a?", "[a]"} {
+		statement := bytes.Replace(bundle([]byte("PK"), "", ""), []byte(`"lambda":"echo"`), []byte(`"lambda":"`+name+`"`), 1)
+		if _, err := Read([]byte("PK"), statement, nil); err == nil || !strings.Contains(err.Error(), "name no lambda") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
 func TestSettings(t *testing.T) {
 	l := &plan.Lambda{Name: "echo", Arch: "x86_64", Package: &cargo.Package{}, Build: config.Build{
 		Arch: []string{"x86_64"}, Base: "docker.io/library/rust:1", Profile: "release", DefaultFeatures: true, Network: "none",
