@@ -3,8 +3,11 @@ package emulator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -81,9 +84,7 @@ func TestRegistrationIsRefused(t *testing.T) {
 	}
 	extensionOf(t, w).expect("403 Extension.TooManyExtensions", "POST", "register", `{}`, name, "one more")
 	go func() { _, _ = w.next(t.Context()) }()
-	if !eventuallyTrue(func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.idle }) {
-		t.Fatal("the runtime does not become ready")
-	}
+	eventuallyLocked(t, s, "the runtime becomes ready", func() bool { return s.idle })
 	extensionOf(t, w).expect("403 Extension.RegistrationClosed", "POST", "register", `{}`, name, "late")
 }
 
@@ -94,6 +95,14 @@ func eventuallyTrue(condition func() bool) bool {
 		}
 	}
 	return false
+}
+
+// eventuallyLocked waits for a state of a server.
+func eventuallyLocked(t *testing.T, s *Server, what string, state func() bool) {
+	t.Helper()
+	if !eventuallyTrue(func() bool { s.mu.Lock(); defer s.mu.Unlock(); return state() }) {
+		t.Fatalf("never: %s", what)
+	}
 }
 
 func TestExtensionsAreKnownByTheirIdentifier(t *testing.T) {
@@ -132,11 +141,19 @@ func TestInvocationsWaitForExtensions(t *testing.T) {
 	result := invoke(t, s, Event{ID: "one"})
 	events := make(chan string, 2)
 	ask := func(x *extensionWire) { text, _ := x.call(t.Context(), "GET", "event/next", ""); events <- text }
+	// An event is handed over once a channel is closed, which is done, if at all, as the last of the runtime and the extensions asks.
+	asked := func(n int) bool {
+		for _, x := range s.extensions.all {
+			if x.state == extensionReady {
+				n--
+			}
+		}
+		return s.idle && n == 0
+	}
 	go ask(x)
-	select {
-	case id := <-ids:
-		t.Fatalf("%s was handed over though an extension is not ready", id)
-	case <-time.After(50 * time.Millisecond):
+	eventuallyLocked(t, s, "the runtime and an extension ask", func() bool { return asked(1) || s.isReady() })
+	if s.isReady() || len(ids) > 0 {
+		t.Fatal("an event is handed over though an extension is not ready")
 	}
 	go ask(bystander)
 	if id := <-ids; id != "one" {
@@ -151,10 +168,13 @@ func TestInvocationsWaitForExtensions(t *testing.T) {
 	}
 	go func() { id, _ := w.next(t.Context()); ids <- id }()
 	invoke(t, s, Event{ID: "two"})
-	select {
-	case id := <-ids:
-		t.Fatalf("%s was handed over though an extension is at work", id)
-	case <-time.After(50 * time.Millisecond):
+	over := false
+	eventuallyLocked(t, s, "the runtime asks again", func() bool {
+		over = s.current() == nil || s.current().isOver()
+		return s.idle || over
+	})
+	if over || len(ids) > 0 {
+		t.Fatal("an event is handed over though an extension is at work")
 	}
 	go ask(x)
 	if id := <-ids; id != "two" {
@@ -208,18 +228,46 @@ func TestExternalExtensions(t *testing.T) {
 // TestAnswersDoNotWaitForExtensions: the next invocation does, and the report has the time.
 func TestAnswersDoNotWaitForExtensions(t *testing.T) {
 	t.Parallel()
-	f := NewFunction(program(t, "run", extended(t, "slow")), 1)
-	defer f.Close()
-	r, err := f.Invoke(t.Context(), Event{})
-	if err != nil || r.Duration > 250*time.Millisecond {
-		t.Errorf("%+v %v", r, err)
+	var out buffer
+	p := program(t, "run", extended(t, "held"), func(p *Program) { p.Stdout, p.Stderr = &out, &out })
+	release := func(n int) {
+		if err := os.WriteFile(filepath.Join(p.Dir, fmt.Sprintf("release-%d", n)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	waited, err := f.Invoke(t.Context(), Event{LogTail: true})
-	if err != nil {
+	f := NewFunction(p, 1)
+	defer f.Close()
+	if r, err := f.Invoke(t.Context(), Event{}); err != nil || r.FunctionError != "" { // else it would time out
+		t.Fatalf("%+v %v", r, err)
+	}
+	var waited Result
+	returned := make(chan error)
+	go func() {
+		var err error
+		waited, err = f.Invoke(t.Context(), Event{LogTail: true})
+		returned <- err
+	}()
+	release(1)
+	if !eventuallyTrue(func() bool { return strings.Count(out.String(), "held INVOKE") == 2 }) {
+		t.Fatal("the extension does not get the second event")
+	}
+	began := time.Now()
+	f.mu.Lock()
+	server := f.all[0].sandbox.Server
+	f.mu.Unlock()
+	eventuallyLocked(t, server, "the runtime has answered, and asks", func() bool { return strings.Count(out.String(), "event ") == 2 && server.idle })
+	select {
+	case err := <-returned:
+		t.Fatalf("the report does not wait for the extension: %+v %v", waited, err)
+	default:
+	}
+	held := time.Since(began)
+	release(2)
+	if err := <-returned; err != nil {
 		t.Fatal(err)
 	}
-	if waited.Billed < 300*time.Millisecond || !strings.Contains(string(waited.Log), "END RequestId: "+waited.RequestID) {
-		t.Errorf("%s %s", waited.Billed, waited.Log)
+	if waited.Billed < held || waited.Billed <= waited.Duration || !strings.Contains(string(waited.Log), "END RequestId: "+waited.RequestID) {
+		t.Errorf("held for %s, answered after %s, billed %s; %s", held, waited.Duration, waited.Billed, waited.Log)
 	}
 }
 

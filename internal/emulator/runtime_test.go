@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -146,6 +147,12 @@ func work(base string) {
 		}
 		fmt.Println("event", o.Do)
 		switch o.Do {
+		case "meet": // as many as Ms in this process, and the file "part"
+			for met.Add(1); met.Load() < int32(o.Ms); {
+				time.Sleep(time.Millisecond)
+			}
+			waitForFile("part")
+			post(invocation+"/response", fmt.Sprintf("[%d,%q]", calls, instance), nil)
 		case "status late": // of an answer, which is in the log
 			fmt.Println("late", post(invocation+"/response", "1", nil))
 		case "headers":
@@ -212,6 +219,19 @@ func work(base string) {
 		default:
 			post(invocation+"/response", string(payload), nil)
 		}
+	}
+}
+
+// met counts calls that meet others.
+var met atomic.Int32
+
+// waitForFile waits for a file in the current folder.
+func waitForFile(name string) {
+	for {
+		if _, err := os.Stat(name); err == nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -371,7 +391,7 @@ func extensionMain(name string) {
 		received = listen(name == "listens-tcp")
 		received.subscribe(id)
 	}
-	for {
+	for events := 1; ; events++ {
 		e := ask(id)
 		if received != nil && e.Type == "INVOKE" {
 			received.wait("platform.runtimeDone", e.ID) // as those do that send the telemetry of an invocation on before the next one
@@ -379,8 +399,8 @@ func extensionMain(name string) {
 		late := e.Deadline < time.Now().UnixMilli() || e.Deadline > time.Now().Add(time.Minute).UnixMilli()
 		fmt.Println(name, e.Type, e.ID, e.ARN, e.Reason, late)
 		switch {
-		case name == "slow" && e.Type == "INVOKE":
-			time.Sleep(300 * time.Millisecond)
+		case name == "held" && e.Type == "INVOKE":
+			waitForFile(fmt.Sprintf("release-%d", events))
 		case name == "crashes" && e.Type == "INVOKE":
 			os.Exit(3)
 		case name == "gives-up" && e.Type == "INVOKE":

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/client/llb"
 	"golang.org/x/sys/unix"
 
 	"lpipe/internal/engine/daemon"
@@ -130,12 +131,7 @@ func TestTheDaemonIsDetached(t *testing.T) {
 func TestTheDaemonLeavesWhenIdleAndComesBack(t *testing.T) {
 	o := embeddedOptions(t)
 	o.Idle = 200 * time.Millisecond
-	e := open(t, o)
-	time.Sleep(3 * o.Idle)
-	if s, _ := Status(t.Context(), o); !s.Running {
-		t.Error("the daemon left while a client was connected")
-	}
-	e.Close()
+	open(t, o).Close()
 	eventually(t, "the idle daemon leaves", func() bool { return len(daemons(t, o)) == 0 })
 	open(t, o)
 }
@@ -157,12 +153,16 @@ func TestAnotherConfigurationReplacesTheDaemonAfterItsBuilds(t *testing.T) {
 	old := open(t, o)
 	before, _ := daemon.Running(o.Root)
 	built := make(chan error, 1)
-	<-startStep(t, old.Client(), root, "echo started; sleep 0.5; echo done > /tmp/out", built)
+	pass := startHeld(t, old.Client(), root, built)
 
 	other := o
 	other.Idle = time.Hour
 	var notices []string
-	other.Log = func(n string) { notices = append(notices, n) }
+	noticed := make(chan struct{}, 10)
+	other.Log = func(n string) {
+		notices = append(notices, n)
+		noticed <- struct{}{}
+	}
 	opened := make(chan error, 1)
 	go func() {
 		e, err := Open(t.Context(), other)
@@ -171,8 +171,9 @@ func TestAnotherConfigurationReplacesTheDaemonAfterItsBuilds(t *testing.T) {
 		}
 		opened <- err
 	}()
+	<-noticed // the new daemon waits
+	pass()
 	must(t, <-built)
-	time.Sleep(time.Second) // what a run does between two builds
 	_, err := enginetest.Solve(t.Context(), old.Client(), root, enginetest.Step("echo again > /tmp/out").Root(), "tmp/out", client.SolveOpt{})
 	must(t, err)
 	select {
@@ -702,7 +703,7 @@ func TestMissingRegistryCertificatesAreReportedTogether(t *testing.T) {
 }
 
 // startStep runs a step in the background; the channel it returns closes when the step says "started".
-func startStep(t *testing.T, c *client.Client, root, script string, done chan<- error) <-chan struct{} {
+func startStep(t *testing.T, c *client.Client, root, script string, done chan<- error, opts ...llb.RunOption) <-chan struct{} {
 	t.Helper()
 	started := make(chan struct{})
 	status := make(chan *client.SolveStatus)
@@ -717,10 +718,22 @@ func startStep(t *testing.T, c *client.Client, root, script string, done chan<- 
 		}
 	}()
 	go func() {
-		_, err := enginetest.SolveStatus(context.WithoutCancel(t.Context()), c, root, enginetest.Step(script).Root(), "", client.SolveOpt{}, status)
+		_, err := enginetest.SolveStatus(context.WithoutCancel(t.Context()), c, root, enginetest.Step(script, opts...).Root(), "", client.SolveOpt{}, status)
 		done <- err
 	}()
 	return started
+}
+
+// startHeld starts a step that runs until pass is called: another step of the engine then makes a file in a folder that both have.
+func startHeld(t *testing.T, c *client.Client, root string, done chan<- error) (pass func()) {
+	t.Helper()
+	shared := llb.AddMount("/gate", llb.Scratch(), llb.AsPersistentCacheDir(t.Name(), llb.CacheMountShared))
+	<-startStep(t, c, root, "echo started; until [ -e /gate/open ]; do sleep 0.05; done; echo done > /tmp/out", done, shared)
+	return func() {
+		t.Helper()
+		_, err := enginetest.Solve(t.Context(), c, root, enginetest.Step("touch /gate/open; echo > /tmp/out", shared).Root(), "tmp/out", client.SolveOpt{})
+		must(t, err)
+	}
 }
 
 // daemons lists the processes that run a daemon of o.
@@ -759,12 +772,13 @@ func TestRegistriesHaveEnginesOfTheirOwn(t *testing.T) {
 	o, root := embeddedOptions(t), enginetest.Busybox(t)
 	plain := open(t, o)
 	built := make(chan error, 1)
-	<-startStep(t, plain.Client(), root, "echo started; sleep 1; echo done > /tmp/out", built)
+	pass := startHeld(t, plain.Client(), root, built)
 	other := o
 	other.Registries = map[string]Registry{"registry.example.com": {HTTP: true}}
 	second := open(t, other)
 	_, err := enginetest.Solve(t.Context(), second.Client(), root, enginetest.Step("echo other > /tmp/out").Root(), "tmp/out", client.SolveOpt{})
 	must(t, err)
+	pass()
 	must(t, <-built)
 	s, err := Status(t.Context(), o)
 	must(t, err)
