@@ -59,6 +59,9 @@ type requests struct {
 	createFunction              request[lambda.CreateFunctionInput, lambda.Options, lambda.CreateFunctionOutput]
 	updateFunctionCode          request[lambda.UpdateFunctionCodeInput, lambda.Options, lambda.UpdateFunctionCodeOutput]
 	updateFunctionConfiguration request[lambda.UpdateFunctionConfigurationInput, lambda.Options, lambda.UpdateFunctionConfigurationOutput]
+	listLayerVersions           request[lambda.ListLayerVersionsInput, lambda.Options, lambda.ListLayerVersionsOutput]
+	getLayerVersion             request[lambda.GetLayerVersionInput, lambda.Options, lambda.GetLayerVersionOutput]
+	publishLayerVersion         request[lambda.PublishLayerVersionInput, lambda.Options, lambda.PublishLayerVersionOutput]
 	tagResource                 request[lambda.TagResourceInput, lambda.Options, lambda.TagResourceOutput]
 	publishVersion              request[lambda.PublishVersionInput, lambda.Options, lambda.PublishVersionOutput]
 	getAlias                    request[lambda.GetAliasInput, lambda.Options, lambda.GetAliasOutput]
@@ -212,7 +215,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		reads: rate.NewLimiter(readsPerSecond, readsPerSecond), control: rate.NewLimiter(controlPerSecond, controlPerSecond), Region: cfg.Region,
 	}
 	c.requests = requests{
-		getFunction: functions.GetFunction, listFunctions: functions.ListFunctions, listVersionsByFunction: functions.ListVersionsByFunction, createFunction: functions.CreateFunction, updateFunctionCode: functions.UpdateFunctionCode, updateFunctionConfiguration: functions.UpdateFunctionConfiguration, tagResource: functions.TagResource, publishVersion: functions.PublishVersion, getAlias: functions.GetAlias, createAlias: functions.CreateAlias, updateAlias: functions.UpdateAlias, deleteAlias: functions.DeleteAlias, invoke: functions.Invoke,
+		getFunction: functions.GetFunction, listFunctions: functions.ListFunctions, listVersionsByFunction: functions.ListVersionsByFunction, createFunction: functions.CreateFunction, updateFunctionCode: functions.UpdateFunctionCode, updateFunctionConfiguration: functions.UpdateFunctionConfiguration, tagResource: functions.TagResource, listLayerVersions: functions.ListLayerVersions, getLayerVersion: functions.GetLayerVersion, publishLayerVersion: functions.PublishLayerVersion, publishVersion: functions.PublishVersion, getAlias: functions.GetAlias, createAlias: functions.CreateAlias, updateAlias: functions.UpdateAlias, deleteAlias: functions.DeleteAlias, invoke: functions.Invoke,
 		headObject: objects.HeadObject, putObject: objects.PutObject,
 		filterLogEvents: logs.FilterLogEvents,
 		describeAlarms:  alarms.DescribeAlarms,

@@ -207,6 +207,54 @@ func (c *Client) Tag(ctx context.Context, arn string, tags map[string]string) er
 	return err
 }
 
+// LatestLayer is the newest version of a layer that says that it is for the architecture, or for none in particular.
+func (c *Client) LatestLayer(ctx context.Context, name, arch string) (deploy.LayerVersion, error) {
+	in := &lambda.ListLayerVersionsInput{LayerName: &name}
+	for {
+		page, err := limited(ctx, c, "ListLayerVersions", name, c.listLayerVersions, in)
+		if err != nil {
+			return deploy.LayerVersion{}, err
+		}
+		for _, v := range page.LayerVersions { // the newest first
+			if len(v.CompatibleArchitectures) > 0 && !slices.Contains(v.CompatibleArchitectures, types.Architecture(arch)) {
+				continue
+			}
+			out, err := limited(ctx, c, "GetLayerVersion", name, c.getLayerVersion, &lambda.GetLayerVersionInput{LayerName: &name, VersionNumber: &v.Version})
+			if err != nil {
+				return deploy.LayerVersion{}, err
+			}
+			return layerVersion(out.LayerVersionArn, out.Content), nil
+		}
+		if in.Marker = page.NextMarker; in.Marker == nil {
+			return deploy.LayerVersion{}, deploy.ErrNotFound
+		}
+	}
+}
+
+// PublishLayer makes a version of a layer, and the layer with the first.
+func (c *Client) PublishLayer(ctx context.Context, name, arch, runtime string, code deploy.Code) (deploy.LayerVersion, error) {
+	content := &types.LayerVersionContentInput{ZipFile: code.Zip, S3ObjectStorageMode: mode(code)}
+	if code.Bucket != "" {
+		content.S3Bucket, content.S3Key, content.S3ObjectVersion = &code.Bucket, &code.Key, some(code.Version)
+	}
+	in := &lambda.PublishLayerVersionInput{
+		LayerName: &name, Content: content, CompatibleArchitectures: []types.Architecture{types.Architecture(arch)}, CompatibleRuntimes: []types.Runtime{types.Runtime(runtime)},
+	}
+	out, err := limited(ctx, c, "PublishLayerVersion", name, c.publishLayerVersion, in)
+	if err != nil {
+		return deploy.LayerVersion{}, err
+	}
+	return layerVersion(out.LayerVersionArn, out.Content), nil
+}
+
+func layerVersion(arn *string, content *types.LayerVersionContentOutput) deploy.LayerVersion {
+	v := deploy.LayerVersion{ARN: aws.ToString(arn)}
+	if content != nil {
+		v.CodeSHA256 = aws.ToString(content.CodeSha256)
+	}
+	return v
+}
+
 // Publish makes a version of a function whose code is that one.
 func (c *Client) Publish(ctx context.Context, name, sha256, description string) (deploy.Function, error) {
 	in := &lambda.PublishVersionInput{FunctionName: &name, CodeSha256: &sha256, Description: some(description)}

@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"lpipe/internal/artifact"
 	"lpipe/internal/awsapi"
 	"lpipe/internal/build"
 	"lpipe/internal/config"
@@ -79,9 +78,10 @@ func (a *app) deployCommand() *cobra.Command {
 publish a version, send it the smoke event if there is one, and move the alias of all functions when all have passed. When one
 fails, nothing is moved, or all is moved back. The ARNs of what is live go to standard output.
 
-Code is all that changes, and of the configuration what [deploy] of lpipe.toml or a flag names. Variables and tags that are there
-stay. Without an alias the code is live as it is uploaded; a failure then uploads that of the version before. lpipe keeps no
-state: a deployment that was interrupted is finished by the next one. docs/deploy.md has the details.
+Code is all that changes, and of the configuration what [deploy] of lpipe.toml or a flag names, and the versions of layers that were
+built for the functions, which are published where they differ. Variables, tags and layers of others stay. Without an alias the code is
+live as it is uploaded; a failure then uploads that of the version before. lpipe keeps no state: a deployment that was interrupted is
+finished by the next one. docs/deploy.md has the details.
 
 Credentials, profiles and regions are those of AWS's own tools. --profile is AWS's profile here; cargo's is of lpipe build.`,
 		ValidArgsFunction: a.completeLambdas,
@@ -109,7 +109,7 @@ Credentials, profiles and regions are those of AWS's own tools. --profile is AWS
 		if err != nil {
 			return err
 		}
-		if err := a.tellLayers(here, projects); err != nil {
+		if err := checkFunctions(projects); err != nil {
 			return err
 		}
 		var l fault.List
@@ -147,7 +147,7 @@ Credentials, profiles and regions are those of AWS's own tools. --profile is AWS
 		}
 		a.printPlan(a.Err, plan)
 		outcomes, err := deploy.Apply(cmd.Context(), aws, plan, a.logger())
-		return a.showOutcomes(outcomes, plan.Alias, alike(interrupted(cmd.Context(), err)), time.Since(start), *asJSON)
+		return a.showOutcomes(outcomes, plan, alike(interrupted(cmd.Context(), err)), time.Since(start), *asJSON)
 	}
 	return cmd
 }
@@ -165,23 +165,15 @@ func (a *app) builtProjects(args []string, all bool, out func(*app, *project.Her
 	return here, projects, err
 }
 
-// tellLayers says which layers of the functions a deployment does not publish. The error is that there is no function.
-func (a *app) tellLayers(here *project.Here, projects []*project.Project) error {
-	functions := project.Functions(projects)
-	if len(functions) == 0 {
-		t := project.Targets(projects)[0]
-		return &fault.Error{
-			Kind: fault.Usage, What: t.Lambda.Label() + " is an extension, and no function", Why: "its zip is that of a layer, which lpipe does not publish",
-			Fix: "aws lambda publish-layer-version --layer-name " + t.Lambda.Name + " --zip-file fileb://" + here.Show(filepath.Join(t.OutputDir(), artifact.ZipName)),
-		}
+// checkFunctions refuses to deploy extensions alone.
+func checkFunctions(projects []*project.Project) error {
+	if len(project.Functions(projects)) > 0 {
+		return nil
 	}
-	for _, t := range functions {
-		if named := t.Lambda.Build.Layers; len(named) > 0 && len(t.Config.Deploy(t.Lambda.Name, t.Lambda.Arch).Layers) == 0 {
-			foreign.Fprintf(a.Err, "warning: %s has the layers %s, which are not deployed: publish them (aws lambda publish-layer-version), and name their versions with layers in [deploy]\n",
-				t.Lambda.Label(), strings.Join(named, ", "))
-		}
+	return &fault.Error{
+		Kind: fault.Usage, What: project.Targets(projects)[0].Lambda.Label() + " is an extension, and no function", Why: "its zip is that of a layer, which is published with the functions that have it",
+		Fix: "lpipe deploy FUNCTION, of one that names it in layers",
 	}
-	return nil
 }
 
 // aws asks AWS as this machine reaches the network. All verbs that ask AWS come by here.
@@ -255,6 +247,8 @@ func (a *app) wanted(ctx context.Context, here *project.Here, projects []*projec
 		}
 		smoke, err := smokeOf(here, t, d, byFlag)
 		l.Add(err)
+		own, err := layersOf(here, t, d)
+		l.Add(err)
 		all = append(all, deploy.Wanted{
 			Lambda: t.Lambda.Label(), Function: d.Function, Arch: t.Lambda.Arch, Runtime: t.Lambda.Build.Runtime, SHA256: deploy.Sum(zipped.Data), Size: int64(len(zipped.Data)),
 			Zip: func() ([]byte, error) {
@@ -262,10 +256,25 @@ func (a *app) wanted(ctx context.Context, here *project.Here, projects []*projec
 				return zipped.Data, err
 			},
 			Settings: deploy.Settings{Memory: d.Memory, Timeout: time.Duration(d.Timeout) * time.Second, Description: d.Description, Layers: d.Layers, Env: d.Env, Tags: d.Tags},
-			Smoke:    smoke,
+			Own:      own, Smoke: smoke,
 		})
 	}
 	return all, changed, l.Err()
+}
+
+// layersOf are the built layers that a function gets, none where [deploy] says which it has.
+func layersOf(here *project.Here, t project.Target, d config.Deploy) (all []deploy.Layer, err error) {
+	if d.Layers != nil || len(t.Lambda.Build.Layers) == 0 {
+		return nil, nil
+	}
+	built, err := here.Layers(t)
+	for _, l := range built {
+		all = append(all, deploy.Layer{
+			Label: l.Name, Name: d.Layer(l.Name), Arch: t.Lambda.Arch, Runtime: t.Lambda.Build.Runtime, SHA256: deploy.Sum(l.Zip), Size: int64(len(l.Zip)),
+			Zip: func() ([]byte, error) { return l.Zip, nil },
+		})
+	}
+	return all, err
 }
 
 // smokeOf reads the smoke event of a lambda, nil if it has none. What lpipe.toml names has to be within the bound of the project;
@@ -350,16 +359,33 @@ type deployed struct {
 	Error      string          `json:"error,omitempty"`
 }
 
+// deployedLayer is a layer in the JSON of lpipe deploy.
+type deployedLayer struct {
+	Name       string `json:"name"` // on AWS
+	Arch       string `json:"arch"`
+	CodeSHA256 string `json:"codeSha256"`
+	Publish    bool   `json:"publish"`       // the newest version has other content
+	ARN        string `json:"arn,omitempty"` // of the version that functions get, once there is one
+}
+
+func asDeployedLayers(p deploy.Plan) (all []deployedLayer) {
+	for _, l := range p.Layers {
+		all = append(all, deployedLayer{l.Name, l.Arch, l.SHA256, l.Publish, l.ARN})
+	}
+	return all
+}
+
 // deployment is the JSON of lpipe deploy, whose shape is versioned like that of the report.
 type deployment struct {
-	Version   int            `json:"version"`
-	DryRun    bool           `json:"dryRun,omitempty"`
-	Alias     string         `json:"alias,omitempty"`
-	Functions []deployed     `json:"functions"`
-	Seconds   float64        `json:"seconds"`
-	Status    int            `json:"status"`
-	Kind      string         `json:"kind,omitempty"`
-	Errors    []report.Error `json:"errors,omitempty"`
+	Version   int             `json:"version"`
+	DryRun    bool            `json:"dryRun,omitempty"`
+	Alias     string          `json:"alias,omitempty"`
+	Layers    []deployedLayer `json:"layers,omitempty"`
+	Functions []deployed      `json:"functions"`
+	Seconds   float64         `json:"seconds"`
+	Status    int             `json:"status"`
+	Kind      string          `json:"kind,omitempty"`
+	Errors    []report.Error  `json:"errors,omitempty"`
 }
 
 func asDeployed(i deploy.Item) deployed {
@@ -376,7 +402,7 @@ func (a *app) showPlan(p deploy.Plan, asJSON bool) error {
 		a.printPlan(a.Out, p)
 		return nil
 	}
-	shown := deployment{Version: report.Version, DryRun: true, Alias: p.Alias, Functions: []deployed{}}
+	shown := deployment{Version: report.Version, DryRun: true, Alias: p.Alias, Layers: asDeployedLayers(p), Functions: []deployed{}}
 	for _, i := range p.Items {
 		shown.Functions = append(shown.Functions, asDeployed(i))
 	}
@@ -385,16 +411,23 @@ func (a *app) showPlan(p deploy.Plan, asJSON bool) error {
 
 // printPlan writes the table of a plan.
 func (a *app) printPlan(w io.Writer, p deploy.Plan) {
-	rows := make([][]string, len(p.Items))
-	for i, item := range p.Items {
-		rows[i] = []string{item.Lambda, item.Function, item.Words(p.Alias)}
+	var rows [][]string
+	for _, l := range p.Layers {
+		words := "as built"
+		if l.Publish {
+			words = "new version"
+		}
+		rows = append(rows, []string{l.Label + " (" + l.Arch + ")", "layer " + l.Name, words})
+	}
+	for _, item := range p.Items {
+		rows = append(rows, []string{item.Lambda, item.Function, item.Words(p.Alias)})
 	}
 	printRows(w, rows)
 }
 
 // showOutcomes prints what became of a plan.
-func (a *app) showOutcomes(outcomes []deploy.Outcome, alias string, err error, took time.Duration, asJSON bool) error {
-	shown := deployment{Version: report.Version, Alias: alias, Functions: []deployed{}, Seconds: took.Seconds()}
+func (a *app) showOutcomes(outcomes []deploy.Outcome, plan deploy.Plan, err error, took time.Duration, asJSON bool) error {
+	shown := deployment{Version: report.Version, Alias: plan.Alias, Layers: asDeployedLayers(plan), Functions: []deployed{}, Seconds: took.Seconds()}
 	counts := map[deploy.State]int{}
 	for _, o := range outcomes {
 		d := asDeployed(o.Item)
@@ -403,7 +436,7 @@ func (a *app) showOutcomes(outcomes []deploy.Outcome, alias string, err error, t
 			d.Error = o.Err.Error()
 		}
 		if o.ARN != "" {
-			d.ARN = strings.TrimSuffix(o.ARN+":"+cmp.Or(alias, o.Version), ":")
+			d.ARN = strings.TrimSuffix(o.ARN+":"+cmp.Or(plan.Alias, o.Version), ":")
 		}
 		counts[o.State]++
 		shown.Functions = append(shown.Functions, d)

@@ -31,6 +31,11 @@ func functions(here *project.Here, projects []*project.Project) (all []deploy.Wa
 	for _, t := range project.Functions(projects) {
 		d := t.Config.Deploy(t.Lambda.Name, t.Lambda.Arch)
 		w := deploy.Wanted{Lambda: t.Lambda.Label(), Function: d.Function}
+		if d.Layers == nil {
+			for _, name := range t.Lambda.Build.Layers {
+				w.Own = append(w.Own, deploy.Layer{Name: d.Layer(name)})
+			}
+		}
 		if zipped, _, err := here.Built(t); err == nil {
 			w.SHA256 = deploy.Sum(zipped.Data)
 		}

@@ -16,7 +16,8 @@ type Deploy struct {
 	Memory      int    // in MB
 	Timeout     int    // in seconds
 	Description string
-	Layers      []string
+	Layers      []string // versions; nil for those that the function has, with the layers that were built for it
+	LayerName   string   // of a layer on AWS, a template
 	Env         map[string]string
 	Tags        map[string]string
 	Smoke       string // path of an event
@@ -44,7 +45,8 @@ var (
 		{name: "memory", kind: number, check: checkMemory, derived: "as it is on AWS", doc: "the function's memory in MB"},
 		{name: "timeout", check: checkTimeout, derived: "as it is on AWS", doc: "the time that an invocation may take, such as `30s` or `5m`"},
 		{name: "description", check: checkPlain, derived: "as it is on AWS", doc: "the function's description"},
-		{name: "layers", kind: list, check: checkLayer, derived: "as they are on AWS", doc: "ARNs of versions of layers, all that the function is to have"},
+		{name: "layers", kind: list, check: checkLayer, derived: "as they are on AWS", doc: "ARNs of versions of layers, all that the function is to have; without it, the layers that were built for it are published and take their place among those that it has"},
+		{name: "layer-name", defaults: []string{namePlaceholder}, check: checkLayerName, doc: "the layer on AWS that a layer of the lambda is published as: its name, with the placeholders `{{name}}` of the layer and `{{arch}}`"},
 		{name: "env.*", check: checkDeployEnv, private: true, doc: "variables of the function, added to those that it has on AWS, which stay; no secrets: `--env-file` takes those"},
 		{name: "tags.*", check: checkPlain, doc: "tags of the function, added to those that it has on AWS, which stay"},
 		{name: "smoke", check: checkPlain, paths: filePath, doc: "a file with an event that a new version must answer without an error before it becomes live"},
@@ -86,7 +88,7 @@ func (c *Config) Deploy(lambda, arch string) Deploy {
 	d := Deploy{
 		Function:    strings.NewReplacer(namePlaceholder, lambda, archPlaceholder, arch).Replace(text("function")),
 		Description: text("description"), Layers: slices.Clone(of("layers").texts), Env: pairs("env"), Tags: pairs("tags"),
-		Smoke: text("smoke"), SmokeExpect: text("smoke-expect"),
+		LayerName: strings.ReplaceAll(text("layer-name"), archPlaceholder, arch), Smoke: text("smoke"), SmokeExpect: text("smoke-expect"),
 		Alias: text("alias"), Bucket: text("s3-bucket"), Key: text("s3-key"), Alarms: slices.Clone(of("alarms").texts),
 	}
 	// Numbers and times were checked when they were read.
@@ -151,6 +153,21 @@ func checkLayer(_, v string) (why, fix string) {
 		return "it is no ARN of a version of a layer", "write it as arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION"
 	}
 	return "", ""
+}
+
+// layerNamePattern: https://docs.aws.amazon.com/lambda/latest/api/API_PublishLayerVersion.html
+var layerNamePattern = pattern.Of(`^[a-zA-Z0-9_-]{1,140}$`)
+
+func checkLayerName(_, v string) (why, fix string) {
+	if !layerNamePattern().MatchString(strings.NewReplacer(namePlaceholder, "x", archPlaceholder, "x").Replace(v)) {
+		return "the name of a layer has letters, digits, - and _, and at most 140 of them", "write such a name; " + namePlaceholder + " and " + archPlaceholder + " stand for those of the layer"
+	}
+	return "", ""
+}
+
+// Layer is the name on AWS of a layer of the lambda.
+func (d Deploy) Layer(name string) string {
+	return strings.ReplaceAll(d.LayerName, namePlaceholder, name)
 }
 
 // aliasPattern: https://docs.aws.amazon.com/lambda/latest/api/API_CreateAlias.html

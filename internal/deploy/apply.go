@@ -94,6 +94,9 @@ func (r *run) deploy(ctx context.Context) error {
 	if err := r.quiet(ctx); err != nil {
 		return err
 	}
+	if err := r.publishLayers(ctx); err != nil {
+		return err
+	}
 	stages := []func(context.Context, *Outcome) error{r.change, r.publish, r.smoke}
 	for _, stage := range stages {
 		if err := eachOf(ctx, todo, stage); err != nil {
@@ -163,6 +166,9 @@ func (r *run) configure(ctx context.Context, o *Outcome) error {
 		if err != nil {
 			return err
 		}
+		if len(o.Own) > 0 {
+			o.Settings.Layers = o.withOwn(now.Layers)
+		}
 		s := o.Settings
 		s.Tags = nil
 		s.Env = merged(now.Env, o.Env)
@@ -197,16 +203,21 @@ func merged(there, wanted map[string]string) map[string]string {
 
 // code is the zip of an item, in S3 if that is asked for.
 func (r *run) code(ctx context.Context, o *Outcome) (Code, error) {
-	zip, err := o.Zip()
+	return r.zipped(ctx, o.Lambda, o.Lambda, o.SHA256, o.Zip)
+}
+
+// zipped is a zip that was built, in S3 if that is asked for. of is what messages call it, and name what its key has.
+func (r *run) zipped(ctx context.Context, of, name, sha256 string, read func() ([]byte, error)) (Code, error) {
+	zip, err := read()
 	if err != nil {
 		return Code{}, err
 	}
-	if sha := Sum(zip); sha != o.SHA256 {
+	if Sum(zip) != sha256 {
 		return Code{}, &fault.Error{
-			Kind: fault.Publish, What: "the zip of " + o.Lambda + " changed while it was deployed", Why: "another build wrote it", Fix: "run lpipe deploy again, when no build runs",
+			Kind: fault.Publish, What: "the zip of " + of + " changed while it was deployed", Why: "another build wrote it", Fix: "run lpipe deploy again, when no build runs",
 		}
 	}
-	return r.stored(ctx, o.Lambda, zip)
+	return r.stored(ctx, name, zip)
 }
 
 // stored is a zip as Lambda is given it.

@@ -22,10 +22,7 @@ func (i Item) check(o Options) error {
 	if why := artifact.Ended(i.Runtime); why != "" {
 		l.Addf(fmt.Sprintf("%s is built for the runtime %s", i.Lambda, i.Runtime), why, `set runtime = "provided.al2023" in lpipe.toml and run lpipe build `+i.Lambda)
 	}
-	if i.Size > limits.DirectUpload && o.Bucket == "" {
-		l.Addf(fmt.Sprintf("the zip of %s takes %.1f MiB", i.Lambda, float64(i.Size)/(1<<20)), "Lambda takes at most 50 MiB in a request",
-			"--s3-bucket BUCKET sends it through S3")
-	}
+	l.Add(checkSize(i.Lambda, i.Size, o))
 	at := i.Latest
 	switch {
 	case at == nil && !o.Create:
@@ -58,6 +55,17 @@ func (i Item) check(o Options) error {
 	}
 	l.Add(i.checkNames())
 	return l.Err()
+}
+
+// checkSize refuses a zip that Lambda does not take in a request.
+func checkSize(of string, size int64, o Options) error {
+	if size <= limits.DirectUpload || o.Bucket != "" {
+		return nil
+	}
+	return &fault.Error{
+		Kind: fault.Usage, What: fmt.Sprintf("the zip of %s takes %.1f MiB", of, float64(size)/(1<<20)), Why: "Lambda takes at most 50 MiB in a request",
+		Fix: "--s3-bucket BUCKET sends it through S3",
+	}
 }
 
 // variableName is what Lambda takes for the name of a variable:

@@ -101,6 +101,9 @@ type AWS interface {
 	// UpdateSettings sets the fields that are not zero, and Env as it is. runtime is "" where that stays.
 	UpdateSettings(ctx context.Context, name, revision, runtime string, s Settings) error
 	Tag(ctx context.Context, arn string, tags map[string]string) error
+	// LatestLayer is the newest version of a layer for an architecture.
+	LatestLayer(ctx context.Context, name, arch string) (LayerVersion, error)
+	PublishLayer(ctx context.Context, name, arch, runtime string, code Code) (LayerVersion, error)
 	// Publish makes a version of Latest if its code is that one, or returns the newest version if that is the same.
 	Publish(ctx context.Context, name, sha256, description string) (Function, error)
 
@@ -138,7 +141,8 @@ type Wanted struct {
 	// Zip reads the zip again, which is checked against SHA256.
 	Zip func() ([]byte, error)
 	Settings
-	Smoke *Smoke // nil for none
+	Own   []Layer // that were built for it; versions of them take their place among the layers that the function has
+	Smoke *Smoke  // nil for none
 }
 
 // Options are for all functions of a deployment.

@@ -18,12 +18,24 @@ type Found struct {
 	Latest *Function // nil when there is no such function
 	Live   *Function // what the alias names, nil when there is no such alias, or none is asked for
 	Alias  Alias     // with what it shares out; looked at where it is to move, or there are steps
+
+	layerARNs map[layerKey]string // the versions of built layers that are there, of the whole deployment
 }
 
 // Plan is what a deployment changes.
 type Plan struct {
 	Options
-	Items []Item
+	Layers []LayerItem
+	Items  []Item
+
+	layerARNs map[layerKey]string // as of [Found]
+}
+
+// LayerItem is one layer of a plan.
+type LayerItem struct {
+	Layer
+	ARN     string // of the version that functions get, "" until [Apply] has published it
+	Publish bool   // a version is published: the newest has other content
 }
 
 // Item is one function of a plan.
@@ -50,7 +62,12 @@ func (i Item) Nothing() bool { return !i.Create && !i.Upload && !i.Publish && le
 // Read asks AWS for the functions of what is wanted.
 func Read(ctx context.Context, aws AWS, wanted []Wanted, o Options) ([]Found, error) {
 	found := make([]Found, len(wanted))
+	arns, err := readLayers(ctx, aws, wanted)
+	if err != nil {
+		return nil, err
+	}
 	return found, each(ctx, len(wanted), func(ctx context.Context, i int) error {
+		found[i].layerARNs = arns
 		latest, err := aws.Function(ctx, wanted[i].Function, "")
 		if errors.Is(err, ErrNotFound) {
 			return nil
@@ -95,6 +112,16 @@ func Make(wanted []Wanted, found []Found, o Options) (Plan, error) {
 	p := Plan{Options: o}
 	var l fault.List
 	l.Add(clashes(wanted))
+	built, err := layers(wanted)
+	l.Add(err)
+	if len(found) > 0 {
+		p.layerARNs = found[0].layerARNs
+	}
+	for _, b := range built {
+		arn := p.layerARNs[b.key()]
+		p.Layers = append(p.Layers, LayerItem{b, arn, arn == ""})
+		l.Add(checkSize("the layer "+b.Label, b.Size, o))
+	}
 	for i, w := range wanted {
 		item := Item{Wanted: w, Found: found[i], Settings: w.Settings}
 		l.Add(item.check(o))
@@ -122,6 +149,9 @@ func clashes(wanted []Wanted) error {
 func (i *Item) compare(o Options) {
 	if i.Latest == nil {
 		i.Create, i.Upload, i.Publish = true, true, true
+		if len(i.Own) > 0 {
+			i.Settings.Layers = i.withOwn(nil)
+		}
 		return
 	}
 	at := *i.Latest
@@ -130,6 +160,9 @@ func (i *Item) compare(o Options) {
 		live = *i.Live
 	}
 	i.Upload = at.CodeSHA256 != i.SHA256
+	if len(i.Own) > 0 {
+		i.Settings.Layers = i.withOwn(at.Layers)
+	}
 	i.Changes = i.Settings.changes(at.Settings)
 	if at.Runtime != i.Runtime && o.ChangeRuntime {
 		i.Changes = append(i.Changes, Change{"runtime", at.Runtime, i.Runtime})
@@ -140,6 +173,9 @@ func (i *Item) compare(o Options) {
 	}
 	versioned := i.Settings
 	versioned.Tags, versioned.Description = nil, "" // a version has a description of its own
+	if len(i.Own) > 0 {
+		versioned.Layers = i.withOwn(live.Layers)
+	}
 	same := live.CodeSHA256 == i.SHA256 && len(versioned.changes(live.Settings)) == 0 && live.Arch == i.Arch
 	if o.Alias == "" {
 		// Nothing on AWS says whether a version passed its smoke event, so that is sent again.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"lpipe/internal/fault"
 )
@@ -12,7 +13,8 @@ import (
 type Back struct {
 	Lambda, Function string
 	From, To         Function
-	Alias            Alias // as it was read, where one is moved
+	Alias            Alias   // as it was read, where one is moved
+	Own              []Layer // of which the function has versions
 }
 
 // Before finds for each function the version that was live before the one that is: the one that the description of that says,
@@ -21,7 +23,7 @@ func Before(ctx context.Context, aws AWS, wanted []Wanted, alias, version string
 	all := make([]Back, len(wanted))
 	err := each(ctx, len(wanted), func(ctx context.Context, i int) error {
 		w := wanted[i]
-		b := Back{Lambda: w.Lambda, Function: w.Function}
+		b := Back{Lambda: w.Lambda, Function: w.Function, Own: w.Own}
 		var err error
 		if b.From, err = aws.Function(ctx, w.Function, alias); err != nil {
 			return absent(err, w.Function, alias)
@@ -126,14 +128,43 @@ func (r *run) stepTo(ctx context.Context, b Back, to Function) (Alias, error) {
 		}
 		return a, err
 	}
-	if b.From.CodeSHA256 == to.CodeSHA256 {
-		return Alias{}, nil
+	if err := r.layersBack(ctx, b, to); err != nil || b.From.CodeSHA256 == to.CodeSHA256 {
+		return Alias{}, err
 	}
 	if err := r.revert(ctx, b.Function, b.Lambda, to.Version); err != nil {
 		return Alias{}, err
 	}
 	r.log(b.Function, "has the code of version "+to.Version)
 	return Alias{}, nil
+}
+
+// layersBack gives Latest the versions of its own layers that a version has. Those of others stay.
+func (r *run) layersBack(ctx context.Context, b Back, to Function) error {
+	all := slices.Clone(b.From.Layers)
+	for _, l := range b.Own {
+		is := func(arn string) bool { return isLayer(b.From.ARN, arn, l.Name) }
+		k, was := slices.IndexFunc(all, is), slices.IndexFunc(to.Layers, is)
+		switch {
+		case k >= 0 && was >= 0:
+			all[k] = to.Layers[was]
+		case k >= 0:
+			all = slices.Delete(all, k, k+1)
+		case was >= 0:
+			all = append(all, to.Layers[was])
+		}
+	}
+	if slices.Equal(all, b.From.Layers) {
+		return nil
+	}
+	wanted := Settings{Layers: append([]string{}, all...)}
+	if err := r.again(ctx, b.Function, func() error { return r.aws.UpdateSettings(ctx, b.Function, "", "", wanted) }); err != nil {
+		return err
+	}
+	_, err := r.await(ctx, b.Function, "", func(f Function) bool { return len(wanted.changes(f.Settings)) == 0 })
+	if err == nil {
+		r.log(b.Function, "has the layers of version "+to.Version)
+	}
+	return err
 }
 
 // Condition is how a lambda that was built compares with what is on AWS.
@@ -147,6 +178,10 @@ type Condition struct {
 
 // Status compares what was built with what AWS has.
 func Status(ctx context.Context, aws AWS, wanted []Wanted, alias string) ([]Condition, error) {
+	wanted = slices.Clone(wanted)
+	for i := range wanted {
+		wanted[i].Own = nil // their code alone is compared
+	}
 	found, err := Read(ctx, aws, wanted, Options{Alias: alias})
 	if err != nil {
 		return nil, err

@@ -235,6 +235,9 @@ func (r *run) putBack(ctx context.Context, o *Outcome) error {
 			delete(env, name)
 		}
 	}
+	if was.Layers == nil {
+		was.Layers = []string{} // none, and not as they are
+	}
 	was.Env = nil
 	if len(o.Env) > 0 {
 		was.Env = env

@@ -60,7 +60,7 @@ func (h *Here) Unpack(t Target) (dir, sources string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	layers, err := h.layers(t)
+	layers, err := h.Layers(t)
 	if err != nil {
 		return "", "", err
 	}
@@ -68,8 +68,14 @@ func (h *Here) Unpack(t Target) (dir, sources string, err error) {
 	return dir, sources, err
 }
 
-// layers are the zips of the layers of a lambda, as they were built with it, and of its extensions.
-func (h *Here) layers(t Target) (all [][]byte, err error) {
+// Layer is the zip of a layer of a lambda.
+type Layer struct {
+	Name string // in lpipe.toml, or of the lambda that is an extension
+	Zip  []byte
+}
+
+// Layers are those of a lambda, as they were built with it, and its extensions.
+func (h *Here) Layers(t Target) (all []Layer, err error) {
 	key, _ := h.Key([]*Project{t.Project})
 	folder, err := t.OpenOutput(key)
 	if err != nil {
@@ -87,19 +93,19 @@ func (h *Here) layers(t Target) (all [][]byte, err error) {
 				Fix: "lpipe build " + t.Lambda.Name,
 			}
 		}
-		all = append(all, zipped)
+		all = append(all, Layer{l.Name, zipped})
 	}
 	for _, e := range t.Extensions() {
 		zipped, _, err := h.Built(e)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, zipped.Data)
+		all = append(all, Layer{e.Lambda.Name, zipped.Data})
 	}
 	return all, nil
 }
 
-func (h *Here) unpack(t Target, zipped []byte, layers [][]byte) (string, error) {
+func (h *Here) unpack(t Target, zipped []byte, layers []Layer) (string, error) {
 	failed := func(err error) error {
 		return &fault.Error{Kind: fault.Usage, What: "cannot unpack the zip of " + t.Lambda.Label(), Err: err, Fix: "set TMPDIR to a folder of yours"}
 	}
@@ -116,7 +122,7 @@ func (h *Here) unpack(t Target, zipped []byte, layers [][]byte) (string, error) 
 	}
 	for _, layer := range layers {
 		if err == nil {
-			err = artifact.Unpack(layer, opt)
+			err = artifact.Unpack(layer.Zip, opt)
 		}
 	}
 	if err == nil {

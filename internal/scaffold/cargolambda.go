@@ -139,7 +139,7 @@ func (v *conversion) key(own, table, key string, value any) string {
 			return "kind = \"extension\" in [lambda.NAME] makes a lambda an extension"
 		}
 		v.set(of, "build", "kind", "extension")
-		return "lpipe build makes the zip of the layer; aws lambda publish-layer-version publishes it"
+		return "lpipe build makes the zip of the layer; lpipe deploy publishes it with a function that names it in layers"
 	case "build.arm64", "build.x86_64":
 		if arch := strings.TrimPrefix(key, "build."); on {
 			v.set(own, "build", "arch", arch)

@@ -160,6 +160,17 @@ func (a *AWS) serve(w http.ResponseWriter, r *http.Request, proxy http.Handler) 
 				return
 			}
 		}
+		if strings.Contains(r.URL.Path, "/layers/") {
+			denied := false
+			a.set(func() {
+				a.counts[r.Method+" LAYER"]++
+				denied = a.denied != nil && a.denied.MatchString(r.Method+" "+r.URL.Path)
+			})
+			if denied {
+				refuseRequest(w, accessDenied)
+				return
+			}
+		}
 		proxy.ServeHTTP(w, r)
 		return
 	}
