@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -12,6 +13,7 @@ import (
 	"encoding/pem"
 	"maps"
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -154,6 +156,47 @@ func decode(t *testing.T, s publish.Statement, err error, into any) string {
 		t.Errorf("a secret is in %s", data)
 	}
 	return string(data)
+}
+
+// TestEverySettingIsStated: a key of [build] that another lambda could have otherwise is a parameter, unless it decides about no byte of
+// the zip's program. What is stated has to be set again by [verify.Settings].
+func TestEverySettingIsStated(t *testing.T) {
+	decideNothing := []string{
+		"CPUAllow", "TestEnv", "TestRunner", "TestUser", "TestSetup", "Smoke", "SmokeExpect", "SmokeEnv", "SmokeTimeout", // checks
+		"Budget", "Layers", // beside the zip
+		"Base", // a material
+	}
+	plain := Build{Lambda: &plan.Lambda{Arch: "x86_64", Package: &cargo.Package{}}}
+	before, err := json.Marshal(plain.parameters())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[config.Build]()) {
+		l := *plain.Lambda
+		switch v := reflect.ValueOf(&l.Build).Elem().FieldByIndex(field.Index); v.Interface().(type) {
+		case string:
+			v.SetString("x")
+		case bool:
+			v.SetBool(true)
+		case []string:
+			v.Set(reflect.ValueOf([]string{"v3"}))
+		case map[string]string:
+			v.Set(reflect.ValueOf(map[string]string{"A": "b"}))
+		case config.Budget:
+		default:
+			t.Fatalf("what is a %s of another kind?", field.Name)
+		}
+		if field.Name == "Arch" { // of which one is the lambda's
+			l.Arch = "arm64"
+		}
+		after, err := json.Marshal(Build{Lambda: &l}.parameters())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stated := !bytes.Equal(before, after); stated == slices.Contains(decideNothing, field.Name) {
+			t.Errorf("%s is stated: %t", field.Name, stated)
+		}
+	}
 }
 
 func TestProvenanceIsValid(t *testing.T) {

@@ -86,7 +86,7 @@ func (b Build) parameters() map[string]any {
 	all := map[string]any{
 		"lambda": l.Name, "package": l.Package.Name, "bin": l.Bin, "kind": l.Kind, "arch": l.Arch, "target": l.Build.TargetFor(l.Arch),
 		"profile": l.Build.Profile, "features": texts(l.Build.Features), "defaultFeatures": l.Build.DefaultFeatures,
-		"featuresPerLambda": b.FeaturesPerLambda, "rustflags": texts(l.Build.Rustflags), "packages": texts(l.Build.Packages),
+		"featuresPerLambda": b.FeaturesPerLambda, "rustflags": texts(l.Build.Rustflags), "cpu": l.Build.CPUFor(l.Arch), "packages": texts(l.Build.Packages),
 		"network": l.Build.Network, "link": l.Build.Link, "runtime": l.Build.Runtime, "debug": l.Build.Debug, "include": texts(l.Build.Include), "include-from-image": texts(l.Build.IncludeFromImage),
 		"tests": l.Build.Test, "auditable": l.Build.Auditable,
 	}

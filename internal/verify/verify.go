@@ -91,6 +91,7 @@ func Settings(o attest.Origin, l *plan.Lambda) []config.Setting {
 	text("link", b.Link)
 	text("runtime", b.Runtime)
 	text("debug", b.Debug)
+	text("cpu", b.CPUFor(l.Arch))
 	list("features", b.Features)
 	list("rustflags", b.Rustflags)
 	list("packages", b.Packages)
