@@ -24,6 +24,7 @@ import (
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
 	"lpipe/internal/git"
+	"lpipe/internal/ownership"
 	"lpipe/internal/plan"
 	"lpipe/internal/project"
 	"lpipe/internal/scaffold"
@@ -144,9 +145,9 @@ func (o ownTemplate) read(ctx context.Context, here *project.Here, of scaffold.A
 		files, err = scaffold.Render(os.DirFS(dir), values)
 		return files, "", err
 	}
-	temp, err := os.MkdirTemp("", "lpipe-template-")
+	temp, err := ownership.MakeTemp("lpipe-template-")
 	if err != nil {
-		return nil, "", fmt.Errorf("making a folder for the template: %w", err)
+		return nil, "", &fault.Error{Kind: fault.Usage, What: "there is no folder for the template", Err: err, Fix: "set TMPDIR to a folder of yours"}
 	}
 	defer os.RemoveAll(temp)
 	connect := "false" // an https URL needs none

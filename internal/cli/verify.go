@@ -22,6 +22,7 @@ import (
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
+	"lpipe/internal/ownership"
 	"lpipe/internal/plan"
 	"lpipe/internal/project"
 	"lpipe/internal/report"
@@ -423,7 +424,7 @@ func (v *verifying) rebuild(ctx context.Context, z verify.Zip) (verify.Result, e
 	if err != nil {
 		return verify.Result{}, err
 	}
-	dir, err := os.MkdirTemp("", "lpipe-verify-")
+	dir, err := ownership.MakeTemp("lpipe-verify-")
 	if err != nil {
 		return verify.Result{}, &fault.Error{Kind: fault.Usage, What: "there is no folder to rebuild in", Err: err, Fix: "set TMPDIR to a folder of yours"}
 	}

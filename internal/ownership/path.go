@@ -51,6 +51,14 @@ func Path(path string) error {
 	}
 }
 
+// MakeTemp makes a folder for temporary files, in whose place no other user can put something else.
+func MakeTemp(prefix string) (string, error) {
+	if err := Path(os.TempDir()); err != nil {
+		return "", err
+	}
+	return os.MkdirTemp("", prefix)
+}
+
 // parts splits a path, and keeps "..".
 func parts(path string) []string {
 	return strings.FieldsFunc(path, func(r rune) bool { return r == filepath.Separator || r == '/' })

@@ -61,3 +61,18 @@ func TestPathNamesThePart(t *testing.T) {
 		}
 	}
 }
+
+func TestTemporaryFoldersAreNobodyElses(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	made, err := MakeTemp("x-")
+	if info, statErr := os.Stat(made); err != nil || statErr != nil || info.Mode().Perm() != 0o700 || filepath.Dir(made) != dir {
+		t.Errorf("%s: %v, %v", made, err, statErr)
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if made, err := MakeTemp("x-"); err == nil || !strings.Contains(err.Error(), "every user may write it") {
+		t.Errorf("%s is made where others can replace it: %v", made, err)
+	}
+}

@@ -109,10 +109,7 @@ func (h *Here) unpack(t Target, zipped []byte, layers []Layer) (string, error) {
 	failed := func(err error) error {
 		return &fault.Error{Kind: fault.Usage, What: "cannot unpack the zip of " + t.Lambda.Label(), Err: err, Fix: "set TMPDIR to a folder of yours"}
 	}
-	if err := ownership.Path(os.TempDir()); err != nil {
-		return "", failed(err)
-	}
-	dir, err := os.MkdirTemp("", "lpipe-invoke-")
+	dir, err := ownership.MakeTemp("lpipe-invoke-")
 	if err != nil {
 		return "", failed(err)
 	}
