@@ -250,3 +250,11 @@ func TestCIMistakesCountOutsideOfCI(t *testing.T) {
 		t.Errorf("%d mistakes in:\n%s", n, said(err))
 	}
 }
+
+// TestNoLambdasAreNotAll: an empty list is no answer to which lambdas are meant.
+func TestNoLambdasAreNotAll(t *testing.T) {
+	_, err := Load(input("lambdas = []\n"))
+	if got, want := said(err), "lpipe: error: lpipe.toml:1:1: lambdas is empty\nlpipe: fix:   leave it out\n"; got != want {
+		t.Errorf("got:\n%s", got)
+	}
+}

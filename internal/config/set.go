@@ -40,7 +40,7 @@ func (l *loader) set(row *key, key string, full []string, items []item, v value,
 	if refused {
 		v.texts = nil
 	}
-	if row.kind == oneOrMore && len(items) == 0 {
+	if (row.kind == oneOrMore || row.name == "lambdas") && len(items) == 0 {
 		l.mistakes.Addf(v.origin.exact()+": "+Key(full...)+" is empty", "", "leave it out")
 	}
 	if v.layer != byCI || l.ci != "" {
