@@ -166,12 +166,22 @@ func fact(text, target string) truth {
 
 // MemberConfig returns the configuration files between the folder that was asked for and the workspace's root: cargo
 // reads them for who calls it there, and a build, which starts at the root, does not.
-func (w *Workspace) MemberConfig() []string {
-	var names []string
+func (w *Workspace) MemberConfig() []string { return w.memberFiles(".cargo/config", ".cargo/config.toml") }
+
+// MemberToolchain returns the toolchain file that rustup would take there, "" for none.
+func (w *Workspace) MemberToolchain() string {
+	for _, name := range w.memberFiles("rust-toolchain", usualToolchain) {
+		return name
+	}
+	return ""
+}
+
+// memberFiles are the first of the names that is there, in each folder from the one that was asked for to below the root.
+func (w *Workspace) memberFiles(names ...string) (all []string) {
 	for dir := w.Dir; dir != w.Root && Within(w.Root, dir); dir = path.Dir(dir) {
-		for _, name := range []string{"config", "config.toml"} {
-			if name = path.Join(dir, ".cargo", name); w.HasFile(name) {
-				names = append(names, name)
+		for _, name := range names {
+			if name = path.Join(dir, name); w.HasFile(name) {
+				all = append(all, name)
 				break
 			}
 		}
@@ -179,7 +189,7 @@ func (w *Workspace) MemberConfig() []string {
 			break
 		}
 	}
-	return names
+	return all
 }
 
 // HasFile reports whether the project has a file, relative to Base.

@@ -50,6 +50,16 @@ func (f *found) unheeded() []string {
 	for _, name := range ws.MemberConfig() {
 		note(ws.Show(name), "a build starts in the workspace's root; move its settings to "+ws.Show(cargoConfig(ws)))
 	}
+	if name := ws.MemberToolchain(); name != "" {
+		note(ws.Show(name), "a build starts in the workspace's root; the compiler is that of the base image, or of a "+ws.ToolchainFile()+" there")
+	}
+	for _, name := range f.otherSettings() {
+		instead := "lpipe.toml is looked for in the current folder and above, where there is none"
+		if f.Config.File != "" {
+			instead = "the settings of this run are in " + ws.Show(cargo.Rel(ws.Base, strings.TrimPrefix(f.Config.File, "/"))) + ", the closest to the current folder"
+		}
+		note(ws.Show(name), instead+"; [lambda.NAME] says what is for one lambda")
+	}
 	for _, m := range f.manifests() {
 		for _, s := range cargo.LambdaMetadata(m) {
 			key := s.Key[3:] // below metadata.lambda
@@ -64,6 +74,27 @@ func (f *found) unheeded() []string {
 	}
 	notes = append(notes, f.outside()...)
 	return append(notes, f.unheededVariables()...)
+}
+
+// otherSettings are the files of settings in the workspace that are about a lambda by their place, and are not those of this run.
+func (f *found) otherSettings() (all []string) {
+	const file = "lpipe.toml"
+	ws := f.Workspace
+	if f.Config.File != "" && path.Base(f.Config.File) != file { // named by the user in place of all
+		return nil
+	}
+	for _, l := range f.chosen {
+		for dir := l.Package.Dir; cargo.Within(ws.Root, dir); dir = path.Dir(dir) {
+			name := path.Join(dir, file)
+			if ws.HasFile(name) && path.Join("/", ws.Base, name) != f.Config.File && !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+			if dir == ws.Root || dir == "." {
+				break
+			}
+		}
+	}
+	return all
 }
 
 // outside notes what plain cargo obeys that is no file of the project.

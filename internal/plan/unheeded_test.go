@@ -68,6 +68,19 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 			"configuration of the member whose folder this is", "p/api", "-- api/.cargo/config.toml --\n[build]\n", nil,
 			[]string{".cargo/config.toml has no effect: a build starts in the workspace's root; move its settings to ../.cargo/config.toml"},
 		},
+		{
+			"a toolchain of the member whose folder this is", "p/api", "-- api/rust-toolchain --\n1.80.0\n-- rust-toolchain.toml --\n[toolchain]\nchannel = \"1.85.0\"\n", nil,
+			[]string{"rust-toolchain has no effect: a build starts in the workspace's root; the compiler is that of the base image, or of a rust-toolchain.toml there"},
+		},
+		{"the same from the root, as with rustup", "p", "-- api/rust-toolchain --\n1.80.0\n", nil, nil},
+		{
+			"settings of a member", "p", "-- api/lpipe.toml --\n", nil,
+			[]string{"api/lpipe.toml has no effect: lpipe.toml is looked for in the current folder and above, where there is none; [lambda.NAME] says what is for one lambda"},
+		},
+		{
+			"settings of a member, and of the workspace", "p", "-- api/lpipe.toml --\n-- lpipe.toml --\n", nil,
+			[]string{"api/lpipe.toml has no effect: the settings of this run are in lpipe.toml, the closest to the current folder"},
+		},
 		{"the same from the root, as with cargo", "p", "-- api/.cargo/config.toml --\n[build]\n", nil, nil},
 		{"the old name, above the folder", "p/api/src", "-- api/.cargo/config --\n[build]\n", nil, []string{"../.cargo/config has no effect"}},
 		{
