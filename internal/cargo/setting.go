@@ -166,7 +166,9 @@ func fact(text, target string) truth {
 
 // MemberConfig returns the configuration files between the folder that was asked for and the workspace's root: cargo
 // reads them for who calls it there, and a build, which starts at the root, does not.
-func (w *Workspace) MemberConfig() []string { return w.memberFiles(".cargo/config", ".cargo/config.toml") }
+func (w *Workspace) MemberConfig() []string {
+	return w.memberFiles(".cargo/config", ".cargo/config.toml")
+}
 
 // MemberToolchain returns the toolchain file that rustup would take there, "" for none.
 func (w *Workspace) MemberToolchain() string {

@@ -103,7 +103,15 @@ func (f *found) outside() (notes []string) {
 		return nil
 	}
 	o := f.Outside(f.targets())
+	used := f.usedProfiles()
 	for _, c := range o.Configs {
+		c.Keys = slices.DeleteFunc(slices.Clone(c.Keys), func(key string) bool {
+			profile, ok := strings.CutPrefix(key, "profile.")
+			return ok && !slices.Contains(used, profile)
+		})
+		if len(c.Keys) == 0 {
+			continue
+		}
 		more := len(c.Keys) - mostKeys
 		keys := strings.Join(c.Keys[:min(len(c.Keys), mostKeys)], ", ")
 		if more > 0 {

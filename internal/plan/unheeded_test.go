@@ -209,17 +209,21 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 func TestWhatIsOutsideOfTheProjectIsNoted(t *testing.T) {
 	outside := func(o cargo.Outside) []string {
 		f := &found{Project: Project{Workspace: mustWorkspace(t, workspaceWithMember), Outside: func([]string) cargo.Outside { return o }}}
+		f.chosen = []*Lambda{{Build: config.Build{Profile: "release"}}}
 		return f.outside()
 	}
 	got := outside(cargo.Outside{
 		Configs: []cargo.OutsideConfig{
-			{File: "/up/.cargo/config.toml", Keys: []string{"build.rustflags"}},
+			{File: "/up/.cargo/config.toml", Keys: []string{"build.rustflags", "profile.dev"}},
+			{File: "/above/.cargo/config.toml", Keys: []string{"profile.dev", "profile.bench"}},
+			{File: "/there/.cargo/config.toml", Keys: []string{"profile.release"}},
 			{File: "/home/me/.cargo/config", Keys: []string{"a", "b", "c", "d", "e", "f", "g", "h"}},
 		},
 		Toolchain: "/up/rust-toolchain.toml",
 	})
 	want := []string{
 		"build.rustflags of /up/.cargo/config.toml has no effect: a build reads the files of the project alone; what all who build should have goes to .cargo/config.toml",
+		"profile.release of /there/.cargo/config.toml has no effect: a build reads the files of the project alone; what all who build should have goes to .cargo/config.toml",
 		"a, b, c, d, e, f and 2 more of /home/me/.cargo/config have no effect: a build reads the files of the project alone; what all who build should have goes to .cargo/config.toml",
 		"/up/rust-toolchain.toml has no effect: the compiler is that of the base image, or of a rust-toolchain.toml in the project",
 	}
