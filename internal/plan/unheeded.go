@@ -223,6 +223,8 @@ func (f *found) obeyed(name string) bool {
 		return f.Env[name] != "0"
 	case "CARGO_BUILD_INCREMENTAL":
 		return f.Env[name] != "false"
+	case "CARGO_BUILD_TARGET":
+		return !slices.Equal(f.targets(), []string{f.Env[name]})
 	case "CARGO_NET_OFFLINE":
 		return f.Env[name] == "true" && f.downloads()
 	}

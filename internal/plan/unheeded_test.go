@@ -112,7 +112,7 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 		}},
 		{"the unstable", "p", "", map[string]string{"RUSTC_BOOTSTRAP": "1", "CARGO_UNSTABLE_BUILD_STD": "std"}, []string{"CARGO_UNSTABLE_BUILD_STD of the env", "RUSTC_BOOTSTRAP of the env"}},
 		{"variables that decide nothing here", "p", "", map[string]string{
-			"CARGO_BUILD_BUILD_DIR": "/b", "CARGO_BUILD_DEP_INFO_BASEDIR": "/b", "CARGO_BUILD_INCREMENTAL": "false", "CARGO_INCREMENTAL": "0", "CARGO_NET_OFFLINE": "true",
+			"CARGO_BUILD_TARGET": "x86_64-unknown-linux-musl", "CARGO_BUILD_BUILD_DIR": "/b", "CARGO_BUILD_DEP_INFO_BASEDIR": "/b", "CARGO_BUILD_INCREMENTAL": "false", "CARGO_INCREMENTAL": "0", "CARGO_NET_OFFLINE": "true",
 			"CARGO_PROFILE_DEV_OPT_LEVEL": "3", "CARGO_PROFILE_BENCH_DEBUG": "true", "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER": "r", "CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_RUSTFLAGS": "-Cx",
 			"CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER": "clang", "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS": "-Clink-arg=-fuse-ld=mold", "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER": "ld",
 			"PROTOC": "/bin/protoc", "OPENSSL_DIR": "/usr", "DATABASE_URL": "postgres://x", "CARGO_TERM_COLOR": "always", "CARGO_REGISTRY_TOKEN": "t", "RUST_LOG": "debug",
