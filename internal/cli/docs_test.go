@@ -163,7 +163,7 @@ func takes(t *testing.T, args []string, all bool) error {
 	}
 	cmd.InitDefaultHelpFlag()
 	if err := cmd.ParseFlags(rest); err != nil {
-		return flagError(cmd, err)
+		return flagError(cmd, nil, err)
 	}
 	if cmd.Flags().NArg() == 0 && !all {
 		return nil

@@ -93,6 +93,7 @@ func Main(args []string, s Streams, environ []string) int {
 		a.completeFlags(root)
 	}
 	root.SetArgs(args)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, args, err) })
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
@@ -154,7 +155,6 @@ func (a *app) root() *cobra.Command {
 		}
 		return cmd.Help()
 	}
-	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.DisableDescriptions = true
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprint(a.Out, helpText(cmd, a.helpWidth())) })
 	root.AddCommand(

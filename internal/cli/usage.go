@@ -289,8 +289,16 @@ var foreignFlags = map[string]string{
 	"context":               "give the project's folder without a flag: lpipe build FOLDER/",
 }
 
-// flagError is the fault for a flag that a verb does not have, or that has a bad value.
-func flagError(cmd *cobra.Command, err error) error {
+// afterVerbs is the argument after those that name a verb, "" where it is a flag or there is none.
+func afterVerbs(cmd *cobra.Command, args []string) string {
+	if n := len(strings.Fields(cmd.CommandPath())) - 1; len(args) > n && !strings.HasPrefix(args[n], "-") {
+		return args[n]
+	}
+	return ""
+}
+
+// flagError is the fault for a flag that a verb does not have, or that has a bad value. args are all that lpipe was called with.
+func flagError(cmd *cobra.Command, args []string, err error) error {
 	f := &fault.Error{Kind: fault.Usage, What: err.Error(), Fix: cmd.CommandPath() + " --help lists the flags"}
 	var missing *pflag.ValueRequiredError
 	var invalid *pflag.InvalidValueError
@@ -322,6 +330,9 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	if !ok {
 		return f
+	}
+	if verb := afterVerbs(cmd, args); verb != "" && cmd.HasAvailableSubCommands() {
+		return knownVerb(cmd, []string{verb})
 	}
 	if instead := cmp.Or(foreignHere[cmd.CommandPath()+" "+name], foreignFlags[name]); instead != "" {
 		f.Fix = instead
