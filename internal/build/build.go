@@ -69,7 +69,8 @@ type Target struct {
 	Images   []string         // the names of its image, in full; none where it becomes none
 	Checkout project.Checkout // what is built, where it becomes an image
 
-	folder   *artifact.Folder // nil where nothing is delivered
+	folder   *artifact.Folder       // nil where nothing is delivered
+	before   func() artifact.Output // what the folder held when the build began; likewise
 	included []artifact.Entry
 	layers   []artifact.Layer          // but for extensions
 	imaged   bool                      // an image is made of the files

@@ -59,13 +59,14 @@ func (t taken) size() int64 {
 }
 
 // take takes what was built for the target, if it is not delivered yet: the program from the folder if it is still the one
-// that the receipt names, else from the engine.
-func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error) {
+// that the receipt names, else from the engine. It delivers what needs no other target, so that no more programs are held than
+// jobs read back at a time.
+func (t Target) take(files map[string][]byte, read solve.ReadFile, record *trace.Recorder) (taken, error) {
 	receipt, err := artifact.ReadReceipt(files[dockerfile.FileReceipt], t.Lambda.Package.Name, t.Lambda.Kind, t.Lambda.Bin)
 	if err != nil {
 		return taken{}, err
 	}
-	built := taken{receipt: receipt, before: t.folder.Last()}
+	built := taken{receipt: receipt, before: t.before()}
 	if built.smoked, built.refused, err = t.readSmoke(files); err != nil {
 		return taken{}, err
 	}
@@ -101,7 +102,7 @@ func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error
 	inputs := built.inputs
 	if d, ok := t.folder.Delivered(inputs); ok && !t.imaged && t.hasLayers(d.Layers) {
 		built.delivered = &d
-		return built, nil
+		return t.deliver(built, record), nil
 	}
 	built.program, err = t.folder.Program(receipt.SHA256, func() ([]byte, error) {
 		return read(dockerfile.FileBootstrap, func(size int64) error {
@@ -111,6 +112,9 @@ func (t Target) take(files map[string][]byte, read solve.ReadFile) (taken, error
 	})
 	if built.refused != nil {
 		return built, nil //nolint:nilerr // likewise
+	}
+	if err == nil && !t.imaged && len(t.Extensions()) == 0 {
+		built = t.deliver(built, record)
 	}
 	return built, err
 }
@@ -194,22 +198,19 @@ func Deliver(b Built, extensions []Built, record *trace.Recorder) (Output, error
 	}
 	built := b.Taken.(taken)
 	out.Package, out.PackageVersion = built.receipt.Package, built.receipt.Version
-	d := built.delivered
 	if err := checkWithExtensions(b, extensions); err != nil {
 		return out, err
 	}
-	if d == nil {
-		delivered, err := b.put(built, record)
-		if err != nil {
-			return out, err
-		}
-		d = &delivered
-		if b.imaged {
-			out.Files = built.inputs.Entries(built.program)
-			out.Root = built.root
-			for _, layer := range built.inputs.Layers {
-				out.Opt = append(out.Opt, layer.Files...)
-			}
+	built = b.deliver(built, record)
+	if built.refused != nil {
+		return out, built.refused
+	}
+	d := built.delivered
+	if b.imaged {
+		out.Files = built.inputs.Entries(built.program)
+		out.Root = built.root
+		for _, layer := range built.inputs.Layers {
+			out.Opt = append(out.Opt, layer.Files...)
 		}
 	}
 	for _, layer := range d.Layers {
@@ -220,12 +221,6 @@ func Deliver(b Built, extensions []Built, record *trace.Recorder) (Output, error
 	}
 	if built.receipt.DebugSHA256 != "" {
 		out.Debug = filepath.Join(b.OutputDir(), artifact.DebugName)
-	}
-	if built.debug != nil {
-		files := []artifact.File{{Name: artifact.DebugName, Data: built.debug, Mode: 0o644}}
-		if err := b.folder.PutBeside(d.SHA256, files); err != nil {
-			return out, err
-		}
 	}
 	out.Bootstrap, out.Zip = filepath.Join(b.OutputDir(), artifact.ProgramName), filepath.Join(b.OutputDir(), artifact.ZipName)
 	if built.before.ZipSize != d.ZipSize {
@@ -272,37 +267,57 @@ func (t Target) Located(all []finding.Finding) []finding.Finding {
 	return all
 }
 
-// put checks the program, packs it and puts program and zip into the target's folder.
-func (t Target) put(built taken, record *trace.Recorder) (artifact.Output, error) {
-	if built.refused != nil {
-		return artifact.Output{}, built.refused
+// deliver puts what was taken into the target's folder, where it is not there, and lets go of it but for an image.
+func (t Target) deliver(built taken, record *trace.Recorder) taken {
+	program, debug := built.program, built.debug
+	if !t.imaged {
+		built.program.Data = nil
 	}
-	info, err := artifact.Inspect(built.program.Data, built.inputs.Expect)
-	libraries, problems := artifact.CheckLibraries(built.program.Data, built.inputs)
-	if err = errors.Join(err, problems, artifact.CheckExtensions(built.inputs)); err != nil {
+	built.debug = nil
+	if built.refused != nil {
+		return built
+	}
+	if built.delivered == nil {
+		d, err := t.put(built.inputs, program, record)
+		if built.refused = err; err != nil {
+			return built
+		}
+		built.delivered = &d
+	}
+	if debug != nil {
+		built.refused = t.folder.PutBeside(built.delivered.SHA256, []artifact.File{{Name: artifact.DebugName, Data: debug, Mode: 0o644}})
+	}
+	return built
+}
+
+// put checks the program, packs it and puts program and zip into the target's folder.
+func (t Target) put(inputs artifact.Inputs, program artifact.File, record *trace.Recorder) (artifact.Output, error) {
+	info, err := artifact.Inspect(program.Data, inputs.Expect)
+	libraries, problems := artifact.CheckLibraries(program.Data, inputs)
+	if err = errors.Join(err, problems, artifact.CheckExtensions(inputs)); err != nil {
 		return artifact.Output{}, err
 	}
-	instructions, err := artifact.CheckInstructions(libraries, built.inputs.Expect)
+	instructions, err := artifact.CheckInstructions(libraries, inputs.Expect)
 	if err != nil {
 		return artifact.Output{}, err
 	}
 	end := record.Begin("zip " + t.Lambda.Label())
-	zipped, err := t.folder.Pack(built.inputs, built.program)
+	zipped, err := t.folder.Pack(inputs, program)
 	end()
 	if err != nil {
 		return artifact.Output{}, err
 	}
-	unpacked := built.inputs.Unpacked(int64(len(built.program.Data)))
-	sizes, err := artifact.CheckSizes(int64(len(zipped.Data)), unpacked, built.inputs.Expect)
+	unpacked := inputs.Unpacked(int64(len(program.Data)))
+	sizes, err := artifact.CheckSizes(int64(len(zipped.Data)), unpacked, inputs.Expect)
 	if err != nil {
 		return artifact.Output{}, err
 	}
 	defer record.Begin("write " + t.Lambda.Label())()
-	layers, err := t.putLayers(built.inputs.Layers)
+	layers, err := t.putLayers(inputs.Layers)
 	if err != nil {
 		return artifact.Output{}, err
 	}
-	return t.folder.Deliver(built.inputs, built.program, zipped, slices.Concat(info.Warnings, instructions, sizes), layers...)
+	return t.folder.Deliver(inputs, program, zipped, slices.Concat(info.Warnings, instructions, sizes), layers...)
 }
 
 // readTests reads the count of the tests, which the step that ran them wrote.

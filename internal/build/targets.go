@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"lpipe/internal/artifact"
@@ -20,6 +21,7 @@ import (
 	"lpipe/internal/reach"
 	"lpipe/internal/skeleton"
 	"lpipe/internal/solve"
+	"lpipe/internal/trace"
 	"lpipe/internal/userkey"
 )
 
@@ -90,7 +92,7 @@ func prepare(
 				}
 				t.record = func() []byte { return recordOf(ctx, t.Target, v, job) }
 				t.sources = func() string { return sourcesOf(ctx, t.Target, job) }
-				t, err = delivered(t, here.Env, o.Key)
+				t, err = delivered(t, here.Env, here.Trace, o.Key)
 				if err != nil && !refused[err.Error()] { // a folder is that of many lambdas
 					refused[err.Error()] = true
 					l.Add(err)
@@ -103,9 +105,9 @@ func prepare(
 	return targets, c.said(), c.pointers(), l.Err()
 }
 
-// delivered returns the target with the folder that its files go to, and with a job that returns what of them has to be put
-// there. In CI the folder may be that of a pull request, or of a cache that others write, and nothing is taken from it.
-func delivered(t Target, env map[string]string, key userkey.Key) (Target, error) {
+// delivered returns the target with the folder that its files go to, and with a job that puts them there, or returns what is
+// left to be put there. In CI the folder may be that of a pull request, or of a cache that others write, and nothing is taken from it.
+func delivered(t Target, env map[string]string, record *trace.Recorder, key userkey.Key) (Target, error) {
 	if t.Out != "" { // the folder that the user named is made where it is not there
 		if err := artifact.MakeFolder(t.Out); err != nil {
 			return t, err
@@ -122,9 +124,9 @@ func delivered(t Target, env map[string]string, key userkey.Key) (Target, error)
 		folder.TakeNothing()
 	}
 	folder.SetBeside(append(attest.Beside(), artifact.DebugName)...)
-	t.folder = folder
+	t.folder, t.before = folder, sync.OnceValue(folder.Last)
 	t.epoch = func() (time.Time, error) { return epoch(env) }
-	t.Job.Then = func(files map[string][]byte, read solve.ReadFile) (any, error) { return t.take(files, read) }
+	t.Job.Then = func(files map[string][]byte, read solve.ReadFile) (any, error) { return t.take(files, read, record) }
 	t.Job.Size = func(built any) int64 { return built.(taken).size() }
 	return t, nil
 }

@@ -47,8 +47,9 @@ type Job struct {
 	Contexts   map[string]Context // by the names of package dockerfile; one value for all jobs that share it
 	Base       *Layout            // the base image when it is an OCI layout
 	Files      []string           // what to read of the stage, by path: at least one, each at most 8 MiB
-	// Then, if set, is called with what was read, and may read larger files. It returns what it makes of them, for the
-	// outcome; its error is the job's.
+	// Then, if set, is called with what was read of a stage that was made of what the contexts held when the run began, and may
+	// read larger files. It returns what it makes of them, for the outcome; its error is the job's. It is called again where the
+	// run begins anew.
 	Then func(files map[string][]byte, read ReadFile) (any, error)
 	// Size, if set, is how large the program is of which Then returned this.
 	Size func(taken any) int64
@@ -177,15 +178,11 @@ func solveAll(ctx context.Context, f *frontend, r Request, d *progress.Display, 
 	eg.SetLimit(parallel)
 	for i, j := range r.Jobs {
 		eg.Go(func() error {
-			o, state := one(egctx, f, j, d, r.Trace)
-			states[i] = state
-			for _, c := range j.Contexts {
-				if sendErr := c.Err(); sendErr != nil {
-					o = Outcome{Err: sendErr}
-				}
+			result.Outcomes[i], states[i] = one(egctx, f, j, d, r.Trace)
+			if err := j.sendErr(); err != nil {
+				result.Outcomes[i] = Outcome{Err: err}
 			}
-			result.Outcomes[i] = o
-			d.End(j.Label, ended(j, o))
+			d.End(j.Label, ended(j, result.Outcomes[i]))
 			return egctx.Err()
 		})
 	}
@@ -242,6 +239,9 @@ func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *
 	defer record.Begin("read back " + j.Label)()
 	files, err := readFiles(ctx, ref, j.Files)
 	var taken any
+	if err == nil {
+		err = j.sendErr()
+	}
 	if err == nil && j.Then != nil {
 		taken, err = j.Then(files, func(name string, accept func(int64) error) ([]byte, error) {
 			return readLarge(ctx, ref, name, accept)
@@ -251,6 +251,16 @@ func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *
 		return Outcome{Err: err}, state
 	}
 	return Outcome{Files: files, Taken: taken}, state
+}
+
+// sendErr is what went wrong with the files of the job while they were sent.
+func (j *Job) sendErr() error {
+	for _, c := range j.Contexts {
+		if err := c.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // marker solves a result that depends on every step which succeeded, and on nothing that failed: a cache
