@@ -252,6 +252,9 @@ var foreignFlags = map[string]string{
 	"o":                     "--out-dir is for the results; --push makes images",
 	"load":                  "--push pushes an image to a registry, from which docker pulls it",
 	"secret":                "keys and tokens are in [ssh] and [git] of lpipe.toml, and in CARGO_REGISTRIES_NAME_TOKEN",
+	"dryrun":                "lpipe plan says what would be built",
+	"skip-tests":            "write it as: --no-test",
+	"test":                  "lpipe build runs the tests unless --no-test is given",
 	"dry-run":               "lpipe plan says what would be built",
 	"check":                 "lpipe plan says what would be built",
 	"print":                 "lpipe render prints the Dockerfile",
@@ -334,7 +337,16 @@ func flagError(cmd *cobra.Command, args []string, err error) error {
 	if verb := afterVerbs(cmd, args); verb != "" && cmd.HasAvailableSubCommands() {
 		return knownVerb(cmd, []string{verb})
 	}
-	if instead := cmp.Or(foreignHere[cmd.CommandPath()+" "+name], foreignFlags[name]); instead != "" {
+	if _, word, short := strings.Cut(err.Error(), "' in -"); short { // one dash before a long name, as Go's own flags have it
+		if word, _, _ = strings.Cut(word, "="); slices.Contains(flagNames(cmd), word) {
+			f.What, f.Fix = "unknown flag: -"+word, "write it as: --"+word
+			return f
+		}
+	}
+	dashed := strings.ReplaceAll(name, "_", "-")
+	if cmd.Flags().Lookup(dashed) != nil {
+		f.Fix = "write it as: --" + dashed
+	} else if instead := cmp.Or(foreignHere[cmd.CommandPath()+" "+name], foreignFlags[name], foreignFlags[dashed]); instead != "" {
 		f.Fix = instead
 	} else if verbs := verbsWith(cmd.Root(), name); len(verbs) > 0 {
 		f.Fix = "it is a flag of " + strings.Join(verbs, ", ")
@@ -347,12 +359,15 @@ func flagError(cmd *cobra.Command, args []string, err error) error {
 // abbreviated is the one flag that begins with a word, or with what is most like it, such as function-name for functoin; "" for none.
 func abbreviated(word string, flags []string) string {
 	const shortest = 3 // below, too many begin alike
+	if len(word) < shortest {
+		return ""
+	}
 	var begins, firsts []string
 	for _, flag := range flags {
 		if first, _, more := strings.Cut(flag, "-"); more {
 			firsts = append(firsts, first)
 		}
-		if len(word) >= shortest && strings.HasPrefix(flag, word) {
+		if strings.HasPrefix(flag, word) {
 			begins = append(begins, flag)
 		}
 	}
