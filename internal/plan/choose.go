@@ -171,6 +171,14 @@ func unknown(all []*found, w Want) error {
 	}
 	slices.Sort(known)
 	known = slices.Compact(known)
+	for _, note := range notes {
+		if strings.Contains(note, "/"+w.Given+" is no lambda") {
+			return &fault.Error{
+				Kind: fault.Usage, What: fmt.Sprintf("there is no lambda %q", w.Given), Why: note,
+				Fix: fmt.Sprintf("write [%s] into lpipe.toml, or name one of these: %s", config.Key("lambda", w.Given), strings.Join(known, ", ")),
+			}
+		}
+	}
 	return &fault.Error{
 		Kind: fault.Usage, What: fmt.Sprintf("there is no lambda %q", w.Given),
 		Why: strings.Join(append([]string{"the lambdas are " + strings.Join(known, ", ")}, notes...), "\n"), Fix: suggest(w.Given, known, "name one of them"),

@@ -466,9 +466,8 @@ func TestRequiredFeatures(t *testing.T) {
 	t.Run("naming a skipped program says why it is none", func(t *testing.T) {
 		_, err := plan(t, local, names("count-lambda"))
 		wantMistake(t, err, `error: there is no lambda "count-lambda"
-why:   the lambdas are count
-       words/count-lambda is no lambda: it needs the features with-lambda, net, which are off; a table [lambda.count-lambda] in lpipe.toml turns them on
-fix:   name one of them
+why:   words/count-lambda is no lambda: it needs the features with-lambda, net, which are off; a table [lambda.count-lambda] in lpipe.toml turns them on
+fix:   write [lambda.count-lambda] into lpipe.toml, or name one of these: count
 `)
 	})
 	t.Run("nothing is left", func(t *testing.T) {
