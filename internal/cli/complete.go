@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"lpipe/internal/engine"
 	"lpipe/internal/examples"
 	"lpipe/internal/plan"
 	"lpipe/internal/progress"
@@ -19,7 +20,7 @@ var flagValues = map[string][]string{
 	"platform":   {"linux/amd64", "linux/arm64"},
 	"link":       {"static", "dynamic"},
 	"network":    {"none", "default"},
-	"engine":     {"embedded", "docker"},
+	"engine":     engine.Names(),
 	"progress":   progress.Modes,
 	"ssh":        {"default"},
 	"provenance": {"true", "false"},

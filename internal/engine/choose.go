@@ -21,6 +21,14 @@ var named = []struct {
 	{Docker, chooseDocker},
 }
 
+// Names are the words that --engine takes in place of an address.
+func Names() (all []string) {
+	for _, kind := range named {
+		all = append(all, string(kind.Kind))
+	}
+	return all
+}
+
 // Choice is an engine that was picked; whether it answers is not known yet.
 type Choice struct {
 	Kind    Kind
@@ -96,13 +104,12 @@ func choose(o Options, h host) (Choice, error) {
 
 // byName resolves the value of --engine or LPIPE_ENGINE.
 func byName(o Options, h host, name, why string) (Choice, error) {
-	var names []string
 	for _, kind := range named {
 		if string(kind.Kind) == name {
 			return kind.choose(o, h, why)
 		}
-		names = append(names, string(kind.Kind))
 	}
+	names := Names()
 	if strings.Contains(name, "://") {
 		return address(o, name, why)
 	}
