@@ -515,18 +515,18 @@ targets = ["x86_64-unknown-linux-musl"]
 }
 
 func TestReplaceStringsKeepsTheRest(t *testing.T) {
-	text := "# a\n[workspace.dependencies]\nx = { path = \"x\" , version=  '1' } # b\n[workspace.dependencies.y]\nversion = \"2\"\nz.version = \"3\"\n"
+	text := "# a\n[workspace]\nmembers = [ \"a\", # first\n\t'*' ]\n[workspace.dependencies]\nx = { path = \"x\" , version=  '1' } # b\n[workspace.dependencies.y]\nversion = \"2\"\nz.version = \"3\"\n"
 	doc, err := parse("x", []byte(text), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := &Manifest{Data: []byte(text), Tree: doc.tree, doc: doc}
-	got := string(m.ReplaceStrings(map[string]string{"workspace.dependencies.x.version": "=9", "workspace.dependencies.y.version": "=8"}))
-	want := strings.NewReplacer("'1'", `"=9"`, `"2"`, `"=8"`).Replace(text)
+	got := string(m.ReplaceStrings(map[string]string{"workspace.dependencies.x.version": "=9", "workspace.dependencies.y.version": "=8", "workspace.members.1": "[!.]*"}))
+	want := strings.NewReplacer("'*'", `"[!.]*"`, "'1'", `"=9"`, `"2"`, `"=8"`).Replace(text)
 	if got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
-	if at := m.At("workspace", "dependencies", "x", "version"); at != "x:3:20" {
+	if at := m.At("workspace", "dependencies", "x", "version"); at != "x:6:20" {
 		t.Error(at)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -108,8 +109,8 @@ func (m *Manifest) excludes(dir string) bool {
 	return below("exclude") && !below("members")
 }
 
-// ReplaceStrings returns the manifest's text with the string at each given key path (joined with ".") replaced;
-// all else stays byte for byte.
+// ReplaceStrings returns the manifest's text with the string at each given key path (joined with ".", a number in an array)
+// replaced; all else stays byte for byte.
 func (m *Manifest) ReplaceStrings(with map[string]string) []byte {
 	type edit struct {
 		at, end uint32
@@ -117,12 +118,25 @@ func (m *Manifest) ReplaceStrings(with map[string]string) []byte {
 	}
 	var edits []edit
 	// The text was parsed before, so it cannot fail here.
-	_ = walkTOML(m.Data, func(_ *unstable.Parser, key []string, _, value *unstable.Node) {
-		if value == nil || value.Kind != unstable.String {
+	replace := func(key string, value *unstable.Node) {
+		if text, ok := with[key]; ok && value.Kind == unstable.String {
+			edits = append(edits, edit{value.Raw.Offset, value.Raw.Offset + value.Raw.Length, `"` + text + `"`})
+		}
+	}
+	_ = walkTOML(m.Data, func(_ *unstable.Parser, path []string, _, value *unstable.Node) {
+		if value == nil {
 			return
 		}
-		if text, ok := with[strings.Join(key, ".")]; ok {
-			edits = append(edits, edit{value.Raw.Offset, value.Raw.Offset + value.Raw.Length, `"` + text + `"`})
+		key := strings.Join(path, ".")
+		replace(key, value)
+		if value.Kind == unstable.Array {
+			i := 0
+			for it := value.Children(); it.Next(); {
+				if it.Node().Kind != unstable.Comment {
+					replace(key+"."+strconv.Itoa(i), it.Node())
+					i++
+				}
+			}
 		}
 	})
 	var out []byte

@@ -153,6 +153,13 @@ func (m *maker) rootManifest() ([]byte, error) {
 			relaxed["workspace.dependencies."+name+".version"] = "=" + StubVersion
 		}
 	}
+	for _, key := range memberLists {
+		for i, pattern := range visible(src.Workspace()[key]) {
+			if pattern == allVisible {
+				relaxed[fmt.Sprintf("workspace.%s.%d", key, i)] = allVisible
+			}
+		}
+	}
 	return src.ReplaceStrings(relaxed), nil
 }
 
@@ -169,11 +176,35 @@ func (m *maker) rootKeys(out table) {
 		if m.full() {
 			ws = maps.Clone(ws)
 			relax(ws)
-			out["workspace"] = ws
 		} else {
-			out["workspace"] = reduced(ws)
+			ws = reduced(ws)
+		}
+		for _, key := range memberLists {
+			if patterns := visible(ws[key]); patterns != nil {
+				ws[key] = patterns
+			}
+		}
+		out["workspace"] = ws
+	}
+}
+
+// memberLists are the keys of a workspace with patterns for folders of packages.
+var memberLists = []string{"members", "default-members"}
+
+// allVisible is the pattern "*" but for names with a dot in front. Cargo takes every folder that a pattern matches for a
+// package, also those of lpipe.
+const allVisible = "[!.]*"
+
+// visible returns the patterns of a list of members, those for all folders of the root without lpipe's; nil for no list.
+func visible(list any) []any {
+	patterns, _ := list.([]any)
+	patterns = slices.Clone(patterns)
+	for i, p := range patterns {
+		if text, ok := p.(string); ok && path.Clean(text) == "*" {
+			patterns[i] = allVisible
 		}
 	}
+	return patterns
 }
 
 // reduced returns a [workspace] with what stubs take from it.
