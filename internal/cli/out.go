@@ -76,10 +76,14 @@ func (p pushing) checkFiles() error {
 // of the user, and without it that would be looked for, and made, in the current folder.
 func (a *app) home() error {
 	home := a.env["HOME"]
+	f := &fault.Error{Kind: fault.Usage, What: "HOME is not set", Fix: "set HOME to a folder of yours"}
 	if filepath.IsAbs(home) {
+		if info, err := os.Stat(home); err == nil && !info.IsDir() {
+			f.What = "HOME is " + strconv.Quote(home) + ", which is no folder"
+			return f
+		}
 		return nil
 	}
-	f := &fault.Error{Kind: fault.Usage, What: "HOME is not set", Fix: "set HOME to a folder of yours"}
 	if home != "" {
 		f.What, f.Why = "HOME is "+strconv.Quote(home), "it is no absolute path, and would be another folder in each project"
 		return f
