@@ -29,21 +29,18 @@ func (w *Workspace) Settings() []Setting {
 	return settings(all, w.Manifest.doc, w.Manifest.Tree["profile"], []string{"profile"})
 }
 
-// Incremental says where a file asks for what is compiled incrementally, in [build] or in one of the profiles.
-func (w *Workspace) Incremental(profiles []string) (places []string) {
-	look := func(d *document, key ...string) {
-		if key = append(key, "incremental"); d.get(key...) == true {
-			places = append(places, d.at(key...)+": "+strings.Join(key, "."))
-		}
-	}
-	docs := []*document{w.Manifest.doc}
+// WhereTrue says where cargo's configuration, or what the workspace's manifest has of profiles, sets a key to true.
+func (w *Workspace) WhereTrue(key ...string) (places []string) {
+	var docs []*document
 	for _, f := range w.Config.files {
-		look(f.doc, "build")
 		docs = append(docs, f.doc)
 	}
+	if key[0] == "profile" {
+		docs = append(docs, w.Manifest.doc)
+	}
 	for _, d := range docs {
-		for _, name := range profiles {
-			look(d, "profile", name)
+		if d.get(key...) == true {
+			places = append(places, d.at(key...)+": "+strings.Join(key, "."))
 		}
 	}
 	return places

@@ -69,8 +69,17 @@ func (f *found) unheeded() []string {
 	if file := path.Join(ws.Root, "CargoLambda.toml"); ws.HasFile(file) {
 		note(ws.Show(file), "the settings of lpipe are in lpipe.toml")
 	}
-	for _, at := range ws.Incremental(f.usedProfiles()) {
+	incremental := ws.WhereTrue("build", "incremental")
+	for _, profile := range f.usedProfiles() {
+		incremental = append(incremental, ws.WhereTrue("profile", profile, "incremental")...)
+	}
+	for _, at := range incremental {
 		note(at, notIncremental)
+	}
+	if f.downloads() {
+		for _, at := range ws.WhereTrue("net", "offline") {
+			note(at, downloaded)
+		}
 	}
 	notes = append(notes, f.outside()...)
 	return append(notes, f.unheededVariables()...)
@@ -132,6 +141,9 @@ func (f *found) outside() (notes []string) {
 
 // notIncremental is why nothing is compiled so.
 const notIncremental = "a program is compiled at once, so that it is the same on every machine"
+
+// downloaded is what becomes of crates that a build is to have without the network.
+const downloaded = "what the engine does not have is downloaded; with crates that are vendored ([source] in .cargo/config.toml) nothing is"
 
 // linking reports flags about how a program is linked, which is about the C library and the linker of a machine.
 func linking(flags string) bool {
@@ -315,7 +327,7 @@ func (f *found) unheededVariables() []string {
 		case name == "DATABASE_URL":
 			instead = "it may hold a password, which no build gets; SQLX_OFFLINE = \"true\" in [build.env] has the crate sqlx take what cargo sqlx prepare wrote"
 		case name == "CARGO_NET_OFFLINE":
-			instead = "what the engine does not have is downloaded; with crates that are vendored ([source] in .cargo/config.toml) nothing is"
+			instead = downloaded
 		case name == "CARGO_INCREMENTAL" || name == "CARGO_BUILD_INCREMENTAL":
 			instead = notIncremental
 		case name == "CARGO_BUILD_TARGET":

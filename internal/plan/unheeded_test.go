@@ -150,6 +150,11 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 				"[target.aarch64-unknown-linux-gnu]\nrustflags = \"-Clinker=clang -L native=/opt\"\n", nil, nil,
 		},
 		{
+			"without the network", "p", locked("serde") + "-- .cargo/config.toml --\n[net]\noffline = true\n", nil,
+			[]string{".cargo/config.toml:2:1: net.offline has no effect: what the engine does not have is downloaded"},
+		},
+		{"without the network, and with nothing to download", "p", "-- .cargo/config.toml --\n[net]\noffline = true\n", map[string]string{"CARGO_NET_OFFLINE": "true"}, nil},
+		{
 			"what is compiled incrementally", "p", "-- .cargo/config.toml --\n[build]\nincremental = true\n[profile.release]\nincremental = true\n[profile.dev]\nincremental = true\n", nil,
 			[]string{".cargo/config.toml:2:1: build.incremental has no effect: a program is compiled at once", ".cargo/config.toml:4:1: profile.release.incremental has no effect"},
 		},
