@@ -7,6 +7,7 @@ package build
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -132,6 +133,9 @@ func Prepare(ctx context.Context, here *project.Here, projects []*project.Projec
 	explain := func(f *fault.Error, stage, log string) error {
 		explainUnsent(f, log, r.Targets)
 		nameToolchain(f, projects)
+		if stage == dockerfile.StageFetch {
+			explainRewrites(f, projects)
+		}
 		return granted.Explain(f, stage, log)
 	}
 	r.solve = solve.Request{
@@ -153,6 +157,19 @@ func nameToolchain(f *fault.Error, projects []*project.Project) {
 		}
 	}
 	f.What, f.Why, f.Fix = ws.NameToolchain(f.What), ws.NameToolchain(f.Why), ws.NameToolchain(f.Fix)
+}
+
+// explainRewrites says of repositories that could not be fetched that git on this machine would take another address: many have it
+// put a token or SSH in the place of what a manifest says.
+func explainRewrites(f *fault.Error, projects []*project.Project) {
+	for _, p := range projects {
+		if p.Plan.Outside == nil {
+			continue
+		}
+		for _, r := range p.Plan.Outside(nil).Rewrites {
+			f.Why += fmt.Sprintf("\ninsteadOf of %s has no effect on %s: a build fetches from the address in Cargo.lock", r.At, r.Repository)
+		}
+	}
 }
 
 // loopback warns of a proxy that engines may not reach.

@@ -9,10 +9,11 @@ import (
 	"lpipe/internal/disk"
 )
 
-// Outside is what cargo and rustup obey on this machine beside the files of the project: a build in containers has none of it.
+// Outside is what cargo, rustup and git obey on this machine beside the files of the project: a build in containers has none of it.
 type Outside struct {
 	Configs   []OutsideConfig // the closest first, that of the user last
 	Toolchain string          // what says which compiler is taken, "" for nothing
+	Rewrites  []Rewrite       // of what is fetched by git
 }
 
 // OutsideConfig is one of cargo's configuration files.
@@ -72,6 +73,7 @@ func (w *Workspace) Outside(fsys fs.FS, env map[string]string, targets []string)
 	if override := w.override(fsys, env); override != "" {
 		o.Toolchain = override
 	}
+	o.Rewrites = w.rewrites(fsys, env)
 	return o
 }
 

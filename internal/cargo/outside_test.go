@@ -21,6 +21,8 @@ edition = "2021"
 -- repo/src/main.rs --
 fn main() {}
 `
+	const locked = "-- repo/Cargo.lock --\nversion = 4\n\n[[package]]\nname = \"serde\"\nversion = \"1.0.0\"\n" +
+		"source = \"git+https://github.com/x/serde?branch=main#0123456789012345678901234567890123456789\"\n"
 	const flags = "[build]\nrustflags = [\"-Dwarnings\"]\n"
 	home := map[string]string{"HOME": "/home/me"}
 	for name, c := range map[string]struct {
@@ -52,7 +54,19 @@ fn main() {}
 			"-- .cargo/config.toml --\n[registries.mine]\nindex = \"x\"\n", home, Outside{Configs: []OutsideConfig{{"/up/.cargo/config.toml", []string{"registries.mine"}}}},
 		},
 		"another home of cargo": {"-- c/config.toml --\n" + flags, map[string]string{"CARGO_HOME": "/up/c"}, Outside{Configs: []OutsideConfig{{"/up/c/config.toml", []string{"build.rustflags"}}}}},
-		"no TOML":               {"-- .cargo/config.toml --\n[", nil, Outside{}},
+		"another address of a repository": {
+			locked + "-- me/.gitconfig --\n[user]\ninsteadOf = https://github.com/\n[url \"https://x:TOKEN@github.com/\"]\n\tinsteadof = \"https://github.com/\"\n[URL \"git@other:\"]\ninsteadOf = https://other/\n",
+			map[string]string{"HOME": "/up/me"}, Outside{Rewrites: []Rewrite{{"/up/me/.gitconfig:4", "github.com/x/serde"}}},
+		},
+		"another address, in the other place": {
+			locked + "-- me/.config/git/config --\n[url \"ssh://git@github.com/\"]\ninsteadOf = https://github.com/x\n", map[string]string{"HOME": "/up/me"},
+			Outside{Rewrites: []Rewrite{{"/up/me/.config/git/config:2", "github.com/x/serde"}}},
+		},
+		"the configuration that a variable names": {
+			locked + "-- me/.gitconfig --\n[url \"a\"]\ninsteadOf = https://\n-- g --\n[url \"a\"]\npushInsteadOf = https://github.com/\n",
+			map[string]string{"HOME": "/up/me", "GIT_CONFIG_GLOBAL": "/up/g"}, Outside{},
+		},
+		"no TOML": {"-- .cargo/config.toml --\n[", nil, Outside{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			disk := testparts.Files("up", project)
