@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"lpipe/internal/artifact"
 	"lpipe/internal/build"
@@ -119,7 +121,7 @@ tools.`,
 			return err
 		}
 		if logged == "Tail" {
-			program.Log = a.Err
+			program.Log = program.Stderr
 		}
 		e := emulator.Event{Payload: payload, ClientContext: *client, TenantID: *tenant}
 		if calls.count > 1 {
@@ -176,7 +178,7 @@ func (a *app) program(ctx context.Context, here *project.Here, t project.Target,
 			l.Label(), strings.Join(extensions, ", "))
 	}
 	program = emulator.Program{
-		Config: emulator.Config{Name: l.Name}, Path: filepath.Join(task, artifact.ProgramName), Dir: task, Opt: filepath.Join(dir, project.OptFolder), Stdout: a.Err, Stderr: a.Err,
+		Config: emulator.Config{Name: l.Name}, Path: filepath.Join(task, artifact.ProgramName), Dir: task, Opt: filepath.Join(dir, project.OptFolder), Stdout: a.shown(r), Stderr: a.shown(r),
 		Supervisor: []string{"/proc/self/exe", "supervise", dir},
 	}
 	r.in(&program)
@@ -184,6 +186,23 @@ func (a *app) program(ctx context.Context, here *project.Here, t project.Target,
 		program.Runner = r.emulatorOf(l.Arch)
 	}
 	return program, clean, nil
+}
+
+// shown takes the lines that a program prints. Those on the terminal of whoever starts it are as they are; a log may be read by a CI
+// system, and a program in a container has nothing to say to a terminal.
+func (a *app) shown(r running) io.Writer {
+	if f, ok := a.Err.(*os.File); ok && r.isolation == nil && term.IsTerminal(int(f.Fd())) {
+		return a.Err
+	}
+	return inert{a.Err}
+}
+
+// inert writes whole lines of a program as they may be shown.
+type inert struct{ w io.Writer }
+
+func (i inert) Write(p []byte) (int, error) {
+	_, err := io.WriteString(i.w, foreign.Output(string(p)))
+	return len(p), err
 }
 
 // superviseCommand is what lpipe invoke and lpipe serve start a program with.

@@ -73,7 +73,7 @@ func (a *app) invokeRemote(ctx context.Context, t project.Target, r *remote, eve
 		return err
 	}
 	if tail && answer.Log != "" {
-		foreign.Fprintf(a.Err, "%s", answer.Log)
+		fmt.Fprint(a.Err, foreign.Text(answer.Log))
 	}
 	fmt.Fprintf(a.Out, "%s\n", bytes.TrimRight(answer.Payload, "\n"))
 	if answer.FunctionError != "" {

@@ -134,7 +134,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 		defer listener.Close()
 		s := &serving{
 			app: a, args: args, all: *all, settings: slices.Concat(settings(), fixed),
-			out: out, ssh: *ssh, running: running, certificate: certificate, external: *external, lines: &serve.Lines{W: a.Err}, digests: map[string]string{},
+			out: out, ssh: *ssh, running: running, certificate: certificate, external: *external, lines: &serve.Lines{W: a.shown(running)}, digests: map[string]string{},
 		}
 		if err := s.open(*concurrency); err != nil {
 			return err
@@ -230,7 +230,7 @@ func (s *serving) open(concurrency int) error {
 		}
 	}
 	if s.external {
-		s.server = serve.New(nil, concurrency, s.Err)
+		s.server = serve.New(nil, concurrency, inert{s.Err})
 		s.runtimes = map[string]http.Handler{}
 		for _, name := range names {
 			s.runtimes[name] = s.server.Wait(s.running.config(name))
@@ -239,7 +239,7 @@ func (s *serving) open(concurrency int) error {
 		report.Notes(s.Err, in.notes)
 		return nil
 	}
-	s.server = serve.New(names, concurrency, s.Err)
+	s.server = serve.New(names, concurrency, inert{s.Err})
 	return nil
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -26,5 +27,25 @@ func TestWhatIsAnnouncedIsInert(t *testing.T) {
 	}
 	if want := `curl 'http://127.0.0.1:9000/a'\'';touch$IFS'\''x'` + "\n"; !strings.Contains(out.String(), want) {
 		t.Errorf("there is no %q:\n%s", want, out.String())
+	}
+}
+
+// TestWhatAProgramPrintsIsInert: whatever runs, the log of a CI system has lines of lpipe and commands that are its own.
+func TestWhatAProgramPrintsIsInert(t *testing.T) {
+	var out strings.Builder
+	a := &app{Streams: Streams{Err: &out}}
+	lines := &serve.Lines{W: a.shown(running{})}
+	for _, w := range []io.Writer{a.shown(running{}), a.shown(running{isolation: &isolation{}}), lines.Of("orders")} {
+		for _, line := range []string{"::add-mask::x\n", "lpipe: fix: run it\n", "GET https://me:pw@example.com/?key=1\n", "a ##vso[task.setvariable variable=x]y\n", "\x1b]52;c;eA==\ax\rlpipe: fix: run it\n", "cut"} {
+			if n, err := w.Write([]byte(line)); n != len(line) || err != nil {
+				t.Errorf("%d, %v", n, err)
+			}
+		}
+	}
+	if bad := regexp.MustCompile(`(?m)^::|^lpipe:|##vso\[|[\x1b\a\r]`).FindString(out.String()); bad != "" {
+		t.Errorf("%q is printed:\n%s", bad, out.String())
+	}
+	if !strings.Contains(out.String(), "| ::add-mask::x\n") || !strings.Contains(out.String(), "\nGET https://me:pw@example.com/?key=1\n") || !strings.Contains(out.String(), "orders | ::add-mask::x\n") {
+		t.Errorf("lines are lost:\n%s", out.String())
 	}
 }

@@ -22,8 +22,13 @@ import (
 )
 
 // Text returns text of one or several lines as it may be shown. Applied again, it changes nothing.
-func Text(s string) string {
-	s = redact.Text(visible(s))
+func Text(s string) string { return inert(redact.Text(visible(s))) }
+
+// Output is [Text] for what a program of the user's own prints, whose addresses are the user's to print.
+func Output(s string) string { return inert(visible(s)) }
+
+// inert has no line begin as one of lpipe or as a command, and none hold a command.
+func inert(s string) string {
 	if strings.Contains(s, "##") {
 		s = anywhere().ReplaceAllString(s, "## $1")
 	}
