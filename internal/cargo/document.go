@@ -12,6 +12,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/pattern"
 )
 
 // table is a TOML table as decoded: string, int64, float64, bool, dates, []any and table.
@@ -33,6 +34,9 @@ const correctTOML = "correct it; https://toml.io has the syntax"
 func parse(name string, data []byte, fix string) (*document, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark, which cargo takes too
 	d := &document{name: name, data: data, tree: table{}, spots: sync.OnceValue(func() map[string]unstable.Position { return spots(data) })}
+	if pattern.LongKey(data) {
+		return nil, &fault.Error{Kind: fault.Usage, What: name + " cannot be read", Why: "a key has more than a thousand parts", Fix: fix}
+	}
 	if err := toml.Unmarshal(data, &d.tree); err != nil {
 		at := name
 		var decode *toml.DecodeError

@@ -13,6 +13,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/pattern"
 )
 
 // node is a value or table of the file with its place.
@@ -33,6 +34,9 @@ func (n *node) isTable() bool {
 // parse reads TOML into a tree; the error is that of the first mistake in the syntax, with its line.
 func parse(shown string, data []byte) (*node, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark, as some editors write one
+	if pattern.LongKey(data) {
+		return nil, &fault.Error{Kind: fault.Usage, What: shown + " is no lpipe.toml", Why: "a key has more than a thousand parts", Fix: "correct it; docs/config.md has the keys"}
+	}
 	var valid map[string]any
 	if err := toml.Unmarshal(data, &valid); err != nil {
 		return nil, syntaxError(shown, data, err)
