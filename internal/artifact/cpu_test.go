@@ -149,6 +149,19 @@ func TestInstructionsOfLibraries(t *testing.T) {
 	}
 }
 
+// TestInstructionsOfExtensions that lie in a layer as files.
+func TestInstructionsOfExtensions(t *testing.T) {
+	t.Parallel()
+	wide := compile(t, sumC, "-O3", "-ffast-math", "-mavx512f", "-mprefer-vector-width=512")
+	programs, err := CheckExtensions(Inputs{Layers: []Layer{{Name: "x", Files: []Entry{{Name: "extensions/watch", Data: wide, Executable: true}}}}, Expect: linked})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := CheckInstructions(programs, linked); err == nil || !strings.Contains(err.Error(), "extensions/watch runs AVX-512 instructions") {
+		t.Error(err)
+	}
+}
+
 // sveC is sumC without a libc.
 const sveC = `
 __attribute__((noinline, noclone)) float sum(const float *p, int n) { float s = 0; for (int i = 0; i < n; i++) s += p[i] * p[i]; return s; }

@@ -58,8 +58,8 @@ func CheckLayers(layers []Layer) error {
 }
 
 // CheckExtensions refuses files of layers that Lambda starts as extensions, since they are in that folder, and could not start: the
-// function then fails with Extension.LaunchError.
-func CheckExtensions(in Inputs) error {
+// function then fails with Extension.LaunchError. It returns those that are programs, for [CheckInstructions].
+func CheckExtensions(in Inputs) (programs []Entry, err error) {
 	in.Expect.Link = "dynamic"
 	var problems fault.List
 	for _, l := range in.Layers {
@@ -75,6 +75,7 @@ func CheckExtensions(in Inputs) error {
 			case !bytes.HasPrefix(entry.Data, []byte("#!")):
 				c := check{Expect: in.Expect}
 				_, _, err := c.start(entry.Data)
+				programs = append(programs, entry)
 				linker := newLinker(in)
 				linker.start(path.Join(limits.Opt, entry.Name), entry.Data)
 				for _, one := range fault.Parts(errors.Join(err, c.Err(), linker.Err())) {
@@ -83,7 +84,7 @@ func CheckExtensions(in Inputs) error {
 			}
 		}
 	}
-	return problems.Err()
+	return programs, problems.Err()
 }
 
 // Put writes files into the folder: see [Write].

@@ -50,7 +50,7 @@ func TestExtensionsThatLambdaCouldNotStart(t *testing.T) {
 		"what an extension has": {Entry{Name: "extensions/watch.d/config"}, ""},
 		"elsewhere":             {Entry{Name: "share/extensions/x"}, ""},
 	} {
-		err := CheckExtensions(Inputs{Layers: []Layer{{Name: "tools", Files: []Entry{c.file}}}, Expect: static})
+		_, err := CheckExtensions(Inputs{Layers: []Layer{{Name: "tools", Files: []Entry{c.file}}}, Expect: static})
 		if c.want == "" {
 			if err != nil {
 				t.Errorf("%s: %v", name, err)

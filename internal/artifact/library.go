@@ -28,8 +28,9 @@ func CheckLibraries(program []byte, in Inputs) ([]Entry, error) {
 	var own []*object
 	for _, at := range l.paths {
 		_, loaded := l.seen[at]
-		if !loaded && strings.Contains(path.Base(at), ".so") && slices.Contains(l.folders(l.main), path.Dir(at)) && isELF(l.files[at].Data) {
-			own = append(own, l.load(at, l.main))
+		data := l.files[at].Data
+		if !loaded && strings.Contains(path.Base(at), ".so") && slices.Contains(l.folders(l.main), path.Dir(at)) && (isELF(data) || len(data) == 0) {
+			own = append(own, l.load(at, l.main)) // what is text is a script for the linker of a build, which nobody loads
 		}
 	}
 	l.needs(own)
@@ -42,11 +43,12 @@ func CheckLibraries(program []byte, in Inputs) ([]Entry, error) {
 	return all, l.Err()
 }
 
-// CheckInstructions refuses those of these libraries that run instructions which the hosts of Lambda lack, as [Inspect] does with the
-// program, and returns what may go wrong. It reads all code, so it is for a zip that is made. They are libraries by [CheckLibraries].
-func CheckInstructions(libraries []Entry, e Expect) (warnings []string, err error) {
+// CheckInstructions refuses those of these libraries, and of the programs of extensions, that run instructions which the hosts of Lambda lack, as [Inspect] does with the
+// program, and returns what may go wrong. It reads all code, so it is for a zip that is made. They are libraries by [CheckLibraries] and programs by
+// [CheckExtensions].
+func CheckInstructions(files []Entry, e Expect) (warnings []string, err error) {
 	c := check{Expect: e}
-	for _, entry := range libraries {
+	for _, entry := range files {
 		f, err := parse(entry.Data)
 		if err != nil {
 			return nil, err
@@ -199,7 +201,11 @@ func (l *linker) load(at string, loader *object) *object {
 	entry := l.files[at]
 	l.library, l.fix = entry.Name, "take it from the image that the lambda is compiled in, as by include-from-image, or build it for "+l.Runtime
 	if err := checkIdent(entry.Data); err != nil {
-		l.Add(refuse(l.library+" cannot be loaded", "it is no library for Lambda's machines", l.fix))
+		why := "it is no library for Lambda's machines"
+		if len(entry.Data) == 0 {
+			why = "it is empty"
+		}
+		l.Add(refuse(l.library+" cannot be loaded", why, l.fix))
 		return nil
 	}
 	damaged := func(err error) *object {
@@ -212,6 +218,10 @@ func (l *linker) load(at string, loader *object) *object {
 	}
 	var info Info
 	if l.arch(f, &info); info.Arch != l.Arch {
+		return nil
+	}
+	if elf.Type(f.header.Type) != elf.ET_DYN {
+		l.Add(refuse(l.library+" cannot be loaded", fmt.Sprintf("it is no shared library, but an ELF file of type %s", elf.Type(f.header.Type)), "link it with -shared"))
 		return nil
 	}
 	d := f.dynamic()

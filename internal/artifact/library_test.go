@@ -35,6 +35,8 @@ func TestLibrariesOfAZipAreChecked(t *testing.T) {
 		"a newer glibc":         {"lib/libfoo.so.1", library(fixture{needed: []string{"libc.so.6"}, versions: []string{"GLIBC_2.36"}}), []string{"lib/libfoo.so.1 needs glibc 2.36 and provided.al2023 has 2.34"}},
 		"what it needs":         {"lib/libfoo.so.1", library(fixture{needed: []string{"libssl.so.3"}}), []string{`lib/libfoo.so.1 needs shared libraries that provided.al2023 does not have: "libssl.so.3"`}},
 		"cut":                   {"lib/libfoo.so.1", good[:len(good)-9], []string{"lib/libfoo.so.1 is damaged"}},
+		"empty":                 {"lib/libfoo.so.1", nil, []string{"lib/libfoo.so.1 cannot be loaded: it is empty"}},
+		"an object file":        {"lib/libfoo.so.1", fixture{kind: elf.ET_REL}.build(), []string{"lib/libfoo.so.1 cannot be loaded: it is no shared library"}},
 		"32 bits":               {"lib/libfoo.so.1", []byte(elf.ELFMAG + "\x01\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00"), []string{"lib/libfoo.so.1 cannot be loaded"}},
 		"a script of a linker":  {"lib/libfoo.so", []byte("INPUT(libfoo.so.1)"), nil},
 		"where nobody loads it": {"assets/libfoo.so", library(fixture{machine: elf.EM_AARCH64}), nil},

@@ -294,10 +294,11 @@ func (t Target) deliver(built taken, record *trace.Recorder) taken {
 func (t Target) put(inputs artifact.Inputs, program artifact.File, record *trace.Recorder) (artifact.Output, error) {
 	info, err := artifact.Inspect(program.Data, inputs.Expect)
 	libraries, problems := artifact.CheckLibraries(program.Data, inputs)
-	if err = errors.Join(err, problems, artifact.CheckExtensions(inputs)); err != nil {
+	extensions, unstartable := artifact.CheckExtensions(inputs)
+	if err = errors.Join(err, problems, unstartable); err != nil {
 		return artifact.Output{}, err
 	}
-	instructions, err := artifact.CheckInstructions(libraries, inputs.Expect)
+	instructions, err := artifact.CheckInstructions(slices.Concat(libraries, extensions), inputs.Expect)
 	if err != nil {
 		return artifact.Output{}, err
 	}

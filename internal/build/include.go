@@ -158,6 +158,7 @@ func (w *walk) visit(name string, above []fs.FileInfo) {
 
 // file adds a file, which may have been found by another glob before.
 func (w *walk) file(at, name string, info fs.FileInfo) {
+	named := name // as lpipe.toml names it
 	name = w.place(at, name)
 	switch known, ok := w.files[name]; {
 	case ok && known == at:
@@ -166,7 +167,7 @@ func (w *walk) file(at, name string, info fs.FileInfo) {
 		w.mistakes.Addf(fmt.Sprintf("two files would be %s in the zip", name), fmt.Sprintf("%s takes /%s and /%s", w.at, known, at), "rename one of them, or leave it out")
 		return
 	case !info.Mode().IsRegular():
-		w.mistakes.Addf("cannot include "+name, "it is "+disk.Kind(info.Mode()), "take it out of what "+w.at+" names")
+		w.mistakes.Addf("cannot include "+named, "it is "+disk.Kind(info.Mode()), "take it out of what "+w.at+" names")
 		return
 	}
 	w.files[name] = at
@@ -175,11 +176,11 @@ func (w *walk) file(at, name string, info fs.FileInfo) {
 	}
 	data, err := disk.Read(w.fsys, at, info.Size()) // no more than was counted
 	if err != nil {
-		w.mistakes.Addf("cannot include "+name, reason(err), "make it readable for the user who runs lpipe, or take it out of what "+w.at+" names")
+		w.mistakes.Addf("cannot include "+named, reason(err), "make it readable for the user who runs lpipe, or take it out of what "+w.at+" names")
 		return
 	}
 	if skeleton.LFSPointer(data) {
-		w.mistakes.Addf("cannot include "+name, "it is a pointer of Git LFS, and the file that it stands for is not in this checkout", "run git lfs pull; in CI, have the checkout fetch LFS files")
+		w.mistakes.Addf("cannot include "+named, "it is a pointer of Git LFS, and the file that it stands for is not in this checkout", "run git lfs pull; in CI, have the checkout fetch LFS files")
 		return
 	}
 	w.entries = append(w.entries, artifact.Entry{Name: name, Data: data, Executable: info.Mode()&0o100 != 0})

@@ -80,7 +80,8 @@ func prepare(
 				t.layers, err = layersOf(t.Target)
 				l.Add(err)
 				if !t.takesImageFiles() { // which may bring what the others need
-					l.Add(artifact.CheckExtensions(t.beside()))
+					_, err = artifact.CheckExtensions(t.beside())
+					l.Add(err)
 					_, err = artifact.CheckLibraries(nil, t.beside())
 					l.Add(err)
 				}
