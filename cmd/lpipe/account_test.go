@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// TestAWSIsReachedAsTheNetworkIs: [network] of lpipe.toml counts for the verbs that ask AWS; lpipe deploy, which needs a build first, asks
+// TestAWSIsReachedAsTheNetworkIs: [network] of lpipe.toml counts for the verbs that ask AWS, or a debuginfod server; lpipe deploy, which needs a build first, asks
 // as lpipe status does. The proxy refuses what it is asked for.
 func TestAWSIsReachedAsTheNetworkIs(t *testing.T) {
 	t.Parallel()
@@ -48,16 +48,24 @@ func TestAWSIsReachedAsTheNetworkIs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, verb := range []string{
-		"status", "logs orders", "rollback", "invoke orders --remote -d {}", "verify --deployed orders", "inventory statements --deployed",
-	} {
-		cmd := exec.Command(filepath.Join(bin, "lpipe"), append(strings.Fields(verb), "--endpoint-url", "http://aws.test")...)
+	lpipe := func(args ...string) (string, error) {
+		cmd := exec.Command(filepath.Join(bin, "lpipe"), args...)
 		cmd.Dir = dir
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=AKIATEST", "AWS_SECRET_ACCESS_KEY=secret-of-the-test"}
 		out, err := cmd.CombinedOutput()
-		if !slices.Equal(hosts, []string{"aws.test"}) || err == nil || !strings.Contains(string(out), "said the proxy") {
+		return string(out), err
+	}
+	for _, verb := range []string{
+		"status", "logs orders", "rollback", "invoke orders --remote -d {}", "verify --deployed orders", "inventory statements --deployed",
+	} {
+		out, err := lpipe(append(strings.Fields(verb), "--endpoint-url", "http://aws.test")...)
+		if !slices.Equal(hosts, []string{"aws.test"}) || err == nil || !strings.Contains(out, "said the proxy") {
 			t.Errorf("lpipe %s: the proxy was asked for %q; %v\n%s", verb, hosts, err, out)
 		}
 		hosts = nil
+	}
+	// A program of Debian, without symbols.
+	if out, err := lpipe("symbolize", "--debuginfod", "http://debuginfod.test", "/bin/true", "lpipe.toml"); !slices.Equal(hosts, []string{"debuginfod.test"}) || err == nil {
+		t.Errorf("lpipe symbolize: the proxy was asked for %q; %v\n%s", hosts, err, out)
 	}
 }

@@ -58,6 +58,15 @@ needs three frames or more of the program.`,
 		if *server != "" {
 			servers = []string{*server}
 		}
+		if len(servers) > 0 {
+			cfg, err := here.Config(nil)
+			if err != nil {
+				return err
+			}
+			if _, err := a.join(cfg); err != nil {
+				return err
+			}
+		}
 		p, err := openDebug(cmd.Context(), file, servers)
 		if err != nil {
 			return err
