@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"lpipe/internal/limits"
+	"lpipe/internal/pattern"
 )
 
 // CheckLibraries refuses what Lambda's dynamic linker could not load of the shared libraries that a program has beside it in its zip
@@ -267,11 +267,11 @@ func (l *linker) object(d dynamic, at string, loader *object) (o *object, err er
 }
 
 // token is what stands for something else in a name of a library or a folder.
-var token = regexp.MustCompile(`\$(?:\{(?:ORIGIN|LIB|PLATFORM)\}|(?:ORIGIN|LIB|PLATFORM)\b)`)
+var token = pattern.Of(`\$(?:\{(?:ORIGIN|LIB|PLATFORM)\}|(?:ORIGIN|LIB|PLATFORM)\b)`)
 
 // expand replaces the tokens in a name that a file in the folder origin has.
 func (l *linker) expand(name, origin string) string {
-	return token.ReplaceAllStringFunc(name, func(t string) string {
+	return token().ReplaceAllStringFunc(name, func(t string) string {
 		switch strings.Trim(t, "${}") {
 		case "ORIGIN":
 			return origin
