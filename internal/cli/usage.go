@@ -200,7 +200,7 @@ var foreignHere = map[string]string{
 	"lpipe serve wait":                 "a request waits until its lambda is built and started",
 	"lpipe deploy output-format":       "--json prints one JSON object",
 	"lpipe deploy release":             "it takes what lpipe build made, whose --profile says how that is compiled",
-	"lpipe deploy extension":           "an extension is a layer, which AWS's tools publish; kind = \"extension\" in [lambda.NAME] builds one",
+	"lpipe deploy extension":           "an extension is a layer, which is published with the functions that name it in layers; kind = \"extension\" in [lambda.NAME] builds one",
 	"lpipe deploy runtime":             "runtime = \"provided.al2023\" in [build] of lpipe.toml, and --change-runtime for a function that has another",
 	"lpipe logs tail":                  "--since says how far back the log begins, and -f goes on",
 	"lpipe logs n":                     "--since says how far back the log begins",
