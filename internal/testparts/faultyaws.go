@@ -23,7 +23,7 @@ import (
 
 // AWS is moto behind a server that behaves as Lambda does and moto does not: an update takes time, in which others are
 // refused; what was just changed may be read as it was; too many requests are throttled; a version is published only of the
-// code that the request names; an alias has another revision after each change, and is changed only if it still has the one
+// code that the request names; a function and an alias have another revision after each change, and are changed only if they still have the one
 // that the request names; and code can be downloaded. It counts requests.
 type AWS struct {
 	*Moto
@@ -45,7 +45,7 @@ type AWS struct {
 	changed  map[string]time.Time         // when a function was changed
 	seen     map[string]map[string][]byte // what was read before, by function and path
 	code     map[string][]byte            // by CodeSha256
-	revision map[string]int               // of aliases, by path
+	revision map[string]int               // of aliases, by path, and of functions, by name
 }
 
 // NewAWS starts moto and the server before it.
@@ -203,6 +203,8 @@ func (a *AWS) serve(w http.ResponseWriter, r *http.Request, proxy http.Handler) 
 		refuse = a.otherCode(name, body)
 	case strings.HasPrefix(rest, "/aliases/") && r.Method == http.MethodPut:
 		refuse = a.revised(r.URL.Path, body)
+	case changes:
+		refuse = a.revised(name, body)
 	}
 	if refuse != "" {
 		a.mu.Unlock()
@@ -241,7 +243,7 @@ func refuseRequest(w http.ResponseWriter, refuse string) {
 	fmt.Fprintf(w, `{"Type":"User","message":%q}`, message)
 }
 
-// revised refuses to change an alias that has another revision, and gives it its next one.
+// revised refuses to change a function or an alias that has another revision, and gives it its next one.
 func (a *AWS) revised(path string, body []byte) string {
 	var want struct{ RevisionId string }
 	_ = json.Unmarshal(body, &want)
@@ -325,8 +327,11 @@ func (a *AWS) modify(r *http.Response) error {
 		return replaceBody(r, answer)
 	}
 	function, _ := answer["Configuration"].(map[string]any)
-	if function["Version"] == "$LATEST" && time.Now().Before(a.busy[m[2]]) {
-		function["LastUpdateStatus"] = "InProgress"
+	if function["Version"] == "$LATEST" {
+		function["RevisionId"] = fmt.Sprint("revision-", a.revision[m[2]])
+		if time.Now().Before(a.busy[m[2]]) {
+			function["LastUpdateStatus"] = "InProgress"
+		}
 	}
 	if sum, err := base64.StdEncoding.DecodeString(fmt.Sprint(function["CodeSha256"])); err == nil {
 		answer["Code"] = map[string]any{"RepositoryType": "S3", "Location": a.Server + "/code/" + base64.URLEncoding.EncodeToString(sum)}
