@@ -246,6 +246,7 @@ func TestArm64WithRealCrates(t *testing.T) {
 	} {
 		t.Run(c.lambda, func(t *testing.T) {
 			p := newArmProject(t)
+			p.limit = time.Hour // AWS's SDK takes long
 			if err := os.CopyFS(p.dir, os.DirFS("../../testdata/lambdas/"+c.lambda)); err != nil {
 				t.Fatal(err)
 			}

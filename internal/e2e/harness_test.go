@@ -2,6 +2,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ed25519"
@@ -47,12 +48,13 @@ func TestMain(m *testing.M) {
 
 // project is a cargo project with all that a build of it needs.
 type project struct {
-	t    testing.TB
-	dir  string
-	home string   // of the user who runs lpipe
-	env  []string // beside a clean environment
-	repo string   // root of the bare repositories
-	sshd *testparts.SSHD
+	t     testing.TB
+	dir   string
+	home  string   // of the user who runs lpipe
+	env   []string // beside a clean environment
+	repo  string   // root of the bare repositories
+	sshd  *testparts.SSHD
+	limit time.Duration // of one run, 0 for some minutes
 }
 
 // newProject makes an empty project, and builds the program if no test did yet.
@@ -90,7 +92,7 @@ func (p *project) files(files map[string]string) {
 // lpipe runs the program in the project and returns its exit status and what it wrote to standard error.
 func (p *project) lpipe(env []string, args ...string) (status int, output string) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(p.t.Context(), cmp.Or(p.limit, 5*time.Minute))
 	defer cancel()
 	cmd := exec.CommandContext(ctx, parts.program, args...)
 	cmd.Dir = p.dir
