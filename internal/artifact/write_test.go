@@ -288,8 +288,10 @@ func TestCheckWritable(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]bool{"new": true, "file": true, "some/where/new": true, "file/new": false, "file/below/new": false, ".": false,
-		"/proc/self/new": false, "/proc/new/new": false, "/sys/new": false, "/dev/null": true, "/dev/new": false, "pipe": true} {
+	for name, want := range map[string]bool{
+		"new": true, "file": true, "some/where/new": true, "file/new": false, "file/below/new": false, ".": false,
+		"/proc/self/new": false, "/proc/new/new": false, "/sys/new": false, "/dev/null": true, "/dev/new": false, "pipe": true,
+	} {
 		at := name
 		if !filepath.IsAbs(at) {
 			at = filepath.Join(dir, name)

@@ -56,15 +56,18 @@ fn main() {}
 		"another home of cargo": {"-- c/config.toml --\n" + flags, map[string]string{"CARGO_HOME": "/up/c"}, Outside{Configs: []OutsideConfig{{"/up/c/config.toml", []string{"build.rustflags"}}}}},
 		"another address of a repository": {
 			locked + "-- me/.gitconfig --\n[user]\ninsteadOf = https://github.com/\n[url \"https://x:TOKEN@github.com/\"]\n\tinsteadof = \"https://github.com/\"\n[URL \"git@other:\"]\ninsteadOf = https://other/\n",
-			map[string]string{"HOME": "/up/me"}, Outside{Rewrites: []Rewrite{{"/up/me/.gitconfig:4", "github.com/x/serde"}}},
+			map[string]string{"HOME": "/up/me"},
+			Outside{Rewrites: []Rewrite{{"/up/me/.gitconfig:4", "github.com/x/serde"}}},
 		},
 		"another address, in the other place": {
-			locked + "-- me/.config/git/config --\n[url \"ssh://git@github.com/\"]\ninsteadOf = https://github.com/x\n", map[string]string{"HOME": "/up/me"},
+			locked + "-- me/.config/git/config --\n[url \"ssh://git@github.com/\"]\ninsteadOf = https://github.com/x\n",
+			map[string]string{"HOME": "/up/me"},
 			Outside{Rewrites: []Rewrite{{"/up/me/.config/git/config:2", "github.com/x/serde"}}},
 		},
 		"the configuration that a variable names": {
 			locked + "-- me/.gitconfig --\n[url \"a\"]\ninsteadOf = https://\n-- g --\n[url \"a\"]\npushInsteadOf = https://github.com/\n",
-			map[string]string{"HOME": "/up/me", "GIT_CONFIG_GLOBAL": "/up/g"}, Outside{},
+			map[string]string{"HOME": "/up/me", "GIT_CONFIG_GLOBAL": "/up/g"},
+			Outside{},
 		},
 		"no TOML": {"-- .cargo/config.toml --\n[", nil, Outside{}},
 	} {
