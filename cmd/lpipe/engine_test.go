@@ -124,7 +124,7 @@ func (e *engine) withEngines(commands map[string]func(*testscript.TestScript, bo
 // it did has a toolchain step of its own, so that it has no step of a script.
 func (e *engine) first() (string, error) {
 	project := filepath.Join(work, "project")
-	if err := os.CopyFS(project, os.DirFS("../../testdata/lambdas/echo")); err != nil {
+	if err := testparts.CopySources(project, "../../testdata/lambdas/echo"); err != nil {
 		return "", err
 	}
 	alone := &engine{bin: e.bin, base: e.base, env: maps.Clone(e.env)}

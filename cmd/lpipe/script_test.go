@@ -55,7 +55,7 @@ func TestScripts(t *testing.T) {
 			},
 			Cmds: withCrates(t, withRegistries(t, map[string]func(*testscript.TestScript, bool, []string){
 				"fixture": func(ts *testscript.TestScript, _ bool, args []string) {
-					ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(filepath.Join(lambdas, args[0]))))
+					ts.Check(testparts.CopySources(ts.MkAbs(args[1]), filepath.Join(lambdas, args[0])))
 				},
 				"listen": listen,
 				"sigstore": func(ts *testscript.TestScript, _ bool, args []string) {

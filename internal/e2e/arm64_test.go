@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"lpipe/internal/emulator"
+	"lpipe/internal/testparts"
 	"lpipe/internal/testparts/require"
 )
 
@@ -66,7 +67,7 @@ func (p *project) program(folder string) (path string, libraries []string) {
 // TestArm64 builds for arm64 what needs no more than Rust, and for both architectures in one run.
 func TestArm64(t *testing.T) {
 	p := newArmProject(t)
-	if err := os.CopyFS(p.dir, os.DirFS("../../testdata/lambdas/echo")); err != nil {
+	if err := testparts.CopySources(p.dir, "../../testdata/lambdas/echo"); err != nil {
 		t.Fatal(err)
 	}
 	out := p.succeeds(nil, "build", "--arch", "arm64,x86_64")
@@ -247,7 +248,7 @@ func TestArm64WithRealCrates(t *testing.T) {
 		t.Run(c.lambda, func(t *testing.T) {
 			p := newArmProject(t)
 			p.limit = time.Hour // AWS's SDK takes long
-			if err := os.CopyFS(p.dir, os.DirFS("../../testdata/lambdas/"+c.lambda)); err != nil {
+			if err := testparts.CopySources(p.dir, "../../testdata/lambdas/"+c.lambda); err != nil {
 				t.Fatal(err)
 			}
 			p.succeeds(nil, "build", "--arch", "arm64")

@@ -68,7 +68,7 @@ func newCompany(t *testing.T) *company {
 func (c *company) api() {
 	c.t.Helper()
 	dir := filepath.Join(c.dir, "api")
-	if err := os.CopyFS(dir, os.DirFS("../../testdata/lambdas/api")); err != nil {
+	if err := testparts.CopySources(dir, "../../testdata/lambdas/api"); err != nil {
 		c.t.Fatal(err)
 	}
 	add := func(name, after, text string) {
