@@ -1,6 +1,7 @@
 package solve
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -24,6 +25,11 @@ type tree struct {
 
 func (t *tree) Paths() []string { return []string{t.name} }
 
+// Walk has one file, of the tree's name.
+func (t *tree) Walk(_ context.Context, _ string, fn fs.WalkDirFunc) error {
+	return fn(t.name, &fsutil.DirEntryInfo{Stat: &types.Stat{Path: t.name, Mode: 0o644}}, nil)
+}
+
 func (t *tree) Digest() string { return t.name }
 
 func (*tree) Err() error { return nil }
@@ -44,8 +50,8 @@ func TestContextsAreSentOnce(t *testing.T) {
 	}
 	for _, j := range all {
 		for name, want := range j.Contexts {
-			if got := mounts[j.mounts[name]]; got != (inFolder{want}) {
-				t.Errorf("%s: the context %s is sent as %q, which is %v", j.Label, name, j.mounts[name], got)
+			if got := walked(t, mounts[j.mounts[name]]); !slices.Equal(got, []string{"files", "files/" + want.Digest()}) {
+				t.Errorf("%s: the context %s is sent as %q, which has %q", j.Label, name, j.mounts[name], got)
 			}
 		}
 	}
@@ -99,21 +105,10 @@ func layout(t *testing.T) string {
 	return dir
 }
 
-func TestContextsAreSentInAFolder(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, "src"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "src", "main.rs"), []byte("fn main() {}"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	files, err := fsutil.NewFS(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sent := inFolder{&tree{FS: files}}
-	var paths []string
-	err = sent.Walk(t.Context(), "/", func(name string, entry fs.DirEntry, err error) error {
+// walked are the paths of what is sent.
+func walked(t *testing.T, sent fsutil.FS) (paths []string) {
+	t.Helper()
+	err := sent.Walk(t.Context(), "/", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -127,8 +122,37 @@ func TestContextsAreSentInAFolder(t *testing.T) {
 		paths = append(paths, name)
 		return nil
 	})
-	if want := []string{"files", "files/src", "files/src/main.rs"}; err != nil || !slices.Equal(paths, want) {
-		t.Errorf("sent %q, %v; want %q", paths, err, want)
+	if err != nil {
+		t.Error(err)
+	}
+	return paths
+}
+
+// onDisk is a context of files that are there.
+type onDisk struct{ fsutil.FS }
+
+func (*onDisk) Paths() []string { return nil }
+func (*onDisk) Digest() string  { return "" }
+func (*onDisk) Err() error      { return nil }
+
+func TestContextsAreSentInAFolder(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "src"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "src", "main.rs"), []byte("fn main() {}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files, err := fsutil.NewFS(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent, err := inFolder(&onDisk{files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if paths, want := walked(t, sent), []string{"files", "files/src", "files/src/main.rs"}; !slices.Equal(paths, want) {
+		t.Errorf("sent %q, want %q", paths, want)
 	}
 	file, err := sent.Open("files/src/main.rs")
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -23,6 +24,7 @@ import (
 	"github.com/moby/buildkit/session"
 	digest "github.com/opencontainers/go-digest"
 	"github.com/tonistiigi/fsutil"
+	"github.com/tonistiigi/fsutil/types"
 	"golang.org/x/sync/errgroup"
 
 	"lpipe/internal/dockerfile"
@@ -314,7 +316,11 @@ func contexts(jobs []*Job) (map[string]fsutil.FS, map[string]content.Store, erro
 			if names[tree] == "" {
 				// No name of a lambda has a colon, so "api/arm64" and "api-arm64" are never taken for each other.
 				names[tree] = name + "-" + strings.ReplaceAll(j.Label, "/", ":") + progress.OwnerMark + j.Owner
-				mounts[names[tree]] = inFolder{tree}
+				sent, err := inFolder(tree)
+				if err != nil {
+					return nil, nil, err
+				}
+				mounts[names[tree]] = sent
 			}
 			j.mounts[name] = names[tree]
 		}
@@ -332,6 +338,12 @@ func contexts(jobs []*Job) (map[string]fsutil.FS, map[string]content.Store, erro
 		j.baseStore = layouts[j.Base.Dir]
 	}
 	return mounts, stores, nil
+}
+
+// inFolder is a context as it is sent: below [dockerfile.Folder].
+func inFolder(c Context) (fsutil.FS, error) {
+	top := types.Stat{Path: dockerfile.Folder, Mode: uint32(fs.ModeDir | 0o755)}
+	return fsutil.SubDirFS([]fsutil.Dir{{Stat: &top, FS: c}})
 }
 
 // steps are the digests of all steps of a request.
