@@ -129,7 +129,7 @@ var lpipeMap = map[string]row{
 	},
 
 	"internal/opcode":   {why: "functions in, those with instructions that a processor lacks out; which file they come from is not its concern", pure: true},
-	"internal/artifact": {imports: in("internal/fault", "internal/limits", "internal/opcode", "internal/pattern", "github.com/ianlancetaylor/demangle", "github.com/klauspost/compress"), why: "it decides from the bytes of a program, wherever they come from"},
+	"internal/artifact": {imports: in("internal/disk", "internal/fault", "internal/limits", "internal/opcode", "internal/pattern", "github.com/ianlancetaylor/demangle", "github.com/klauspost/compress", "golang.org/x/sys"), why: "it decides from the bytes of a program, wherever they come from"},
 	"internal/login": {
 		imports: in("github.com/docker/cli/cli/config", buildkit+"/session"),
 		why:     "it hands out what docker login left; who uses it against a registry is not its concern",

@@ -2,7 +2,6 @@ package artifact
 
 import (
 	"bytes"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 )
 
@@ -25,9 +25,6 @@ type File struct {
 	digest digest      // of Data, where it was needed
 	seen   fs.FileInfo // of the file that Data is from, as it was before it was read; nil for new data
 }
-
-// Files under construction are called so, and are nobody's once the folder's lock is free.
-const tempPrefix, tempSuffix = ".lpipe-", ".partial"
 
 // Write makes the files appear in dir, which it creates: each is complete and on the disk before it takes its
 // name, in the order given, and a run that is killed, or meets a full disk, leaves the old files as they were.
@@ -116,7 +113,7 @@ func writeTemps(folder *os.Root, path func(string) string, files []File) (temps 
 		if info, err := folder.Lstat(f.Name); err == nil && info.IsDir() {
 			return temps, writeFault(path(f.Name), errors.New("it is a folder"))
 		}
-		temps = append(temps, tempPrefix+f.Name+"-"+rand.Text()+tempSuffix)
+		temps = append(temps, disk.Temp(f.Name))
 		if err := writeTemp(folder, temps[len(temps)-1], f); err != nil {
 			return temps, writeFault(path(f.Name), err)
 		}
@@ -209,12 +206,21 @@ func enterable(dir string) error {
 	if err := syscall.Access(dir, mayWrite|mayEnter); err != nil {
 		return writeFault(dir, err)
 	}
-	f, err := os.CreateTemp(dir, tempPrefix+"*"+tempSuffix)
-	if err != nil {
-		return writeFault(dir, errors.Unwrap(err))
-	}
-	if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) { // another run may take it for a leftover
+	if err := tryToCreate(dir); err != nil {
 		return writeFault(dir, err)
+	}
+	return nil
+}
+
+// createAndRemove is nil where a file can be made in dir, which it finds out by making one.
+func createAndRemove(dir string) error {
+	name := filepath.Join(dir, disk.Temp(""))
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return errors.Unwrap(err)
+	}
+	if err := errors.Join(f.Close(), os.Remove(name)); err != nil && !errors.Is(err, fs.ErrNotExist) { // another run may take it for a leftover
+		return err
 	}
 	return nil
 }
@@ -286,11 +292,12 @@ func writeTemp(folder *os.Root, name string, f File) (err error) {
 	return err
 }
 
-// removeLeftovers removes what killed runs left in a folder; the caller holds the lock. Failing to is no harm.
+// removeLeftovers removes what killed runs left in a folder: files under construction are nobody's once the folder's lock is free,
+// which the caller holds. Failing to is no harm.
 func removeLeftovers(folder *os.Root, self *os.File) {
 	entries, _ := self.ReadDir(-1)
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), tempPrefix) && strings.HasSuffix(e.Name(), tempSuffix) && e.Type().IsRegular() {
+		if disk.IsTemp(e.Name()) && e.Type().IsRegular() {
 			_ = folder.Remove(e.Name())
 		}
 	}

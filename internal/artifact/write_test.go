@@ -147,7 +147,7 @@ func TestKilledWritersLeaveOldOrNewFiles(t *testing.T) {
 		if got := [2]int{holds(dir, 0), holds(dir, 1)}; got != want {
 			t.Errorf("%s: the files are of the generations %v, want %v", step, got, want)
 		}
-		if left := strings.Contains(names(t, dir), tempSuffix); left != (step != "renamed 2") {
+		if left := strings.Contains(names(t, dir), ".partial"); left != (step != "renamed 2") {
 			t.Errorf("%s: the folder has %s", step, names(t, dir))
 		}
 		if err := Write(dir, files(1)...); err != nil {

@@ -15,9 +15,19 @@ import (
 // It is for what cannot be sent, as a link out of the project: whether that matters. Unlike the findings it is about names of
 // which nothing can be looked at, so the sources of the package are read for the first question, and not before.
 func (f *Findings) Mention(w *cargo.Workspace, p *cargo.Package, name string) string {
+	return f.mention(w, p, func(path string) bool { return cargo.Within(name, path) })
+}
+
+// MentionAbove is [Findings.Mention] for a source that names a folder which name is in: it may read all of it.
+func (f *Findings) MentionAbove(w *cargo.Workspace, p *cargo.Package, name string) string {
+	return f.mention(w, p, func(path string) bool { return cargo.Within(path, name) })
+}
+
+// mention returns the place of the first source of p that names a path which fits.
+func (f *Findings) mention(w *cargo.Workspace, p *cargo.Package, fits func(path string) bool) string {
 	v, _ := f.mentions.LoadOrStore(p, sync.OnceValue(func() []mention { return f.mentioned(w, p) }))
 	for _, m := range v.(func() []mention)() {
-		if cargo.Within(name, m.path) {
+		if fits(m.path) {
 			return m.at
 		}
 	}

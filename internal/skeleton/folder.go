@@ -73,7 +73,7 @@ func (m *maker) list(dir string, fn func(string, fs.FileInfo)) {
 		name := path.Join(dir, info.Name())
 		if !utf8.ValidString(info.Name()) {
 			if !m.ignore.skip(name, info) {
-				m.cannotSend(problem{name, "its name is not valid UTF-8", "rename them, or exclude their folder in .lpipeignore"})
+				m.cannotSend(problem{name: name, why: "its name is not valid UTF-8", fix: "rename them, or exclude their folder in .lpipeignore"})
 			}
 			continue
 		}
@@ -93,7 +93,7 @@ func (m *maker) file(name string, info fs.FileInfo) {
 	case mode&fs.ModeSymlink != 0:
 		m.symlink(name)
 	default:
-		m.cannotSend(problem{name, disk.Kind(mode) + " cannot be part of a build", "remove them, or exclude them in .lpipeignore"})
+		m.cannotSend(problem{name: name, why: disk.Kind(mode) + " cannot be part of a build", fix: "remove them, or exclude them in .lpipeignore"})
 	}
 }
 
@@ -108,7 +108,7 @@ func (m *maker) symlink(name string) {
 	target := path.Join(path.Dir(name), to)
 	if path.IsAbs(to) || !cargo.Within(".", target) || !m.ws.FS.Holds(path.Join(m.ws.Base, name)) {
 		if name != path.Join(m.ws.Root, "target") && name != m.ws.Config.TargetDir { // which cargo writes
-			m.cannotSend(problem{name, fmt.Sprintf("a link to %s, outside the project", shown(to)), fix})
+			m.cannotSend(problem{name: name, why: fmt.Sprintf("a link to %s, outside the project", shown(to)), fix: fix})
 		}
 		return
 	}

@@ -14,11 +14,12 @@ import (
 	"github.com/moby/patternmatcher/ignorefile"
 
 	"lpipe/internal/cargo"
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 	"lpipe/internal/reach"
 )
 
-// ignore decides what is left out of a context: always git's folder and folders that cargo compiled into; secrets in .env
+// ignore decides what is left out of a context: always git's folder, folders that cargo compiled into and files that lpipe is writing; secrets in .env
 // and cargo's credentials, lpipe's own files in the folders of packages, and what .lpipeignore or else .dockerignore excludes at
 // the base and at the workspace's root, unless a source names it. .gitignore is not read: repositories list Cargo.lock and generated sources there.
 type ignore struct {
@@ -167,7 +168,7 @@ var settingsFiles = []string{"lpipe.toml", ".lpipeignore"}
 // withholds reports that lpipe leaves name out, whatever ignore files say.
 func (g *ignore) withholds(name string, info fs.FileInfo) bool {
 	switch {
-	case repository(name):
+	case repository(name), disk.IsTemp(path.Base(name)):
 		return true
 	case secret(name) && (!info.IsDir() || path.Base(name) == ".env"):
 		return true

@@ -225,6 +225,7 @@ func (m *maker) make(pkgs []*cargo.Package) (*Tree, []Note, error) {
 		return nil, nil, tooLarge(m.tree, m.limit)
 	}
 	m.hash()
+	m.tree.reader = m.reader
 	return m.tree, m.notes, m.faults()
 }
 
@@ -432,10 +433,13 @@ func sources(p *cargo.Package) []string {
 }
 
 // problem is a file that cannot be part of a context.
-type problem struct{ name, why, fix string }
+type problem struct {
+	name, why, fix string
+	gone           bool // it was removed since its folder was read
+}
 
 func (m *maker) problem(name, why, fix string) {
-	m.bad = append(m.bad, problem{name, why, fix})
+	m.bad = append(m.bad, problem{name: name, why: why, fix: fix})
 }
 
 // faults returns the problems found so far, one fault for each fix.

@@ -36,8 +36,9 @@ const modTime = 1_000_000_000_000_000_000
 type Tree struct {
 	files   *reach.Files
 	entries map[string]*entry
-	order   []*entry // as sent
-	digest  string   // set by hash
+	order   []*entry                 // as sent
+	digest  string                   // set by hash
+	reader  func(name string) string // what may read a file, "" for nothing; nil where all are in memory
 
 	mu  sync.Mutex
 	err fault.List // files that changed while they were sent
@@ -285,9 +286,10 @@ func unreadable(name string, err error) problem {
 		err = p.Err
 	}
 	if out := disk.Outside(err); out != nil {
-		return problem{name, err.Error(), out.Fix() + "; or exclude it in .lpipeignore"}
+		return problem{name: name, why: err.Error(), fix: out.Fix() + "; or exclude it in .lpipeignore"}
 	}
-	return problem{name, err.Error(), "make them readable for the user who runs lpipe, or exclude them in .lpipeignore"}
+	const fix = "make them readable for the user who runs lpipe, or exclude them in .lpipeignore"
+	return problem{name: name, why: err.Error(), fix: fix, gone: errors.Is(err, fs.ErrNotExist)}
 }
 
 // sorted returns the entries as BuildKit wants them: by path, a folder's content right after it.
@@ -343,8 +345,8 @@ func (t *Tree) stat(e *entry) *types.Stat {
 }
 
 // Open opens a file for sending. One that has only grown since the tree was made, as a log does, is sent as it was. Any
-// other that changed is sent as it is now, and [Tree.Err] reports it: fsutil sends a file that cannot be opened as an empty one, and waits for ever after an error while
-// reading.
+// other that changed is sent as it is now, and [Tree.Err] reports it unless it is a passing one that nothing reads: fsutil sends a
+// file that cannot be opened as an empty one, and waits for ever after an error while reading.
 func (t *Tree) Open(name string) (io.ReadCloser, error) {
 	e := t.entries[path.Clean(name)]
 	if e == nil || !e.mode.IsRegular() {
@@ -376,11 +378,20 @@ func (t *Tree) Err() error {
 func (t *Tree) changed(e *entry, cause error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if passing(path.Base(e.path)) && t.reader(e.path) == "" {
+		return
+	}
 	why := "the sources must stay as they are until they are sent"
 	if cause != nil {
 		why = unreadable(e.path, cause).why
 	}
 	t.err.Addf(shown(e.path)+" was changed during the build", why, "run it again")
+}
+
+// passing reports the name of a file that editors and other tools write and remove while people work, by custom.
+func passing(base string) bool {
+	return strings.HasPrefix(base, ".") || strings.HasPrefix(base, "#") || strings.HasSuffix(base, "~") || base == "4913" || // a name that vim tries
+		slices.Contains([]string{".bak", ".log", ".partial", ".pid", ".swp", ".temp", ".tmp"}, path.Ext(base)) || strings.Contains(base, "___jb_")
 }
 
 // sending reads a file and compares it with its digest at the end. The receiver keeps what it got under the digest of the

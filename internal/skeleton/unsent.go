@@ -21,14 +21,38 @@ func (m *maker) cannotSend(p problem) {
 // leaveOut reports what cannot be sent and is needed, and notes the rest.
 func (m *maker) leaveOut() {
 	for _, p := range m.unsent {
-		if why := m.needed(p.name); why != "" {
+		switch why := m.needed(p.name); {
+		case p.gone: // as if it had never been there: editors and other runs remove what they write
+		case why != "":
 			m.problem(p.name, p.why+"; "+why, p.fix)
-		} else {
+		default:
 			m.left = append(m.left, p)
 			m.notes = append(m.notes, Note{LeftOut, fmt.Sprintf("%s (%s)", shown(p.name), p.why)})
 		}
 	}
 	m.unsent = nil
+}
+
+// reader says what may read a file, "" for nothing: what needs it, a build script, or what names a folder that it is in.
+func (m *maker) reader(name string) string {
+	if m.wideContext {
+		return "the build may read any file"
+	}
+	if why := m.needed(name); why != "" {
+		return why
+	}
+	for _, p := range m.ws.Packages {
+		if !m.real[p] {
+			continue
+		}
+		if p.Build != "" && cargo.Within(p.Dir, name) {
+			return "the build script of " + p.Name + " may read it"
+		}
+		if at := m.found.MentionAbove(m.ws, p, name); at != "" {
+			return at + " names its folder"
+		}
+	}
+	return ""
 }
 
 // needed says what needs a file or folder, "" for nothing: cargo, a target of a package, a source that names it.
