@@ -11,10 +11,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"lpipe/internal/fault"
 	"lpipe/internal/testparts/require"
@@ -303,6 +305,16 @@ func TestCheckWritable(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	if len(entries) != 2 || err != nil {
 		t.Errorf("the check leaves %v, %v", entries, err)
+	}
+	before := time.Unix(1, 0)
+	if err := os.Chtimes(dir, before, before); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckWritable(filepath.Join(dir, "new")); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(dir); err != nil || runtime.GOOS == "linux" && !info.ModTime().Equal(before) {
+		t.Errorf("who reads the folder meanwhile sees a file: %v", err)
 	}
 }
 
