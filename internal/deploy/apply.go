@@ -50,16 +50,17 @@ type Log func(function, what string)
 
 // run is one deployment.
 type run struct {
-	aws  AWS
-	plan Plan
-	log  Log
-	all  []*Outcome
+	aws    AWS
+	plan   Plan
+	log    Log
+	layers map[layerKey]string // the versions of built layers, with those that the run published
+	all    []*Outcome
 }
 
 // Apply makes what a plan says. Every function that is not as built has an outcome; where one fails, what was moved is moved
 // back, and the error says which failed and why.
 func Apply(ctx context.Context, aws AWS, p Plan, log Log) ([]Outcome, error) {
-	r := &run{aws: aws, plan: p, log: log}
+	r := &run{aws: aws, plan: p, log: log, layers: maps.Clone(p.layerARNs)}
 	for _, i := range p.Items {
 		o := &Outcome{Item: i, State: Untouched, alias: i.Alias}
 		if i.Nothing() {
@@ -167,7 +168,7 @@ func (r *run) configure(ctx context.Context, o *Outcome) error {
 			return err
 		}
 		if len(o.Own) > 0 {
-			o.Settings.Layers = o.withOwn(now.Layers)
+			o.Settings.Layers = o.withOwn(now.Layers, r.layers)
 		}
 		s := o.Settings
 		s.Tags = nil

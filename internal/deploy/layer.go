@@ -79,12 +79,12 @@ func readLayers(ctx context.Context, aws AWS, wanted []Wanted) (map[layerKey]str
 	return arns, err
 }
 
-// withOwn are the layers of a function with the versions of its own in place of other versions of these. Layers of others stay. One
+// withOwn are the layers of a function with those versions of its own in place of other versions of these. Layers of others stay. One
 // that is not published yet is there as NAME:new.
-func (i Item) withOwn(there []string) []string {
+func (i Item) withOwn(there []string, versions map[layerKey]string) []string {
 	all := slices.Clone(there)
 	for _, l := range i.Own {
-		arn, ok := i.layerARNs[l.key()]
+		arn, ok := versions[l.key()]
 		if !ok {
 			arn = l.Name + ":new"
 		}
@@ -143,7 +143,7 @@ func (r *run) publishLayers(ctx context.Context) error {
 		return err
 	}
 	for i, l := range missing {
-		r.plan.layerARNs[l.key()] = arns[i]
+		r.layers[l.key()] = arns[i]
 		for k := range r.plan.Layers {
 			if r.plan.Layers[k].key() == l.key() {
 				r.plan.Layers[k].ARN = arns[i]
@@ -158,7 +158,7 @@ func (r *run) publishLayers(ctx context.Context) error {
 		if o.Latest != nil {
 			there = o.Latest.Layers
 		}
-		o.Settings.Layers = o.withOwn(there)
+		o.Settings.Layers = o.withOwn(there, r.layers)
 		for k := range o.Changes {
 			if o.Changes[k].Name == "layers" {
 				o.Changes[k].To = strings.Join(o.Settings.Layers, " ")

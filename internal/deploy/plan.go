@@ -150,7 +150,7 @@ func (i *Item) compare(o Options) {
 	if i.Latest == nil {
 		i.Create, i.Upload, i.Publish = true, true, true
 		if len(i.Own) > 0 {
-			i.Settings.Layers = i.withOwn(nil)
+			i.Settings.Layers = i.withOwn(nil, i.layerARNs)
 		}
 		return
 	}
@@ -161,7 +161,7 @@ func (i *Item) compare(o Options) {
 	}
 	i.Upload = at.CodeSHA256 != i.SHA256
 	if len(i.Own) > 0 {
-		i.Settings.Layers = i.withOwn(at.Layers)
+		i.Settings.Layers = i.withOwn(at.Layers, i.layerARNs)
 	}
 	i.Changes = i.Settings.changes(at.Settings)
 	if at.Runtime != i.Runtime && o.ChangeRuntime {
@@ -174,7 +174,7 @@ func (i *Item) compare(o Options) {
 	versioned := i.Settings
 	versioned.Tags, versioned.Description = nil, "" // a version has a description of its own
 	if len(i.Own) > 0 {
-		versioned.Layers = i.withOwn(live.Layers)
+		versioned.Layers = i.withOwn(live.Layers, i.layerARNs)
 	}
 	same := live.CodeSHA256 == i.SHA256 && len(versioned.changes(live.Settings)) == 0 && live.Arch == i.Arch
 	if o.Alias == "" {
