@@ -61,14 +61,44 @@ func insteadOf(config string) map[int]string {
 		number++
 		line = strings.TrimSpace(line)
 		if strings.HasPrefix(line, "[") {
-			name, _, _ := strings.Cut(line[1:], `"`)
-			ofURL = strings.EqualFold(strings.TrimSpace(name), "url")
-			continue
+			name, rest, ok := strings.Cut(line[1:], `"]`)
+			if !ok {
+				name, rest, _ = strings.Cut(line[1:], "]")
+			}
+			name, _, other := strings.Cut(name, `"`)
+			ofURL = other && strings.EqualFold(strings.TrimSpace(name), "url")
+			line = rest
 		}
 		key, value, _ := strings.Cut(line, "=")
-		if value = strings.Trim(strings.TrimSpace(value), `"`); ofURL && value != "" && strings.EqualFold(strings.TrimSpace(key), "insteadOf") {
+		if value = plain(value); ofURL && value != "" && strings.EqualFold(strings.TrimSpace(key), "insteadOf") {
 			found[number] = value
 		}
 	}
 	return found
+}
+
+// plain is a value in one line of git's configuration, without quotes, escapes and the comment behind it:
+// https://git-scm.com/docs/git-config#_syntax
+func plain(text string) string {
+	var value strings.Builder
+	text = strings.TrimSpace(text)
+	end, quoted := 0, false // of the value without spaces behind it
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case c == '"':
+			quoted = !quoted
+			continue
+		case !quoted && (c == '#' || c == ';'):
+			return value.String()[:end]
+		case c == '\\' && i+1 < len(text):
+			i++
+			c = text[i]
+		}
+		value.WriteByte(c)
+		if quoted || c != ' ' && c != '\t' {
+			end = value.Len()
+		}
+	}
+	return value.String()[:end]
 }
