@@ -62,9 +62,10 @@ func (f *frontend) convert(ctx context.Context, j *Job, stage string) (client.So
 		return none, llb.State{}, fmt.Errorf("preparing the Dockerfile frontend: %w", err)
 	}
 	result, err := dockerfile2llb.Dockerfile2LLB(ctx, j.Dockerfile, dockerfile2llb.ConvertOpt{
-		Config:       ui.Config,
-		Client:       ui,
-		SourceMap:    llb.NewSourceMap(nil, "Dockerfile", "Dockerfile", j.Dockerfile),
+		Config: ui.Config,
+		Client: ui,
+		// The lines that steps come from, without the text: nothing shows it, and each job would send it.
+		SourceMap:    llb.NewSourceMap(nil, "Dockerfile", "Dockerfile", nil),
 		MetaResolver: &inputClient{Client: f.gateway, images: f.images},
 	})
 	if err != nil {
