@@ -51,7 +51,7 @@ type ConfigEnv struct {
 
 type configFile struct {
 	name string
-	base string // the folder above .cargo, to which its paths are relative
+	base string // the folder above its own, to which its paths are relative
 	doc  *document
 }
 
@@ -102,17 +102,22 @@ func (l *loader) configFile(c *Config, name, base string) {
 	}
 	c.Paths = append(c.Paths, name)
 	c.files = append(c.files, configFile{name, base, doc})
-	for _, i := range asStrings(doc.get("include")) {
-		l.include(c, name, base, i, doc, false)
+	includes, isList := doc.get("include").([]any)
+	if !isList {
+		includes = []any{doc.get("include")}
 	}
-	for _, t := range asTables(doc.get("include")) {
-		l.include(c, name, base, asString(t["path"]), doc, asBool(t["optional"]))
+	for _, i := range slices.Backward(includes) { // the last wins
+		if t := asTable(i); t != nil {
+			l.include(c, name, asString(t["path"]), doc, asBool(t["optional"]))
+		} else if included := asString(i); included != "" {
+			l.include(c, name, included, doc, false)
+		}
 	}
 }
 
 // include reads a file that another one includes. cargo looks for it where it compiles.
 // https://doc.rust-lang.org/cargo/reference/config.html#include
-func (l *loader) include(c *Config, name, base, included string, doc *document, optional bool) {
+func (l *loader) include(c *Config, name, included string, doc *document, optional bool) {
 	at := doc.at("include") + " includes " + fault.Quote(included)
 	if path.IsAbs(included) {
 		l.report(at+", an absolute path", "the build runs elsewhere, where that file does not exist", "write it relative to "+l.show(path.Dir(name)))
@@ -124,7 +129,7 @@ func (l *loader) include(c *Config, name, base, included string, doc *document, 
 	case out != nil && (out.Info != nil || !optional):
 		l.report(at+", which is outside of the project", out.Error(), out.Fix())
 	case err == nil && !info.IsDir():
-		l.configFile(c, file, base)
+		l.configFile(c, file, path.Dir(path.Dir(file))) // also where that is none above a .cargo
 	case !optional:
 		l.report(at+", which does not exist", "there is no file "+l.show(file), "correct the path, or write { path = "+fault.Quote(included)+", optional = true }")
 	}
@@ -211,7 +216,7 @@ func (l *loader) extra(c *Config, f configFile, v any, key ...string) {
 		}
 	case string:
 		for _, w := range strings.FieldsFunc(v, func(r rune) bool { return strings.ContainsRune(" \t\n=,:", r) }) {
-			for _, w := range []string{w, strings.TrimLeft(w, "-TLI")} {
+			for _, w := range []string{w, strings.TrimLeft(w, "-TLI@")} {
 				if w == "" || path.IsAbs(w) {
 					continue
 				}

@@ -514,6 +514,45 @@ targets = ["x86_64-unknown-linux-musl"]
 	}
 }
 
+// TestFilesThatConfigurationIncludes: of several the last wins, and paths in one start at the folder above its own, as cargo 1.95 has it.
+func TestFilesThatConfigurationIncludes(t *testing.T) {
+	ws, err := Load(testparts.Files("", `
+-- p/Cargo.toml --
+[package]
+name = "a"
+-- p/Cargo.lock --
+version = 4
+-- p/src/main.rs --
+-- p/.cargo/config.toml --
+include = [{ path = "more/a.toml" }, "../conf/deep/b.toml"]
+[build]
+rustflags = ["-Cnear", "@flags.txt"]
+-- p/.cargo/more/a.toml --
+[build]
+rustflags = ["-Ca"]
+[env]
+A = { value = "x", relative = true }
+BOTH = "a"
+-- p/conf/deep/b.toml --
+[build]
+rustflags = ["-Cb"]
+[env]
+B = { value = "x", relative = true }
+BOTH = "b"
+-- p/flags.txt --
+`), "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := ws.Config
+	if a, b, both := c.Env["A"].Path, c.Env["B"].Path, c.Env["BOTH"].Value; a != "p/.cargo/x" || b != "p/conf/x" || both != "b" {
+		t.Errorf("the variables are %q, %q and %q", a, b, both)
+	}
+	if got := strings.Join(c.Rustflags, " "); got != "-Ca -Cb -Cnear @flags.txt" || !slices.Equal(c.Extra, []string{"p/flags.txt"}) {
+		t.Errorf("the flags are %q, the files %q", got, c.Extra)
+	}
+}
+
 func TestReplaceStringsKeepsTheRest(t *testing.T) {
 	text := "# a\n[workspace]\nmembers = [ \"a\", # first\n\t'*' ]\n[workspace.dependencies]\nx = { path = \"x\" , version=  '1' } # b\n[workspace.dependencies.y]\nversion = \"2\"\nz.version = \"3\"\n"
 	doc, err := parse("x", []byte(text), "")
