@@ -175,6 +175,16 @@ func (w *Workspace) MemberToolchain() string {
 	return ""
 }
 
+// LambdaFiles returns the files of cargo-lambda's settings there, and in the workspace's root.
+func (w *Workspace) LambdaFiles() []string {
+	const name = "CargoLambda.toml"
+	all := w.memberFiles(name)
+	if name := path.Join(w.Root, name); w.HasFile(name) {
+		all = append(all, name)
+	}
+	return all
+}
+
 // memberFiles are the first of the names that is there, in each folder from the one that was asked for to below the root.
 func (w *Workspace) memberFiles(names ...string) (all []string) {
 	for dir := w.Dir; dir != w.Root && Within(w.Root, dir); dir = path.Dir(dir) {

@@ -35,11 +35,11 @@ func (f *found) unheeded() []string {
 		}
 	}
 	for _, s := range ws.Settings() {
-		if len(s.Key) == 3 && s.Key[0] == "target" && s.Key[2] == "rustflags" && !slices.Contains(targets, s.Key[1]) && !linking(s.Text) &&
-			f.isMachine(variableName(s.Key[1])) {
-			at := s.At() + ": " + strings.Join(s.Key, ".")
+		if len(s.Key) > 2 && s.Key[0] == "target" && f.otherLibc(s.Key[1]) && f.counts(s.Key[2:], s.Text) {
+			key := s.Key[:min(len(s.Key), 4)]
+			at := s.At() + ": " + strings.Join(key, ".")
 			if !said[at] {
-				note(at, fmt.Sprintf("the build is for %s; rustflags of [build] count for any target, and link = \"dynamic\" in [build] of lpipe.toml builds for glibc", strings.Join(targets, ", ")))
+				note(at, "the build is for "+strings.Join(targets, ", ")+"; "+f.otherLink(key[2]))
 			}
 			said[at] = true
 		}
@@ -66,7 +66,7 @@ func (f *found) unheeded() []string {
 			note(s.At()+": "+strings.Join(key, ".")+" of cargo-lambda", metadataKey(key))
 		}
 	}
-	if file := path.Join(ws.Root, "CargoLambda.toml"); ws.HasFile(file) {
+	for _, file := range ws.LambdaFiles() {
 		note(ws.Show(file), "the settings of lpipe are in lpipe.toml")
 	}
 	incremental := ws.WhereTrue("build", "incremental")
@@ -151,6 +151,46 @@ func linking(flags string) bool {
 }
 
 var linkFlag = pattern.Of(`^(?:-C|--codegen)$|^(?:-C)?(?:link-arg|link-args|linker|linker-flavor|link-self-contained|prefer-dynamic|target-feature=[+-]crt-static)\b|^-L|^-l|^-Z(?:share-generics|threads)\b`)
+
+// otherLibc reports that a [target.NAME] table of cargo's configuration is for a target of the build but for its C library: cargo
+// here may well compile for that one.
+func (f *found) otherLibc(name string) bool {
+	targets := f.targets()
+	return !slices.ContainsFunc(targets, func(t string) bool { return cargo.Applies(name, t) }) &&
+		slices.ContainsFunc(targets, func(t string) bool {
+			machine, musl := strings.CutSuffix(t, "-musl")
+			if musl {
+				return cargo.Applies(name, machine+"-gnu")
+			}
+			return cargo.Applies(name, strings.TrimSuffix(t, "-gnu")+"-musl")
+		})
+}
+
+// counts reports that a key of such a table decides more than how a program is linked: flags, what starts the tests, and what
+// stands in for the build script of a crate.
+func (f *found) counts(key []string, text string) bool {
+	switch {
+	case len(key) > 1:
+		return true
+	case key[0] == "rustflags":
+		return !linking(text)
+	case key[0] == "runner":
+		return slices.ContainsFunc(f.chosen, func(l *Lambda) bool { return l.Build.Test })
+	}
+	return false
+}
+
+// otherLink says how a key of such a table takes effect.
+func (f *found) otherLink(key string) string {
+	instead := `link = "dynamic" in [build] of lpipe.toml builds for glibc`
+	if slices.ContainsFunc(f.targets(), func(t string) bool { return strings.HasSuffix(t, "-gnu") }) {
+		instead = `link = "static" in [build] of lpipe.toml builds for musl`
+	}
+	if key == "rustflags" {
+		return "rustflags of [build] count for any target, and " + instead
+	}
+	return instead
+}
 
 // mostKeys is how many keys of one file are named.
 const mostKeys = 6
@@ -242,10 +282,14 @@ func (f *found) obeyed(name string) bool {
 	}
 	if rest, ok := strings.CutPrefix(name, "CARGO_TARGET_"); ok {
 		ofTarget := slices.ContainsFunc(f.targets(), func(target string) bool { return strings.HasPrefix(rest, variableName(target)+"_") })
-		return ofTarget || f.isMachine(rest) && strings.HasSuffix(rest, "_RUSTFLAGS") && !linking(f.Env[name]) || rest == "APPLIES_TO_HOST"
+		return ofTarget || f.isMachine(rest) && f.counts([]string{variableKey(rest)}, f.Env[name]) || rest == "APPLIES_TO_HOST"
 	}
 	if strings.HasPrefix(name, "CARGO_PROFILE_") {
 		return slices.ContainsFunc(f.usedProfiles(), func(profile string) bool { return strings.HasPrefix(name, profileVariables(profile)) })
+	}
+	if rest, ok := strings.CutPrefix(name, "CARGO_LAMBDA_"); ok { // its tables
+		table, _, _ := strings.Cut(rest, "_")
+		return slices.Contains([]string{"BUILD", "DEPLOY", "WATCH", "ENV"}, table)
 	}
 	return strings.HasPrefix(name, "CARGO_BUILD_") || strings.HasPrefix(name, "CARGO_UNSTABLE_") || strings.HasPrefix(name, testVariables)
 }
@@ -256,6 +300,9 @@ const testVariables = "RUST_TEST_"
 // variableName is a target as cargo's variables have it.
 func variableName(target string) string { return strings.ToUpper(strings.ReplaceAll(target, "-", "_")) }
 
+// variableKey is the key at the end of such a variable.
+func variableKey(name string) string { return strings.ToLower(name[strings.LastIndex(name, "_")+1:]) }
+
 // isMachine reports that what follows CARGO_TARGET_ is about Linux on a machine that a lambda is built for: cargo here may well
 // compile for another C library.
 func (f *found) isMachine(rest string) bool {
@@ -263,6 +310,12 @@ func (f *found) isMachine(rest string) bool {
 		machine, _, _ := strings.Cut(target, "-")
 		return strings.HasPrefix(rest, strings.ToUpper(machine)+"_UNKNOWN_LINUX_")
 	})
+}
+
+// ofOtherLibc reports a variable for a target that is none of the build.
+func (f *found) ofOtherLibc(name string) bool {
+	rest, ok := strings.CutPrefix(name, "CARGO_TARGET_")
+	return ok && f.isMachine(rest) && !slices.ContainsFunc(f.targets(), func(t string) bool { return strings.HasPrefix(rest, variableName(t)+"_") })
 }
 
 // downloads reports that crates come from elsewhere than the project.
@@ -324,6 +377,8 @@ func (f *found) unheededVariables() []string {
 		switch {
 		case ofTests:
 			instead = strings.Replace(instead, "env = {", "test-env = {", 1)
+		case strings.HasPrefix(name, "CARGO_LAMBDA_"):
+			instead = "the settings of lpipe are in lpipe.toml"
 		case name == "DATABASE_URL":
 			instead = "it may hold a password, which no build gets; SQLX_OFFLINE = \"true\" in [build.env] has the crate sqlx take what cargo sqlx prepare wrote"
 		case name == "CARGO_NET_OFFLINE":
@@ -332,6 +387,8 @@ func (f *found) unheededVariables() []string {
 			instead = notIncremental
 		case name == "CARGO_BUILD_TARGET":
 			instead = targetKey(f.Env[name])
+		case f.ofOtherLibc(name):
+			instead = "the build is for " + strings.Join(f.targets(), ", ") + "; " + f.otherLink(variableKey(name))
 		case name == "RUSTUP_TOOLCHAIN":
 			instead = "the compiler is that of the base image or of " + f.Workspace.ToolchainFile()
 		case name == "RUSTFLAGS" || name == "CARGO_ENCODED_RUSTFLAGS" || name == "CARGO_BUILD_RUSTFLAGS":

@@ -123,7 +123,7 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 		}, []string{
 			"CARGO_INCREMENTAL of the environment has no effect: a program is compiled at once",
 			"CARGO_PROFILE_LAMBDA_SMALL_LTO of the env", "CARGO_PROFILE_RELEASE_DEBUG of the env",
-			"CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS of the env", "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER of the env", "RUST_MIN_STACK of the env",
+			"CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS of the environment has no effect: the build is for x86_64-unknown-linux-musl; rustflags of [build] count for any target", "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER of the env", "RUST_MIN_STACK of the env",
 			"RUST_TEST_THREADS of the environment has no effect: variables of this machine do not reach the build; for all who build, test-env = { RUST_TEST_THREADS = \"…\" } in [build]",
 		}},
 		{"variables of tests that lpipe.toml has, or that do not run", "p", "-- lpipe.toml --\nbuild.test-env = { RUST_TEST_THREADS = \"1\" }\n", map[string]string{"RUST_TEST_THREADS": "2"}, nil},
@@ -148,6 +148,32 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 		{
 			"flags of a linker for another C library", "p", "-- .cargo/config.toml --\n[target.x86_64-unknown-linux-gnu]\nlinker = \"clang\"\nrustflags = [\"-C\", \"link-arg=-fuse-ld=lld\", \"-Zshare-generics=y\"]\n" +
 				"[target.aarch64-unknown-linux-gnu]\nrustflags = \"-Clinker=clang -L native=/opt\"\n", nil, nil,
+		},
+		{
+			"flags on a condition that the other C library meets", "p", "-- .cargo/config.toml --\n[target.'cfg(all(target_arch = \"x86_64\", target_env = \"gnu\"))']\nrustflags = [\"--cfg\", \"x\"]\n" +
+				"[target.'cfg(not(target_env = \"musl\"))']\nrustflags = [\"-Clink-arg=-s\"]\n[target.'cfg(target_os = \"macos\")']\nrustflags = [\"--cfg\", \"x\"]\n", nil,
+			[]string{".cargo/config.toml:2:1: target.cfg(all(target_arch = \"x86_64\", target_env = \"gnu\")).rustflags has no effect: the build is for x86_64-unknown-linux-musl; rustflags of [build] count for any target, and link = \"dynamic\""},
+		},
+		{
+			"what starts tests, and what stands in for a build script, for another C library", "p",
+			"-- .cargo/config.toml --\n[target.x86_64-unknown-linux-gnu]\nrunner = \"./run.sh\"\nlinker = \"clang\"\n[target.x86_64-unknown-linux-gnu.foo]\nrustc-link-lib = [\"foo\", \"bar\"]\n", nil,
+			[]string{
+				".cargo/config.toml:5:1: target.x86_64-unknown-linux-gnu.foo.rustc-link-lib has no effect: the build is for x86_64-unknown-linux-musl; link = \"dynamic\" in [build] of lpipe.toml builds for glibc",
+				".cargo/config.toml:2:1: target.x86_64-unknown-linux-gnu.runner has no effect: the build is for",
+			},
+		},
+		{
+			"what starts tests for another C library, without tests", "p",
+			"-- lpipe.toml --\nbuild.test = false\n-- .cargo/config.toml --\n[target.x86_64-unknown-linux-gnu]\nrunner = \"./run.sh\"\n", map[string]string{"CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER": "r"}, nil,
+		},
+		{
+			"flags for musl, where the build is for glibc", "p", "-- lpipe.toml --\nbuild.link = \"dynamic\"\n-- .cargo/config.toml --\n[target.x86_64-unknown-linux-musl]\nrustflags = [\"--cfg\", \"x\"]\n", nil,
+			[]string{"rustflags has no effect: the build is for x86_64-unknown-linux-gnu; rustflags of [build] count for any target, and link = \"static\" in [build] of lpipe.toml builds for musl"},
+		},
+		{
+			"a file and variables of cargo-lambda", "p/api", "-- CargoLambda.toml --\n-- api/CargoLambda.toml --\n",
+			map[string]string{"CARGO_LAMBDA_BUILD": "{arm64=true}", "CARGO_LAMBDA_VERSION": "1.8"},
+			[]string{"CargoLambda.toml has no effect: the settings of lpipe", "../CargoLambda.toml has no effect", "CARGO_LAMBDA_BUILD of the environment has no effect: the settings of lpipe are in lpipe.toml"},
 		},
 		{
 			"without the network", "p", locked("serde") + "-- .cargo/config.toml --\n[net]\noffline = true\n", nil,
