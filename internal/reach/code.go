@@ -157,14 +157,22 @@ func isModule(tail []byte) bool {
 // attribute reads the attribute that ends here. Within a macro nobody knows what becomes of it.
 func (c *code) attribute(inner bool) {
 	text := string(c.attr)
-	forTests := text == "cfg(test)" || strings.HasPrefix(text, "cfg(all(test,") || text == "test" || strings.HasPrefix(text, "tokio::test")
 	switch {
-	case !forTests || c.macros > 0:
+	case !forTests(text) || c.macros > 0:
 	case inner:
 		c.fileTest = c.fileTest || len(c.frames) == 0
 	case c.item < 0:
 		c.item = len(c.frames)
 	}
+}
+
+// forTests reports an attribute of what is compiled for tests alone: a condition that needs test, or a test of whatever crate.
+func forTests(attribute string) bool {
+	if conditions, ok := strings.CutPrefix(attribute, "cfg(all("); ok {
+		return slices.Contains(arguments(strings.TrimSuffix(conditions, "))")), "test")
+	}
+	name, _, _ := strings.Cut(attribute, "(")
+	return attribute == "cfg(test)" || name == "test" || strings.HasSuffix(name, "::test") || name == "rstest" || name == "test_case" || name == "test_case::test_case"
 }
 
 // test reports that what stands here is compiled for tests alone.
@@ -213,7 +221,7 @@ func (c *code) innermost() string {
 
 // compiled reports that the compiler may open what the string names, by itself or for a macro or an attribute.
 func (a argument) compiled() bool {
-	return a.include || a.attribute != "" && !slices.Contains(harmless, a.attribute) || a.macro != "" && !slices.Contains(harmless, a.macro)
+	return a.include || a.attribute != "" && !inert(a.attribute) || a.macro != "" && !slices.Contains(harmless, a.macro)
 }
 
 var includes = []string{"include", "include_str", "include_bytes"}
@@ -230,8 +238,7 @@ func (c *code) argument() argument {
 			a.include = true
 			return a
 		case f.attr:
-			first, _, _ := strings.Cut(string(c.attr), "(")
-			a.attribute, _, _ = strings.Cut(first, "=")
+			a.attribute = firstWord(c.attr)
 			return a
 		case c.attrs > 0 && f.macro == "": // a(b = "")
 		case f.macro == "concat" || f.macro == "env" || f.macro == "option_env":
@@ -251,6 +258,38 @@ func (c *code) argument() argument {
 		}
 	}
 	return a
+}
+
+// firstWord is that of an attribute, with its path. Of one on a condition it is that of what it stands for.
+func firstWord(attr []byte) string {
+	text := string(attr)
+	if rest, ok := strings.CutPrefix(text, "cfg_attr("); ok {
+		if parts := arguments(rest); len(parts) > 1 {
+			text = parts[len(parts)-1]
+		}
+	}
+	text, _, _ = strings.Cut(text, "(")
+	text, _, _ = strings.Cut(text, "=")
+	return text
+}
+
+// arguments splits what stands in brackets at its own commas.
+func arguments(text string) (all []string) {
+	depth, start := 0, 0
+	for i := range len(text) {
+		switch text[i] {
+		case '(', '[', '{':
+			depth++
+		case ')', ']', '}':
+			depth--
+		case ',':
+			if depth == 0 {
+				all = append(all, text[start:i])
+				start = i + 1
+			}
+		}
+	}
+	return append(all, text[start:])
 }
 
 // moduleFiles are the files in which a module may lie that the file name declares. root is set where the modules of that

@@ -40,13 +40,29 @@ var openers = []string{"fs::read", "read_to_string", "read_dir", "File::open", "
 // paths are the ends of further functions that make a path of what they are given, or hand it to a tool.
 var paths = []string{".join", ".push", "Path::new", "PathBuf::from", ".with_file_name", "Command::new", ".arg", ".args", ".file", ".files", ".include", ".includes"}
 
-// harmless are macros and attributes that open no file, whatever text they are given.
+// saying are the ends of functions that open nothing of what they are given: they compare it, or tell it to people.
+var saying = []string{
+	".starts_with", ".ends_with", ".contains", ".strip_prefix", ".strip_suffix", ".trim_start_matches", ".trim_end_matches", ".trim_matches", ".matches",
+	".split", ".rsplit", ".split_once", ".rsplit_once", ".find", ".rfind", ".eq", ".ne",
+	".expect", ".expect_err", ".context", ".wrap_err", "Error::new", "Error::new_spanned", "Error::other", "Error::msg", "Err",
+}
+
+// replacing are those that compare their first argument alone.
+var replacing = []string{".replace", ".replacen"}
+
+// harmless are macros and attributes that open no file, whatever text they are given. Of an attribute with a path each part
+// counts: #[case::up("..")].
 var harmless = []string{
 	"format", "format_args", "print", "println", "eprint", "eprintln", "write", "writeln", "panic", "unreachable", "todo", "unimplemented",
 	"assert", "assert_eq", "assert_ne", "debug_assert", "debug_assert_eq", "debug_assert_ne", "assert_matches", "vec", "matches", "dbg",
 	"compile_error", "stringify", "thread_local", "lazy_static", "json", "phf_map", "phf_set", "hashmap", "btreemap", "bail", "anyhow", "ensure", "eyre", "log", "error", "warn", "info",
 	"debug", "trace", "event", "span", "instrument", "doc", "deprecated", "serde", "allow", "expect", "deny", "cfg", "must_use",
-	"arg", "clap", "command", "value", "case", "test_case", "strum", "should_panic", "ignore", "assert_snapshot", "assert_debug_snapshot",
+	"arg", "clap", "command", "structopt", "value", "values", "case", "test_case", "parameterized", "strum", "should_panic", "ignore", "assert_snapshot",
+	"assert_debug_snapshot", "assert_that", "prop_assert", "prop_assert_eq", "prop_assert_ne", "check", "snapshot", "quote", "quote_spanned", "parse_quote",
+	"abort", "emit_error", "html", "view", "rsx", "markup", "indoc", "formatdoc", "printdoc", "eprintdoc", "writedoc", "concatdoc", "regex", "lazy_regex",
+	"token", "query", "query_as", "query_scalar", "bitflags", "smallvec", "hashset", "btreeset", "indexmap", "indexset", "concatcp", "formatcp", "debug_span",
+	"info_span", "warn_span", "error_span", "trace_span", "counter", "gauge", "histogram", "whatever", "miette", "report", "diagnostic", "help", "display",
+	"schema", "schemars", "builder", "educe", "default", "get", "post", "put", "patch", "route", "link", "tag", "w",
 }
 
 // climb is what a source does to reach the folders above the package: it takes a folder of the package and goes up.
@@ -133,7 +149,7 @@ func (s *scanner) rust(f source, root bool) {
 		s.macros.follow(c, t)
 		if climb := &r.climbs[u]; climb.from && climb.up > 0 && !climb.said {
 			climb.said = true
-			s.wide(u, r.at(t.line)()+" looks in the folders above the package")
+			s.wide(later(u), r.at(t.line)()+" looks in the folders above the package")
 		}
 	})
 	if r.inc != nil {
@@ -141,7 +157,7 @@ func (s *scanner) rust(f source, root bool) {
 	}
 	for i := range r.climbs {
 		if c := &r.climbs[i]; c.from && c.up > 0 {
-			s.climb(use(i), c.folders(), c.own)
+			s.climb(later(use(i)), c.folders(), c.own)
 		}
 	}
 	if c := &r.climbs[tests]; r.climbs[f.use].from && c.up > 0 {
@@ -275,7 +291,7 @@ var (
 	ignoredHints = []string{"path =", "path=", "folder", "_file!", "_dir!", "migrat", "locale", "embed", "asset", "template", "fs::", "File::"}
 )
 
-// later is when code that is for u calls another program: that of a program does in its tests.
+// later is when code that is for u runs: that of a program does in its tests.
 func later(u use) use {
 	if u == compiles {
 		return tests
@@ -325,7 +341,8 @@ func (s *scanner) literal(name string, u use, at func() string, text string, arg
 	compiled := arg.compiled()
 	running := u.early() && !compiled
 	prints := slices.Contains(harmless, arg.macro) && arg.macro != "format" && arg.macro != "format_args" && arg.macro != "vec"
-	opens := compiled || running && !prints || u == tests && endsWith(arg.call, openers)
+	says := running && (endsWith(arg.call, saying) || endsWith(arg.call, replacing) && strings.HasSuffix(opening(before), "(") || strings.HasSuffix(opening(before), "==") || strings.HasSuffix(opening(before), "!="))
+	opens := compiled || running && !prints && !says || u == tests && endsWith(arg.call, openers)
 	if s.spaced(text, []string{dir, s.pkg.Dir, s.ws.Root}, u, !compiled && !running, at) {
 		return 0
 	}
@@ -343,11 +360,12 @@ func (s *scanner) literal(name string, u use, at func() string, text string, arg
 			if found == above || !strings.HasSuffix(text, "/") {
 				inc.whys = append(inc.whys, why())
 			}
-		case slices.Contains(harmless, arg.attribute):
+		case says, inert(arg.attribute):
 		case found == missing && opens && (s.beyond(path.Join(dir, word), at, text, true) || s.beyond(path.Join(s.pkg.Dir, word), at, text, true)):
 		case compiled:
-			// What is written out and is not there, the compiler would not find either. In braces is code, or a field.
-			if found == above && (!arg.block || strings.HasSuffix(opening(before), ":")) {
+			// What is written out and is not there, the compiler would not find either. In braces is code, or a field; a text
+			// with more than a path in it is a sentence, a query or an expression.
+			if found == above && !strings.ContainsAny(text, " \t\n\"'`<>()|") && (!arg.block || strings.HasSuffix(opening(before), ":")) {
 				text := why()
 				s.macros.ask(arg.macro, func() {
 					s.wide(u, text)
@@ -404,6 +422,11 @@ func opening(before string) string {
 		return "" // a comment lies between
 	}
 	return strings.Join(strings.Fields(before), "")
+}
+
+// inert reports an attribute that opens no file.
+func inert(attribute string) bool {
+	return slices.ContainsFunc(strings.Split(attribute, "::"), func(part string) bool { return slices.Contains(harmless, part) })
 }
 
 // macros are those that the package defines by macro_rules, and what hangs on whether one opens files.

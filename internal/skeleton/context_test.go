@@ -241,8 +241,8 @@ func TestWhatTestsRead(t *testing.T) {
 
 // TestWideNotes has two packages that may read anything: what to do is said once, and only where it costs something.
 func TestWideNotes(t *testing.T) {
-	const above = "fn f() { env!(\"CARGO_MANIFEST_DIR\"); p.parent() }\n"
-	dir := testparts.Project(t, rooted+"-- crates/job/src/main.rs --\n"+above+"-- crates/lib/src/lib.rs --\n"+above)
+	const above = "fn main() { env!(\"CARGO_MANIFEST_DIR\"); p.parent() }\n"
+	dir := testparts.Project(t, rooted+"-- crates/job/build.rs --\n"+above+"-- crates/lib/build.rs --\n"+above)
 	ws, found := load(t, dir)
 	_, notes, err := Closure(ws, found, find(ws, "job lib"), Options{})
 	want := []Note{
