@@ -44,7 +44,7 @@ func explainUnsent(f *fault.Error, log string, targets []Target) {
 // mostUnsent is how many files are named in one fault.
 const mostUnsent = 5
 
-// unsent says why the file of a path in a step was not sent, "" for one that was, or that no project has.
+// unsent says why the file or folder of a path in a step was not sent, "" for one that was, or that no project has.
 func unsent(targets []Target, word string) string {
 	if !strings.ContainsAny(word, "./") {
 		return ""
@@ -57,7 +57,7 @@ func unsent(targets []Target, word string) string {
 		}
 		for _, base := range bases {
 			name := cargo.Rel(workdir[1:], path.Join(base, word)[1:])
-			if info, err := ws.FS.Stat(path.Join(ws.Base, name)); err != nil || !info.Mode().IsRegular() || sent(targets, t, name) {
+			if info, err := ws.FS.Stat(path.Join(ws.Base, name)); err != nil || !info.Mode().IsRegular() && !info.IsDir() || sent(targets, t, name) {
 				continue
 			}
 			return fmt.Sprintf("%s exists here and was not sent: %s", ws.Show(name), skeleton.WhyLeftOut(ws, t.Plan.Reach, name))
@@ -66,14 +66,14 @@ func unsent(targets []Target, word string) string {
 	return ""
 }
 
-// sent reports that a context of the project of t has the file.
+// sent reports that a context of the project of t has the file, or something of the folder.
 func sent(targets []Target, t Target, name string) bool {
 	return slices.ContainsFunc(targets, func(other Target) bool {
 		if other.Project != t.Project {
 			return false
 		}
 		for _, c := range other.Job.Contexts {
-			if slices.Contains(c.Paths(), name) {
+			if slices.ContainsFunc(c.Paths(), func(path string) bool { return cargo.Within(name, path) }) {
 				return true
 			}
 		}

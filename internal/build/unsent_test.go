@@ -13,8 +13,10 @@ func TestAFileThatAStepDoesNotFind(t *testing.T) {
 	const files = `
 -- .dockerignore --
 **/*.csv
+**/views
 -- orders/data.csv --
 -- orders/.env.local --
+-- orders/views/a.csv --
 -- target/generated.txt --
 -- orders/src/main.rs --
 fn main() {}
@@ -26,7 +28,9 @@ fn main() {}
 	for log, want := range map[string]string{
 		"panicked at build.rs:3: /src/orders/data.csv: No such file or directory (os error 2)":  "orders/data.csv exists here and was not sent: .dockerignore:1 excludes it",
 		"error: couldn't read `orders/src/../data.csv`: No such file or directory (os error 2)": "orders/data.csv exists here and was not sent: .dockerignore:1 excludes it",
-		"data.csv: does not exist": "orders/data.csv exists here and was not sent: .dockerignore:1 excludes it",
+		"template \"a.html\" not found in directories [\"/src/orders/views\"]":                  "orders/views exists here and was not sent: .dockerignore:2 excludes it",
+		"/src/orders/src: not found": "",
+		"data.csv: does not exist":   "orders/data.csv exists here and was not sent: .dockerignore:1 excludes it",
 		"Error: Os { code: 2, kind: NotFound, message: \"No such file or directory\" }, \"/src/orders/.env.local\"": "orders/.env.local exists here and was not sent: lpipe sends a file of such a name only where a source names it",
 		"/src/target/generated.txt not found":                                                                           "target/generated.txt exists here and was not sent: lpipe never sends the folder target, which cargo writes",
 		"couldn't read `orders/src/main.rs`":                                                                            "",

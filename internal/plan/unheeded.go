@@ -60,6 +60,11 @@ func (f *found) unheeded() []string {
 		}
 		note(ws.Show(name), instead+"; [lambda.NAME] says what is for one lambda")
 	}
+	for _, name := range f.filesOfMembers(".lpipeignore") {
+		if dir := path.Dir(name); dir != ws.Root && dir != "." {
+			note(ws.Show(name), "what is left out is said in "+ws.Show(path.Join(ws.Root, ".lpipeignore"))+", with patterns that start there")
+		}
+	}
 	for _, m := range f.manifests() {
 		for _, s := range cargo.LambdaMetadata(m) {
 			key := s.Key[3:] // below metadata.lambda
@@ -92,10 +97,15 @@ func (f *found) otherSettings() (all []string) {
 	if f.Config.File != "" && path.Base(f.Config.File) != file { // named by the user in place of all
 		return nil
 	}
+	return slices.DeleteFunc(f.filesOfMembers(file), func(name string) bool { return path.Join("/", ws.Base, name) == f.Config.File })
+}
+
+// filesOfMembers are the files of that name in the folders of the lambdas that were chosen, up to the workspace's root.
+func (f *found) filesOfMembers(file string) (all []string) {
+	ws := f.Workspace
 	for _, l := range f.chosen {
 		for dir := l.Package.Dir; cargo.Within(ws.Root, dir); dir = path.Dir(dir) {
-			name := path.Join(dir, file)
-			if ws.HasFile(name) && path.Join("/", ws.Base, name) != f.Config.File && !slices.Contains(all, name) {
+			if name := path.Join(dir, file); ws.HasFile(name) && !slices.Contains(all, name) {
 				all = append(all, name)
 			}
 			if dir == ws.Root || dir == "." {

@@ -81,6 +81,10 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 			"settings of a member, and of the workspace", "p", "-- api/lpipe.toml --\n-- lpipe.toml --\n", nil,
 			[]string{"api/lpipe.toml has no effect: the settings of this run are in lpipe.toml, the closest to the current folder"},
 		},
+		{
+			"an ignore file of a member", "p", "-- api/.lpipeignore --\n-- .lpipeignore --\n", nil,
+			[]string{"api/.lpipeignore has no effect: what is left out is said in .lpipeignore, with patterns that start there"},
+		},
 		{"the same from the root, as with cargo", "p", "-- api/.cargo/config.toml --\n[build]\n", nil, nil},
 		{"the old name, above the folder", "p/api/src", "-- api/.cargo/config --\n[build]\n", nil, []string{"../.cargo/config has no effect"}},
 		{

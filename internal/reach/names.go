@@ -78,6 +78,53 @@ func (s *scanner) plain(dir string, u use, at func() string, text string, arg ar
 	}
 }
 
+// filled names what a path with places to fill in can be, as ".env.{profile}" and "proto/*.proto": the files that there are, or with
+// "**" the folder before that. A place at its beginning is the folder of the package.
+func (s *scanner) filled(u use, at func() string, text string) {
+	parts := strings.Split(strings.TrimLeft(starred(text), "/"), "/")
+	for len(parts) > 1 && parts[0] == "*" {
+		parts = parts[1:]
+	}
+	last := parts[len(parts)-1]
+	if deep := slices.Index(parts, "**"); deep > 0 {
+		parts, last = parts[:deep], "folder"
+	}
+	if strings.Trim(last, "*.") == "" || strings.ContainsAny(s.pkg.Dir, `*?[\`) || slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(part, "**") }) {
+		return
+	}
+	found, err := fs.Glob(s.ws.FS, path.Join(s.pkg.Dir, path.Join(parts...)))
+	if err != nil || len(found) > mostFilled {
+		return
+	}
+	for _, name := range found {
+		s.reach(name, u, u == tests, at)
+	}
+}
+
+// mostFilled is how many files a path with places to fill in may name; more are a folder of data.
+const mostFilled = 256
+
+// starred is a path with stars in the places that are filled in, "" for a text that is none.
+func starred(text string) string {
+	var b strings.Builder
+	for text != "" {
+		before, rest, ok := strings.Cut(text, "{")
+		b.WriteString(before)
+		if !ok {
+			break
+		}
+		if _, text, ok = strings.Cut(rest, "}"); !ok {
+			return ""
+		}
+		b.WriteByte('*')
+	}
+	stars := b.String()
+	if !strings.Contains(stars, "*") || !pathLike(strings.ReplaceAll(stars, "*", "x")) || strings.ContainsAny(stars, `\[`) {
+		return ""
+	}
+	return stars
+}
+
 // dotenvs are the ends of functions that read the variables of a file.
 var dotenvs = []string{"from_filename", "from_filename_override", "from_path", "from_path_override", "from_path_iter", "from_filename_iter", "EnvLoader::with_path"}
 
@@ -101,10 +148,10 @@ func pathLike(text string) bool {
 	return true
 }
 
-// dotenv names the .env file that the crates dotenvy and dotenv read: that of the folder, or else of the closest one above.
-func (s *scanner) dotenv(from string, u use, at func() string) {
+// dotenv names the file that the crates dotenvy and dotenv read, mostly .env: that of the folder, or else of the closest one above.
+func (s *scanner) dotenv(from, file string, u use, at func() string) {
 	for _, dir := range s.ws.FS.Up(from) {
-		if name := path.Join(dir, ".env"); s.exists(name) {
+		if name := path.Join(dir, file); s.exists(name) {
 			s.reach(name, u, u == tests, at)
 			return
 		}
@@ -242,10 +289,13 @@ func (s *scanner) lookAbove(forTests bool) {
 			if word == ".." || cargo.Within(name, s.pkg.Dir) || !inWorkspace && cargo.Within(name, s.ws.Root) {
 				continue
 			}
-			_, err := s.ws.FS.Stat(name)
+			info, err := s.ws.FS.Stat(name)
 			switch out := disk.Outside(err); {
 			case err == nil && inWorkspace:
 				found = true
+				if !info.IsDir() {
+					s.name(name, u, forTests, place)
+				}
 			case err == nil:
 				found = true
 				s.name(name, u, forTests, place)

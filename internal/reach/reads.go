@@ -110,7 +110,7 @@ func (s *scanner) rust(f source, root bool) {
 		return
 	}
 	hinted := s.hinted(f.name, data)
-	if !hinted && !f.use.early() && !s.suspicious(data) {
+	if !hinted && !f.use.early() && !(s.ignores && f.use == tests) && !s.suspicious(data) {
 		return
 	}
 	type module struct {
@@ -176,8 +176,18 @@ func (r *reading) mark(c *code, t rustToken, u use) {
 	}
 	macro := c.tail[lastWord(c.tail):]
 	if u == compiles && bytes.Contains(macro, []byte("dotenv")) { // in the workspace's root
-		r.dotenv(r.pkg.Dir, u, r.at(t.line))
-		r.dotenv(r.ws.Root, u, r.at(t.line))
+		r.dotenv(r.pkg.Dir, ".env", u, r.at(t.line))
+		r.dotenv(r.ws.Root, ".env", u, r.at(t.line))
+	}
+	for _, folder := range folders[string(macro)] {
+		for _, base := range []string{r.pkg.Dir, r.ws.Root} {
+			if name := path.Join(base, folder); base == r.pkg.Dir || r.common(name) {
+				r.reach(name, u, u == tests, r.at(t.line))
+			}
+		}
+	}
+	if strings.HasPrefix(string(macro), "git_version") || strings.HasPrefix(string(macro), "git_describe") {
+		r.git(u, r.at(t.line))
 	}
 	if len(macro) > 0 && len(c.frames) > 0 && !slices.Contains(followed, string(macro)) && c.argument().include {
 		if r.inc == nil {
@@ -217,10 +227,35 @@ func (r *reading) str(c *code, t rustToken, u use) {
 	if slices.Contains(cargoCalls, text) && (u.early() || command) {
 		r.wide(later(u), at()+" may call cargo")
 	}
-	if repository := r.ws.FS.Repository(); text == "git" && repository != "" && u.early() && command {
+	if u.early() && (text == "git" && command || strings.HasPrefix(text, "git ") && endsWith(arg.call, []string{".arg", ".args"})) {
+		r.git(u, at)
+	}
+	if (u.early() || u == tests) && (arg.macro == "" || arg.macro == "format" || arg.macro == "vec") {
+		r.filled(u, at, text)
+	}
+	if u != compiles && endsWith(arg.call, searching) && text != ".env" && pathLike(text) {
+		r.dotenv(r.pkg.Dir, text, u, at)
+	}
+}
+
+// git notes that git's folder is read.
+func (r *reading) git(u use, at func() string) {
+	if repository := r.ws.FS.Repository(); repository != "" {
 		r.name(path.Join(repository, ".git"), u, false, at)
 	}
 }
+
+// gits are words of the crates by which build scripts read git's folder.
+var gits = []string{"git2", "gix", "vergen_git2", "vergen_gix", "vergen_gitcl", "shadow_rs", "all_git", "git_sha", "git_describe"}
+
+// folders are those that macros read where they are given no other, in the package or in the workspace's root.
+var folders = map[string][]string{
+	"migrate": {"migrations"}, "embed_migrations": {"migrations"}, "i18n": {"locales"},
+	"query": {".sqlx"}, "query_as": {".sqlx"}, "query_scalar": {".sqlx"}, "query_file": {".sqlx"}, "query_file_as": {".sqlx"},
+}
+
+// searching are the ends of functions that look for a file in the folders above as well.
+var searching = []string{"from_filename", "from_filename_override", "from_filename_iter"}
 
 // readsVariable returns the variable of the environment that a string names to have it read while packages are compiled: by
 // the compiler, or by code that runs meanwhile.
@@ -264,8 +299,11 @@ func (r *reading) word(c *code, t rustToken, u use) {
 	case "macro_rules":
 		r.macros.inside = true
 	default:
+		if u.early() && slices.Contains(gits, string(t.text)) {
+			r.git(u, r.at(t.line))
+		}
 		if u != compiles && bytes.HasPrefix(t.text, []byte("dotenv")) {
-			r.dotenv(r.pkg.Dir, u, r.at(t.line))
+			r.dotenv(r.pkg.Dir, ".env", u, r.at(t.line))
 		}
 	}
 }
@@ -286,9 +324,9 @@ func (s *scanner) suspicious(data []byte) bool {
 var (
 	hints = []string{
 		"../", "/..", `".."`, "mod ", "include", `"cargo"`, "CARGO", "env!", "current_dir", "locate-project", "workspace_root", "MetadataCommand", ".env", "dotenv", ".git",
-		"lpipe.toml", ".lpipeignore",
+		"lpipe.toml", ".lpipeignore", "git_version", "git_describe",
 	}
-	ignoredHints = []string{"path =", "path=", "folder", "_file!", "_dir!", "migrat", "locale", "embed", "asset", "template", "fs::", "File::"}
+	ignoredHints = []string{"path =", "path=", "folder", "_file!", "_dir!", "migrat", "locale", "i18n!", "query", "embed", "asset", "template", "fs::", "File::"}
 )
 
 // later is when code that is for u runs: that of a program does in its tests.
