@@ -514,6 +514,27 @@ targets = ["x86_64-unknown-linux-musl"]
 	}
 }
 
+// TestManifestsThatAWorkspaceExcludes are not read, also where a pattern of its members has their folder.
+func TestManifestsThatAWorkspaceExcludes(t *testing.T) {
+	ws, err := Load(testparts.Files("", `
+-- p/Cargo.toml --
+[workspace]
+members = ["crates/*"]
+exclude = ["crates/old"]
+-- p/Cargo.lock --
+version = 4
+-- p/crates/a/Cargo.toml --
+[package]
+name = "a"
+-- p/crates/a/src/main.rs --
+-- p/crates/old/Cargo.toml --
+[package
+`), "p")
+	if err != nil || len(ws.Packages) != 1 {
+		t.Errorf("%v, %v", ws, err)
+	}
+}
+
 // TestFilesThatConfigurationIncludes: of several the last wins, and paths in one start at the folder above its own, as cargo 1.95 has it.
 func TestFilesThatConfigurationIncludes(t *testing.T) {
 	ws, err := Load(testparts.Files("", `

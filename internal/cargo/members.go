@@ -29,13 +29,16 @@ func (l *loader) members(w *Workspace) []string {
 }
 
 func (l *loader) addMember(members []string, dir string, dependency bool) []string {
+	if l.root.excludes(dir) {
+		return members // whatever is in its manifest
+	}
 	m := l.checked(l.manifest(dir))
 	switch {
 	case m == nil || slices.Contains(members, dir):
 		return members // a missing one is reported where it is named
 	case dependency && !Within(l.root.dir, dir) && l.findRoot(m) != l.root:
 		return members
-	case l.root.excludes(dir) || m.Package() == nil:
+	case m.Package() == nil:
 		return members
 	}
 	members = append(members, dir)

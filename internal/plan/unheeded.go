@@ -23,7 +23,7 @@ func (f *found) unheeded() []string {
 	targets := f.targets()
 	ws := f.Workspace
 	for _, s := range ws.Settings() {
-		if slices.Equal(s.Key, []string{"build", "target"}) && !slices.Contains(targets, s.Text) {
+		if slices.Equal(s.Key, []string{"build", "target"}) && s.Text != hostTuple && !slices.Contains(targets, s.Text) {
 			note(s.At()+": build.target = "+fault.Quote(s.Text), fmt.Sprintf("the build is for %s; %s", strings.Join(targets, ", "), targetKey(s.Text)))
 		}
 	}
@@ -286,7 +286,7 @@ func (f *found) obeyed(name string) bool {
 	case "CARGO_BUILD_INCREMENTAL":
 		return f.Env[name] != "false"
 	case "CARGO_BUILD_TARGET":
-		return !slices.Equal(f.targets(), []string{f.Env[name]})
+		return f.Env[name] != hostTuple && !slices.Equal(f.targets(), []string{f.Env[name]})
 	case "CARGO_NET_OFFLINE":
 		return f.Env[name] == "true" && f.downloads()
 	}
@@ -303,6 +303,9 @@ func (f *found) obeyed(name string) bool {
 	}
 	return strings.HasPrefix(name, "CARGO_BUILD_") || strings.HasPrefix(name, "CARGO_UNSTABLE_") || strings.HasPrefix(name, testVariables)
 }
+
+// hostTuple is cargo's name for the target that it takes without any.
+const hostTuple = "host-tuple"
 
 // testVariables is how the variables begin by which the program of the tests is told: rustc's book, "Tests".
 const testVariables = "RUST_TEST_"
