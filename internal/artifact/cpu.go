@@ -77,7 +77,7 @@ func (c *check) instructions(f *image, info *Info) {
 		names = append(names, text+")")
 	}
 	if more := len(stray) - maxNamed; more > 0 {
-		names = append(names, fmt.Sprintf("and %d more functions", more))
+		names = append(names, fmt.Sprintf("and %d more", more))
 	}
 	host := "Lambda's x86_64 hosts have AVX2 and need not have that"
 	if info.Arch == "arm64" {

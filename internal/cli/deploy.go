@@ -340,7 +340,7 @@ func alike(err error) error {
 	for _, p := range parts[:most] {
 		l.Add(p)
 	}
-	l.Add(&fault.Error{Kind: fault.Worst(err), What: fmt.Sprintf("%d functions more failed", len(parts)-most), Fix: "as above"})
+	l.Add(&fault.Error{Kind: fault.Worst(err), What: report.Count(len(parts)-most, "function", "functions") + " more failed", Fix: "as above"})
 	return l.Err()
 }
 

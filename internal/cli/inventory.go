@@ -94,7 +94,7 @@ to which an advisory of RustSec applies, of a checkout of its database, each wit
 				return err
 			}
 			if len(unknown) > 0 && !*asJSON {
-				notes = append(notes, fmt.Sprintf("%d functions have code that no statement here is about: %s", len(unknown), strings.Join(unknown, ", ")))
+				notes = append(notes, fmt.Sprintf("%s code that no statement here is about: %s", report.Count(len(unknown), "function has", "functions have"), strings.Join(unknown, ", ")))
 			}
 		} else if *alias != "" {
 			return &fault.Error{Kind: fault.Usage, What: "--alias without --deployed", Fix: "add --deployed, or leave it out"}
@@ -138,7 +138,7 @@ to which an advisory of RustSec applies, of a checkout of its database, each wit
 			foreign.Fprintf(a.Out, "%s\n", line)
 		}
 		if len(list) == 0 {
-			foreign.Fprintf(a.Err, "none of %d functions\n", len(functions))
+			fmt.Fprintln(a.Err, "none of "+report.Count(len(functions), "function", "functions"))
 		}
 		return nil
 	}

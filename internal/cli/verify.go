@@ -186,7 +186,7 @@ func statementFinder(named, ending string, zips int) (func(s subject, data []byt
 		name, ok := about[artifact.SHA256(data)]
 		if !ok {
 			return "", &fault.Error{
-				Kind: fault.Artifact, What: "no statement in " + named + " is about the code of " + s.shown, Why: fmt.Sprintf("its SHA-256 is %s, and %d zips are stated there", artifact.SHA256(data), len(about)),
+				Kind: fault.Artifact, What: "no statement in " + named + " is about the code of " + s.shown, Why: fmt.Sprintf("its SHA-256 is %s, and %s stated there", artifact.SHA256(data), report.Count(len(about), "zip is", "zips are")),
 				Fix: "deploy what was built with --statements, and keep the statements of each build",
 			}
 		}
@@ -495,7 +495,7 @@ func (v *verifying) rebuild(ctx context.Context, z verify.Zip) (verify.Result, e
 	}
 	r := verify.Compare(z, again)
 	if summary.Cached > 0 && len(r.Differences) == 0 {
-		r.Notes = append(r.Notes, fmt.Sprintf("this engine had done %d of %d steps before; --no-cache does all of them again", summary.Cached, summary.Steps))
+		r.Notes = append(r.Notes, fmt.Sprintf("this engine had done %d of %s before; --no-cache does all of them again", summary.Cached, report.Count(summary.Steps, "step", "steps")))
 	}
 	return r, nil
 }

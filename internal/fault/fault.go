@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/agext/levenshtein"
 
@@ -160,19 +161,43 @@ func Worst(err error) Kind {
 
 // Quote returns s in quotes with control characters escaped, cut to a length that fits a message.
 func Quote(s string) string {
-	if len(s) > 80 {
-		s = s[:80] + "…"
+	const most = 80
+	if len(s) <= most {
+		return fmt.Sprintf("%q", s)
 	}
-	return fmt.Sprintf("%q", s)
+	end := most
+	for end > most-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return fmt.Sprintf("%q", s[:end]+"…")
 }
 
-// Nearest returns the entry of known that is most like word, or "" when none is close.
+// Nearest returns the entry of known that is most like word, or "" when none is close: a third of its letters may differ, one
+// more where both begin alike, one letter of a short word, or two neighbours may have changed places.
 func Nearest(word string, known []string) string {
-	best, bestCost := "", len(word)/3+2
+	const long = 6
+	word = strings.ToLower(word)
+	letters := utf8.RuneCountInString(word)
+	best, bestCost := "", letters
 	for _, k := range known {
-		if c := levenshtein.Distance(strings.ToLower(word), strings.ToLower(k), nil); c < bestCost {
+		name := strings.ToLower(k)
+		most := max(letters/3, 1)
+		if letters >= long && strings.HasPrefix(name, word[:len(word)/2]) {
+			most++
+		}
+		if c := distance(word, name); c <= most && c < bestCost {
 			best, bestCost = k, c
 		}
 	}
 	return best
+}
+
+// distance is how many letters differ; two that changed places count as one.
+func distance(a, b string) int {
+	for i := 1; len(a) == len(b) && i < len(a); i++ {
+		if a[i-1] != a[i] && a[i-1] == b[i] && a[i] == b[i-1] && a[:i-1] == b[:i-1] && a[i+1:] == b[i+1:] {
+			return 1
+		}
+	}
+	return levenshtein.Distance(a, b, nil)
 }

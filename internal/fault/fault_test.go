@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"lpipe/internal/finding"
 )
@@ -105,12 +106,23 @@ func TestWhichStatusWins(t *testing.T) {
 }
 
 func TestNearest(t *testing.T) {
-	known := []string{"features", "profile", "packages", "arch"}
+	known := []string{"features", "profile", "packages", "arch", "base", "tag", "push", "out", "builder", "git-sha"}
 	for word, want := range map[string]string{
-		"feature": "features", "proflie": "profile", "Packages": "packages", "zzz": "", "arhc": "arch",
+		"feature": "features", "proflie": "profile", "Packages": "packages", "zzz": "", "arhc": "arch", "tga": "tag", "Bsae": "base", "puhs": "push", "git-rev": "git-sha",
+		// What shares some letters with a word means something else.
+		"name": "", "zig": "", "musl": "", "host": "", "port": "", "filter": "", "x": "", "": "", "ö": "",
 	} {
 		if got := Nearest(word, known); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
+		}
+	}
+}
+
+// TestQuoteCutsBetweenLetters: what is cut shows no half of a letter.
+func TestQuoteCutsBetweenLetters(t *testing.T) {
+	for _, text := range []string{strings.Repeat("ü", 100), "x" + strings.Repeat("ü", 100), strings.Repeat("€", 100), strings.Repeat("\xff", 100)} {
+		if got := Quote(text); utf8.ValidString(text) && strings.Contains(got, `\x`) || len(got) > 4*80+10 || !strings.HasSuffix(got, `…"`) {
+			t.Errorf("Quote(%q) = %s", text, got)
 		}
 	}
 }

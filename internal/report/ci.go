@@ -37,7 +37,7 @@ func Markdown(w io.Writer, s Summary, failed string) {
 		fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | "))
 	}
 	took := time.Duration(s.Seconds * float64(time.Second))
-	fmt.Fprintf(w, "\n%d steps, %d cached, %s%s\n", s.Steps, s.Cached, compilerWarnings(s), took.Round(10*time.Millisecond))
+	fmt.Fprintf(w, "\n%s, %d cached, %s%s\n", Count(s.Steps, "step", "steps"), s.Cached, compilerWarnings(s), took.Round(10*time.Millisecond))
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(w, "\n- warning: %s\n", markdown(warning))
 	}

@@ -241,7 +241,7 @@ func Text(w io.Writer, s Summary) {
 		fmt.Fprintln(w, "the next build on this engine skips: "+s.Kept.text())
 	}
 	took := time.Duration(s.Seconds * float64(time.Second))
-	fmt.Fprintf(w, "%d steps, %d cached, %s%s\n", s.Steps, s.Cached, compilerWarnings(s), took.Round(10*time.Millisecond))
+	fmt.Fprintf(w, "%s, %d cached, %s%s\n", Count(s.Steps, "step", "steps"), s.Cached, compilerWarnings(s), took.Round(10*time.Millisecond))
 }
 
 // compilerWarnings counts them for the last line of the summary, "" if there are none.

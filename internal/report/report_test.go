@@ -55,6 +55,21 @@ the next build on this engine skips: base image (412.0 MiB), packages and Rust t
 	}
 }
 
+// TestOneStepIsOneStep: the grammar of one.
+func TestOneStepIsOneStep(t *testing.T) {
+	for _, steps := range []struct {
+		n    int
+		want string
+	}{{0, "0 steps,"}, {1, "1 step,"}, {2, "2 steps,"}} {
+		var text, page strings.Builder
+		Text(&text, Summary{Steps: steps.n})
+		Markdown(&page, Summary{Steps: steps.n}, "")
+		if !strings.Contains(text.String(), steps.want) || !strings.Contains(page.String(), steps.want) {
+			t.Errorf("%d: %q, %q", steps.n, text.String(), page.String())
+		}
+	}
+}
+
 func TestOnlyAnEngineHereIsKnownToReachThisMachine(t *testing.T) {
 	for _, want := range []bool{true, false} {
 		var b strings.Builder
