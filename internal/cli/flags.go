@@ -85,7 +85,7 @@ func settingFlags(f *pflag.FlagSet, listed, hidden concern) func() []config.Sett
 			}
 		}
 		add := func(key, flag string, v ...string) {
-			if len(v) > 0 && v[0] != "" {
+			if len(v) > 0 {
 				all = append(all, config.Setting{Key: key, Values: v, Flag: flag})
 			}
 		}
@@ -103,7 +103,10 @@ func settingFlags(f *pflag.FlagSet, listed, hidden concern) func() []config.Sett
 		add("build.env", "--build-arg", *env...)
 		add("cache.from", "--cache-from", *from...)
 		add("cache.to", "--cache-to", *to...)
-		arches := strings.Split(strings.Join(*platform, ","), ",")
+		var arches []string
+		for _, p := range *platform {
+			arches = append(arches, strings.Split(p, ",")...)
+		}
 		for i, p := range arches {
 			switch p {
 			case "linux/amd64", "linux/x86_64":

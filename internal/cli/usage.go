@@ -3,8 +3,10 @@ package cli
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,7 +28,8 @@ func knownVerb(cmd *cobra.Command, args []string) error {
 	}
 	f := &fault.Error{Kind: fault.Usage, What: "there is no verb " + fault.Quote(args[0]), Fix: "lpipe help lists the verbs"}
 	if len(known) == 0 { // as in "lpipe help build foo"
-		f.What, f.Fix = "there is no verb "+fault.Quote(cmd.Name()+" "+args[0]), "lpipe help "+cmd.Name()+" is about "+cmd.CommandPath()
+		verb := strings.TrimPrefix(cmd.CommandPath(), "lpipe ")
+		f.What, f.Fix = "there is no verb "+fault.Quote(verb+" "+args[0]), "lpipe help "+verb+" is about "+cmd.CommandPath()
 		return f
 	}
 	if cmd.HasParent() {
@@ -149,9 +152,11 @@ func explainArgs(cmd *cobra.Command) {
 			err = errors.New(strings.Replace(what, "unknown command", "there is no argument", 1))
 		}
 		what := err.Error()
-		switch {
-		case len(args) > 1 && strings.HasPrefix(what, "accepts "):
-			what = "there is one argument too many: " + fault.Quote(args[1])
+		switch n := allowed(cmd, check, args); {
+		case n > 0 && n == len(args)-1:
+			what = "there is one argument too many: " + fault.Quote(args[n])
+		case n > 0:
+			what = fmt.Sprintf("there are %d arguments too many, from %s on", len(args)-n, fault.Quote(args[n]))
 		case len(args) == 0:
 			what = cmd.CommandPath() + " needs an argument"
 		}
@@ -162,11 +167,28 @@ func explainArgs(cmd *cobra.Command) {
 	}
 }
 
+// allowed is how many of the arguments there may be; 0 where fewer would be wrong too.
+func allowed(cmd *cobra.Command, check cobra.PositionalArgs, args []string) int {
+	for n := len(args) - 1; n > 0; n-- {
+		if check(cmd, args[:n]) == nil {
+			return n
+		}
+	}
+	return 0
+}
+
+// mayBeNone are the flags that take away what lpipe.toml says with an empty value.
+var mayBeNone = []string{"features", "description", "layer", "alarm"}
+
 // emptyFlag refuses a flag whose value is empty: it would be as if it was not given, and more would be done, or less written,
-// than the user wants. Settings are checked as those of a file are.
+// than the user wants.
 func emptyFlag(cmd *cobra.Command) (err error) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if f.Value.Type() == "string" && f.Value.String() == "" && err == nil {
+		empty := f.Value.Type() == "string" && f.Value.String() == ""
+		if l, ok := f.Value.(*list); ok && !slices.Contains(mayBeNone, f.Name) {
+			empty = slices.Contains(*l, "")
+		}
+		if empty && err == nil {
 			err = &fault.Error{
 				Kind: fault.Usage, What: "--" + f.Name + " is empty", Why: "a variable of the shell that is not set gives such a value",
 				Fix: "leave it out, or give it a value",
@@ -176,41 +198,145 @@ func emptyFlag(cmd *cobra.Command) (err error) {
 	return err
 }
 
+const (
+	otherSettings   = "lpipe deploy changes what lpipe deploy --help lists; aws lambda update-function-configuration changes the rest"
+	noStack         = "lpipe deploy puts code into functions without a stack; for one, sam deploy or cdk deploy takes the zips in target/lambda"
+	noDebugger      = "run the program in a debugger on this machine; lpipe symbolize reads the backtraces of a log"
+	withNetworkFlag = "--network default gives build scripts and tests the network; no step is privileged"
+)
+
 const allTests = "it runs all tests of the packages of its lambdas, and prints what failed ones said"
 
 // foreignHere are such flags of one verb, which mean something else than with others.
 var foreignHere = map[string]string{
-	"lpipe build r":                    "the profile is release unless --profile names another",
-	"lpipe test r":                     "the profile is release unless --profile names another",
-	"lpipe plan r":                     "the profile is release unless --profile names another",
-	"lpipe test lib":                   allTests,
-	"lpipe test bin":                   allTests,
-	"lpipe test test":                  allTests,
-	"lpipe test doc":                   allTests,
-	"lpipe test no-run":                "lpipe build --no-test compiles without the tests; lpipe test compiles and runs them",
-	"lpipe test no-fail-fast":          allTests,
-	"lpipe test nocapture":             allTests,
-	"lpipe test show-output":           allTests,
-	"lpipe build tests":                "lpipe build runs the tests too; lpipe test runs them alone",
-	"lpipe build no-run":               "lpipe plan says what would be built",
-	"lpipe invoke release":             "it runs what lpipe build made, whose --profile says how that is compiled",
-	"lpipe invoke output-format":       "the answer is printed as it is",
-	"lpipe invoke retry":               "it fails where Lambda would; --repeat calls it several times",
-	"lpipe serve release":              "lpipe.toml says how it is compiled: profile in [build]",
-	"lpipe serve wait":                 "a request waits until its lambda is built and started",
-	"lpipe deploy output-format":       "--json prints one JSON object",
-	"lpipe deploy release":             "it takes what lpipe build made, whose --profile says how that is compiled",
-	"lpipe deploy extension":           "an extension is a layer, which is published with the functions that name it in layers; kind = \"extension\" in [lambda.NAME] builds one",
-	"lpipe deploy runtime":             "runtime = \"provided.al2023\" in [build] of lpipe.toml, and --change-runtime for a function that has another",
-	"lpipe logs tail":                  "--since says how far back the log begins, and -f goes on",
-	"lpipe logs n":                     "--since says how far back the log begins",
-	"lpipe cache prune a":              "without flags it removes everything that no build uses",
-	"lpipe cache prune all":            "without flags it removes everything that no build uses",
-	"lpipe cache prune f":              "it does not ask; --dry-run says what would be removed",
-	"lpipe cache prune force":          "it does not ask; --dry-run says what would be removed",
-	"lpipe cache prune filter":         "--keep-duration, --keep-storage and --mounts say what is kept",
-	"lpipe cache prune keep-bytes":     "write it as: --keep-storage",
-	"lpipe cache prune max-used-space": "write it as: --keep-storage",
+	"lpipe build r":                     "the profile is release unless --profile names another",
+	"lpipe test r":                      "the profile is release unless --profile names another",
+	"lpipe plan r":                      "the profile is release unless --profile names another",
+	"lpipe test lib":                    allTests,
+	"lpipe test bin":                    allTests,
+	"lpipe test test":                   allTests,
+	"lpipe test doc":                    allTests,
+	"lpipe test no-run":                 "lpipe build --no-test compiles without the tests; lpipe test compiles and runs them",
+	"lpipe test no-fail-fast":           allTests,
+	"lpipe test nocapture":              allTests,
+	"lpipe test show-output":            allTests,
+	"lpipe build tests":                 "lpipe build runs the tests too; lpipe test runs them alone",
+	"lpipe build no-run":                "lpipe plan says what would be built",
+	"lpipe invoke release":              "it runs what lpipe build made, whose --profile says how that is compiled",
+	"lpipe invoke output-format":        "the answer is printed as it is",
+	"lpipe invoke retry":                "it fails where Lambda would; --repeat calls it several times",
+	"lpipe serve release":               "lpipe.toml says how it is compiled: profile in [build]",
+	"lpipe serve wait":                  "a request waits until its lambda is built and started",
+	"lpipe deploy output-format":        "--json prints one JSON object",
+	"lpipe deploy release":              "it takes what lpipe build made, whose --profile says how that is compiled",
+	"lpipe deploy extension":            "an extension is a layer, which is published with the functions that name it in layers; kind = \"extension\" in [lambda.NAME] builds one",
+	"lpipe deploy runtime":              "runtime = \"provided.al2023\" in [build] of lpipe.toml, and --change-runtime for a function that has another",
+	"lpipe build i":                     "write it in lpipe.toml: include = [\"assets/**\"] in [build] or [lambda.NAME]",
+	"lpipe build C":                     "give the project's folder without a flag: lpipe build FOLDER/",
+	"lpipe build b":                     "write it as: --out-dir",
+	"lpipe build H":                     "--engine is the address of BuildKit, as in tcp://HOST:1234",
+	"lpipe build s":                     "give the project's folder without a flag: lpipe build FOLDER/",
+	"lpipe build u":                     "a build is always in containers",
+	"lpipe build c":                     "what was built before is always used; --no-cache builds all of it again",
+	"lpipe build dry":                   "lpipe plan says what would be built",
+	"lpipe build name":                  "name lambdas without a flag: lpipe build NAME",
+	"lpipe build rm":                    "a build leaves no container behind",
+	"lpipe build compress":              "what is sent is what the lambda needs of the project",
+	"lpipe build doc":                   "cargo doc runs on this machine",
+	"lpipe build bench":                 "benchmarks are no lambdas, and run with cargo",
+	"lpipe test run":                    allTests,
+	"lpipe test skip":                   allTests,
+	"lpipe test exact":                  allTests,
+	"lpipe test filter":                 allTests,
+	"lpipe test ignored":                allTests,
+	"lpipe test include-ignored":        allTests,
+	"lpipe test no-capture":             allTests,
+	"lpipe test test-threads":           "RUST_TEST_THREADS in test-env of [build] in lpipe.toml says how many tests run at a time",
+	"lpipe invoke payload":              "write it as: --data JSON",
+	"lpipe invoke body":                 "write it as: --data JSON",
+	"lpipe invoke payload-file":         "write it as: --event FILE",
+	"lpipe invoke input":                "write it as: --event FILE",
+	"lpipe invoke no-event":             "without --event and --data the event is {}",
+	"lpipe invoke n":                    "write it as: --env NAME=VALUE, or --env-file FILE",
+	"lpipe invoke address":              "lpipe serve answers on an address; lpipe invoke starts the lambda itself",
+	"lpipe invoke port":                 "lpipe serve answers on a port; lpipe invoke starts the lambda itself",
+	"lpipe invoke invocation-type":      "it waits for the answer, as RequestResponse does",
+	"lpipe invoke cli-binary-format":    "the event is taken as it is",
+	"lpipe invoke debug-port":           noDebugger,
+	"lpipe serve debug-port":            noDebugger,
+	"lpipe serve i":                     "write it as: --watch=false",
+	"lpipe serve w":                     "a request waits until its lambda is built and started",
+	"lpipe serve reload":                "it builds again when sources change; --watch=false turns that off",
+	"lpipe serve hot-reload":            "it builds again when sources change; --watch=false turns that off",
+	"lpipe serve no-reload":             "write it as: --watch=false",
+	"lpipe serve disable-cors":          "browsers of other origins are allowed by cors in [serve] of lpipe.toml alone",
+	"lpipe serve router":                "the routes are those of a template: --template FILE",
+	"lpipe serve print-traces":          "it prints what the lambdas log",
+	"lpipe serve bind":                  "write it as: --invoke-address",
+	"lpipe serve listen":                "write it as: --invoke-address",
+	"lpipe serve address":               "write it as: --invoke-address",
+	"lpipe serve ssl-cert-file":         "write it as: --tls-cert FILE",
+	"lpipe serve ssl-key-file":          "write it as: --tls-key FILE",
+	"lpipe deploy role-arn":             "write it as: --role ARN, with --create",
+	"lpipe deploy memory-size":          "write it as: --memory MB",
+	"lpipe deploy layers":               "write it as: --layer ARN",
+	"lpipe deploy layer-arn":            "write it as: --layer ARN",
+	"lpipe deploy tags":                 "write it as: --tag NAME=VALUE",
+	"lpipe deploy environment":          "write it as: --env NAME=VALUE",
+	"lpipe deploy zip-file":             "lpipe deploy takes the zips that lpipe build made, and checked, and no others",
+	"lpipe deploy image-uri":            "lpipe deploy deploys zips; lpipe build --push pushes images",
+	"lpipe deploy image-repository":     "lpipe deploy deploys zips; lpipe build --push pushes images",
+	"lpipe deploy publish":              "a version is always published",
+	"lpipe deploy architectures":        "write it as: --arch, with --change-arch for a function that has another",
+	"lpipe deploy canary":               "write it as: --steps SHARES",
+	"lpipe deploy traffic":              "write it as: --steps SHARES",
+	"lpipe deploy weight":               "write it as: --steps SHARES",
+	"lpipe deploy rollback":             "lpipe rollback makes the versions live that were before",
+	"lpipe deploy wait":                 "it always waits until all that it deployed is live",
+	"lpipe deploy no-wait":              "it always waits until all that it deployed is live",
+	"lpipe deploy force":                "what differs is deployed, and what does not is left alone",
+	"lpipe deploy force-upload":         "what differs is deployed, and what does not is left alone",
+	"lpipe deploy yes":                  "it does not ask; --dry-run says what would be changed",
+	"lpipe deploy y":                    "it does not ask; --dry-run says what would be changed",
+	"lpipe deploy tracing":              otherSettings,
+	"lpipe deploy tracing-config":       otherSettings,
+	"lpipe deploy subnet-ids":           otherSettings,
+	"lpipe deploy security-group-ids":   otherSettings,
+	"lpipe deploy vpc":                  otherSettings,
+	"lpipe deploy vpc-config":           otherSettings,
+	"lpipe deploy kms-key-arn":          otherSettings,
+	"lpipe deploy dead-letter-config":   otherSettings,
+	"lpipe deploy handler":              otherSettings,
+	"lpipe deploy log-retention":        "aws logs put-retention-policy says how long logs are kept",
+	"lpipe deploy guided":               noStack,
+	"lpipe deploy g":                    noStack,
+	"lpipe deploy stack-name":           noStack,
+	"lpipe deploy template-file":        noStack,
+	"lpipe deploy t":                    noStack,
+	"lpipe deploy capabilities":         noStack,
+	"lpipe deploy resolve-s3":           noStack,
+	"lpipe deploy confirm-changeset":    noStack,
+	"lpipe deploy no-confirm-changeset": noStack,
+	"lpipe logs name":                   "name it without a flag: lpipe logs NAME",
+	"lpipe logs start-time":             "write it as: --since TIME",
+	"lpipe logs s":                      "write it as: --since TIME",
+	"lpipe logs lines":                  "--since says how far back the log begins",
+	"lpipe new name":                    "name it without a flag: lpipe new NAME",
+	"lpipe new y":                       "it does not ask",
+	"lpipe new yes":                     "it does not ask",
+	"lpipe cache prune y":               "it does not ask; --dry-run says what would be removed",
+	"lpipe cache prune yes":             "it does not ask; --dry-run says what would be removed",
+	"lpipe cache prune until":           "write it as: --keep-duration TIME",
+	"lpipe cache prune reserved-space":  "write it as: --keep-storage",
+	"lpipe logs tail":                   "--since says how far back the log begins, and -f goes on",
+	"lpipe logs n":                      "--since says how far back the log begins",
+	"lpipe cache prune a":               "without flags it removes everything that no build uses",
+	"lpipe cache prune all":             "without flags it removes everything that no build uses",
+	"lpipe cache prune f":               "it does not ask; --dry-run says what would be removed",
+	"lpipe cache prune force":           "it does not ask; --dry-run says what would be removed",
+	"lpipe cache prune filter":          "--keep-duration, --keep-storage and --mounts say what is kept",
+	"lpipe cache prune keep-bytes":      "write it as: --keep-storage",
+	"lpipe cache prune max-used-space":  "write it as: --keep-storage",
 }
 
 // foreignFlags are flags of cargo, cargo-lambda and buildx, by name and by letter, with what does the same here.
@@ -289,6 +415,54 @@ var foreignFlags = map[string]string{
 	"label":                 "an image has the labels title, version and revision, of which lpipe knows the values",
 	"annotation":            "an image has the labels title, version and revision, of which lpipe knows the values",
 	"call":                  "lpipe render prints the Dockerfile",
+	"Z":                     "flags of a nightly cargo are in [unstable] of .cargo/config.toml; the channel is in rust-toolchain.toml",
+	"ignore-rust-version":   "set channel in rust-toolchain.toml to a Rust that is new enough",
+	"no-fail-fast":          "one lambda that fails does not stop the others",
+	"lockfile-path":         "a build takes the Cargo.lock of the workspace",
+	"zig":                   "the image has the compiler and the linker: base in [build] of lpipe.toml",
+	"skip-test":             "write it as: --no-test",
+	"amd64":                 "write it as: --arch x86_64",
+	"x86":                   "write it as: --arch x86_64",
+	"x64":                   "write it as: --arch x86_64",
+	"aarch64":               "write it as: --arch arm64",
+	"architecture":          "write it as: --arch",
+	"architectures":         "write it as: --arch",
+	"build-env":             "write it as: --build-arg NAME=VALUE",
+	"out":                   "write it as: --out-dir",
+	"output-dir":            "write it as: --out-dir",
+	"build-dir":             "write it as: --out-dir",
+	"host":                  "--engine is the address of BuildKit, as in tcp://HOST:1234",
+	"allow":                 withNetworkFlag,
+	"attest":                "write it as: --sbom or --provenance, with --push",
+	"add-host":              "what builds reach is in [network] of lpipe.toml",
+	"no-cache-filter":       "write it as: --no-cache",
+	"squash":                "an image has a layer of the base and one of the program",
+	"static":                "write it as: --link static",
+	"musl":                  "write it as: --link static",
+	"image":                 "write it in lpipe.toml: image = \"registry.example.com/{{name}}\"; --push pushes it",
+	"zip":                   "both are made: bootstrap and bootstrap.zip",
+	"strip":                 "write it in the profile in Cargo.toml, and debug in [build] of lpipe.toml",
+	"lto":                   "write it in the profile in Cargo.toml",
+	"log-level":             "write it as: --progress plain, or --quiet",
+	"config-file":           "write it as: --config FILE",
+	"cache-dir":             "lpipe keeps what it built in the engine; --cache-from and --cache-to are for a registry",
+	"deploy":                "lpipe deploy puts what was built into functions",
+	"sign":                  "write it as: --statements",
+	"use-container":         "a build is always in containers",
+	"base-dir":              "give the project's folder without a flag: lpipe build FOLDER/",
+	"manifest":              "give the project's folder without a flag: lpipe build FOLDER/",
+	"template-file":         "lpipe build finds lambdas in Cargo.toml; lpipe template check compares a template with them",
+	"parallel":              "lambdas are always built side by side",
+	"cached":                "what was built before is always used; --no-cache builds all of it again",
+	"build-image":           "write it as: --base IMAGE",
+	"container-env-var":     "write it as: --build-arg NAME=VALUE",
+	"docker-network":        "write it as: --network",
+	"no-color":              "colours are for terminals; NO_COLOR=1 turns them off",
+	"plain":                 "write it as: --progress plain",
+	"silent":                "write it as: --quiet",
+	"lambda":                "name lambdas without a flag: lpipe build NAME",
+	"rustflags":             "write it in lpipe.toml: rustflags in [build]",
+	"toolchain":             "set channel in rust-toolchain.toml",
 	"context":               "give the project's folder without a flag: lpipe build FOLDER/",
 }
 
@@ -332,6 +506,10 @@ func flagError(cmd *cobra.Command, args []string, err error) error {
 		f.What = "unknown flag: -" + letter
 	}
 	if !ok {
+		return f
+	}
+	if name == "version" || name == "V" {
+		f.Fix = "lpipe --version prints it"
 		return f
 	}
 	if verb := afterVerbs(cmd, args); verb != "" && cmd.HasAvailableSubCommands() {
@@ -385,7 +563,16 @@ func wantsJSON(args []string) bool {
 	if end := slices.Index(args, "--"); end >= 0 {
 		args = args[:end]
 	}
-	return slices.Contains(args, "--json") || slices.Contains(args, "--json=true")
+	wants := false
+	for _, arg := range args {
+		if arg == "--json" {
+			wants = true
+		} else if value, ok := strings.CutPrefix(arg, "--json="); ok {
+			on, err := strconv.ParseBool(value)
+			wants = on || err != nil && wants
+		}
+	}
+	return wants
 }
 
 // verbsWith are the verbs that list a flag of this name, or letter.
