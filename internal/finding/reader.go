@@ -30,10 +30,11 @@ type Reader struct {
 
 // suite is the program of tests that runs.
 type suite struct {
-	name  string // "" before the first
-	crate string // that it was made of, where its name says so
-	first int    // of the report's findings, the first of this suite
-	panic panicked
+	name   string // "" before the first
+	crate  string // that it was made of, where its name says so
+	first  int    // of the report's findings, the first of this suite
+	failed int    // tests that failed so far
+	panic  panicked
 }
 
 // draft is a finding that is not complete.
@@ -54,8 +55,8 @@ type draft struct {
 var (
 	status     = pattern.Of(`^ *([A-Z][A-Za-z-]+) (.*)$`)
 	running    = pattern.Of(`^(?:unittests )?(.*?) ?\(([^()]*)\)$`)
-	tested     = pattern.Of(`^test (.+) \.\.\. (ok|FAILED|ignored)(?:,.*)?$`)
-	result     = pattern.Of(`^test result: [a-zA-Z]+\. ([0-9]{1,9}) passed; ([0-9]{1,9}) failed; ([0-9]{1,9}) ignored; `)
+	tested     = pattern.Of(`^test (.+?) \.\.\. (ok|FAILED|ignored)(?:,.*)?$`)
+	result     = pattern.Of(`^test result: ([a-zA-Z]+)\. ([0-9]{1,9}) passed; ([0-9]{1,9}) failed; ([0-9]{1,9}) ignored; `)
 	block      = pattern.Of(`^---- (.+) std(?:out|err) ----$`)
 	rerun      = pattern.Of("^error: (?:test|doctest|bench) failed, to rerun pass [`'](.+)['`]$")
 	ofPackage  = pattern.Of(`(?:^| )-p (\S+)`)
@@ -67,6 +68,7 @@ var (
 	ofMacro    = pattern.Of(`^(?:proc macro|proc-macro derive|custom attribute) panicked`)
 	arrow      = pattern.Of(`^ *(?:-->|:::) (.+?):([0-9]{1,9}):([0-9]{1,9})(?:: .*)?$`)
 	panics     = pattern.Of(`^\s*thread '(.*?)' (?:\([0-9]+\) )?panicked at (.*)$`)
+	overflow   = pattern.Of(`^\s*thread '.*' (?:\([0-9]+\) )?has overflowed its stack$`)
 	place      = pattern.Of(`^(.+?):([0-9]{1,9}):([0-9]{1,9}):?$`)
 	oldPlace   = pattern.Of(`^(.*), ([^,']+):([0-9]{1,9}):([0-9]{1,9})$`)
 	unexpected = pattern.Of(`^note: test did not panic as expected(?: at (.+?):([0-9]{1,9}):([0-9]{1,9}))?`)
@@ -87,13 +89,16 @@ func (r *Reader) Line(line string) bool {
 		r.failing = true
 		return true
 	}
+	if r.rerun(line) {
+		return false
+	}
 	if strings.HasPrefix(line, "test ") {
 		if m := tested().FindStringSubmatch(line); m != nil {
 			r.tested(m[1], m[2])
 			return false
 		}
 	}
-	if r.counted(line) || r.rerun(line) {
+	if r.counted(line) {
 		return false
 	}
 	if m := r.diagnostic(line); m != nil && r.suite.name == "" {
@@ -145,6 +150,9 @@ func (r *Reader) status(line string) bool {
 
 func (r *Reader) tested(name, result string) {
 	r.close()
+	if result == "FAILED" {
+		r.suite.failed++
+	}
 	if len(r.report.Cases) < maxCases {
 		r.report.Cases = append(r.report.Cases, Case{r.suite.name, testName(name), result})
 	}
@@ -158,19 +166,20 @@ func testName(name string) string {
 	return name
 }
 
-// counted takes the line with which a program of tests ends.
+// counted takes the line with which a program of tests ends. What a test that failed had printed may have such a line too, of
+// fewer tests that failed.
 func (r *Reader) counted(line string) bool {
 	if !strings.HasPrefix(line, "test result: ") {
 		return false
 	}
 	m := result().FindStringSubmatch(line)
-	if m == nil {
+	if m == nil || r.failing && (m[1] != "FAILED" || number(m[3]) < r.suite.failed) {
 		return false
 	}
 	r.close()
 	r.failing = false
 	for i, n := range []*int{&r.report.Passed, &r.report.Failed, &r.report.Ignored} {
-		*n += number(m[i+1])
+		*n += number(m[i+2])
 	}
 	return true
 }
@@ -205,12 +214,14 @@ func (r *Reader) found(name string) bool {
 	return slices.ContainsFunc(r.report.Findings[min(r.suite.first, len(r.report.Findings)):], func(f Finding) bool { return f.Kind == Test && f.Name == name })
 }
 
-// rerun takes the line in which cargo says that a program of tests failed, and of which package it is.
+// rerun takes the line in which cargo says that a program of tests failed, and of which package it is. A program that ended
+// within a test leaves half a line before it.
 func (r *Reader) rerun(line string) bool {
-	if !strings.HasPrefix(line, "error: ") {
+	at := strings.LastIndex(line, "error: ")
+	if at < 0 || at > 0 && (r.failing || r.suite.name == "") {
 		return false
 	}
-	m := rerun().FindStringSubmatch(line)
+	m := rerun().FindStringSubmatch(line[at:])
 	if m == nil {
 		return false
 	}
@@ -431,6 +442,10 @@ func (p *panicked) read(line string) bool {
 		} else {
 			p.message = []string{m[2]}
 		}
+		return true
+	}
+	if !p.found && overflow().MatchString(line) {
+		p.found, p.message = true, []string{trimmed}
 		return true
 	}
 	if !p.reading {
