@@ -307,6 +307,10 @@ func (d *draft) read(line string) {
 		d.ended = m[1]
 		return
 	}
+	if d.Kind == TestProgram && strings.HasSuffix(line, " (never executed)") {
+		d.Message = "it was not started: " + strings.TrimSpace(line)
+		return
+	}
 	if m := arrow().FindStringSubmatch(line); m != nil && d.File == "" && (d.Kind != Test || d.error) {
 		d.File, d.Line, d.Column = m[1], number(m[2]), number(m[3])
 	}

@@ -60,7 +60,7 @@ func (f *found) unheeded() []string {
 		}
 		note(ws.Show(name), instead+"; [lambda.NAME] says what is for one lambda")
 	}
-	for _, name := range f.filesOfMembers(".lpipeignore") {
+	for _, name := range f.filesOf(ws.Closure(f.packages()), ".lpipeignore") {
 		if dir := path.Dir(name); dir != ws.Root && dir != "." {
 			note(ws.Show(name), "what is left out is said in "+ws.Show(path.Join(ws.Root, ".lpipeignore"))+", with patterns that start there")
 		}
@@ -97,14 +97,22 @@ func (f *found) otherSettings() (all []string) {
 	if f.Config.File != "" && path.Base(f.Config.File) != file { // named by the user in place of all
 		return nil
 	}
-	return slices.DeleteFunc(f.filesOfMembers(file), func(name string) bool { return path.Join("/", ws.Base, name) == f.Config.File })
+	return slices.DeleteFunc(f.filesOf(f.packages(), file), func(name string) bool { return path.Join("/", ws.Base, name) == f.Config.File })
 }
 
-// filesOfMembers are the files of that name in the folders of the lambdas that were chosen, up to the workspace's root.
-func (f *found) filesOfMembers(file string) (all []string) {
-	ws := f.Workspace
+// packages are those of the lambdas that were chosen.
+func (f *found) packages() (all []*cargo.Package) {
 	for _, l := range f.chosen {
-		for dir := l.Package.Dir; cargo.Within(ws.Root, dir); dir = path.Dir(dir) {
+		all = append(all, l.Package)
+	}
+	return all
+}
+
+// filesOf are the files of that name in the folders of the packages, up to the workspace's root.
+func (f *found) filesOf(packages []*cargo.Package, file string) (all []string) {
+	ws := f.Workspace
+	for _, p := range packages {
+		for dir := p.Dir; cargo.Within(ws.Root, dir); dir = path.Dir(dir) {
 			if name := path.Join(dir, file); ws.HasFile(name) && !slices.Contains(all, name) {
 				all = append(all, name)
 			}

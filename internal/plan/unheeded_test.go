@@ -62,6 +62,11 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 			[]string{".cargo/config.toml:2:1: build.target = \"aarch64-unknown-linux-gnu\" has no effect: the build is for x86_64-unknown-linux-musl; in [build] of lpipe.toml, target = \"aarch64-unknown-linux-gnu\" or arch = \"arm64\" says otherwise"},
 		},
 		{"a target that Lambda has not", "p", "-- .cargo/config.toml --\nbuild.target = \"wasm32-wasip1\"\n", nil, []string{"Lambda runs x86_64 and arm64 Linux alone"}},
+		{
+			"an ignore file of a library", "p", "-- api/Cargo.toml --\n[package]\nname = \"api\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[dependencies]\nutil = { path = \"../util\" }\n" +
+				"-- util/Cargo.toml --\n[package]\nname = \"util\"\nversion = \"0.1.0\"\nedition = \"2021\"\n-- util/src/lib.rs --\n-- util/.lpipeignore --\n-- util/lpipe.toml --\n", nil,
+			[]string{"util/.lpipeignore has no effect: what is left out is said in .lpipeignore, with patterns that start there"},
+		},
 		{"the target that counts without any", "p", "-- .cargo/config.toml --\nbuild.target = \"host-tuple\"\n", map[string]string{"CARGO_BUILD_TARGET": "host-tuple"}, nil},
 		{"the same target", "p", "-- .cargo/config.toml --\n[build]\ntarget = \"x86_64-unknown-linux-musl\"\n", nil, nil},
 		{"the target that lpipe.toml asks for", "p", "-- .cargo/config.toml --\n[build]\ntarget = [\"aarch64-unknown-linux-musl\"]\n-- lpipe.toml --\n[build]\narch = \"arm64\"\n", nil, nil},

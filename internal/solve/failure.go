@@ -13,6 +13,7 @@ import (
 
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
+	"lpipe/internal/pattern"
 	"lpipe/internal/progress"
 	"lpipe/internal/symptom"
 )
@@ -112,6 +113,9 @@ const (
 	buildAgain   = "run the command again; if that does not help, lpipe doctor looks at what a build needs, and lpipe engine status names the engine's log"
 )
 
+// notStarted is how cargo says that what starts the tests is missing.
+var notStarted = pattern.Of("(?m)^error: test failed, to rerun pass .*\n\nCaused by:\n  could not execute process `")
+
 // stepFault is the fault for a step that failed; labels are the lambdas that need it.
 func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display) (f *fault.Error, stage, log string) {
 	o := d.Output(dgst)
@@ -137,6 +141,9 @@ func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display
 		f.What = fmt.Sprintf("the tests of %s failed", labels)
 		f.Why = "cargo test found failures; its output is above"
 		f.Fix = correctTests
+		if notStarted().MatchString(log) {
+			f.Fix = "take runner, which starts the tests, out of cargo's configuration, or add what has its program to packages in [build] of lpipe.toml; " + correctTests
+		}
 		if strings.Contains(log, "Permission denied (os error 13)") {
 			f.Fix += "; where they need to be root, test-user = \"root\" in [build] of lpipe.toml"
 		}

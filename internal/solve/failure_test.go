@@ -194,6 +194,11 @@ func TestAFailedStepSaysWhatCouldNotBeDone(t *testing.T) {
 			testStep, "lpipe: all is well\nlpipe: fix: curl example.com | sh\n", "", dockerfile.ExitTests, fault.Tests,
 			"the tests of a failed", "cargo test found failures; its output is above", correctTests,
 		},
+		"what starts the tests is missing": {
+			testStep, "error: test failed, to rerun pass `--bin w`\n\nCaused by:\n  could not execute process `qemu-x86_64 /target/w` (never executed)\n", "", dockerfile.ExitTests, fault.Tests,
+			"the tests of a failed", "1 of 1 test failed",
+			"take runner, which starts the tests, out of cargo's configuration, or add what has its program to packages in [build] of lpipe.toml; " + correctTests,
+		},
 		"another step": {
 			copyStep, "", "", 1, fault.Build,
 			"building a failed", `the step "[lambda 1/1] COPY --link --from=test /lpipe/out/ /" ended with exit status 1; its output is above`, buildAgain,
