@@ -115,6 +115,18 @@ var cases = []struct{ name, stage, log, what, fix string }{
 	{"instructions", deps, "error: failed to run custom build command for `ring v0.17.8`\n\nCaused by:\n  process didn't exit successfully: `/target/x` (signal: 4, SIGILL: illegal instruction)\n", "instructions", "target-cpu"},
 	{"stack of rustc", build, "thread 'rustc' has overflowed its stack\nfatal runtime error: stack overflow\n", "crashed", "RUST_MIN_STACK"},
 	{"segmentation fault", build, "error: could not compile `x`\n\nCaused by:\n  process didn't exit successfully: `rustc` (signal: 11, SIGSEGV: invalid memory reference)\n", "crashed", "RUST_MIN_STACK"},
+	{"flag of rustc", build, "error: failed to run `rustc` to learn about target-specific information\n\nCaused by:\n  process didn't exit successfully: `rustc - --crate-name ___` (exit status: 1)\n  --- stderr\n  error: unknown codegen option: `opt-levl`\n", "does not know a flag", "rustflags"},
+	{"value of a flag of rustc", build, "error: incorrect value `9` for codegen option `relro-level` - one of: `full`, `partial`, or `off` was expected\n", "does not know a flag", "rustflags"},
+	{"lld with clang", build, linking("clang: error: unable to execute command: Executable \"ld.lld\" doesn't exist!\nclang: error: linker command failed with exit code 1"), "that a flag names", "lld"},
+	{"no C compiler, cmake", deps, script("aws-lc-sys", "CMake Error: CMAKE_C_COMPILER not set, after EnableLanguage"), "the C compiler is missing", "gcc"},
+	{"no C compiler, configure", deps, script("jemalloc-sys", "configure: error: in `/target/x':\nconfigure: error: no acceptable C compiler found in $PATH"), "the C compiler is missing", "gcc"},
+	{"a library that cmake looks for", deps, script("rdkafka-sys", "-- Could NOT find Doxygen (missing: DOXYGEN_EXECUTABLE)\nCMake Error at /usr/share/cmake/Modules/FindPackageHandleStandardArgs.cmake:230 (message):\n  Could NOT find ZLIB (missing: ZLIB_LIBRARY ZLIB_INCLUDE_DIR)"), "needs: ZLIB", "bundled"},
+	{"a library that is too old", deps, script("libxml", "Requested 'libxml-2.0 >= 2.12' but version of libxml-2.0 is 2.9.14"), "needs: libxml-2.0", "newer distribution"},
+	{"a library that is too old, pkgconf", deps, script("libxml", "Package dependency requirement 'libxml-2.0 >= 2.12' could not be satisfied.\nPackage 'libxml-2.0' has version '2.9.14', required version is '>= 2.12'"), "needs: libxml-2.0", "newer distribution"},
+	{"a program of aws-lc", deps, script("aws-lc-fips-sys", "Missing dependency: Go"), "a program is missing", "packages"},
+	{"mirror of apt", toolchain, "E: Failed to fetch http://deb.debian.org/x.deb  Hash Sum mismatch\n", "not what the lists say", "again later"},
+	{"no network, apk", toolchain, "WARNING: fetching https://dl-cdn.alpinelinux.org/alpine/v3.22/main: temporary error (try again later)\nERROR: unable to select packages:\n  curl (no such package):\n", "was not reached", "run the command again"},
+	{"base for another machine", toolchain, "exec /bin/sh: exec format error\n", "another machine", "base"},
 	{"ICE", build, "error: the compiler unexpectedly panicked. this is a bug.\n", "a fault", "channel"},
 
 	{"registry", fetch, "error: failed to parse manifest at `/src/Cargo.toml`\n\nCaused by:\n  registry index was not found in any configuration: `corp`\n", "where a registry is", "CARGO_REGISTRIES_CORP_INDEX"},
@@ -226,7 +238,7 @@ var cases = []struct{ name, stage, log, what, fix string }{
 	{"perl's modules", deps, script("openssl-sys", "Can't locate FindBin.pm in @INC (you may need to install the FindBin module)"), "perl", "perl-core"},
 	{"nasm", deps, script("rav1e", "error occurred: Failed to find tool. Is `nasm` installed?\nNASM command not found or failed to execute."), "nasm", "nasm"},
 	{"flatc", deps, script("api", "sh: 1: flatc: not found"), "a program is missing", "packages"},
-	{"C compiler", deps, script("ring", "error occurred in cc-rs: failed to find tool \"cc\": No such file or directory (os error 2)"), "a program is missing", "packages"},
+	{"C compiler", deps, script("ring", "error occurred in cc-rs: failed to find tool \"cc\": No such file or directory (os error 2)"), "the C compiler is missing", "packages"},
 	{"autoreconf", deps, script("x-sys", "failed to execute command: No such file or directory (os error 2)\nis `autoreconf` not installed?"), "a program is missing", "packages"},
 	{"python", deps, script("x-sys", "/usr/bin/env: ‘python3’: No such file or directory"), "a program is missing", "packages"},
 	{"a header", deps, script("x-sys", "wrapper.h:1:10: fatal error: 'sodium.h' file not found"), "a C header", "libNAME-dev"},
@@ -323,6 +335,14 @@ func TestALongOutputIsReadFromItsEnd(t *testing.T) {
 	}
 	if _, ok := Find(Step{Stage: build, Log: words + strings.Repeat("x\n", maxLog)}); ok {
 		t.Error("more than the end is read")
+	}
+}
+
+// TestABuildScriptThatCrashesIsNoCompiler: the step says who crashed.
+func TestABuildScriptThatCrashesIsNoCompiler(t *testing.T) {
+	log := strings.ReplaceAll(script("api", "starting"), "exit status: 101", "signal: 11, SIGSEGV: invalid memory reference")
+	if s, ok := Find(Step{Stage: deps, Log: log}); ok {
+		t.Errorf("%+v", s)
 	}
 }
 

@@ -134,7 +134,7 @@ var table = []row{
 	},
 	{
 		stages: compiling,
-		words:  pattern.Of(`collect2: fatal error: cannot find .{1,3}ld.|clang(?:[+-][0-9+]+)?: error: invalid linker name in (?:argument )?'-fuse-ld=[a-z0-9.]{1,20}'|unrecognized command[- ]line option .{1,3}-fuse-ld=[a-z0-9.]{1,20}`),
+		words:  pattern.Of(`collect2: fatal error: cannot find .{1,3}ld.|unable to execute command: Executable "[a-z0-9.-]{0,30}(?:ld|mold)[a-z0-9.-]{0,10}" doesn't exist|clang(?:[+-][0-9+]+)?: error: invalid linker name in (?:argument )?'-fuse-ld=[a-z0-9.]{1,20}'|unrecognized command[- ]line option .{1,3}-fuse-ld=[a-z0-9.]{1,20}`),
 		what:   "the linker that a flag names is missing",
 		why:    "rustflags have -fuse-ld, as for lld or mold, and the image does not have that linker",
 		fix:    "add lld or mold to packages in [build] of lpipe.toml, or take -fuse-ld out of rustflags",
@@ -221,6 +221,13 @@ var table = []row{
 	},
 	{
 		stages: compiling,
+		words:  pattern.Of("error: (?:unknown (?:codegen|unstable) option: |incorrect value `[^`]{0,60}` for (?:codegen|unstable) option |Unrecognized option: ).{0,80}"),
+		what:   "rustc does not know a flag",
+		why:    "rustflags have one that it does not take, or a value that it cannot have",
+		fix:    "correct rustflags in [build] of lpipe.toml or in .cargo/config.toml, or RUSTFLAGS",
+	},
+	{
+		stages: compiling,
 		words:  pattern.Of(`\(signal: 4, SIGILL: illegal instruction\)|[Ii]llegal instruction \(core dumped\)`),
 		what:   "a program has instructions that the engine's machine does not have",
 		why:    "build scripts and macros run on the engine's machine, and were compiled for another processor",
@@ -228,7 +235,7 @@ var table = []row{
 	},
 	{
 		stages: compiling,
-		words:  pattern.Of(`thread 'rustc' has overflowed its stack|rustc interrupted by SIGSEGV|\(signal: 11, SIGSEGV: invalid memory reference\)`),
+		words:  pattern.Of("thread 'rustc' has overflowed its stack|rustc interrupted by SIGSEGV|[/`]rustc[ `].*\\(signal: 11, SIGSEGV: invalid memory reference\\)"),
 		what:   "the compiler crashed", why: "its stack was too small, or it has a fault",
 		fix: "set RUST_MIN_STACK = \"33554432\" in [build.env] of lpipe.toml, or another channel in rust-toolchain.toml",
 	},
@@ -515,6 +522,18 @@ var table = []row{
 	},
 	{
 		stages: installing,
+		words:  pattern.Of(`Hash Sum mismatch|File has unexpected size|Mirror sync in progress|Downloading successful, but checksum doesn't match|BAD signature|BAD archive`),
+		what:   "a package is not what the lists say", why: "a mirror changes at this moment, or a proxy gave an old file",
+		fix: "run the command again later; if that does not help, have the proxy forget what it keeps",
+	},
+	{
+		stages: installing,
+		words:  pattern.Of(`exec (?:/bin/sh|/bin/bash|sh): exec format error|exec user process caused: exec format error`),
+		what:   "the base is for another machine", why: "the engine's machine cannot run its programs",
+		fix: "set base in [build] of lpipe.toml to an image that there is for the engine's architecture",
+	},
+	{
+		stages: installing,
 		words:  pattern.Of(`NO_PUBKEY [0-9A-F]{8,40}|is not signed\.|UNTRUSTED signature|GPG (?:check FAILED|error)`),
 		what:   "packages are not signed by a key that the image trusts", why: "the image is old, or a mirror gives other packages",
 		fix: "set base in [build] of lpipe.toml to a newer image, or check the mirror",
@@ -573,6 +592,24 @@ var table = []row{
 			"turn on the crate's feature that compiles it (often \"vendored\" or \"bundled\")",
 	},
 
+	{
+		stages: compiling,
+		words: pattern.Of(`Requested '([A-Za-z0-9_.+-]{1,64}) [<>=]+ [^']{1,30}' but version of|Package dependency requirement '([A-Za-z0-9_.+-]{1,64}) [<>=]+ [^']{1,30}' could not be satisfied|` +
+			`Package '([A-Za-z0-9_.+-]{1,64})' has version '[^']{1,30}', required version is`),
+		what: "a C library has another version than a crate needs: $1",
+		why:  "pkg-config found that of the base's distribution",
+		fix: "turn on the crate's feature that compiles the library itself (often \"vendored\" or \"bundled\"), take a version of the crate that fits, or set base in [build] of lpipe.toml " +
+			"to an image of a newer distribution",
+	},
+	{
+		stages: compiling,
+		words:  pattern.Of(`^Could NOT find ([A-Za-z0-9_+-]{1,60})|Could not find a package configuration file provided by "([A-Za-z0-9_.+-]{1,60})"`),
+		what:   "cmake does not find what it needs: $1",
+		why:    "C code that a crate compiles is built with a library of the base, which has none to compile with",
+		fix: "turn on the crate's feature that compiles the library itself (often \"vendored\" or \"bundled\"), or add the package that has it to packages in [build] of lpipe.toml " +
+			"(Debian: libNAME-dev, Alpine: NAME-dev, Fedora: NAME-devel)",
+	},
+
 	// Tools that build scripts run.
 	{
 		stages: compiling,
@@ -612,6 +649,12 @@ var table = []row{
 	},
 	{
 		stages: compiling,
+		words:  pattern.Of("(?i)failed to find tool.{0,12}[\"'`](?:cc|gcc|clang)[\"'`]|No CMAKE_C_COMPILER could be found|CMAKE_C_COMPILER not set|no acceptable C compiler found in|C compiler cannot create executables"),
+		what:   "the C compiler is missing", why: "a crate compiles C code, and the image has no compiler, or one without the C library's files",
+		fix: "add gcc and libc6-dev to packages in [build] of lpipe.toml (build-base of Alpine, gcc and glibc-devel of Fedora)",
+	},
+	{
+		stages: compiling,
 		words:  pattern.Of(`(?i)is .?cmake.? not installed|Missing dependency: cmake|cmake: (?:command )?not found|failed to (?:execute|run|spawn) .?cmake`),
 		what:   "cmake is missing", why: "a crate compiles C code with it",
 		fix: "add cmake (and make) to packages in [build] of lpipe.toml",
@@ -648,7 +691,7 @@ var table = []row{
 	},
 	{
 		stages: compiling,
-		words:  pattern.Of("(?i)is [`'\"]([A-Za-z0-9_.+-]{1,40})[`'\"] (?:not )?installed\\?|(?:sh|bash): (?:line )?(?:\\d+: )?([A-Za-z0-9_.+-]{1,40}): (?:command )?not found|env: .{0,20}?['‘]([A-Za-z0-9_.+-]{1,40})['’]: No such file or directory|[Ff]ailed to find tool.{0,12}\"([A-Za-z0-9_.+-]{1,64})\"|cannot find binary path.{0,40}"),
+		words:  pattern.Of("(?i)is [`'\"]([A-Za-z0-9_.+-]{1,40})[`'\"] (?:not )?installed\\?|(?:sh|bash): (?:line )?(?:\\d+: )?([A-Za-z0-9_.+-]{1,40}): (?:command )?not found|env: .{0,20}?['‘]([A-Za-z0-9_.+-]{1,40})['’]: No such file or directory|[Ff]ailed to find tool.{0,12}\"([A-Za-z0-9_.+-]{1,64})\"|Missing dependency: ([A-Za-z0-9_.+-]{1,40})|cannot find binary path.{0,40}"),
 		what:   "a program is missing that the step runs", why: "the image does not have it", program: true,
 		fix: inPackages + orBase,
 	},
@@ -691,5 +734,5 @@ var (
 		`DNS: transient error|Name or service not known|Name does not resolve|getaddrinfo E?[A-Z_]*NOTFOUND|EAI_AGAIN`)
 	unreached = pattern.Of(`(?i)Could not connect to (?:server|[a-z0-9.-]{1,60})|Couldn't connect to server|Failed to connect to|Unable to connect to|Connection timed out|Operation too slow|Timeout was reached|` +
 		`Network is unreachable|No route to host|Connection refused|Connection reset by peer|SSL connect error|HTTP2 framing layer|HTTP/2 stream \d+ was not closed cleanly|Transferred a partial file|fatal: early EOF|unexpected disconnect while reading sideband packet|` +
-		`network error \(check Internet connection and firewall\)|Failed to download metadata for repo|Cannot download repomd\.xml|Could not download file from|transfer closed with|unexpected end of file from server|error sending request for url`)
+		`network error \(check Internet connection and firewall\)|Failed to download metadata for repo|Cannot download repomd\.xml|Could not download file from|temporary error \(try again later\)|transfer closed with|unexpected end of file from server|error sending request for url`)
 )
