@@ -348,9 +348,35 @@ func (s *scanner) reach(name string, u use, later bool, at func() string) reache
 		if !cargo.Within(s.pkg.Dir, name) {
 			s.add(name, u, later)
 		}
+		if to := s.follows(name); to != name {
+			s.reach(to, u, later, at)
+		}
 	}
 	return r
 }
+
+// follows is where a name leads by the links in it, for one that leads to something of the project.
+func (s *scanner) follows(name string) string {
+	for range mostLinks {
+		parts := strings.Split(name, "/")
+		linked := false
+		for i := range parts {
+			link := path.Join(parts[:i+1]...)
+			to, err := s.ws.FS.ReadLink(link)
+			if err == nil && !path.IsAbs(to) {
+				name, linked = path.Join(append([]string{path.Dir(link), to}, parts[i+1:]...)...), true
+				break
+			}
+		}
+		if !linked {
+			break
+		}
+	}
+	return name
+}
+
+// mostLinks is how many links a name may lead through, as on Linux.
+const mostLinks = 40
 
 func (s *scanner) look(name string) reached {
 	if _, err := s.ws.FS.Stat(name); err != nil {

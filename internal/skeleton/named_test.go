@@ -173,3 +173,37 @@ func TestWhatASourceNamesIsSentOrSaid(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatALinkLeadsTo is sent with the link that a source names, whatever list leaves it out.
+func TestWhatALinkLeadsTo(t *testing.T) {
+	home := testparts.Project(t, named)
+	testparts.Unpack(t, home, "-- .git/HEAD --\n-- .dockerignore --\n*.md\nproto\n-- rust/fn/src/main.rs --\n#![doc = include_str!(\"../README.md\")]\nfn main() {}\n"+
+		script(`fs::read_to_string("proto/ping.proto").unwrap_or_default();`))
+	for name, to := range map[string]string{"README.md": "again.md", "again.md": "../../README.md", "proto": "../../proto", "round": "round", "up": ".."} {
+		if err := os.Symlink(to, filepath.Join(home, "rust/fn", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ws, err := cargo.LoadFrom(disk.Disk{FS: os.DirFS("/")}, strings.TrimPrefix(home, "/")+"/rust", strings.TrimPrefix(home, "/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ws, found := reach.Find(ws)
+	tree, notes, err := Closure(ws, found, ws.Packages, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	has(t, tree.Paths(), "rust/fn/README.md", "rust/fn/again.md", "README.md", "rust/fn/proto", "proto/ping.proto")
+	said := ""
+	for _, n := range notes {
+		said += n.Text + "\n"
+	}
+	for _, want := range []string{
+		"README.md is sent, although .dockerignore:1 excludes it, because rust/fn/src/main.rs:1 names it",
+		"proto/ping.proto is sent, although .dockerignore:2 excludes it, because rust/fn/build.rs:4 names it",
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("said:\n%s\nwant %q", said, want)
+		}
+	}
+}
