@@ -144,7 +144,7 @@ func checkEntries(entries []Entry, program string) error {
 		kind[e.Name] = "file"
 		if program != "" && e.Name == program {
 			there = true
-			if !e.Executable {
+			if !e.Executable && why == "" {
 				why = "Lambda cannot start it without the executable bit"
 			}
 		}

@@ -129,6 +129,8 @@ func TestZipRefusesNames(t *testing.T) {
 	checkErrors(t, err, fault.Artifact, "two files of that name", `"d" is a file of the zip`)
 	_, err = Zip([]Entry{{Name: "../x"}, {Name: "bin/bootstrap"}}, time.Time{})
 	checkErrors(t, err, fault.Artifact, `a part ".."`, "no bootstrap")
+	_, err = Zip([]Entry{ok, {Name: "bootstrap"}}, time.Time{})
+	checkErrors(t, err, fault.Artifact, `"bootstrap": there are two files of that name`)
 	_, err = Zip([]Entry{{Name: "bootstrap"}}, time.Time{})
 	checkErrors(t, err, fault.Artifact, "without the executable bit")
 }

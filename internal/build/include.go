@@ -137,9 +137,10 @@ func (w *walk) visit(name string, above []fs.FileInfo) {
 			w.found = true
 			w.mistakes.Addf("cannot include "+name, reason(err), "correct the link, or take it out of what "+w.at+" names")
 		}
+	case path.Base(at) == ".git": // a file in a worktree and in a submodule, with a path of this machine
 	case info.IsDir():
 		again := slices.ContainsFunc(above, func(dir fs.FileInfo) bool { return os.SameFile(dir, info) })
-		if again || path.Base(at) == ".git" || above != nil && (at == w.target || at == path.Join(w.pkg, "target")) {
+		if again || above != nil && (at == w.target || at == path.Join(w.pkg, "target")) {
 			return
 		}
 		entries, err := w.fsys.ReadDir(at)

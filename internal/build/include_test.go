@@ -31,6 +31,8 @@ size 12345
 -- shared/geo/cities.json --
 {}
 -- shared/geo/.git/HEAD --
+-- shared/geo/module/.git --
+gitdir: /home/me/shop/.git/modules/module
 -- .git/config --
 a token
 `
@@ -57,6 +59,7 @@ func TestIncludedFiles(t *testing.T) {
 		"links in a circle":          {globs: `"lib/*"`, links: map[string]string{"orders/lib/a": "b", "orders/lib/b": "a"}, said: "cannot include lib/a"},
 		"git's":                      {globs: `"../.git/config"`, said: "a build reads nothing of git's own"},
 		"git's, by a pattern":        {globs: `"../.git/**"`, said: "matches no file"},
+		"git's, of a submodule":      {globs: `"../shared/geo/module/.git"`, said: "matches no file"},
 		"git's, by a link":           {globs: `"lib/*"`, links: map[string]string{"orders/lib/config": "../../.git/config"}, said: "a build reads nothing of git's own"},
 		"git's, by a folder":         {globs: `"g/config"`, links: map[string]string{"orders/g": "../.git"}, said: "a build reads nothing of git's own"},
 		"git's, by a folder in it":   {globs: `"lib/**"`, links: map[string]string{"orders/lib/g": "../../.git"}, said: "a build reads nothing of git's own"},
