@@ -129,7 +129,7 @@ func checkGlob(_, v string) (why, fix string) {
 		return why, fix
 	}
 	if _, err := path.Match(from, ""); err != nil {
-		return "the pattern has an unclosed bracket", `close it, or write \[ for the character`
+		return "the pattern has an unclosed bracket", `close it, or write "?" for the character`
 	}
 	if strings.Contains(v, ":") {
 		return checkInZip(to, strings.ContainsAny(from, `*?[`))
