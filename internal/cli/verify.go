@@ -166,19 +166,19 @@ func statementFinder(named, ending string, zips int) (func(s subject, data []byt
 		return func(subject, []byte) (string, error) { return named, nil }, nil
 	}
 	about := map[string]string{} // the file, by the SHA-256 of the zip
-	err = filepath.WalkDir(named, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() || !strings.HasSuffix(name, strings.TrimPrefix(ending, artifact.ZipName)) {
-			return err
+	files, err := disk.Files(named)
+	for _, name := range files {
+		if !strings.HasSuffix(name, strings.TrimPrefix(ending, artifact.ZipName)) {
+			continue
 		}
-		data, err := disk.ReadFile(name, maxBundle)
-		if err != nil {
-			return err
+		data, readErr := disk.ReadFile(name, maxBundle)
+		if err = errors.Join(err, readErr); readErr != nil {
+			continue
 		}
 		if all, err := attest.ReadBundle(data); err == nil { // what is none is about no zip
 			about[all[0].Subject] = name
 		}
-		return nil
-	})
+	}
 	if err != nil {
 		return nil, &fault.Error{Kind: fault.Usage, What: "--statement " + named + " cannot be read", Err: err, Fix: "name a file of statements, or a folder with such files"}
 	}

@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -62,13 +61,8 @@ func Read(paths []string) ([]Function, error) {
 	var files []string
 	var problems []error
 	for _, p := range paths {
-		err := filepath.WalkDir(p, func(name string, entry fs.DirEntry, err error) error {
-			if err == nil && entry.Type().IsRegular() {
-				files = append(files, name)
-			}
-			return err
-		})
-		if err != nil {
+		below, err := disk.Files(p)
+		if files = append(files, below...); err != nil {
 			problems = append(problems, err)
 		}
 	}
@@ -113,14 +107,14 @@ func Read(paths []string) ([]Function, error) {
 	return functions, errors.Join(problems...)
 }
 
-// about returns the zip that a file is or is about.
+// about returns the zip that a file is or is about. That of a layer holds no program.
 func about(name string) (zip string, ok bool) {
 	for _, k := range kinds {
 		if zip, ok := strings.CutSuffix(name, k.suffix); ok {
 			return zip, true
 		}
 	}
-	return name, strings.HasSuffix(name, ".zip")
+	return name, strings.HasSuffix(name, ".zip") && filepath.Base(name) != artifact.LayerZipName
 }
 
 // read reads the best of the files about a zip.

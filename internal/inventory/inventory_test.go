@@ -34,6 +34,10 @@ func TestQuery(t *testing.T) {
 		{"openssl=1.2.3", "1.2.3", true},
 		{"openssl=1.2.3", "1.2.4", false},
 		{"openssl^0.3", "0.4.0", false},
+		{"openssl 1.2.*", "1.2.9", true},
+		{"openssl 1.2.*", "1.3.0", false},
+		{"openssl 1.x", "1.3.0", true},
+		{"openssl 1.2.3-fix", "1.3.0", true},
 		{"openssl~1.2.3", "1.2.9", true},
 		{"openssl<1.0.0", "1.0.0-rc.1", true},
 		{"OpenSSL", "1.0.0", true},
@@ -164,6 +168,14 @@ func TestRead(t *testing.T) {
 	}
 	if !slices.Equal(names, []string{"a", "only"}) || err == nil || !strings.Contains(err.Error(), "about another zip") || !strings.Contains(err.Error(), "none") {
 		t.Errorf("%q, %v", names, err)
+	}
+	// A folder may be one by a link, and the zip of a layer has no program.
+	write(t, dir+"/a/layers/fonts/x86_64/layer.zip", zip)
+	if err := os.Symlink(dir+"/a", dir+"/link"); err != nil {
+		t.Fatal(err)
+	}
+	if functions, err := Read([]string{dir + "/link"}); err != nil || len(functions) != 1 || functions[0].From != dir+"/link/bootstrap.zip.cdx.json" {
+		t.Errorf("%+v, %v", functions, err)
 	}
 	// A zip alone is read with what lies beside it.
 	if functions, err := Read([]string{dir + "/a/bootstrap.zip"}); err != nil || len(functions) != 1 || len(functions[0].Crates) != 2 {

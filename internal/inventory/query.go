@@ -43,7 +43,7 @@ func requirement(text string) (*semver.Constraints, error) {
 	for i, part := range parts {
 		part = strings.TrimSpace(part)
 		if part != "" && part[0] >= '0' && part[0] <= '9' {
-			part = "^" + part
+			part = bare(part) + part
 		}
 		parts[i] = part
 	}
@@ -56,6 +56,15 @@ func requirement(text string) (*semver.Constraints, error) {
 	}
 	c.IncludePrerelease = true // who asks for what is older than a release asks for its prereleases too
 	return c, nil
+}
+
+// bare is the operator that a version without one has: 1.2 is what is compatible with it, and 1.2.* nothing but 1.2.
+func bare(version string) string {
+	numbers, _, _ := strings.Cut(version, "-")
+	if strings.ContainsAny(numbers, "*xX") {
+		return "="
+	}
+	return "^"
 }
 
 // Holds reports that a crate is one of those.
