@@ -216,6 +216,11 @@ func (s *scanner) value(name string) (string, bool) {
 		return s.pkg.Name, true
 	case "CARGO_PKG_VERSION":
 		return s.pkg.Version, true
+	case "CARGO_PKG_VERSION_MAJOR", "CARGO_PKG_VERSION_MINOR", "CARGO_PKG_VERSION_PATCH":
+		numbers, _, _ := strings.Cut(s.pkg.Version, "+")
+		numbers, _, _ = strings.Cut(numbers, "-")
+		parts := append(strings.Split(numbers, "."), "", "")
+		return parts[slices.Index([]string{"MAJOR", "MINOR", "PATCH"}, strings.TrimPrefix(name, "CARGO_PKG_VERSION_"))], true
 	}
 	e, ok := s.ws.Config.Env[name]
 	if e.Path != "" {

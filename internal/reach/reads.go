@@ -208,9 +208,7 @@ func (r *reading) str(c *code, t rustToken, u use) {
 		r.found.Variables[name] = at()
 	}
 	if arg.include && arg.composed {
-		if r.inc == nil {
-			r.inc = &composed{known: true, use: u, at: at}
-		}
+		r.compose(u, t.line)
 		r.piece(c.frames[len(c.frames)-1].macro, text)
 	}
 	if up := r.literal(r.src.name, u, at, text, arg, string(t.before), r.inc); up > 0 {
@@ -235,6 +233,13 @@ func (r *reading) str(c *code, t rustToken, u use) {
 	}
 	if u != compiles && endsWith(arg.call, searching) && text != ".env" && pathLike(text) {
 		r.dotenv(r.pkg.Dir, text, u, at)
+	}
+}
+
+// compose begins a path that an include macro puts together, unless one is read.
+func (r *reading) compose(u use, line int) {
+	if r.inc == nil {
+		r.inc = &composed{known: true, use: u, at: r.at(line)}
 	}
 }
 
@@ -299,6 +304,10 @@ func (r *reading) word(c *code, t rustToken, u use) {
 	case "macro_rules":
 		r.macros.inside = true
 	default:
+		if t.text[0] <= '9' && c.innermost() == "concat" && c.argument().include { // concat!("v", 1)
+			r.compose(u, t.line)
+			r.piece("concat", string(t.text))
+		}
 		if u.early() && slices.Contains(gits, string(t.text)) {
 			r.git(u, r.at(t.line))
 		}
