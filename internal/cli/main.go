@@ -92,6 +92,9 @@ func Main(args []string, s Streams, environ []string) int {
 	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
 		a.completeFlags(root)
 	}
+	if verb, _, err := root.Find(args); err == nil {
+		takeOnce(verb.Flags())
+	}
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, args, err) })
 	root.SetIn(s.In)

@@ -198,6 +198,31 @@ func emptyFlag(cmd *cobra.Command) (err error) {
 	return err
 }
 
+// errTwice is of a flag that takes one value and was given two.
+var errTwice = errors.New("it takes one value, and was given another before")
+
+// takeOnce has flags that take one value refuse a second one, as settings of lpipe.toml do: one of the two would have no effect.
+func takeOnce(f *pflag.FlagSet) {
+	f.VisitAll(func(f *pflag.Flag) {
+		if _, several := f.Value.(*list); !several && f.Value.Type() != "bool" {
+			f.Value = &once{Value: f.Value}
+		}
+	})
+}
+
+type once struct {
+	pflag.Value
+	given *string
+}
+
+func (o *once) Set(v string) error {
+	if o.given != nil && *o.given != v {
+		return errTwice
+	}
+	o.given = &v
+	return o.Value.Set(v)
+}
+
 const (
 	otherSettings   = "lpipe deploy changes what lpipe deploy --help lists; aws lambda update-function-configuration changes the rest"
 	noStack         = "lpipe deploy puts code into functions without a stack; for one, sam deploy or cdk deploy takes the zips in target/lambda"
@@ -488,6 +513,10 @@ func flagError(cmd *cobra.Command, args []string, err error) error {
 		_, value, usage := flagWords(invalid.GetFlag())
 		f.What = "--" + invalid.GetFlag().Name + " cannot be " + fault.Quote(invalid.GetValue())
 		f.Why, f.Fix = errors.Unwrap(invalid).Error(), strings.TrimPrefix(value+": "+usage, ": ")
+		if errors.Is(invalid, errTwice) {
+			f.What, f.Why, f.Fix = "--"+invalid.GetFlag().Name+" is given twice", errTwice.Error(), "give it once"
+			return f
+		}
 		switch invalid.GetFlag().Value.Type() { // the words of package strconv are for programmers
 		case "bool":
 			f.Why, f.Fix = "it is a switch, which takes no value but true and false", "write it as: --"+invalid.GetFlag().Name
