@@ -12,6 +12,7 @@ import (
 	"lpipe/internal/plan"
 	"lpipe/internal/progress"
 	"lpipe/internal/project"
+	"lpipe/internal/scaffold"
 )
 
 // flagValues are the values of flags that have a few, or begin with them.
@@ -36,7 +37,13 @@ func (a *app) completeFlags(cmd *cobra.Command) {
 	}
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		var values cobra.CompletionFunc
-		switch known := flagValues[f.Name]; {
+		known := flagValues[f.Name]
+		for _, q := range scaffold.Questions {
+			if q.Flag == f.Name && (cmd.Name() == "new" || cmd.Name() == "init") {
+				known = q.Choices
+			}
+		}
+		switch {
 		case known != nil:
 			values = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 				return known, cobra.ShellCompDirectiveNoFileComp
@@ -74,6 +81,17 @@ func (a *app) completeLambdas(cmd *cobra.Command, args []string, begun string) (
 		return nil, cobra.ShellCompDirectiveFilterDirs
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeLambda completes the name of the one lambda that a verb takes; what may follow is the name of a file.
+func (a *app) completeLambda(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	switch {
+	case len(args) == 0:
+		return a.completeLambdas(cmd, args, begun)
+	case cmd.Args(cmd, append(slices.Clone(args), "file")) == nil:
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	return nil, cobra.ShellCompDirectiveNoFileComp
 }
 
 // fromProjects completes with what the projects here have. Where they cannot be read there is nothing.

@@ -50,6 +50,9 @@ func (a *app) onFunctions(cmd *cobra.Command, do func(ctx context.Context, aws *
 	settings, naming := settingFlags(f, aboutProject, 0), keyFlags(f, nameFlags)
 	out, all, account := outFlag(f), allFlag(f), awsFlags(f)
 	cmd.ValidArgsFunction = a.completeLambdas
+	if cmd.Args != nil {
+		cmd.ValidArgsFunction = a.completeLambda
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var given []config.Setting
 		given = append(append(given, settings()...), naming()...)

@@ -177,6 +177,13 @@ func TestShellsComplete(t *testing.T) {
 		"cache usage ":          nil,
 		"engine status ":        nil,
 		"cache usage --engine ": {"embedded", "docker"},
+		"new --event-type ":     {"json", "s3", "sqs", "sns", "dynamodb", "eventbridge", "kinesis"},
+		"init --runtime ":       {"crate", "none"},
+		"invoke ":               {"api", "jo"},
+		"invoke api ":           nil,
+		"size api ":             nil,
+		"symbolize api ":        nil,
+		"logs api ":             nil,
 	} {
 		var out, messages strings.Builder
 		s := Streams{In: strings.NewReader(""), Out: &out, Err: &messages}

@@ -42,7 +42,7 @@ caller of a new process waits; warm, what the others wait.
 
 With --remote the function on AWS is asked instead, which lpipe deploy put there, with the credentials, profile and region of AWS's own
 tools.`,
-		Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completeLambdas,
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.completeLambda,
 	}
 	settings := settingFlags(cmd.Flags(), aboutProject, 0)
 	out := outFlag(cmd.Flags())

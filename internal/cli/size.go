@@ -28,7 +28,7 @@ in it, or in a bootstrap.debug beside it, which debug = "split" in [build] puts 
 
 A function of a generic type counts for the crate that wrote it, a method of a trait for the crate of the type. What has no crate
 is C, assembly, and data without a name.`,
-		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeLambdas,
+		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeLambda,
 	}
 	diff := cmd.Flags().String("diff", "", "`FILE` to compare with: a zip, a program or a bootstrap.debug")
 	top := cmd.Flags().Int("top", 20, "how many crates and functions are listed, `N` of each")

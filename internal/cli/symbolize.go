@@ -33,7 +33,7 @@ with symbols. Of a program or zip without symbols the debug file is fetched from
 A program without symbols prints addresses only with RUST_BACKTRACE=full, which is to be set for the function. They differ
 from start to start; where the program was loaded is found from the calls that stand before them, for which a backtrace
 needs three frames or more of the program.`,
-		Args: cobra.RangeArgs(1, 2), ValidArgsFunction: a.completeLambdas,
+		Args: cobra.RangeArgs(1, 2), ValidArgsFunction: a.completeLambda,
 	}
 	server := cmd.Flags().String("debuginfod", "", "`URL` of a debuginfod server")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
