@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
+	"strings"
 	"time"
 
 	"lpipe/internal/fault"
@@ -41,28 +43,53 @@ func (l Layer) Zip(epoch time.Time) (File, LayerSums, error) {
 }
 
 // CheckLayers refuses layers of one function that have a file of the same name: on AWS the one of the later layer would hide the
-// other, whichever order the function has them in.
+// other, whichever order the function has them in. A file of one that is a folder of another cannot be there at all.
 func CheckLayers(layers []Layer) error {
 	var problems fault.List
-	of := map[string]string{}
+	file, folder := map[string]string{}, map[string]string{} // the last layer that has it, by path
 	for _, l := range layers {
 		problems.Add(checkEntries(sorted(l.Files), ""))
-		for _, e := range l.Files {
-			if other, known := of[e.Name]; known && other != l.Name {
-				problems.Add(refuse(fmt.Sprintf("the layers %s and %s both have %s", other, l.Name, e.Name), "one would hide the other", "take it out of one of them"))
+		both := func(other, what, why string) {
+			if other != "" && other != l.Name {
+				problems.Add(refuse(fmt.Sprintf("the layers %s and %s both have %s", other, l.Name, what), why, "take it out of one of them"))
 			}
-			of[e.Name] = l.Name
+		}
+		const cannot = "it is a file in one, and a folder in the other"
+		for _, e := range l.Files {
+			both(file[e.Name], e.Name, "one would hide the other")
+			both(folder[e.Name], e.Name, cannot)
+			file[e.Name] = l.Name
+		}
+		for dir := range foldersOf(l.Files) {
+			both(file[dir], dir, cannot)
+			folder[dir] = l.Name
 		}
 	}
 	return problems.Err()
 }
 
+// foldersOf are the folders that files lie in, at any depth.
+func foldersOf(files []Entry) map[string]bool {
+	all := map[string]bool{}
+	for _, e := range files {
+		for dir := path.Dir(e.Name); dir != "." && dir != "/" && !all[dir]; dir = path.Dir(dir) {
+			all[dir] = true
+		}
+	}
+	return all
+}
+
 // CheckExtensions refuses files of layers that Lambda starts as extensions, since they are in that folder, and could not start: the
-// function then fails with Extension.LaunchError. It returns those that are programs, for [CheckInstructions].
+// function then fails with Extension.LaunchError. The zip of an extension is a layer too. It returns those that are programs, for
+// [CheckInstructions].
 func CheckExtensions(in Inputs) (programs []Entry, err error) {
 	in.Expect.Link = "dynamic"
 	var problems fault.List
-	for _, l := range in.Layers {
+	layers := in.Layers
+	if in.root() == limits.Opt {
+		layers = append(slices.Clip(layers), Layer{path.Base(in.path()), in.Included})
+	}
+	for _, l := range layers {
 		for _, entry := range sorted(l.Files) {
 			if path.Dir(entry.Name) != limits.ExtensionsDir {
 				continue
@@ -72,7 +99,11 @@ func CheckExtensions(in Inputs) (programs []Entry, err error) {
 			switch {
 			case !entry.Executable:
 				problems.Add(refuse(what, "it is not executable", "chmod +x; what is no extension goes elsewhere in the layer"))
-			case !bytes.HasPrefix(entry.Data, []byte("#!")):
+			case bytes.HasPrefix(entry.Data, []byte("#!")):
+				if why := newLinker(in).script(entry.Data); why != "" {
+					problems.Add(refuse(what, why, "correct its first line: the runtime has /bin/sh, and bash"))
+				}
+			default:
 				c := check{Expect: in.Expect}
 				_, _, err := c.start(entry.Data)
 				programs = append(programs, entry)
@@ -86,6 +117,26 @@ func CheckExtensions(in Inputs) (programs []Entry, err error) {
 	}
 	return programs, problems.Err()
 }
+
+// script says why the kernel could not start a script, "" where it may. Which interpreters a runtime has is not known here.
+func (l *linker) script(data []byte) string {
+	line, _, _ := bytes.Cut(data[len("#!"):min(len(data), maxShebang)], []byte("\n"))
+	name, _, _ := strings.Cut(strings.TrimLeft(string(line), " \t"), " ")
+	name, _, _ = strings.Cut(name, "\t")
+	own := strings.HasPrefix(name, limits.Opt+"/") || strings.HasPrefix(name, limits.TaskRoot+"/")
+	switch _, there := l.files[path.Clean(name)]; {
+	case strings.TrimSpace(name) == "":
+		return "its first line names no interpreter"
+	case bytes.HasSuffix(line, []byte("\r")):
+		return "its first line ends as on Windows, and that end counts for the interpreter's name"
+	case own && !there:
+		return fmt.Sprintf("its interpreter %s is in no layer", name)
+	}
+	return ""
+}
+
+// maxShebang is how much of a script the kernel looks at: BINPRM_BUF_SIZE of linux/binfmts.h.
+const maxShebang = 256
 
 // Put writes files into the folder: see [Write].
 func (f *Folder) Put(files ...File) error { return write(f.project, f.dir, files) }

@@ -26,9 +26,15 @@ func TestZipOfALayer(t *testing.T) {
 func TestLayersThatHideEachOther(t *testing.T) {
 	a, b := Layer{Name: "a", Files: []Entry{{Name: "lib/x"}, {Name: "lib/y"}}}, Layer{Name: "b", Files: []Entry{{Name: "lib/y"}}}
 	checkErrors(t, CheckLayers([]Layer{a, b}), fault.Artifact, "the layers a and b both have lib/y")
-	if err := CheckLayers([]Layer{a}); err != nil {
-		t.Error(err)
+	for _, fine := range [][]Layer{{a}, {a, {Name: "b", Files: []Entry{{Name: "lib/z/x"}, {Name: "bin"}}}}} {
+		if err := CheckLayers(fine); err != nil {
+			t.Error(err)
+		}
 	}
+	// One order is that of lpipe.toml, and the other as good.
+	file, folder := Layer{Name: "file", Files: []Entry{{Name: "lib/x"}}}, Layer{Name: "folder", Files: []Entry{{Name: "lib/x/y"}, {Name: "lib/x/z"}}}
+	checkErrors(t, CheckLayers([]Layer{file, folder}), fault.Artifact, "the layers file and folder both have lib/x: it is a file in one, and a folder in the other")
+	checkErrors(t, CheckLayers([]Layer{folder, file}), fault.Artifact, "the layers folder and file both have lib/x: it is a file in one, and a folder in the other")
 }
 
 // TestExtensionsThatLambdaCouldNotStart: a file of a layer in extensions/ is one, whatever it is.
@@ -41,6 +47,11 @@ func TestExtensionsThatLambdaCouldNotStart(t *testing.T) {
 		"static":                {Entry{Name: at, Data: fixture{}.build(), Executable: true}, ""},
 		"dynamic":               {Entry{Name: at, Data: fixture{interp: "/lib64/ld-linux-x86-64.so.2", needed: []string{"libc.so.6"}}.build(), Executable: true}, ""},
 		"a script":              {Entry{Name: at, Data: []byte("#!/bin/sh\n"), Executable: true}, ""},
+		"a script of the layer": {Entry{Name: at, Data: []byte("#! /opt/extensions/watch -x\n"), Executable: true}, ""},
+		"a script's arguments":  {Entry{Name: at, Data: []byte("#!\t/usr/bin/env\tbash\nx\r\n"), Executable: true}, ""},
+		"a script of Windows":   {Entry{Name: at, Data: []byte("#!/bin/sh -e\r\n"), Executable: true}, "its first line ends as on Windows"},
+		"a script of nothing":   {Entry{Name: at, Data: []byte("#! \nx"), Executable: true}, "names no interpreter"},
+		"a script without its":  {Entry{Name: at, Data: []byte("#!/opt/bin/python\n"), Executable: true}, "its interpreter /opt/bin/python is in no layer"},
 		"not executable":        {Entry{Name: at, Data: []byte("#!/bin/sh\n")}, "it is not executable"},
 		"another machine":       {Entry{Name: at, Data: fixture{machine: elf.EM_AARCH64}.build(), Executable: true}, "the program is for arm64, not for x86_64"},
 		"musl's linker":         {Entry{Name: at, Data: fixture{interp: "/lib/ld-musl-x86_64.so.1"}.build(), Executable: true}, "asks for the dynamic linker"},
@@ -58,6 +69,9 @@ func TestExtensionsThatLambdaCouldNotStart(t *testing.T) {
 			continue
 		}
 		checkErrors(t, err, fault.Artifact, c.want)
+		checkErrors(t, err, fault.Artifact, "Lambda could not start extensions/watch of the layer tools: ")
+		// What an extension has beside it is in its layer.
+		_, err = CheckExtensions(Inputs{Path: "extensions/tools", Included: []Entry{c.file}, Expect: static})
 		checkErrors(t, err, fault.Artifact, "Lambda could not start extensions/watch of the layer tools: ")
 	}
 }

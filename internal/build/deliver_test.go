@@ -246,6 +246,10 @@ func TestAFunctionIsAsLargeAsItIsWithItsExtensions(t *testing.T) {
 	if err := checkWithExtensions(function, []Built{extension, failed, refused, {}}); err != nil {
 		t.Error(err)
 	}
+	in := artifact.Inputs{Layers: []artifact.Layer{{Name: "fonts", Files: []artifact.Entry{{Name: "x"}}}}}
+	if err := checkWithExtensions(Built{Outcome: solve.Outcome{Taken: taken{inputs: in}}}, []Built{extension}); fault.Worst(err) != fault.Artifact || !strings.Contains(err.Error(), "both have x") {
+		t.Errorf("%v", err)
+	}
 	if err := checkWithExtensions(function, []Built{extension, built(0, 1)}); fault.Worst(err) != fault.Artifact || !strings.Contains(err.Error(), "262144001 bytes") {
 		t.Errorf("%v", err)
 	}

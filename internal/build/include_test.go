@@ -144,3 +144,19 @@ func preparedIn(t *testing.T, files string, change func(dir string), options fun
 	change(dir)
 	return preparedFrom(t, dir, options)
 }
+
+// TestExtensionsBesideLayers: the zip of an extension is unpacked where the files of layers are, and what it has in extensions/ is started.
+func TestExtensionsBesideLayers(t *testing.T) {
+	for files, want := range map[string]string{
+		`"templates/a.txt:share/b.txt"`:     "",
+		`"templates/a.txt:share/a.txt"`:     "the layers words and users both have share/a.txt",
+		`"templates/a.txt:share"`:           "the layers words and users both have share: it is a file in one, and a folder in the other",
+		`"templates/a.txt:extensions/note"`: "Lambda could not start extensions/note of the layer users: it is not executable",
+	} {
+		_, err := preparedIn(t, assets+"-- users/templates/a.txt --\n-- lpipe.toml --\n[layer.words]\ninclude = [\"orders/templates/a.txt:share/\"]\n"+
+			"[lambda.orders]\nlayers = [\"words\", \"users\"]\n[lambda.users]\nkind = \"extension\"\ninclude = ["+files+"]\n", func(string) {}, nil)
+		if want == "" && err != nil || want != "" && (err == nil || len(fault.Parts(err)) != 1 || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", files, err, want)
+		}
+	}
+}

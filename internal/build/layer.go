@@ -1,6 +1,7 @@
 package build
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -108,15 +109,41 @@ func (t Target) hasLayers(layers []artifact.LayerSums) bool {
 }
 
 // checkWithExtensions refuses a function that is too large for Lambda with the programs of the workspace that are its extensions, and
-// what these have beside them. What failed by itself is not counted.
+// what these have beside them, or whose layers do not go together with them. What failed by itself is not counted.
 func checkWithExtensions(function Built, extensions []Built) error {
 	var total int64
-	for _, b := range append([]Built{function}, extensions...) {
+	var layers []artifact.Layer
+	for i, b := range append([]Built{function}, extensions...) {
 		if built, ok := b.Taken.(taken); ok && b.Err == nil && built.refused == nil {
 			total += built.inputs.Unpacked(built.size())
+			if layers = append(layers, built.inputs.Layers...); i > 0 {
+				layers = append(layers, asLayer(built.inputs))
+			}
 		}
 	}
-	return artifact.CheckUnpacked(total)
+	return errors.Join(artifact.CheckUnpacked(total), artifact.CheckLayers(layers))
+}
+
+// asLayer is the zip of an extension as a layer of its functions.
+func asLayer(extension artifact.Inputs) artifact.Layer {
+	return artifact.Layer{Name: path.Base(extension.Path), Files: extension.Entries(artifact.File{Mode: 0o755})}
+}
+
+// checkTogether refuses functions whose layers do not go together with the extensions that are among the targets, before anything is built.
+func checkTogether(targets []Target) error {
+	var l fault.List
+	for _, t := range targets {
+		layers := slices.Clone(t.layers)
+		for _, e := range t.Extensions() {
+			if i := slices.IndexFunc(targets, func(other Target) bool { return other.Lambda == e.Lambda }); i >= 0 {
+				layers = append(layers, asLayer(targets[i].beside()))
+			}
+		}
+		if len(layers) > len(t.layers) && artifact.CheckLayers(t.layers) == nil {
+			l.Add(artifact.CheckLayers(layers))
+		}
+	}
+	return l.Err()
 }
 
 // distinctLayers refuses lambdas that would each make another layer of one name and architecture: what differs is the image

@@ -103,6 +103,7 @@ func prepare(
 			targets = append(targets, t)
 		}
 	}
+	l.Add(checkTogether(targets))
 	return targets, c.said(), c.pointers(), l.Err()
 }
 
