@@ -19,7 +19,6 @@ import (
 //	root: app           the workspace's folder in the archive
 //	run: a              the program to build and run; by default the first word of "build"
 //	lambda: a           what lpipe calls it; by default as it is called
-//	looks: around       the program reads the project's files when it runs, so it is not run elsewhere
 //	prints: hello       what the program prints, built by lpipe and by plain cargo
 //	tests-passed: 3     how many tests lpipe counts
 //	edit: file          this file is replaced by the archive's file edited/<file> afterwards
@@ -86,11 +85,9 @@ func (e *engine) project(t *testing.T, archive string, key map[string]string) {
 		if n := key["tests-passed"]; n != "" && !strings.Contains(out.stdout, `"passed":`+n+",") {
 			t.Errorf("want %s tests passed: %s", n, out.stdout)
 		}
-		if key["looks"] == "" {
-			program := filepath.Join(root, "target/lambda", lambda, "bootstrap")
-			if got, err := exec.Command(program).Output(); err != nil || strings.TrimSpace(string(got)) != want {
-				t.Errorf("the program prints %q (%v), want %q", got, err, want)
-			}
+		program := filepath.Join(root, "target/lambda", lambda, "bootstrap")
+		if got, err := exec.Command(program).Output(); err != nil || strings.TrimSpace(string(got)) != want {
+			t.Errorf("the program prints %q (%v), want %q", got, err, want)
 		}
 		if after := files(t, dir); after != before {
 			t.Errorf("lpipe changed the project from\n%s\nto\n%s", before, after)

@@ -25,7 +25,6 @@ import (
 //	args: --release     further arguments of cargo, also of its tests
 //	prints: hello       what the binary prints
 //	lambda: a           what lpipe calls the binary
-//	looks: around       the binary reads the project's files when it runs
 //	whole: x            the packages that are copied whole; none by default
 //	notes: text         a part of the notes
 //	slow: yes           left out unless all tests are wanted
