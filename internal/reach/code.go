@@ -224,6 +224,9 @@ func (a argument) compiled() bool {
 	return a.include || a.attribute != "" && !inert(a.attribute) || a.macro != "" && !slices.Contains(harmless, a.macro)
 }
 
+// composing are macros that put a text together, which another function or macro is given.
+var composing = []string{"format", "format_args"}
+
 var includes = []string{"include", "include_str", "include_bytes"}
 
 // deepest is how many brackets code is looked for in: rustc itself refuses more than 128 macros in each other.
@@ -245,8 +248,12 @@ func (c *code) argument() argument {
 			a.composed = true
 		case f.macro == "macro_rules":
 			return a
-		case f.macro != "":
+		case f.macro != "" && a.macro == "" && slices.Contains(composing, f.macro):
+			a.macro = f.macro // what becomes of the text is said further out
+		case f.macro != "" && (a.macro == "" || slices.Contains(harmless, f.macro)):
 			a.macro = f.macro
+			return a
+		case f.macro != "":
 			return a
 		case f.call != "":
 			a.call = f.call

@@ -44,7 +44,7 @@ var paths = []string{".join", ".push", "Path::new", "PathBuf::from", ".with_file
 var saying = []string{
 	".starts_with", ".ends_with", ".contains", ".strip_prefix", ".strip_suffix", ".trim_start_matches", ".trim_end_matches", ".trim_matches", ".matches",
 	".split", ".rsplit", ".split_once", ".rsplit_once", ".find", ".rfind", ".eq", ".ne",
-	".expect", ".expect_err", ".context", ".wrap_err", "Error::new", "Error::new_spanned", "Error::other", "Error::msg", "Err",
+	".expect", ".expect_err", ".context", ".with_context", ".wrap_err", ".wrap_err_with", ".map_err", ".ok_or", ".ok_or_else", "Regex::new", "Error::new", "Error::new_spanned", "Error::other", "Error::msg", "Err",
 }
 
 // replacing are those that compare their first argument alone.
@@ -388,7 +388,7 @@ func (s *scanner) literal(name string, u use, at func() string, text string, arg
 	compiled := arg.compiled()
 	running := u.early() && !compiled
 	prints := slices.Contains(harmless, arg.macro) && arg.macro != "format" && arg.macro != "format_args" && arg.macro != "vec"
-	says := running && (endsWith(arg.call, saying) || endsWith(arg.call, replacing) && strings.HasSuffix(opening(before), "(") || strings.HasSuffix(opening(before), "==") || strings.HasSuffix(opening(before), "!="))
+	says := running && (sentence(text, arg) || endsWith(arg.call, saying) || endsWith(arg.call, replacing) && strings.HasSuffix(opening(before), "(") || strings.HasSuffix(opening(before), "==") || strings.HasSuffix(opening(before), "!="))
 	opens := compiled || running && !prints && !says || u == tests && endsWith(arg.call, openers)
 	if s.spaced(text, []string{dir, s.pkg.Dir, s.ws.Root}, u, !compiled && !running, at) {
 		return 0
@@ -415,8 +415,10 @@ func (s *scanner) literal(name string, u use, at func() string, text string, arg
 			if found == above && !strings.ContainsAny(text, " \t\n\"'`<>()|") && (!arg.block || strings.HasSuffix(opening(before), ":")) {
 				text := why()
 				s.macros.ask(arg.macro, func() {
-					s.wide(u, text)
-					s.climb(u, ups(word), true)
+					if s.aboutFiles(arg, opening(before)) {
+						s.wide(u, text)
+						s.climb(u, ups(word), true)
+					}
 				})
 			}
 		case u == runs && running && strings.Trim(text, "./") == "" && !endsWith(arg.call, openers) && !endsWith(arg.call, paths):
@@ -469,6 +471,28 @@ func opening(before string) string {
 		return "" // a comment lies between
 	}
 	return strings.Join(strings.Fields(before), "")
+}
+
+// sentence reports a text for people, or an address of the network.
+func sentence(text string, arg argument) bool {
+	return strings.Contains(text, "://") || strings.Count(text, " ") > 1 && !strings.ContainsAny(text, "&;|$-=") && !endsWith(arg.call, openers) && !endsWith(arg.call, paths)
+}
+
+// aboutFiles reports that a macro or attribute may open a folder: its name says so, or the key before the text. Of macros that the
+// project defines anything is possible.
+func (s *scanner) aboutFiles(arg argument, key string) bool {
+	_, own := s.macros.opens[arg.macro]
+	if arg.macro != "" && (own || slices.ContainsFunc(s.pkg.Locals, func(p *cargo.Package) bool { return p.ProcMacro })) {
+		return true
+	}
+	named := strings.ToLower(arg.macro + " " + arg.attribute + " " + key)
+	return slices.ContainsFunc(slices.Concat(opensFiles, folderWords), func(word string) bool { return strings.Contains(named, word) })
+}
+
+// folderWords are further words in the names of macros that open folders, and in those of their arguments.
+var folderWords = []string{
+	"path", "folder", "root", "glob", "walk", "scan", "load", "read", "import", "source", "template", "fixture", "resource", "locale", "i18n", "generate", "codegen",
+	"bindgen", "proto", "workspace", "test_each",
 }
 
 // inert reports an attribute that opens no file.

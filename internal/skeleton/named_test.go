@@ -142,6 +142,7 @@ func TestWhatASourceNamesIsSentOrSaid(t *testing.T) {
 		"ignored queries of sqlx":                   {files: "-- rust/.dockerignore --\n**/.*\n-- rust/.sqlx/q.json --\n" + program(`fn main() { sqlx::query!("select 1"); }`), paths: "rust/.sqlx/q.json", said: "although rust/.dockerignore:1 excludes it"},
 		"an ignored file of a helper of tests":      {files: "-- rust/.dockerignore --\n**/*.yaml\n-- rust/fn/a.yaml --\n-- rust/fn/tests/t.rs --\n#[test] fn t() { load(\"a.yaml\"); }\n", paths: "rust/fn/a.yaml", said: "although rust/.dockerignore:1 excludes it"},
 		"an ignored file nobody names":              {files: "-- rust/.dockerignore --\n**/*.psd\n-- rust/fn/b.psd --\n", paths: "!rust/fn/b.psd"},
+		"an ignored file of a case":                 {files: "-- rust/.dockerignore --\n**/testdata\n-- rust/fn/testdata/a.json --\n-- rust/fn/tests/t.rs --\n#[rstest] #[case::one(\"testdata/a.json\")] fn t(#[case] p: &str) { fs::read(p); }\n", paths: "rust/fn/testdata/a.json", said: "although rust/.dockerignore:1 excludes it"},
 		"a word that names nothing":                 {files: "-- rust/.dockerignore --\n**/Dockerfile\n-- rust/fn/Dockerfile --\n" + program(`fn main() { println!("write a Dockerfile", "Dockerfile"); }`), paths: "!rust/fn/Dockerfile"},
 	} {
 		t.Run(name, func(t *testing.T) {
