@@ -138,7 +138,7 @@ func explainArgs(cmd *cobra.Command) {
 				Fix: "leave it out, or give it a value",
 			}
 		}
-		if err := emptyFlag(cmd); err != nil {
+		if err := cmp.Or(emptyFlag(cmd), flagAsValue(cmd)); err != nil {
 			return err
 		}
 		if check == nil {
@@ -192,6 +192,27 @@ func emptyFlag(cmd *cobra.Command) (err error) {
 			err = &fault.Error{
 				Kind: fault.Usage, What: "--" + f.Name + " is empty", Why: "a variable of the shell that is not set gives such a value",
 				Fix: "leave it out, or give it a value",
+			}
+		}
+	})
+	return err
+}
+
+// flagAsValue refuses the next flag as the value of one, as in "--junit --json", which would write a file of that name.
+func flagAsValue(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		values := []string{f.Value.String()}
+		if l, ok := f.Value.(*list); ok {
+			values = *l
+		}
+		for _, v := range values {
+			long, dashes := strings.CutPrefix(v, "--")
+			long, _, _ = strings.Cut(long, "=")
+			switch {
+			case err != nil:
+			case dashes && cmd.Flags().Lookup(long) != nil, len(v) == 2 && v[0] == '-' && cmd.Flags().ShorthandLookup(v[1:]) != nil:
+				_, value, usage := flagWords(f)
+				err = &fault.Error{Kind: fault.Usage, What: "--" + f.Name + " needs a value", Why: v + " is a flag", Fix: value + ": " + usage}
 			}
 		}
 	})
