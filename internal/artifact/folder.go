@@ -108,7 +108,7 @@ type Folder struct {
 func OpenFolder(project, dir string, key func() string) (*Folder, error) {
 	root, err := os.OpenRoot(project)
 	if err != nil {
-		return nil, writeFault(project, err)
+		return nil, WriteFault(project, err)
 	}
 	if err := checkWay(root, dir); err != nil {
 		root.Close()
@@ -136,7 +136,7 @@ func checkWay(project *os.Root, dir string) error {
 		why := ""
 		switch {
 		case err != nil:
-			return writeFault(filepath.Join(project.Name(), at), err)
+			return WriteFault(filepath.Join(project.Name(), at), err)
 		case info.Mode()&fs.ModeSymlink != 0:
 			why = checkLink(project, at)
 		case !info.IsDir():
@@ -156,11 +156,11 @@ func checkWay(project *os.Root, dir string) error {
 func (f *Folder) CheckWritable() error {
 	at, err := existing(f.dir, f.project.Stat)
 	if err != nil {
-		return writeFault(filepath.Join(f.project.Name(), at), err)
+		return WriteFault(filepath.Join(f.project.Name(), at), err)
 	}
 	for _, name := range []string{ProgramName, ZipName} {
 		if info, err := f.project.Lstat(filepath.Join(f.dir, name)); err == nil && info.IsDir() {
-			return writeFault(filepath.Join(f.project.Name(), f.dir, name), errors.New("it is a folder"))
+			return WriteFault(filepath.Join(f.project.Name(), f.dir, name), errors.New("it is a folder"))
 		}
 	}
 	return enterable(filepath.Join(f.project.Name(), at))

@@ -35,11 +35,11 @@ type File struct {
 // [Folder.Vouched] does.
 func Write(dir string, files ...File) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return writeFault(dir, err)
+		return WriteFault(dir, err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return writeFault(dir, err)
+		return WriteFault(dir, err)
 	}
 	defer root.Close()
 	return write(root, ".", files)
@@ -56,16 +56,16 @@ func write(root *os.Root, dir string, files []File, stale ...string) error {
 func writeIf(root *os.Root, dir string, files []File, ready func(folder *os.Root) error, stale ...string) error {
 	path := func(name string) string { return filepath.Join(root.Name(), dir, name) }
 	if err := root.MkdirAll(dir, 0o755); err != nil {
-		return writeFault(path(""), err)
+		return WriteFault(path(""), err)
 	}
 	folder, err := root.OpenRoot(dir)
 	if err != nil {
-		return writeFault(path(""), err)
+		return WriteFault(path(""), err)
 	}
 	defer folder.Close()
 	self, err := folder.Open(".")
 	if err != nil {
-		return writeFault(path(""), err)
+		return WriteFault(path(""), err)
 	}
 	defer self.Close() // gives the lock back
 	// A file system without locks loses the clean-up, nothing else: temporary names are unique.
@@ -91,7 +91,7 @@ func writeIf(root *os.Root, dir string, files []File, ready func(folder *os.Root
 	if slices.ContainsFunc(files, func(f File) bool { return f.Name == ZipName }) {
 		for _, name := range stale {
 			if err := folder.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return writeFault(path(name), err)
+				return WriteFault(path(name), err)
 			}
 		}
 	}
@@ -99,7 +99,7 @@ func writeIf(root *os.Root, dir string, files []File, ready func(folder *os.Root
 		return err
 	}
 	if err := self.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) { // EINVAL: folders cannot be synced here
-		return writeFault(path(""), err)
+		return WriteFault(path(""), err)
 	}
 	return nil
 }
@@ -108,14 +108,14 @@ func writeIf(root *os.Root, dir string, files []File, ready func(folder *os.Root
 func writeTemps(folder *os.Root, path func(string) string, files []File) (temps []string, err error) {
 	for _, f := range files {
 		if filepath.Base(f.Name) != f.Name {
-			return temps, writeFault(path(f.Name), errors.New("the name has a folder in it"))
+			return temps, WriteFault(path(f.Name), errors.New("the name has a folder in it"))
 		}
 		if info, err := folder.Lstat(f.Name); err == nil && info.IsDir() {
-			return temps, writeFault(path(f.Name), errors.New("it is a folder"))
+			return temps, WriteFault(path(f.Name), errors.New("it is a folder"))
 		}
 		temps = append(temps, disk.Temp(f.Name))
 		if err := writeTemp(folder, temps[len(temps)-1], f); err != nil {
-			return temps, writeFault(path(f.Name), err)
+			return temps, WriteFault(path(f.Name), err)
 		}
 	}
 	return temps, nil
@@ -125,7 +125,7 @@ func writeTemps(folder *os.Root, path func(string) string, files []File) (temps 
 func rename(folder *os.Root, path func(string) string, temps []string, files []File) error {
 	for i, f := range files {
 		if err := folder.Rename(temps[i], f.Name); err != nil {
-			failed := writeFault(path(f.Name), err)
+			failed := WriteFault(path(f.Name), err)
 			if i > 0 {
 				failed.Fix = "run it again: the folder has new files beside old ones"
 			}
@@ -138,7 +138,7 @@ func rename(folder *os.Root, path func(string) string, temps []string, files []F
 // MakeFolder makes a folder and those above it.
 func MakeFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return writeFault(dir, err)
+		return WriteFault(dir, err)
 	}
 	return nil
 }
@@ -146,17 +146,17 @@ func MakeFolder(dir string) error {
 // CheckWritable is nil where [Replace] can write a file of that name, as far as that can be told without writing one.
 func CheckWritable(name string) error {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		return writeFault(name, errors.New("it is a folder"))
+		return WriteFault(name, errors.New("it is a folder"))
 	}
 	if Shared(name) {
 		if err := syscall.Access(name, mayWrite); err != nil {
-			return writeFault(name, err)
+			return WriteFault(name, err)
 		}
 		return nil
 	}
 	dir, err := existing(filepath.Dir(name), os.Stat)
 	if err != nil {
-		return writeFault(dir, err)
+		return WriteFault(dir, err)
 	}
 	return enterable(dir)
 }
@@ -168,11 +168,11 @@ func Replace(name string, data []byte) error {
 	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
-		return writeFault(name, err)
+		return WriteFault(name, err)
 	}
 	_, err = f.Write(data)
 	if err := errors.Join(err, f.Close()); err != nil {
-		return writeFault(name, err)
+		return WriteFault(name, err)
 	}
 	return nil
 }
@@ -204,10 +204,10 @@ const mayWrite, mayEnter = 0o2, 0o1 // W_OK and X_OK of access(2)
 // enterable is nil for a folder that files can be made in. To root access(2) allows it in those of the kernel too.
 func enterable(dir string) error {
 	if err := syscall.Access(dir, mayWrite|mayEnter); err != nil {
-		return writeFault(dir, err)
+		return WriteFault(dir, err)
 	}
 	if err := tryToCreate(dir); err != nil {
-		return writeFault(dir, err)
+		return WriteFault(dir, err)
 	}
 	return nil
 }
@@ -303,7 +303,8 @@ func removeLeftovers(folder *os.Root, self *os.File) {
 	}
 }
 
-func writeFault(path string, err error) *fault.Error {
+// WriteFault is what a person is told of a file or folder that could not be written.
+func WriteFault(path string, err error) *fault.Error {
 	f := &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("cannot write %s", path), Err: err, Fix: "move what is in the way, or write it to another place"}
 	switch {
 	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/pflag"
@@ -60,6 +61,7 @@ func (p pushing) checkFiles() error {
 		if f.name == "" {
 			continue
 		}
+		l.Add(overwrites(f.flag, f.name))
 		l.Add(artifact.CheckWritable(f.name))
 		at, err := filepath.Abs(f.name)
 		if err != nil {
@@ -70,6 +72,17 @@ func (p pushing) checkFiles() error {
 		flags[at] = f.flag
 	}
 	return l.Err()
+}
+
+// overwrites refuses the name of a file that a build reads, or writes itself, where a flag is to write something else.
+func overwrites(flag, name string) error {
+	switch base := filepath.Base(name); {
+	case filepath.Ext(base) == ".rs", slices.Contains([]string{"Cargo.toml", "Cargo.lock", "lpipe.toml", artifact.ProgramName, artifact.ZipName, artifact.LayerZipName}, base):
+		return &fault.Error{
+			Kind: fault.Usage, What: flag + " cannot write " + name, Why: "a build reads or writes a file of that name, which would be lost", Fix: "name another file",
+		}
+	}
+	return nil
 }
 
 // home sees to it that HOME names a folder, for this process and for what it starts: below it is what lpipe and docker keep

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"lpipe/internal/artifact"
 	"lpipe/internal/fault"
 	"lpipe/internal/page"
 	"lpipe/internal/project"
@@ -48,6 +49,9 @@ func (t *timings) open(here *project.Here, targets []project.Target) (err error)
 	if !t.asked {
 		return nil
 	}
+	if err := overwrites("--timings", t.name); err != nil {
+		return err
+	}
 	if t.name != "" {
 		t.file, err = os.Create(here.Abs(t.name))
 	} else if len(targets) > 0 {
@@ -69,7 +73,10 @@ func (t *timings) finish(failed bool) error {
 	for _, s := range t.app.trace.Spans(trace.Run) {
 		shown.Work = append(shown.Work, page.Step{Name: s.Name, Start: s.Start, End: s.End})
 	}
-	return errors.Join(page.WriteTimings(t.file, shown), t.file.Close())
+	if err := errors.Join(page.WriteTimings(t.file, shown), t.file.Close()); err != nil {
+		return artifact.WriteFault(t.file.Name(), err)
+	}
+	return nil
 }
 
 // steps are those of a build.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"lpipe/internal/artifact"
 	"lpipe/internal/fault"
 	"lpipe/internal/trace"
 )
@@ -18,11 +19,19 @@ func traceFlag(f *pflag.FlagSet) func(a *app) (finish func() error, err error) {
 		if *name == "" {
 			return func() error { return nil }, nil
 		}
+		if err := overwrites("--trace", *name); err != nil {
+			return nil, err
+		}
 		file, err := os.Create(*name)
 		if err != nil {
 			return nil, &fault.Error{Kind: fault.Usage, What: "the file of --trace cannot be written", Err: err, Fix: "name a file in a folder that is there and can be written to"}
 		}
 		a.trace = &trace.Recorder{}
-		return func() error { return errors.Join(a.trace.Write(file), file.Close()) }, nil
+		return func() error {
+			if err := errors.Join(a.trace.Write(file), file.Close()); err != nil {
+				return artifact.WriteFault(*name, err)
+			}
+			return nil
+		}, nil
 	}
 }
