@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -137,7 +138,7 @@ func (f *image) dynamic() dynamic {
 				d.need = append(d.need, e.Val)
 			}
 		case elf.DT_RELA, elf.DT_RELASZ, elf.DT_STRTAB, elf.DT_STRSZ, elf.DT_SYMTAB, elf.DT_GNU_HASH, elf.DT_HASH, elf.DT_VERSYM, elf.DT_VERNEED, elf.DT_VERNEEDNUM,
-			elf.DT_SONAME, elf.DT_RPATH, elf.DT_RUNPATH:
+			elf.DT_VERDEF, elf.DT_VERDEFNUM, elf.DT_SONAME, elf.DT_RPATH, elf.DT_RUNPATH:
 			d.value[tag] = e.Val
 		}
 	}
@@ -192,9 +193,10 @@ func (d dynamic) name(tag elf.DynTag) (string, bool) {
 
 // need is a version of a library that a program cannot start without.
 type need struct {
-	name  string // "GLIBC_2.34"
-	index uint16 // marks the symbols of that version
-	weak  bool   // ld.so starts the program all the same
+	library string // "libc.so.6"
+	name    string // "GLIBC_2.34"
+	index   uint16 // marks the symbols of that version
+	weak    bool   // ld.so starts the program all the same
 }
 
 // versions returns the versions of libraries that the program needs.
@@ -212,7 +214,11 @@ func (d dynamic) versions() ([]need, error) {
 			Version, Count  uint16
 			File, Aux, Next uint32
 		}
-		if !d.image.read(off, &library) {
+		file, ok := "", d.image.read(off, &library)
+		if ok {
+			file, ok = d.text(uint64(library.File))
+		}
+		if !ok {
 			return nil, errDynamic
 		}
 		aux := off + uint64(library.Aux)
@@ -230,7 +236,7 @@ func (d dynamic) versions() ([]need, error) {
 				return nil, errDynamic
 			}
 			const weak = 2 // VER_FLG_WEAK of <elf.h>
-			needs = append(needs, need{name, v.Other & 0x7fff, v.Flags&weak != 0})
+			needs = append(needs, need{file, name, v.Other & 0x7fff, v.Flags&weak != 0})
 			if v.Next == 0 {
 				break
 			}
@@ -243,6 +249,59 @@ func (d dynamic) versions() ([]need, error) {
 	}
 	return needs, nil
 }
+
+// provides returns the versions that a library defines; nil for one without any, which fits every need.
+func (d dynamic) provides() (map[string]bool, error) {
+	if _, named := d.value[elf.DT_VERDEF]; !named {
+		return nil, nil
+	}
+	off, ok := d.at(elf.DT_VERDEF)
+	all := map[string]bool{}
+	for range min(d.value[elf.DT_VERDEFNUM], maxVersions) {
+		var v struct {
+			Version, Flags, Index, Count uint16
+			Hash, Aux, Next              uint32
+		}
+		var first struct{ Name, Next uint32 } // the others are versions that it came from
+		if !ok || !d.image.read(off, &v) || !d.image.read(off+uint64(v.Aux), &first) {
+			return nil, errDynamic
+		}
+		name, found := d.text(uint64(first.Name))
+		if !found {
+			return nil, errDynamic
+		}
+		const base = 1 // VER_FLG_BASE of <elf.h>: the name of the library itself
+		if v.Flags&base == 0 {
+			all[name] = true
+		}
+		if v.Next == 0 {
+			break
+		}
+		off += uint64(v.Next)
+	}
+	return all, nil
+}
+
+// level returns the level of x86-64 that the linker was told the file needs, 0 where it was told none: x86-64 psABI, "Program
+// Property".
+func (f *image) level() int {
+	const property, needed = 0x6474e553, 0xc0008002 // PT_GNU_PROPERTY and GNU_PROPERTY_X86_ISA_1_NEEDED of <elf.h>
+	p, _ := f.prog(property)
+	for at, end := p.Off+noteHead, p.Off+p.Filesz; at < end; {
+		var one struct{ Type, Size, Value uint32 }
+		if !f.read(at, &one) {
+			break
+		}
+		if one.Type == needed {
+			return bits.Len32(one.Value)
+		}
+		at += 8 + (uint64(one.Size)+7)/8*8
+	}
+	return 0
+}
+
+// noteHead is what stands in a note of GNU before what it says: the sizes of both, the type, and the name.
+const noteHead = 16
 
 // symbol returns the name of a symbol that is wanted in the version with the index, "" when there is none or
 // the file does not tell how many symbols it has.

@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"lpipe/internal/fault"
@@ -209,6 +210,21 @@ func (c *check) link(f *image, info *Info) {
 		return
 	}
 	c.glibc(d, info)
+	c.level(f)
+}
+
+// hostLevel is the level of x86-64 that all hosts of Lambda have.
+const hostLevel = 3
+
+// level refuses what glibc would not load on some hosts, whatever its instructions are.
+func (c *check) level(f *image) {
+	level := f.level()
+	if c.Arch != "x86_64" || !runtimes[c.Runtime].levels || level <= hostLevel {
+		return
+	}
+	c.Add(refuse(c.about("the program says that it needs a processor that not every host of Lambda is"),
+		fmt.Sprintf("it was linked for x86-64-v%d, and the dynamic linker refuses it on one of x86-64-v%d: \"CPU ISA level is lower than required\"", level, hostLevel),
+		fmt.Sprintf("link it without -z x86-64-v%d", level)))
 }
 
 // resolvers are the functions of glibc that look up the names or addresses of hosts.
@@ -259,6 +275,7 @@ func (c *check) glibc(d dynamic, info *Info) {
 	if slices.ContainsFunc(needs, func(n need) bool { return n.name == "GLIBC_PRIVATE" }) {
 		info.Warnings = append(info.Warnings, c.about("the program uses private symbols of glibc, which differ between releases"))
 	}
+	c.gcc(needs)
 	if newest == (version{}) {
 		return
 	}
@@ -273,4 +290,17 @@ func (c *check) glibc(d dynamic, info *Info) {
 	}
 	c.Add(refuse(c.about(fmt.Sprintf("the program needs glibc %s and %s has %s", newest, c.Runtime, floor)), why,
 		cmp.Or(c.fix, `build for a musl target, or use a base image with that glibc or an older one`)))
+}
+
+// gcc refuses what needs a newer libgcc_s than the runtime has, which comes before one in the zip.
+func (c *check) gcc(needs []need) {
+	has := runtimes[c.Runtime].gcc
+	for _, n := range needs {
+		major, _, _ := strings.Cut(strings.TrimPrefix(n.name, "GCC_"), ".")
+		if v, err := strconv.Atoi(major); err == nil && !n.weak && n.library == "libgcc_s.so.1" && v > has {
+			c.Add(refuse(c.about(fmt.Sprintf("the program needs libgcc_s of GCC %d and %s has that of %d", v, c.Runtime, has)), n.name,
+				cmp.Or(c.fix, "build for a musl target, or use a base image with that GCC or an older one")))
+			return
+		}
+	}
 }

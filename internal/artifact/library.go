@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -72,7 +73,7 @@ type linker struct {
 	dirs   map[string]bool
 	work   string             // the current folder of the program
 	seen   map[string]*object // by path; nil for what cannot be loaded, which is said once
-	loaded map[string]bool    // names by which something is there, first of all the system's own
+	loaded map[string]*object // by names by which something is there; nil for the system's own, and for what cannot be loaded
 	main   *object            // the program, nil while it is not there
 }
 
@@ -84,6 +85,9 @@ type object struct {
 	runpath []string // folders of DT_RUNPATH, which count for its own needs alone
 	modern  bool     // it has DT_RUNPATH, and no DT_RPATH counts for it
 	loader  *object  // what needed it first
+
+	wants    []need          // versions of its libraries
+	versions map[string]bool // that it has itself, nil for none
 }
 
 // searched are the folders of the LD_LIBRARY_PATH that Lambda sets which can have files of a zip or a layer, after those of the system:
@@ -93,10 +97,10 @@ var system, searched = []string{"/lib64", "/usr/lib64"}, []string{limits.TaskRoo
 func newLinker(in Inputs) *linker {
 	l := &linker{
 		check: check{Expect: in.Expect}, files: map[string]Entry{}, dirs: map[string]bool{}, work: in.root(),
-		seen: map[string]*object{}, loaded: map[string]bool{},
+		seen: map[string]*object{}, loaded: map[string]*object{},
 	}
 	for _, name := range limits.Libraries {
-		l.loaded[name] = true
+		l.loaded[name] = nil
 	}
 	l.put(in.root(), in.Included)
 	for _, layer := range in.Layers {
@@ -153,21 +157,42 @@ func (l *linker) needs(queue []*object) {
 		}
 		var missing []string
 		for _, name := range o.needs {
-			if l.loaded[name] {
+			if _, there := l.loaded[name]; there {
 				continue
 			}
 			at, found := l.find(name, o)
 			switch {
 			case at != "":
-				l.loaded[name] = true
 				if _, known := l.seen[at]; !known {
 					queue = append(queue, l.load(at, o))
 				}
+				l.loaded[name] = l.seen[at]
 			case !found:
 				missing = append(missing, l.missing(name))
 			}
 		}
 		l.refuseMissing(o, missing)
+		l.versions(o)
+	}
+}
+
+// versions refuses an object that needs versions of a library which that does not have, as the dynamic linker does.
+func (l *linker) versions(o *object) {
+	missing := map[string][]string{} // by the library
+	for _, n := range o.wants {
+		if library := l.loaded[n.library]; library != nil && library.versions != nil && !library.versions[n.name] && !n.weak {
+			missing[n.library] = append(missing[n.library], n.name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		l.library = ""
+		if o != l.main {
+			l.library = l.files[o.path].Name
+		}
+		library := l.loaded[name]
+		l.Add(refuse(l.about(fmt.Sprintf("the program needs %s of %s", strings.Join(missing[name], ", "), name)),
+			fmt.Sprintf("%s has %s", l.files[library.path].Name, strings.Join(slices.Sorted(maps.Keys(library.versions)), ", ")),
+			"put the library there that it was linked with: include-from-image takes it from the image that the lambda is compiled in"))
 	}
 }
 
@@ -230,11 +255,12 @@ func (l *linker) load(at string, loader *object) *object {
 		return damaged(err)
 	}
 	l.glibc(d, &info)
+	l.level(f)
 	l.seen[at] = o
 	if name, ok := d.name(elf.DT_SONAME); ok {
-		l.loaded[name] = true
+		l.loaded[name] = o
 	}
-	l.loaded[at] = true
+	l.loaded[at] = o
 	return o
 }
 
@@ -263,7 +289,10 @@ func (l *linker) object(d dynamic, at string, loader *object) (o *object, err er
 	if o.runpath, o.modern = folders(elf.DT_RUNPATH); !o.modern {
 		o.rpath, _ = folders(elf.DT_RPATH)
 	}
-	return o, err
+	o.wants, _ = d.versions() // what is wrong with them, check.glibc says
+	var damaged error
+	o.versions, damaged = d.provides()
+	return o, errors.Join(err, damaged)
 }
 
 // token is what stands for something else in a name of a library or a folder.

@@ -186,3 +186,83 @@ func linkedFile(t *testing.T, words []string, program bool) []byte {
 	}
 	return compile(t, "int main(void) { return 0; }", append(flags, "-Wl,--allow-shlib-undefined")...)
 }
+
+// versioned links a library of one function that has it in a version, "" for none. It needs versions of glibc's, as all do.
+func versioned(t *testing.T, name, version string) string {
+	t.Helper()
+	dir := t.TempDir()
+	flags := []string{"-shared", "-Wl,-soname," + name}
+	if version != "" {
+		script := filepath.Join(dir, "versions")
+		if err := os.WriteFile(script, []byte(version+" { global: f; };"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		flags = append(flags, "-Wl,--version-script="+script)
+	}
+	file := filepath.Join(dir, name)
+	if err := os.WriteFile(file, compile(t, "int getpid(void);\nint f(void) { return getpid() == 0; }", flags...), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestVersionsOfLibraries: the dynamic linker starts nothing that needs a version of a library which that does not have.
+func TestVersionsOfLibraries(t *testing.T) {
+	const name, source = "libf.so.1", "int f(void);\nint main(void) { return f(); }"
+	program := compile(t, source, "-Wl,--no-as-needed", versioned(t, name, "F_2"))
+	user := compile(t, "int f(void);\nint g(void) { return f(); }", "-shared", "-nostdlib", "-Wl,-soname,libg.so.1", "-Wl,--no-as-needed", versioned(t, name, "F_2"))
+	for version, want := range map[string]string{"F_2": "", "": "", "F_1": "needs F_2 of libf.so.1: lib/libf.so.1 has F_1"} {
+		file := versioned(t, name, version)
+		library, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := filepath.Join(t.TempDir(), "main")
+		if err := os.WriteFile(run, program, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(run)
+		cmd.Env = []string{"LD_LIBRARY_PATH=" + filepath.Dir(file)}
+		out, ran := cmd.CombinedOutput()
+		if (ran == nil) != (want == "") {
+			t.Errorf("%q: the dynamic linker: %v\n%s", version, ran, out)
+		}
+		in := Inputs{Expect: linked, Included: []Entry{{Name: "lib/" + name, Data: library}, {Name: "lib/libg.so.1", Data: user}}}
+		for who, program := range map[string][]byte{"the program ": program, "lib/libg.so.1 ": nil} {
+			_, err := CheckLibraries(program, in)
+			if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), who+want)) {
+				t.Errorf("%q: %v, want %q", version, err, who+want)
+			}
+		}
+	}
+}
+
+// TestWhatTheRuntimesLinkerRefuses beside what is missing: a newer libgcc_s, and a level of x86-64 that not all hosts have.
+func TestWhatTheRuntimesLinkerRefuses(t *testing.T) {
+	if hostArch() != "x86_64" {
+		t.Skip("the levels are those of x86-64")
+	}
+	const source = "int f(void);\nint main(void) { return f(); }"
+	al2 := with(linked, func(e *Expect) { e.Runtime = "provided.al2" })
+	for _, c := range []struct {
+		program []byte
+		expect  Expect
+		want    string
+	}{
+		{compile(t, source, "-Wl,--no-as-needed", versioned(t, "libgcc_s.so.1", "GCC_7.0.0")), linked, ""},
+		{compile(t, source, "-Wl,--no-as-needed", versioned(t, "libgcc_s.so.1", "GCC_12.0.0")), linked, "the program needs libgcc_s of GCC 12 and provided.al2023 has that of 11: GCC_12.0.0"},
+		{compile(t, source, "-Wl,--no-as-needed", versioned(t, "libgcc_s.so.1", "GCC_11.0")), al2, "the program needs libgcc_s of GCC 11 and provided.al2 has that of 7: GCC_11.0"},
+		{compile(t, source, "-Wl,--no-as-needed", versioned(t, "libx.so.1", "GCC_12.0.0")), linked, ""},
+		{compile(t, helloC, "-Wl,-z,x86-64-v3"), linked, ""},
+		{compile(t, helloC, "-Wl,-z,x86-64-v4"), linked, "it was linked for x86-64-v4"},
+		{compile(t, helloC, "-static", "-Wl,-z,x86-64-v4"), static, ""},
+	} {
+		_, err := Inspect(c.program, c.expect)
+		if c.want == "" && err != nil && !strings.Contains(err.Error(), "glibc") || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%v, want %q", err, c.want)
+		}
+	}
+	library := compile(t, "int f(void) { return 0; }", "-shared", "-nostdlib", "-Wl,-z,x86-64-v4")
+	_, err := CheckLibraries(compile(t, helloC), Inputs{Expect: linked, Included: []Entry{{Name: "lib/libf.so", Data: library}}})
+	checkErrors(t, err, fault.Artifact, "lib/libf.so says that it needs a processor")
+}

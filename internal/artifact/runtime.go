@@ -10,13 +10,15 @@ import (
 
 // runtimes are the Lambda runtimes that start a bootstrap: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html.
 var runtimes = map[string]struct {
-	floor version
-	ended string // since when, and what that means, for one past its end
+	floor  version
+	gcc    int    // the version of the GCC that its libgcc_s is of
+	levels bool   // glibc refuses what the processor has not the level of x86-64 for: since 2.33
+	ended  string // since when, and what that means, for one past its end
 }{
-	// Amazon Linux 2023 has glibc 2.34: https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html
-	"provided.al2023": {floor: version{2, 34}},
-	// Amazon Linux 2 has glibc 2.26: https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html
-	"provided.al2": {floor: version{2, 26}, ended: "Amazon Linux 2 ended on 2026-06-30, Lambda creates no functions with it since 2026-07-31 and updates none since 2026-08-31"},
+	// Amazon Linux 2023 has glibc 2.34 and GCC 11: https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html
+	"provided.al2023": {floor: version{2, 34}, gcc: 11, levels: true},
+	// Amazon Linux 2 has glibc 2.26 and GCC 7: https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html
+	"provided.al2": {floor: version{2, 26}, gcc: 7, ended: "Amazon Linux 2 ended on 2026-06-30, Lambda creates no functions with it since 2026-07-31 and updates none since 2026-08-31"},
 }
 
 // gone says why a name that was once right, or is right elsewhere, is refused.
