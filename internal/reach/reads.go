@@ -251,7 +251,10 @@ func (r *reading) git(u use, at func() string) {
 }
 
 // gits are words of the crates by which build scripts read git's folder.
-var gits = []string{"git2", "gix", "vergen_git2", "vergen_gix", "vergen_gitcl", "shadow_rs", "all_git", "git_sha", "git_describe"}
+var gits = []string{"git2", "gix", "vergen_git2", "vergen_gix", "vergen_gitcl", "shadow_rs"}
+
+// gitCalls are functions of vergen by which they ask for what it reads there.
+var gitCalls = []string{"all_git", "git_sha", "git_describe"}
 
 // folders are those that macros read where they are given no other, in the package or in the workspace's root.
 var folders = map[string][]string{
@@ -308,7 +311,8 @@ func (r *reading) word(c *code, t rustToken, u use) {
 			r.compose(u, t.line)
 			r.piece("concat", string(t.text))
 		}
-		if u.early() && slices.Contains(gits, string(t.text)) {
+		call := slices.Contains(gitCalls, string(t.text)) && bytes.HasSuffix(c.tail, []byte("."))
+		if u.early() && (call || slices.Contains(gits, string(t.text))) {
 			r.git(u, r.at(t.line))
 		}
 		if u != compiles && bytes.HasPrefix(t.text, []byte("dotenv")) {
