@@ -97,7 +97,9 @@ func (s *scanner) filled(u use, at func() string, text string) {
 		return
 	}
 	for _, name := range found {
-		s.reach(name, u, u == tests, at)
+		if !strings.HasPrefix(path.Base(name), ".") || strings.HasPrefix(last, ".") { // a star means no hidden file, as in a shell
+			s.reach(name, u, u == tests, at)
+		}
 	}
 }
 

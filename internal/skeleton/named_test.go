@@ -111,6 +111,7 @@ func TestWhatASourceNamesIsSentOrSaid(t *testing.T) {
 		"a macro that runs git":          {files: program(`const V: &str = git_version::git_version!(fallback = "none"); fn main() {}`), paths: "!.git/HEAD", said: ".git is left out: lpipe never sends git's folder; rust/fn/src/main.rs:1 names it"},
 		"a shell that runs git":          {files: script(`Command::new("sh").args(["-c", "git rev-parse HEAD"]).output().ok();`), paths: "!.git/HEAD", said: ".git is left out"},
 		"vergen":                         {files: script(`vergen::EmitBuilder::builder().git_sha(true).emit().ok();`), paths: "!.git/HEAD", said: ".git is left out"},
+		"a .env that a star could mean":  {files: "-- rust/fn/.env.local --\nS=1\n" + script(`fs::read(format!("{host}.local")).ok();`), paths: "!rust/fn/.env.local"},
 		"a variable with a commit":       {files: script(`let git_sha = env::var("GIT_SHA").unwrap_or_default(); println!("cargo:rustc-env=V={git_sha}");`), paths: "!.git/HEAD"},
 		"a message about git":            {files: script(`panic!("git is not there"); struct S { git_version: u8 }`), paths: "!.git/HEAD"},
 		"a .env of a program that runs":  {files: "-- rust/fn/.env --\nA=1\n" + program(`fn main() { dotenvy::from_filename(".env").ok(); }`), paths: "!rust/fn/.env", said: "rust/fn/.env is left out"},
