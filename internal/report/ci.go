@@ -42,12 +42,29 @@ func Markdown(w io.Writer, s Summary, failed string) {
 		fmt.Fprintf(w, "\n- warning: %s\n", markdown(warning))
 	}
 	if failed != "" {
+		failed = tail(failed)
 		fence := "```"
 		for strings.Contains(failed, fence) {
 			fence += "`"
 		}
 		fmt.Fprintf(w, "\n%s\n%s\n%s\n", fence, strings.TrimRight(failed, "\n"), fence)
 	}
+}
+
+// maxFailed bounds what a page says of failures, in bytes: GitHub shows none of more than 1 MiB.
+// https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits
+const maxFailed = 512 << 10
+
+// tail is the end of a text that is too long for a page, where what went wrong is said.
+func tail(text string) string {
+	if len(text) <= maxFailed {
+		return text
+	}
+	text = text[len(text)-maxFailed:]
+	if _, whole, ok := strings.Cut(text, "\n"); ok {
+		text = whole
+	}
+	return "…\n" + strings.ToValidUTF8(text, "")
 }
 
 var word = pattern.Of(`^[A-Za-z0-9./:@+=_-]+$`)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func twoLambdas() Summary {
@@ -130,5 +131,16 @@ func TestMetadataHasBuildxsKeys(t *testing.T) {
 	s.Lambdas[0].Image.Error = "refused"
 	if v := read(s)["my-echo"]; v["containerimage.digest"] != nil || v["lpipe.zip.path"] == nil {
 		t.Errorf("an image that was not pushed: %v", v)
+	}
+}
+
+// TestAPageIsNotTooLongForGitHub: what is cut is the beginning of the output, and not what went wrong.
+func TestAPageIsNotTooLongForGitHub(t *testing.T) {
+	for _, output := range []string{strings.Repeat("a line of a test\n", 200_000), strings.Repeat("ü", 2<<20)} {
+		var b strings.Builder
+		Markdown(&b, Summary{}, output+"\nlpipe: error: the tests of a failed\n")
+		if b.Len() > 1<<20 || !strings.Contains(b.String(), "the tests of a failed") || !utf8.ValidString(b.String()) {
+			t.Errorf("the page has %d bytes and ends in %q", b.Len(), b.String()[b.Len()-60:])
+		}
 	}
 }

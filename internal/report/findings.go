@@ -21,12 +21,13 @@ const maxAnnotations = 10
 //
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#setting-an-error-message
 func Annotations(w io.Writer, s Summary, inCheckout func(file string) string) {
-	errors := failures(s)
+	var errors []finding.Finding
 	for _, e := range s.Errors {
 		if !e.Found {
 			errors = append(errors, finding.Finding{Kind: finding.Error, Name: e.Kind, Message: strings.TrimSuffix(e.What+": "+e.Why, ": ")})
 		}
 	}
+	errors = append(errors, failures(s)...)
 	for _, level := range []struct {
 		name string
 		all  []finding.Finding
@@ -44,15 +45,20 @@ func Annotations(w io.Writer, s Summary, inCheckout func(file string) string) {
 	}
 }
 
-// failures are those of all lambdas, each once.
+// failures are those of all lambdas, each once: first one of each lambda, so that of few that are shown none has them all.
 func failures(s Summary) (all []finding.Finding) {
 	seen := map[finding.Finding]bool{}
-	for _, l := range s.Lambdas {
-		for _, f := range l.Failures {
-			key := f
+	for i, more := 0, true; more; i++ {
+		more = false
+		for _, l := range s.Lambdas {
+			if i >= len(l.Failures) {
+				continue
+			}
+			more = true
+			key := l.Failures[i]
 			if key.Text = ""; !seen[key] {
 				seen[key] = true
-				all = append(all, f)
+				all = append(all, l.Failures[i])
 			}
 		}
 	}

@@ -46,11 +46,11 @@ func inCheckout(file string) string {
 func TestAnnotations(t *testing.T) {
 	var b strings.Builder
 	Annotations(&b, failing(), inCheckout)
-	const want = `::error title=tests%3A%3Aadds,file=src/lib.rs,line=3,col=9::100%25 wrong:%0A left, right
+	const want = `::error title=error[usage]::bad, worse: x
+::error title=tests%3A%3Aadds,file=src/lib.rs,line=3,col=9::100%25 wrong:%0A left, right
+::error title=error[E0308],file=jobs/src/main.rs,line=7,col=2::mismatched types
 ::error title=tests%3A%3Aadds::100%25 wrong:%0A left, right
 ::error title=cargo test --test it::signal: 11
-::error title=error[E0308],file=jobs/src/main.rs,line=7,col=2::mismatched types
-::error title=error[usage]::bad, worse: x
 ::warning title=warning,file=mail/src/main.rs,line=2,col=5::unused variable: ` + "`x`\n"
 	if got := b.String(); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
@@ -201,5 +201,21 @@ func TestCompilerWarningsAreShownAndCounted(t *testing.T) {
 	Markdown(&b, s, "")
 	if !strings.Contains(b.String(), "\n0 steps, 0 cached, 2 compiler warnings, 0s\n") {
 		t.Errorf("got\n%s", &b)
+	}
+}
+
+// TestEachLambdaIsAnnotated: of many failures of one lambda those of another are shown too, and errors that nothing was found for.
+func TestEachLambdaIsAnnotated(t *testing.T) {
+	s := Summary{Lambdas: []Lambda{{Name: "a"}, {Name: "b", Failures: []finding.Finding{{Kind: finding.Error, Name: "E0425", Message: "of b"}}}}}
+	for i := range 50 {
+		s.Lambdas[0].Failures = append(s.Lambdas[0].Failures, finding.Finding{Kind: finding.Test, Name: fmt.Sprintf("t%d", i), Message: "of a"})
+	}
+	s.Errors = []Error{{Kind: "artifact", What: "of c"}}
+	var b strings.Builder
+	Annotations(&b, s, func(file string) string { return file })
+	for _, want := range []string{"title=t0::of a", "title=error[E0425]::of b", "::of c"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q is not in\n%s", want, b.String())
+		}
 	}
 }
