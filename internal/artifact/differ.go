@@ -34,9 +34,33 @@ func Differ(first string, a []byte, second string, b []byte) []string {
 		d.zips(before, after)
 	}
 	if at := firstDifference(a, b); len(d.all) == 0 || errA != nil || errB != nil {
-		d.say("the zips differ from byte %d on, of %d and %d", at, len(a), len(b))
+		where := ""
+		if part := partOf(a, at); part != "" {
+			where = ": in " + part
+		}
+		d.say("the zips differ from byte %d on, of %d and %d%s", at, len(a), len(b), where)
 	}
 	return d.all
+}
+
+// partOf names the part of a zip that holds the byte at a place, "" where that cannot be told.
+func partOf(zipped []byte, at int) string {
+	r, err := zip.NewReader(bytes.NewReader(zipped), int64(len(zipped)))
+	if err != nil {
+		return ""
+	}
+	for _, f := range r.File { // in their order, in which lpipe writes them
+		start, err := f.DataOffset()
+		switch {
+		case err != nil:
+			return ""
+		case int64(at) < start:
+			return "the header of " + f.Name
+		case int64(at) < start+int64(f.CompressedSize64):
+			return "the packed bytes of " + f.Name + ", which are the same unpacked"
+		}
+	}
+	return "the directory at its end"
 }
 
 type differences struct {
@@ -73,6 +97,9 @@ func entries(zipped []byte) (map[string]unpacked, error) {
 		}
 		if left -= int64(len(data)); left < 0 {
 			return nil, CheckUnpacked(limits.Unzipped + 1)
+		}
+		if _, known := all[f.Name]; known {
+			return nil, fmt.Errorf("%s is in it twice, and unpackers differ in which they take", f.Name)
 		}
 		all[f.Name] = unpacked{f.FileHeader, data}
 	}

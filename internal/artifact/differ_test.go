@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -24,19 +25,29 @@ func TestDiffer(t *testing.T) {
 	first := zipped(t, 0, boot(program), Entry{Name: "a.txt", Data: []byte("one")})
 	flipped := bytes.Clone(first)
 	flipped[len(flipped)/2] ^= 1
+	flip := func(at int) []byte {
+		b := bytes.Clone(first)
+		b[at] ^= 1
+		return b
+	}
+	twice := bytes.ReplaceAll(zipped(t, 0, boot(program), Entry{Name: "bootstrop", Data: []byte("x")}), []byte("bootstrop"), []byte(ProgramName))
 	for name, c := range map[string]struct {
 		other []byte
 		want  string
 	}{
-		"equal":   {first, ""},
-		"content": {zipped(t, 0, boot(program), Entry{Name: "a.txt", Data: []byte("onf")}), "a.txt: differs from byte 2 on, of 3 and 3"},
-		"program": {zipped(t, 0, boot(other), Entry{Name: "a.txt", Data: []byte("one")}), "bootstrap: "},
-		"missing": {zipped(t, 0, boot(program)), "a.txt: only in the zip"},
-		"more":    {zipped(t, 0, boot(program), Entry{Name: "a.txt", Data: []byte("one")}, Entry{Name: "b"}), "b: only in the rebuilt one"},
-		"mode":    {zipped(t, 0, boot(program), Entry{Name: "a.txt", Data: []byte("one"), Executable: true}), "a.txt: its mode is"},
-		"time":    {zipped(t, 1e9, boot(program), Entry{Name: "a.txt", Data: []byte("one")}), "its time is"},
-		"flipped": {flipped, "and"},
-		"no zip":  {[]byte("PK"), "the rebuilt one cannot be unpacked"},
+		"a header":  {flip(10), "the zips differ from byte 10 on, of " + fmt.Sprintf("%d and %[1]d", len(first)) + ": in the header of a.txt"}, // its time, which counts in the directory
+		"after all": {append(bytes.Clone(first), 0), ": in the directory at its end"},
+		"the end":   {flip(len(first) - 41), ": in the directory at its end"},
+		"twice":     {twice, "the rebuilt one cannot be unpacked: bootstrap is in it twice"},
+		"equal":     {first, ""},
+		"content":   {zipped(t, 0, boot(program), Entry{Name: "a.txt", Data: []byte("onf")}), "a.txt: differs from byte 2 on, of 3 and 3"},
+		"program":   {zipped(t, 0, boot(other), Entry{Name: "a.txt", Data: []byte("one")}), "bootstrap: "},
+		"missing":   {zipped(t, 0, boot(program)), "a.txt: only in the zip"},
+		"more":      {zipped(t, 0, boot(program), Entry{Name: "a.txt", Data: []byte("one")}, Entry{Name: "b"}), "b: only in the rebuilt one"},
+		"mode":      {zipped(t, 0, boot(program), Entry{Name: "a.txt", Data: []byte("one"), Executable: true}), "a.txt: its mode is"},
+		"time":      {zipped(t, 1e9, boot(program), Entry{Name: "a.txt", Data: []byte("one")}), "its time is"},
+		"flipped":   {flipped, "and"},
+		"no zip":    {[]byte("PK"), "the rebuilt one cannot be unpacked"},
 	} {
 		got := strings.Join(Differ("zip", first, "rebuilt one", c.other), "\n")
 		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
