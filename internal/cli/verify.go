@@ -153,12 +153,11 @@ func (v *verifying) verify(ctx context.Context, s subject, find func(s subject, 
 // statementFinder returns what finds the file with the statements about a zip: beside it, in the one file that is named, or in a folder.
 // ending is what their names end with.
 func statementFinder(named, ending string, zips int) (func(s subject, data []byte) (string, error), error) {
+	ending = strings.TrimPrefix(ending, artifact.ZipName)
 	info, err := os.Stat(named)
 	switch {
 	case named == "":
-		return func(s subject, _ []byte) (string, error) {
-			return filepath.Join(filepath.Dir(s.zip), strings.TrimSuffix(filepath.Base(s.zip), artifact.ZipName)+ending), nil
-		}, nil
+		return func(s subject, _ []byte) (string, error) { return s.zip + ending, nil }, nil
 	case err == nil && info.IsDir():
 	case zips > 1:
 		return nil, &fault.Error{Kind: fault.Usage, What: "--statement is about one zip, and several are named", Fix: "name one zip, or a folder with the statements of all"}
@@ -168,7 +167,7 @@ func statementFinder(named, ending string, zips int) (func(s subject, data []byt
 	about := map[string]string{} // the file, by the SHA-256 of the zip
 	files, err := disk.Files(named)
 	for _, name := range files {
-		if !strings.HasSuffix(name, strings.TrimPrefix(ending, artifact.ZipName)) {
+		if !strings.HasSuffix(name, ending) {
 			continue
 		}
 		data, readErr := disk.ReadFile(name, maxBundle)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"lpipe/internal/attest"
 	"lpipe/internal/awsapi"
 	"lpipe/internal/config"
 	"lpipe/internal/deploy"
@@ -61,5 +62,20 @@ func TestWhatIsDownloadedIsWhatRuns(t *testing.T) {
 	sum = deploy.Sum([]byte("other"))
 	if data, err := code(); fault.Worst(err) != fault.Artifact || data != "" || !strings.Contains(err.Error(), "not the code of the function shop") {
 		t.Errorf("other code is taken: %q, %v", data, err)
+	}
+}
+
+// TestStatementsBesideAZip: they are called as the zip is, whatever that is.
+func TestStatementsBesideAZip(t *testing.T) {
+	for zip, want := range map[string]string{
+		"/a/bootstrap.zip": "/a/bootstrap.zip.intoto.jsonl", "/a/some.zip": "/a/some.zip.intoto.jsonl", "/a/my-bootstrap.zip": "/a/my-bootstrap.zip.intoto.jsonl",
+	} {
+		find, err := statementFinder("", attest.BundleName, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := find(subject{zip: zip}, nil); got != want || err != nil {
+			t.Errorf("%s: %s, %v", zip, got, err)
+		}
 	}
 }
