@@ -574,6 +574,8 @@ func flagError(cmd *cobra.Command, args []string, err error) error {
 	dashed := strings.ReplaceAll(name, "_", "-")
 	if cmd.Flags().Lookup(dashed) != nil {
 		f.Fix = "write it as: --" + dashed
+	} else if many := cmd.Flags().Lookup(dashed + "s"); many != nil && !many.Hidden {
+		f.Fix = "did you mean --" + many.Name + "?"
 	} else if instead := cmp.Or(foreignHere[cmd.CommandPath()+" "+name], foreignFlags[name], foreignFlags[dashed]); instead != "" {
 		f.Fix = instead
 	} else if verbs := verbsWith(cmd.Root(), name); len(verbs) > 0 {
