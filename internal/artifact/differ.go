@@ -57,7 +57,7 @@ func partOf(zipped []byte, at int) string {
 		case int64(at) < start:
 			return "the header of " + f.Name
 		case int64(at) < start+int64(f.CompressedSize64):
-			return "the packed bytes of " + f.Name + ", which are the same unpacked"
+			return "the packed bytes of " + f.Name
 		}
 	}
 	return "the directory at its end"
