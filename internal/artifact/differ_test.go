@@ -47,10 +47,11 @@ func TestDiffer(t *testing.T) {
 		"mode":      {zipped(t, 0, boot(program), Entry{Name: "a.txt", Data: []byte("one"), Executable: true}), "a.txt: its mode is"},
 		"time":      {zipped(t, 1e9, boot(program), Entry{Name: "a.txt", Data: []byte("one")}), "its time is"},
 		"flipped":   {flipped, "and"},
+		"packed":    {flip(bytes.Index(first, []byte("one"))), ": in the packed bytes of a.txt\n"},
 		"no zip":    {[]byte("PK"), "the rebuilt one cannot be unpacked"},
 	} {
-		got := strings.Join(Differ("zip", first, "rebuilt one", c.other), "\n")
-		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
+		got := strings.Join(Differ("zip", first, "rebuilt one", c.other), "\n") + "\n"
+		if c.want == "" && got != "\n" || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}

@@ -31,6 +31,15 @@ type LayerSums struct {
 	CodeSHA256 string `json:"codeSha256"`
 }
 
+// Warnings are what may go wrong with the zip later.
+func (s LayerSums) Warnings() []string {
+	if s.ZipSize <= limits.DirectUpload {
+		return nil
+	}
+	return []string{fmt.Sprintf("the zip of the layer %s takes %s, and Lambda takes at most %s in a request: lpipe deploy --s3-bucket BUCKET sends it through S3",
+		s.Name, mega(s.ZipSize), mega(limits.DirectUpload))}
+}
+
 // Zip returns the zip of the layer, as [Zip] does for that of a program, and its sums.
 func (l Layer) Zip(epoch time.Time) (File, LayerSums, error) {
 	data, err := pack(l.Files, "", epoch)

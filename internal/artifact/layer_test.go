@@ -3,6 +3,7 @@ package artifact
 import (
 	"bytes"
 	"debug/elf"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +22,13 @@ func TestZipOfALayer(t *testing.T) {
 	}
 	_, _, err = Layer{Name: "bad", Files: []Entry{{Name: "../x"}}}.Zip(time.Time{})
 	checkErrors(t, err, fault.Artifact, `the zip cannot hold "../x"`)
+}
+
+func TestALargeLayerIsWarnedOf(t *testing.T) {
+	fits, large := LayerSums{Name: "fonts", ZipSize: 50 << 20}, LayerSums{Name: "fonts", ZipSize: 50<<20 + 1}
+	if fits.Warnings() != nil || len(large.Warnings()) != 1 || !strings.HasPrefix(large.Warnings()[0], "the zip of the layer fonts takes 50.0 MiB (52428801 bytes), and Lambda takes at most") {
+		t.Errorf("%q, %q", fits.Warnings(), large.Warnings())
+	}
 }
 
 func TestLayersThatHideEachOther(t *testing.T) {

@@ -318,6 +318,9 @@ func (t Target) put(inputs artifact.Inputs, program artifact.File, record *trace
 	if err != nil {
 		return artifact.Output{}, err
 	}
+	for _, l := range layers {
+		sizes = append(sizes, l.Warnings()...)
+	}
 	return t.folder.Deliver(inputs, program, zipped, slices.Concat(info.Warnings, instructions, sizes), layers...)
 }
 
