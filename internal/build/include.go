@@ -137,6 +137,7 @@ func (w *walk) visit(name string, above []fs.FileInfo) {
 			w.found = true
 			w.mistakes.Addf("cannot include "+name, reason(err), "correct the link, or take it out of what "+w.at+" names")
 		}
+	case above != nil && disk.IsResult(at, func(name string) bool { _, err := w.fsys.Lstat(name); return err == nil }): // of a build before, by --out-dir
 	case path.Base(at) == ".git": // a file in a worktree and in a submodule, with a path of this machine
 	case info.IsDir():
 		again := slices.ContainsFunc(above, func(dir fs.FileInfo) bool { return os.SameFile(dir, info) })

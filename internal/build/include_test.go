@@ -53,6 +53,7 @@ func TestIncludedFiles(t *testing.T) {
 		"a chain of links":           {globs: `"lib/*"`, links: map[string]string{"orders/lib/libfoo.so": "libfoo.so.1", "orders/lib/libfoo.so.1": "libfoo.so.1.0"}, names: "lib/libfoo.so lib/libfoo.so.1 lib/libfoo.so.1.0"},
 		"a link to a folder":         {globs: `"geo/*"`, links: map[string]string{"orders/geo": "../shared/geo"}, names: "geo/cities.json"},
 		"a link back":                {globs: `"templates/**"`, links: map[string]string{"orders/templates/up": ".."}, names: "templates/a.txt templates/mail/b.txt templates/up/bootstrap templates/up/lib/libfoo.so.1.0 templates/up/other/x.json templates/up/src/main.rs templates/up/target/x templates/up/Cargo.toml"},
+		"not what lpipe delivered":   {globs: `"**/*.*"`, links: map[string]string{"orders/bootstrap.zip": "templates/a.txt"}, names: "lib/libfoo.so.1.0 other/x.json src/main.rs templates/a.txt templates/mail/b.txt Cargo.toml"},
 		"not what cargo writes":      {globs: `"**/x*"`, names: "other/x.json"},
 		"a link out of the project":  {globs: `"lib/*"`, links: map[string]string{"orders/lib/secret": "/etc/hostname"}, said: "a build reads only"},
 		"a link to nothing":          {globs: `"lib/*"`, links: map[string]string{"orders/lib/none": "nowhere"}, said: "cannot include lib/none"},

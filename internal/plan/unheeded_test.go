@@ -174,7 +174,9 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 		},
 		{
 			"what starts tests for another C library, without tests", "p",
-			"-- lpipe.toml --\nbuild.test = false\n-- .cargo/config.toml --\n[target.x86_64-unknown-linux-gnu]\nrunner = \"./run.sh\"\n", map[string]string{"CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER": "r"}, nil,
+			"-- lpipe.toml --\nbuild.test = false\n-- .cargo/config.toml --\n[target.x86_64-unknown-linux-gnu]\nrunner = \"./run.sh\"\n",
+			map[string]string{"CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER": "r"},
+			nil,
 		},
 		{
 			"flags for musl, where the build is for glibc", "p", "-- lpipe.toml --\nbuild.link = \"dynamic\"\n-- .cargo/config.toml --\n[target.x86_64-unknown-linux-musl]\nrustflags = [\"--cfg\", \"x\"]\n", nil,

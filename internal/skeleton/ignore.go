@@ -19,7 +19,7 @@ import (
 	"lpipe/internal/reach"
 )
 
-// ignore decides what is left out of a context: always git's folder, folders that cargo compiled into and files that lpipe is writing; secrets in .env
+// ignore decides what is left out of a context: always git's folder, folders that cargo compiled into and what lpipe writes; secrets in .env
 // and cargo's credentials, lpipe's own files in the folders of packages, and what .lpipeignore or else .dockerignore excludes at
 // the base and at the workspace's root, unless a source names it. .gitignore is not read: repositories list Cargo.lock and generated sources there.
 type ignore struct {
@@ -172,8 +172,18 @@ func (g *ignore) withholds(name string, info fs.FileInfo) bool {
 		return true
 	case secret(name) && (!info.IsDir() || path.Base(name) == ".env"):
 		return true
+	case info.IsDir():
+		return g.compiled(name)
 	}
-	return info.IsDir() && g.compiled(name)
+	return g.result(name)
+}
+
+// result reports a file that lpipe delivered.
+func (g *ignore) result(name string) bool {
+	return disk.IsResult(name, func(name string) bool {
+		there, _ := g.all.List(path.Dir(name))
+		return slices.ContainsFunc(there, func(f fs.FileInfo) bool { return f.Name() == path.Base(name) && f.Mode().IsRegular() })
+	})
 }
 
 // skip reports that name does not enter the context, and neither does what is below it.

@@ -56,7 +56,7 @@ func (m *maker) name(who string, n reach.Named) {
 	case secret(n.Path) && !info.IsDir():
 		m.say(who, fmt.Sprintf("%s is sent, because %s names it; otherwise lpipe leaves such files out", m.ws.Show(n.Path), n.At))
 		m.file(n.Path, info)
-	case pattern == "" && m.settings(n.Path, info):
+	case pattern == "" && (m.settings(n.Path, info) || m.ignore.result(n.Path)):
 		m.file(n.Path, info)
 	case pattern == "":
 	case info.IsDir():
@@ -174,7 +174,7 @@ func WhyLeftOut(ws *cargo.Workspace, found *reach.Findings, name string) string 
 	if secret(name) {
 		return "lpipe sends a file of such a name only where a source names it"
 	}
-	if info, err := fs.Lstat(found.Files.FS(), name); err == nil && m.settings(name, info) {
+	if info, err := fs.Lstat(found.Files.FS(), name); err == nil && (m.settings(name, info) || m.ignore.result(name)) {
 		return "lpipe sends its own files only where a source names them"
 	}
 	if pattern := m.ignore.excludes(name); pattern != "" {

@@ -356,6 +356,10 @@ index = "sparse+https://crates.example.com/"
 token = "canary"
 -- target/debug/x --
 -- target/lambda/a/bootstrap --
+-- out/a/bootstrap --
+-- out/a/bootstrap.zip --
+-- out/a/.bootstrap.zip.json --
+-- out/layers/fonts/arm64/layer.zip --
 -- sub/target/CACHEDIR.TAG --
 Signature: 8a477f597d28d172789f06886806bc55
 # This file is a cache directory tag created by cargo.
