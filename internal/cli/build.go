@@ -127,7 +127,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		key, notice := here.Key(projects)
 		notes := planNotes(projects, notice)
 		if files := templates(projects); len(files) > 0 && stage == dockerfile.StageLambda {
-			_, said, err := checkTemplates(here, projects, files)
+			_, said, err := checkTemplates(here, projects, files, *all)
 			if err != nil {
 				return err
 			}

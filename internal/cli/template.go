@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -56,7 +58,7 @@ there; the functions that were compared go to standard output.`,
 		if len(files) == 0 {
 			return &fault.Error{Kind: fault.Usage, What: "there is no template to check", Fix: "name one, or write template = \"template.yaml\" into lpipe.toml"}
 		}
-		agree, notes, err := checkTemplates(here, projects, files)
+		agree, notes, err := checkTemplates(here, projects, files, true)
 		report.Notes(a.Err, notes)
 		if err == nil && len(agree) == 0 {
 			err = &fault.Error{
@@ -80,6 +82,8 @@ there; the functions that were compared go to standard output.`,
 type templateFile struct {
 	file string
 	by   *project.Project // whose lpipe.toml names it; nil for a file that the user names
+
+	stack string // that names it, as messages call it; "" where a person does
 }
 
 // read reads the file. One that lpipe.toml names has to be within the bound of the project.
@@ -107,36 +111,48 @@ func templates(projects []*project.Project) (files []templateFile) {
 	for _, p := range projects {
 		for _, file := range p.Config.Templates {
 			if !slices.ContainsFunc(files, func(n templateFile) bool { return n.file == file }) {
-				files = append(files, templateFile{file, p})
+				files = append(files, templateFile{file: file, by: p})
 			}
 		}
 	}
 	return files
 }
 
-// checkTemplates compares templates with the lambdas of the projects.
-func checkTemplates(here *project.Here, projects []*project.Project, files []templateFile) (agree []template.Agreement, notes []string, err error) {
-	var lambdas []template.Lambda
+// checkTemplates compares templates with the lambdas of the projects, which are all that there are or some, and those of the stacks in them.
+func checkTemplates(here *project.Here, projects []*project.Project, files []templateFile, all bool) (agree []template.Agreement, notes []string, err error) {
+	built := template.Built{All: all}
 	for _, t := range project.Functions(projects) {
 		l := t.Lambda
 		deployed := t.Config.Deploy(l.Name, l.Arch)
-		lambdas = append(lambdas, template.Lambda{
+		built.Lambdas = append(built.Lambdas, template.Lambda{
 			Name: l.Name, Arch: l.Arch, Runtime: l.Build.Runtime, Zip: filepath.ToSlash(filepath.Join(t.OutputDir(), artifact.ZipName)),
 			Memory: deployed.Memory, Timeout: deployed.Timeout,
 		})
 	}
 	var l fault.List
-	for _, n := range files {
+	files = slices.Clone(files)
+	for i := 0; i < len(files); i++ {
+		n := files[i]
 		data, err := n.read(template.PlanLimit)
+		if n.stack != "" && errors.Is(err, fs.ErrNotExist) { // something may yet write it
+			notes = append(notes, n.stack+" has the template "+foreign.Line(here.Show(n.file))+", which is not there: its functions are not compared")
+			continue
+		}
 		if err != nil {
 			l.Add(unread(here, n.file, err, "name a template that is there: template in lpipe.toml, or lpipe template check FILE"))
 			continue
 		}
-		one, said, err := template.Check(foreign.Line(here.Show(n.file)), filepath.ToSlash(filepath.Dir(n.file)), data, lambdas)
+		checked, err := template.Check(foreign.Line(here.Show(n.file)), filepath.ToSlash(filepath.Dir(n.file)), data, built)
 		l.Add(err)
-		agree = append(agree, one...)
-		for _, note := range said {
+		agree = append(agree, checked.Agree...)
+		for _, note := range checked.Notes {
 			notes = append(notes, foreign.Line(note))
+		}
+		for _, nested := range checked.Nested {
+			file := filepath.FromSlash(nested.File)
+			if !slices.ContainsFunc(files, func(known templateFile) bool { return known.file == file }) {
+				files = append(files, templateFile{file: file, by: n.by, stack: foreign.Line(nested.Stack)})
+			}
 		}
 	}
 	for _, t := range project.Functions(projects) {

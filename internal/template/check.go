@@ -30,42 +30,61 @@ type Agreement struct {
 	Lambda   string
 }
 
+// Built is what lpipe builds.
+type Built struct {
+	Lambdas []Lambda
+	All     bool // of the workspace: a zip beside theirs is that of no lambda
+}
+
+// Checked is what a template has.
+type Checked struct {
+	Agree  []Agreement // the functions that were compared
+	Notes  []string    // what cannot be known before it is deployed, or has no effect
+	Nested []Nested    // the templates of its stacks, which are files
+}
+
+// Nested is a template that a stack of another one names.
+type Nested struct {
+	Stack string // as messages call it, with its line
+	File  string // absolute and slash separated
+}
+
 const (
 	defaultArch = "x86_64"
 	handler     = "bootstrap" // the file in the zip
 )
 
 // Check compares the functions of a SAM or CloudFormation template, or of a plan of Terraform as terraform show -json writes it, with
-// what lpipe builds. name is the file as messages call it, dir its folder, absolute. It returns the functions that it compared: a function
-// is for a lambda by the path of its zip, or by its name. notes are what cannot be known before it is deployed, or has no effect. The error joins every mistake, each a [fault.Error] of kind
-// [fault.Usage] with its line.
-func Check(name, dir string, data []byte, lambdas []Lambda) (agree []Agreement, notes []string, err error) {
+// what lpipe builds. name is the file as messages call it, dir its folder, absolute. A function is for a lambda by the path of its zip,
+// or by its name. The error joins every mistake, each a [fault.Error] of kind [fault.Usage] with its line.
+func Check(name, dir string, data []byte, built Built) (Checked, error) {
 	r, err := read(name, data)
 	if err != nil {
-		return nil, nil, err
+		return Checked{}, err
 	}
-	c := &checker{reader: r, dir: dir, lambdas: lambdas}
+	c := &checker{reader: r, dir: dir, built: built}
 	if plan := r.get(r.root, "planned_values"); plan != nil {
 		c.plan(r.get(plan, "root_module"), 0)
 	} else if r.get(r.root, "values", "root_module") != nil {
-		return nil, nil, &fault.Error{
+		return Checked{}, &fault.Error{
 			Kind: fault.Usage, What: name + " is a state of Terraform, and no plan", Why: "it says what is there, and not what is to be",
 			Fix: "write a plan: terraform plan -out PLAN, and terraform show -json PLAN",
 		}
 	} else {
 		if err := r.findResources("name a template of these, or a plan: terraform show -json PLAN"); err != nil {
-			return nil, nil, err
+			return Checked{}, err
 		}
 		c.resources()
 	}
-	return c.agree, r.notes, r.mistakes.Err()
+	c.checked.Notes = r.notes
+	return c.checked, r.mistakes.Err()
 }
 
 type checker struct {
 	*reader
 	dir     string
-	lambdas []Lambda
-	agree   []Agreement
+	built   Built
+	checked Checked
 }
 
 // function is one of a template: values are nil where it does not say them, and at is where it begins.
@@ -90,6 +109,10 @@ func (c *checker) resources() {
 			return
 		}
 		kind, _ := c.text(c.get(resource, "Type"))
+		if nestedTypes[kind] != "" {
+			c.nested(key, resource, nestedTypes[kind])
+			return
+		}
 		if slices.Contains(functionTypes, kind) {
 			properties := c.get(resource, "Properties")
 			if c.open(properties) {
@@ -119,9 +142,39 @@ func (c *checker) resources() {
 					f.names = append([]string{t}, f.names...)
 				}
 			}
+			f.names = append(f.names, c.constructs(metadata)...)
 			c.function(f)
 		}
 	})
+}
+
+// nestedTypes are the types of stacks in a stack, with the property that says where the template is.
+var nestedTypes = map[string]string{"AWS::CloudFormation::Stack": "TemplateURL", "AWS::Serverless::Application": "Location"}
+
+// nested adds the template of a stack, if it is a file. An application of a repository, which Location describes, has no functions of ours.
+func (c *checker) nested(key, resource *yaml.Node, property string) {
+	at := c.get(resource, "Properties", property)
+	if of, _ := c.text(c.get(resource, "Metadata", "aws:asset:property")); of == property { // as the CDK writes it
+		at = c.get(resource, "Metadata", "aws:asset:path")
+	}
+	file, known := c.local(at)
+	switch {
+	case known && !path.IsAbs(file):
+		file = path.Join(c.dir, file)
+		fallthrough
+	case known:
+		c.checked.Nested = append(c.checked.Nested, Nested{c.at(key) + ": stack " + key.Value, file})
+	case at != nil && c.get(at, "ApplicationId") == nil:
+		c.note(key, "stack "+key.Value+" has its template where lpipe does not look, and its functions are not compared")
+	}
+}
+
+// constructs are the names of the CDK's constructs that a resource is in, the innermost first, without the stack.
+func (c *checker) constructs(metadata *yaml.Node) []string {
+	at, _ := c.text(c.get(metadata, "aws:cdk:path"))
+	names := strings.Split(strings.TrimSuffix(at, "/Resource"), "/")[1:]
+	slices.Reverse(names)
+	return names[:min(len(names), 2)]
 }
 
 // plan checks the functions of a module of Terraform's and of those in it.
@@ -179,6 +232,9 @@ func (c *checker) function(f function) {
 	code, known := c.local(f.code)
 	found := c.of(f, code, known)
 	if len(found) == 0 {
+		if known && c.left(code) {
+			c.note(f.code, f.label+" has its code in "+fault.Quote(code)+", where no lambda is built: what is there is from before")
+		}
 		return
 	}
 	runtime, runtimeKnown := c.text(f.runtime)
@@ -190,7 +246,7 @@ func (c *checker) function(f function) {
 	if i := slices.IndexFunc(found, func(l Lambda) bool { return l.Arch == arch }); i >= 0 {
 		l = found[i]
 	}
-	c.agree = append(c.agree, Agreement{Function: c.at(f.at) + ": " + f.label, Lambda: l.Name})
+	c.checked.Agree = append(c.checked.Agree, Agreement{Function: c.at(f.at) + ": " + f.label, Lambda: l.Name})
 
 	switch h, ok := c.text(f.handler); {
 	case f.handler == nil || c.null(f.handler) || ok && h == "":
@@ -262,7 +318,7 @@ func (c *checker) local(n *yaml.Node) (file string, known bool) {
 // of are the lambdas that a function may be for: those with its zip or, where there is none, of its name.
 func (c *checker) of(f function, code string, known bool) (found []Lambda) {
 	pick := func(is func(Lambda) bool) []Lambda {
-		return slices.DeleteFunc(slices.Clone(c.lambdas), func(l Lambda) bool { return !is(l) })
+		return slices.DeleteFunc(slices.Clone(c.built.Lambdas), func(l Lambda) bool { return !is(l) })
 	}
 	if known {
 		if found = pick(func(l Lambda) bool { return c.isZip(f, code, l) }); len(found) > 0 {
@@ -290,6 +346,16 @@ func (c *checker) isZip(f function, code string, l Lambda) bool {
 		code = path.Join(c.dir, code)
 	}
 	return path.Clean(code) == l.Zip
+}
+
+// left reports whether code is a zip among those that are built, and of none of these lambdas.
+func (c *checker) left(code string) bool {
+	if !path.IsAbs(code) {
+		code = path.Join(c.dir, code)
+	}
+	return c.built.All && slices.ContainsFunc(c.built.Lambdas, func(l Lambda) bool {
+		return path.Base(code) == path.Base(l.Zip) && path.Dir(path.Dir(code)) == path.Dir(path.Dir(l.Zip))
+	})
 }
 
 // code checks where the code is.

@@ -247,19 +247,30 @@ func (r *reader) text(n *yaml.Node) (text string, ok bool) {
 	case function == "Sub" && value.Kind == yaml.ScalarNode:
 		ok = true
 		text = placeholder().ReplaceAllStringFunc(value.Value, func(s string) string {
+			if literal, escaped := strings.CutPrefix(s, "${!"); escaped {
+				return "${" + literal
+			}
 			v, known := r.parameter(s[2 : len(s)-1])
 			ok = ok && known
 			return v
 		})
-		return text, ok
-	case function != "" || n.Kind != yaml.ScalarNode:
+		return text, ok && !strings.Contains(text, dynamic)
+	case function != "" || n.Kind != yaml.ScalarNode || strings.Contains(n.Value, dynamic):
 		return "", false
 	}
 	return n.Value, true
 }
 
+// dynamic begins a reference to a value that CloudFormation reads as it deploys.
+const dynamic = "{{resolve:"
+
+// parameter is the default of a parameter. That of one that is read from Parameter Store is the name of what is read.
 func (r *reader) parameter(name string) (string, bool) {
-	if v := r.get(r.root, "Parameters", name, "Default"); v != nil && v.Kind == yaml.ScalarNode {
+	p := r.get(r.root, "Parameters", name)
+	if kind := r.get(p, "Type"); kind != nil && strings.HasPrefix(kind.Value, "AWS::SSM::Parameter::") {
+		return "", false
+	}
+	if v := r.get(p, "Default"); v != nil && v.Kind == yaml.ScalarNode && !strings.Contains(v.Value, dynamic) {
 		return v.Value, true
 	}
 	return "", false
