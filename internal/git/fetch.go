@@ -26,6 +26,9 @@ type Remote struct {
 // scp is the short form of an ssh URL.
 var scp = pattern.Of(`^([A-Za-z0-9._-]+)@([A-Za-z0-9._-]+):([^/].*)$`)
 
+// shortName is what follows gh: in the short form of a repository on GitHub.
+var shortName = pattern.Of(`^[A-Za-z0-9-]+/[A-Za-z0-9._-]*[A-Za-z0-9_-]/?$`)
+
 // ParseURL reads the address of a repository: an https or ssh URL, USER@HOST:PATH, or gh:OWNER/NAME for one on GitHub. ok is
 // false for what is none of these. The error, a usage fault, is for addresses that are not fetched from.
 func ParseURL(text, rev string) (r Remote, ok bool, err error) {
@@ -43,7 +46,7 @@ func ParseURL(text, rev string) (r Remote, ok bool, err error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Hostname() == "" || strings.HasPrefix(u.Host, "-") || strings.HasPrefix(u.User.Username(), "-") || u.RawQuery != "" || u.Fragment != "",
-		strings.Trim(u.Path, "/") == "", short && strings.Count(strings.Trim(rest, "/"), "/") != 1:
+		strings.Trim(u.Path, "/") == "", short && !shortName().MatchString(rest):
 		return r, true, &fault.Error{Kind: fault.Usage, What: fault.Quote(redact.Text(given)) + " is no address of a repository", Fix: "write it as https://HOST/PATH, ssh://USER@HOST/PATH or gh:OWNER/NAME"}
 	case u.Scheme != "https" && u.Scheme != "ssh":
 		return r, true, &fault.Error{

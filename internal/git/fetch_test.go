@@ -43,6 +43,8 @@ func TestAddressesOfRepositories(t *testing.T) {
 		"https://me:secret@example.com":   "is no address",
 		"https://me:secret@a b/x":         "is no address",
 		"gh:org":                          `"gh:org" is no address`,
+		"gh:../..":                        "is no address",
+		"gh:org/repo%2f..":                "is no address",
 		"gh:org/":                         "is no address",
 		"gh:org/repo/tree/main":           "is no address",
 	} {
