@@ -20,9 +20,10 @@ func AddMember(manifest []byte, member string) ([]byte, error) {
 	if slices.ContainsFunc(before, func(m string) bool { ok, _ := path.Match(m, member); return ok }) {
 		return manifest, nil
 	}
-	for _, change := range []func(string, string) string{appendMember, appendLine, addMembers} {
+	for _, change := range []func(string, string) string{appendMember, appendLine, prependLine, addMembers} {
 		after := change(string(manifest), member)
-		if now, err := members([]byte(after)); err == nil && slices.Equal(now, append(slices.Clip(before), member)) {
+		now, err := members([]byte(after))
+		if err == nil && (slices.Equal(now, append(slices.Clip(before), member)) || slices.Equal(now, append([]string{member}, before...))) {
 			return []byte(after), nil
 		}
 	}
@@ -84,14 +85,31 @@ func appendLine(text, member string) string {
 	if begin < 0 || !strings.Contains(text[begin:end], "\n") {
 		return ""
 	}
-	items := strings.TrimRight(text[begin+1:end], " \n\t")
+	items := strings.TrimRight(text[begin+1:end], " \r\n\t")
 	if items != "" && !strings.HasSuffix(items, ",") {
 		items += ","
 	}
-	return text[:begin+1] + items + "\n    " + strconv.Quote(member) + ",\n" + text[end:]
+	return text[:begin+1] + items + newline(text) + "    " + strconv.Quote(member) + "," + newline(text) + text[end:]
+}
+
+// prependLine adds a line before the others, whose last one may be a comment.
+func prependLine(text, member string) string {
+	begin, _ := list(text)
+	if begin < 0 {
+		return ""
+	}
+	return text[:begin+1] + newline(text) + "    " + strconv.Quote(member) + "," + text[begin+1:]
+}
+
+// newline is how a text ends its lines.
+func newline(text string) string {
+	if strings.Contains(text, "\r\n") {
+		return "\r\n"
+	}
+	return "\n"
 }
 
 // addMembers adds a list where there is none.
 func addMembers(text, member string) string {
-	return strings.Replace(text, "[workspace]", "[workspace]\nmembers = ["+strconv.Quote(member)+"]", 1)
+	return strings.Replace(text, "[workspace]", "[workspace]"+newline(text)+"members = ["+strconv.Quote(member)+"]", 1)
 }

@@ -11,6 +11,10 @@ func TestAMemberIsAddedToAManifest(t *testing.T) {
 		"[workspace]\nmembers = []\nresolver = \"3\"\n":                  "[workspace]\nmembers = [\"new\"]\nresolver = \"3\"\n",
 		"[workspace]\nmembers = [\n    \"a\", # first\n    \"b\"\n]\n":   "[workspace]\nmembers = [\n    \"a\", # first\n    \"b\",\n    \"new\",\n]\n",
 		"[workspace]\nmembers = [\n    \"a\",\n]\n\n[profile.release]\n": "[workspace]\nmembers = [\n    \"a\",\n    \"new\",\n]\n\n[profile.release]\n",
+		"[workspace]\r\nmembers = [\r\n  \"a\",\r\n]\r\n":                "[workspace]\r\nmembers = [\r\n  \"a\",\r\n    \"new\",\r\n]\r\n",
+		"[workspace]\r\nresolver = \"3\"\r\n":                            "[workspace]\r\nmembers = [\"new\"]\r\nresolver = \"3\"\r\n",
+		"[workspace]\nmembers = [\n    \"a\" # last\n]\n":                "[workspace]\nmembers = [\n    \"new\",\n    \"a\" # last\n]\n",
+		"[workspace]\nmembers = [\"a\" # ]\n, \"b\"]\n":                  "[workspace]\nmembers = [\n    \"new\",\"a\" # ]\n, \"b\"]\n",
 		"[package]\nname = \"x\"\n\n[workspace]\n":                       "[package]\nname = \"x\"\n\n[workspace]\nmembers = [\"new\"]\n",
 		"[workspace]\nmembers = [\"*\"]\n":                               "[workspace]\nmembers = [\"*\"]\n",
 		"[workspace]\nexclude = [\"b\"]\nmembers = [\"a\"]\n":            "[workspace]\nexclude = [\"b\"]\nmembers = [\"a\", \"new\"]\n",
@@ -21,10 +25,9 @@ func TestAMemberIsAddedToAManifest(t *testing.T) {
 		}
 	}
 	for manifest, why := range map[string]string{
-		"[package]\nname = \"x\"\n":                     "it has no [workspace]",
-		"workspace = { members = [\"a\"] }\n":           "its members are not written as a list that lpipe can add to",
-		"[workspace]\nmembers = [\"a\" # ]\n, \"b\"]\n": "its members are not written as a list that lpipe can add to",
-		"[workspace\n": "",
+		"[package]\nname = \"x\"\n":           "it has no [workspace]",
+		"workspace = { members = [\"a\"] }\n": "its members are not written as a list that lpipe can add to",
+		"[workspace\n":                        "",
 	} {
 		if _, err := AddMember([]byte(manifest), "new"); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("%q is taken: %v", manifest, err)
