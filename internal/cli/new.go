@@ -20,6 +20,7 @@ import (
 
 	"lpipe/hostkeys"
 	"lpipe/internal/artifact"
+	"lpipe/internal/config"
 	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
@@ -236,7 +237,7 @@ func (a *app) fromCargoLambda(here *project.Here, dir string, f *pflag.FlagSet) 
 			info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
 			return err == nil && info.IsDir()
 		})
-	})
+	}, config.Check)
 	if err != nil {
 		return &fault.Error{Kind: fault.Usage, What: "nothing comes from cargo-lambda", Err: err, Fix: "correct it; without --from, lpipe init writes an lpipe.toml"}
 	}

@@ -203,6 +203,19 @@ func Load(in Input) (*Config, error) {
 	return c, nil
 }
 
+// Check reads a text as an lpipe.toml of which nothing else is known: not what is there, nor the environment. The error is as that of [Load].
+func Check(text []byte) error {
+	l := newLoader(Input{})
+	l.defaults()
+	root, err := parse(fileName, text)
+	if err != nil {
+		return err
+	}
+	l.walk(root, nil)
+	l.agree(l.config())
+	return l.mistakes.Err()
+}
+
 // AllowOutside returns the files and folders beyond a project that the user allows it to use, as absolute paths. A
 // project cannot allow itself anything: [Load] refuses the key in an lpipe.toml of its own.
 func AllowOutside(in Input) []string {

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"lpipe/internal/fault"
 )
 
 // CargoLambda is what a project has for cargo-lambda: https://www.cargo-lambda.info/guide/configuration.html
@@ -25,10 +27,11 @@ type CargoLambdaBin struct {
 	Metadata           map[string]any // [package.metadata.lambda] of its package
 }
 
-// Config returns the lpipe.toml that has the same effect. isDir reports whether a path of an include is a folder. notes are the
-// settings that lpipe has in another place, or not at all. The error says what is no TOML, or that there is nothing for cargo-lambda.
-func (c CargoLambda) Config(isDir func(name string) bool) (text []byte, notes []string, err error) {
-	v := conversion{isDir: isDir, sections: map[string]map[string]any{}, noted: map[string]bool{}}
+// Config returns the lpipe.toml that has the same effect. isDir reports whether a path of an include is a folder, and check says what is
+// wrong with an lpipe.toml. notes are the settings that lpipe has in another place, or not at all, and those whose values it does not take.
+// The error says what is no TOML, or that there is nothing for cargo-lambda.
+func (c CargoLambda) Config(isDir func(name string) bool, check func(text []byte) error) (text []byte, notes []string, err error) {
+	v := conversion{isDir: isDir, check: check, sections: map[string]map[string]any{}, noted: map[string]bool{}}
 	if len(c.Lambdas) == 1 {
 		v.only = "lambda." + c.Lambdas[0].Name
 	}
@@ -50,14 +53,21 @@ func (c CargoLambda) Config(isDir func(name string) bool) (text []byte, notes []
 	if len(v.sections) == 0 && len(v.notes) == 0 {
 		return nil, nil, errors.New("there is no [package.metadata.lambda] or [workspace.metadata.lambda], and no CargoLambda.toml")
 	}
-	text, err = v.text()
-	return text, v.notes, err
+	if text, err = v.text(); err != nil {
+		return nil, nil, err
+	}
+	for _, f := range fault.Faults(check(text)) { // of keys that do not go together
+		v.notes = append(v.notes, f.What+", because "+f.Reason()+"; "+f.Fix)
+	}
+	return text, v.notes, nil
 }
 
 // conversion are the keys of lpipe.toml by the name of their table.
 type conversion struct {
 	isDir    func(string) bool
-	only     string // the table of the lambda, if there is one alone
+	check    func([]byte) error
+	refused  []string // why values that were set are none for lpipe
+	only     string   // the table of the lambda, if there is one alone
 	sections map[string]map[string]any
 	notes    []string
 	noted    map[string]bool
@@ -72,6 +82,14 @@ func (v *conversion) set(own, table, key string, value any) {
 	default:
 		table = own + "." + table
 	}
+	if pairs, ok := value.(map[string]any); ok {
+		maps.DeleteFunc(pairs, func(name string, one any) bool { return !v.takes(table, key, map[string]any{name: one}) })
+		if len(pairs) == 0 {
+			return
+		}
+	} else if !v.takes(table, key, value) {
+		return
+	}
 	if v.sections[table] == nil {
 		v.sections[table] = map[string]any{}
 	}
@@ -81,6 +99,37 @@ func (v *conversion) set(own, table, key string, value any) {
 		return
 	}
 	v.sections[table][key] = value
+}
+
+// takes reports whether lpipe takes a value of a key. If not, taken says so.
+func (v *conversion) takes(table, key string, value any) bool {
+	alone, err := section(table, map[string]any{key: value})
+	if err == nil {
+		err = v.check([]byte(strings.Join(alone, "")))
+	}
+	if err != nil {
+		v.refused = append(v.refused, refusal(err))
+	}
+	return err == nil
+}
+
+// refusal is a mistake of an lpipe.toml in the words of a note.
+func refusal(err error) string {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err.Error()
+	}
+	_, what, _ := strings.Cut(f.What, ": ") // after the place
+	return strings.TrimSuffix(cmp.Or(what, f.What)+", because "+f.Reason(), ", because ")
+}
+
+// taken notes that a value was left out, if it was.
+func (v *conversion) taken(from, key string) {
+	slices.Sort(v.refused) // those of variables are in no order
+	for _, why := range v.refused {
+		v.note(from, key, "it is left out: "+why)
+	}
+	v.refused = nil
 }
 
 func (v *conversion) note(from, key, why string) {
@@ -109,11 +158,13 @@ func (v *conversion) layer(from string, layer map[string]any, own string) {
 		case "bin":
 		case "env":
 			v.set(own, "deploy", "env", pairs(values))
+			v.taken(from, table)
 		case "build", "deploy":
 			for _, key := range slices.Sorted(maps.Keys(values)) {
 				if why := v.key(own, table, key, values[key]); why != "" {
 					v.note(from, table+"."+key, why)
 				}
+				v.taken(from, table+"."+key)
 			}
 		case "watch":
 			v.note(from, table, "[serve] and the flags of lpipe serve have what lpipe has of it")
@@ -263,29 +314,34 @@ func (v *conversion) text() ([]byte, error) {
 		return strings.Count(a, ".") - strings.Count(b, ".")
 	})
 	for _, name := range names {
-		tree := any(v.sections[name])
-		parts := []string{name}
-		if rest, ok := strings.CutPrefix(name, "lambda."); ok {
-			rest, deploy := strings.CutSuffix(rest, ".deploy")
-			if parts = []string{"lambda", rest}; deploy {
-				parts = append(parts, "deploy")
-			}
-		}
-		for _, part := range slices.Backward(parts) {
-			tree = map[string]any{part: tree}
-		}
-		table, err := toml.Marshal(tree)
+		lines, err := section(name, v.sections[name])
 		if err != nil {
 			return nil, err
-		}
-		// The tables above it are implied.
-		var lines []string
-		for line := range strings.Lines(string(table)) {
-			if line != "[lambda]\n" && (len(parts) < 3 || line != "["+strings.Join(parts[:2], ".")+"]\n") && strings.TrimSpace(line) != "" {
-				lines = append(lines, line)
-			}
 		}
 		b.WriteString("\n" + strings.Join(lines, ""))
 	}
 	return []byte(b.String()), nil
+}
+
+// section are the lines of a table.
+func section(name string, values map[string]any) (lines []string, err error) {
+	parts := []string{name}
+	if rest, ok := strings.CutPrefix(name, "lambda."); ok {
+		rest, deploy := strings.CutSuffix(rest, ".deploy")
+		if parts = []string{"lambda", rest}; deploy {
+			parts = append(parts, "deploy")
+		}
+	}
+	tree := any(values)
+	for _, part := range slices.Backward(parts) {
+		tree = map[string]any{part: tree}
+	}
+	table, err := toml.Marshal(tree)
+	// The tables above it are implied.
+	for line := range strings.Lines(string(table)) {
+		if line != "[lambda]\n" && (len(parts) < 3 || line != "["+strings.Join(parts[:2], ".")+"]\n") && strings.TrimSpace(line) != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines, err
 }

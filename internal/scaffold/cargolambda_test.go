@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"lpipe/internal/config"
 )
 
 // table reads TOML.
@@ -31,14 +33,14 @@ memory = 512
 timeout = 60
 env = { LEVEL = "info" }
 tags = ["team=payments"]
-layers = ["arn:aws:lambda:us-east-1:1:layer:x:1"]
+layers = ["arn:aws:lambda:us-east-1:123456789012:layer:x:1"]
 s3_bucket = "zips"
 iam_role = "arn:aws:iam::1:role/x"
 tracing = "active"
 [watch]
 invoke_port = 9001
 `)}}}
-	text, notes, err := one.Config(func(name string) bool { return name == "letters" })
+	text, notes, err := one.Config(func(name string) bool { return name == "letters" }, config.Check)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +52,7 @@ features = ['x', 'y']
 include = ['letters/**', 'a.txt']
 
 [deploy]
-layers = ['arn:aws:lambda:us-east-1:1:layer:x:1']
+layers = ['arn:aws:lambda:us-east-1:123456789012:layer:x:1']
 memory = 512
 s3-bucket = 'zips'
 timeout = '60s'
@@ -84,7 +86,7 @@ binary_name = "y"
 region = "eu-west-1"
 dry = true
 `)}}}
-	text, notes, err = other.Config(func(string) bool { return false })
+	text, notes, err = other.Config(func(string) bool { return false }, config.Check)
 	if err != nil || !strings.HasSuffix(string(text), "\n[lambda.x]\nkind = 'extension'\n") {
 		t.Errorf("%v\n%s", err, text)
 	}
@@ -106,7 +108,7 @@ dry = true
 			{Name: "c", Bin: "c", Package: "two", Metadata: table(t, "[bin.c.build]\ninclude = [\"y\"]\n")},
 		},
 	}
-	text, notes, err = many.Config(func(string) bool { return false })
+	text, notes, err = many.Config(func(string) bool { return false }, config.Check)
 	if err != nil || len(notes) > 0 {
 		t.Errorf("%v, %q", err, notes)
 	}
@@ -133,12 +135,27 @@ timeout = '5s'
 	if string(text) != wantMany {
 		t.Errorf("it is\n%s", text)
 	}
-	if _, _, err := (CargoLambda{}).Config(nil); err == nil {
+	bad := CargoLambda{Lambdas: []CargoLambdaBin{{Name: "x", Bin: "x", Package: "x", Metadata: table(t, `
+env = { "1" = "no name", STAGE = "test" }
+[deploy]
+memory = 64
+timeout = 60
+layers = ["arn:aws:lambda:us-east-1:xxxxxxxx:layers:layer1"]
+name = "my function"
+`)}}}
+	text, notes, err = bad.Config(func(string) bool { return false }, config.Check)
+	if err != nil || string(text) != "# What lpipe init --from cargo-lambda made of the settings of cargo-lambda.\n\n[deploy]\ntimeout = '60s'\n[deploy.env]\nSTAGE = 'test'\n" {
+		t.Errorf("%v\n%s", err, text)
+	}
+	if len(notes) != 4 || notes[1] != `package.metadata.lambda.deploy.memory: it is left out: deploy.memory cannot be "64", because Lambda has 128 to 10240 MB` {
+		t.Errorf("it notes\n%s", strings.Join(notes, "\n"))
+	}
+	if _, _, err := (CargoLambda{}).Config(nil, config.Check); err == nil {
 		t.Error("nothing for cargo-lambda is no error")
 	}
 }
 
-// FuzzCargoLambda: whatever somebody wrote for cargo-lambda, what comes out is TOML.
+// FuzzCargoLambda: whatever somebody wrote for cargo-lambda, what comes out is an lpipe.toml.
 func FuzzCargoLambda(f *testing.F) {
 	f.Add("[build]\ninclude = [\"x\"]\n[deploy]\nenv = [\"A=B\"]\n", "a.b")
 	f.Add("env = 1\n[bin.x]\nbuild = 2\n", "x")
@@ -148,11 +165,11 @@ func FuzzCargoLambda(f *testing.F) {
 			return
 		}
 		c := CargoLambda{File: []byte(text), Lambdas: []CargoLambdaBin{{Name: name, Bin: name, Metadata: metadata}, {Name: "other", Bin: "x", Metadata: metadata}}}
-		out, _, err := c.Config(func(string) bool { return false })
+		out, _, err := c.Config(func(string) bool { return false }, config.Check)
 		if err != nil {
 			return
 		}
-		if err := toml.Unmarshal(out, new(map[string]any)); err != nil {
+		if err := config.Check(out); err != nil {
 			t.Errorf("%q becomes\n%s\n%v", text, out, err)
 		}
 	})
