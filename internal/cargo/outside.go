@@ -20,6 +20,8 @@ type Outside struct {
 type OutsideConfig struct {
 	File string   // absolute
 	Keys []string // what of it decides what is built, as "build.rustflags", sorted
+	// OtherLibc are the strings of its tables for a target of the build but for the C library: see [OtherLibc].
+	OtherLibc []Setting
 }
 
 // notBuilt are tables of cargo's configuration that say nothing of what is built, and keys of [build] alike: where cargo puts
@@ -47,8 +49,14 @@ func (w *Workspace) Outside(fsys fs.FS, env map[string]string, targets []string)
 			if doc == nil {
 				continue
 			}
-			if keys := outsideKeys(doc, dir == home, targets); len(keys) > 0 {
-				o.Configs = append(o.Configs, OutsideConfig{"/" + name, keys})
+			c := OutsideConfig{File: "/" + name, Keys: outsideKeys(doc, dir == home, targets)}
+			for _, s := range settings(nil, doc, doc.tree["target"], []string{"target"}) {
+				if len(s.Key) > 2 && OtherLibc(s.Key[1], targets) {
+					c.OtherLibc = append(c.OtherLibc, s)
+				}
+			}
+			if len(c.Keys) > 0 || len(c.OtherLibc) > 0 {
+				o.Configs = append(o.Configs, c)
 			}
 			return
 		}

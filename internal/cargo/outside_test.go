@@ -32,8 +32,8 @@ fn main() {}
 	}{
 		"nothing":               {"", home, Outside{}},
 		"in the project":        {"-- repo/.cargo/config.toml --\n" + flags + "-- repo/rust-toolchain --\n1.80\n", home, Outside{}},
-		"above the repository":  {"-- .cargo/config.toml --\n" + flags, nil, Outside{Configs: []OutsideConfig{{"/up/.cargo/config.toml", []string{"build.rustflags"}}}}},
-		"the old name wins":     {"-- .cargo/config.toml --\n" + flags + "-- .cargo/config --\npaths = [\"x\"]\n", nil, Outside{Configs: []OutsideConfig{{"/up/.cargo/config", []string{"paths"}}}}},
+		"above the repository":  {"-- .cargo/config.toml --\n" + flags, nil, Outside{Configs: []OutsideConfig{{File: "/up/.cargo/config.toml", Keys: []string{"build.rustflags"}}}}},
+		"the old name wins":     {"-- .cargo/config.toml --\n" + flags + "-- .cargo/config --\npaths = [\"x\"]\n", nil, Outside{Configs: []OutsideConfig{{File: "/up/.cargo/config", Keys: []string{"paths"}}}}},
 		"a compiler above":      {"-- rust-toolchain.toml --\n", nil, Outside{Toolchain: "/up/rust-toolchain.toml"}},
 		"one that has no say":   {"-- rust-toolchain.toml --\n-- repo/rust-toolchain.toml --\n[toolchain]\nchannel = \"1.80\"\n", nil, Outside{}},
 		"of an override":        {"-- rust-toolchain --\n-- rustup/settings.toml --\n[overrides]\n\"/up\" = \"nightly\"\n\"/other\" = \"beta\"\n", map[string]string{"RUSTUP_HOME": "/up/rustup"}, Outside{Toolchain: "rustup's override of /up (nightly)"}},
@@ -43,17 +43,17 @@ fn main() {}
 		},
 		"other targets": {
 			"-- .cargo/config.toml --\n[target.aarch64-apple-darwin]\nlinker = \"x\"\n[target.'cfg(unix)']\nlinker = \"y\"\n", nil,
-			Outside{Configs: []OutsideConfig{{"/up/.cargo/config.toml", []string{"target.cfg(unix)"}}}},
+			Outside{Configs: []OutsideConfig{{File: "/up/.cargo/config.toml", Keys: []string{"target.cfg(unix)"}}}},
 		},
 		"in the home folder, which is above": {
 			"-- .cargo/config.toml --\n[profile.release]\nlto = true\n[registries.mine]\nindex = \"x\"\n",
 			map[string]string{"HOME": "/up"},
-			Outside{Configs: []OutsideConfig{{"/up/.cargo/config.toml", []string{"profile.release"}}}},
+			Outside{Configs: []OutsideConfig{{File: "/up/.cargo/config.toml", Keys: []string{"profile.release"}}}},
 		},
 		"a registry that is in no home folder": {
-			"-- .cargo/config.toml --\n[registries.mine]\nindex = \"x\"\n", home, Outside{Configs: []OutsideConfig{{"/up/.cargo/config.toml", []string{"registries.mine"}}}},
+			"-- .cargo/config.toml --\n[registries.mine]\nindex = \"x\"\n", home, Outside{Configs: []OutsideConfig{{File: "/up/.cargo/config.toml", Keys: []string{"registries.mine"}}}},
 		},
-		"another home of cargo": {"-- c/config.toml --\n" + flags, map[string]string{"CARGO_HOME": "/up/c"}, Outside{Configs: []OutsideConfig{{"/up/c/config.toml", []string{"build.rustflags"}}}}},
+		"another home of cargo": {"-- c/config.toml --\n" + flags, map[string]string{"CARGO_HOME": "/up/c"}, Outside{Configs: []OutsideConfig{{File: "/up/c/config.toml", Keys: []string{"build.rustflags"}}}}},
 		"another address of a repository": {
 			locked + "-- me/.gitconfig --\n[user]\ninsteadOf = https://github.com/\n[url \"https://x:TOKEN@github.com/\"]\n\tinsteadof = \"https://github.com/\"\n[URL \"git@other:\"]\ninsteadOf = https://other/\n",
 			map[string]string{"HOME": "/up/me"},

@@ -107,6 +107,19 @@ func Applies(name, target string) bool {
 	return may.hold
 }
 
+// OtherLibc reports that a [target.NAME] table of cargo's configuration is for none of the targets of a build, and would be for
+// one with the other C library: cargo on a machine of its user may well compile for that.
+func OtherLibc(name string, targets []string) bool {
+	return !slices.ContainsFunc(targets, func(t string) bool { return Applies(name, t) }) &&
+		slices.ContainsFunc(targets, func(t string) bool {
+			machine, musl := strings.CutSuffix(t, "-musl")
+			if musl {
+				return Applies(name, machine+"-gnu")
+			}
+			return Applies(name, strings.TrimSuffix(t, "-gnu")+"-musl")
+		})
+}
+
 // maxNesting bounds how deep a condition is read; people write three levels at most.
 const maxNesting = 100
 

@@ -35,7 +35,7 @@ func (f *found) unheeded() []string {
 		}
 	}
 	for _, s := range ws.Settings() {
-		if len(s.Key) > 2 && s.Key[0] == "target" && f.otherLibc(s.Key[1]) && f.counts(s.Key[2:], s.Text) {
+		if len(s.Key) > 2 && s.Key[0] == "target" && cargo.OtherLibc(s.Key[1], targets) && f.counts(s.Key[2:], s.Text) {
 			key := s.Key[:min(len(s.Key), 4)]
 			at := s.At() + ": " + strings.Join(key, ".")
 			if !said[at] {
@@ -136,6 +136,15 @@ func (f *found) outside() (notes []string) {
 			profile, ok := strings.CutPrefix(key, "profile.")
 			return ok && !slices.Contains(used, profile)
 		})
+		said := map[string]bool{}
+		for _, s := range c.OtherLibc {
+			key := strings.Join(s.Key[:min(len(s.Key), 4)], ".")
+			if f.counts(s.Key[2:], s.Text) && !said[key] {
+				said[key] = true
+				notes = append(notes, fmt.Sprintf("%s: %s has no effect: a build reads the files of the project alone, and is for %s; in %s, %s",
+					s.At(), key, strings.Join(f.targets(), ", "), f.Workspace.Show(cargoConfig(f.Workspace)), f.otherLink(s.Key[2])))
+			}
+		}
 		if len(c.Keys) == 0 {
 			continue
 		}
@@ -169,20 +178,6 @@ func linking(flags string) bool {
 }
 
 var linkFlag = pattern.Of(`^(?:-C|--codegen)$|^(?:-C)?(?:link-arg|link-args|linker|linker-flavor|link-self-contained|prefer-dynamic|target-feature=[+-]crt-static)\b|^-L|^-l|^-Z(?:share-generics|threads)\b`)
-
-// otherLibc reports that a [target.NAME] table of cargo's configuration is for a target of the build but for its C library: cargo
-// here may well compile for that one.
-func (f *found) otherLibc(name string) bool {
-	targets := f.targets()
-	return !slices.ContainsFunc(targets, func(t string) bool { return cargo.Applies(name, t) }) &&
-		slices.ContainsFunc(targets, func(t string) bool {
-			machine, musl := strings.CutSuffix(t, "-musl")
-			if musl {
-				return cargo.Applies(name, machine+"-gnu")
-			}
-			return cargo.Applies(name, strings.TrimSuffix(t, "-gnu")+"-musl")
-		})
-}
 
 // counts reports that a key of such a table decides more than how a program is linked: flags, what starts the tests, and what
 // stands in for the build script of a crate.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -275,6 +276,48 @@ func TestWhatIsOutsideOfTheProjectIsNoted(t *testing.T) {
 	}
 	if got := outside(cargo.Outside{}); got != nil {
 		t.Errorf("of nothing: %q", got)
+	}
+}
+
+// TestFlagsOfTheUserForAnotherLibc are noted as those of the project are: what only links is not.
+func TestFlagsOfTheUserForAnotherLibc(t *testing.T) {
+	for name, c := range map[string]struct {
+		config string
+		want   []string
+	}{
+		"a linker":           {"[target.x86_64-unknown-linux-gnu]\nlinker = \"clang\"\nrustflags = [\"-Clink-arg=-fuse-ld=mold\"]\n", nil},
+		"another machine":    {"[target.aarch64-unknown-linux-gnu]\nrustflags = [\"--cfg\", \"x\"]\n", nil},
+		"flags":              {"[target.x86_64-unknown-linux-gnu]\nrustflags = [\"-Clink-arg=-s\", \"--cfg\", \"fast\"]\n", []string{"target.x86_64-unknown-linux-gnu.rustflags"}},
+		"flags of its own":   {"[target.x86_64-unknown-linux-musl]\nrustflags = [\"--cfg\", \"fast\"]\n", []string{"target.x86_64-unknown-linux-musl of /home/me/.cargo/config.toml has no effect"}},
+		"flags and a runner": {"[target.'cfg(target_env = \"gnu\")']\nrunner = \"r\"\nrustflags = \"-Cdebuginfo=2\"\n", []string{".runner has no effect", ".rustflags has no effect"}},
+	} {
+		disk := testparts.Files("p", "-- Cargo.lock --\nversion = 4\n-- .git/HEAD --\n"+workspaceWithMember)
+		maps.Copy(disk, testparts.Files("home/me/.cargo", "-- config.toml --\n"+c.config))
+		cfg, err := config.Load(config.Input{FS: disk, Dir: "/p"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ws, err := cargo.Load(disk, "p")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ws, found := reach.Find(ws)
+		outside := func(targets []string) cargo.Outside {
+			return ws.Outside(disk, map[string]string{"HOME": "/home/me"}, targets)
+		}
+		p, err := one(Make([]Project{{Config: cfg, Workspace: ws, Reach: found, Outside: outside}}, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.Notes) != len(c.want) {
+			t.Errorf("%s: %q", name, p.Notes)
+			continue
+		}
+		for i, want := range c.want {
+			if !strings.Contains(p.Notes[i], want) || !strings.Contains(p.Notes[i], "/home/me/.cargo/config.toml") {
+				t.Errorf("%s: %q", name, p.Notes[i])
+			}
+		}
 	}
 }
 
