@@ -2,6 +2,7 @@ package reach
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"maps"
 	"path"
@@ -35,14 +36,16 @@ func sourcesOf(p *cargo.Package) []string {
 // scanner looks through the sources of one package after the other. Its paths are relative to the disk.
 type scanner struct {
 	ws        *cargo.Workspace
-	roots     map[string]bool    // folders of local packages, and of vendored ones
-	variables map[string]bool    // that cargo sets as the project's configuration says
-	used      map[string]bool    // those of them that code reads
-	ignores   bool               // a file of the project says what is left out
-	sums      map[string]content // of files that were looked through
+	roots     map[string]bool            // folders of local packages, and of vendored ones
+	variables map[string]bool            // that cargo sets as the project's configuration says
+	used      map[string]bool            // those of them that code reads
+	ignores   bool                       // a file of the project says what is left out
+	sums      map[string]content         // of files that were looked through
+	entries   map[string]map[string]bool // what is in a folder, by name
 
 	pkg      *cargo.Package
 	host     bool // the package's code runs while others are compiled
+	reads    bool // a build script, or a macro of the project, may read what is in its folder
 	found    Package
 	seen     map[source]bool // files that were looked through
 	read     map[string]bool // the same, whatever they are for
@@ -60,6 +63,7 @@ type scanner struct {
 func newScanner(w *cargo.Workspace) *scanner {
 	s := &scanner{
 		ws: w, roots: map[string]bool{}, variables: map[string]bool{"CARGO_WORKSPACE_DIR": true}, used: map[string]bool{}, sums: map[string]content{},
+		entries: map[string]map[string]bool{},
 	}
 	for name := range w.Config.Env {
 		s.variables[name] = true
@@ -81,6 +85,7 @@ func newScanner(w *cargo.Workspace) *scanner {
 func (s *scanner) scan(p *cargo.Package, unstubbable string, host bool) Package {
 	s.found = Package{Unstubbable: unstubbable}
 	s.pkg, s.host, s.seen, s.read, s.known, s.programs = p, host, map[source]bool{}, map[string]bool{}, map[string]reached{}, newPrograms(p)
+	s.reads = host || p.Build != "" || slices.ContainsFunc(p.Locals, func(l *cargo.Package) bool { return l.ProcMacro })
 	s.nested, s.macros, s.names = nil, macros{}, map[string]int{}
 	s.named, s.namedByTests, s.climbs, s.own = words{}, words{}, map[bool]int{}, map[bool]bool{}
 	for _, t := range sourcesOf(p) {
@@ -119,6 +124,9 @@ func (s *scanner) scan(p *cargo.Package, unstubbable string, host bool) Package 
 		s.configuration(s.ws.Root)
 	}
 	s.metadata()
+	if s.reads {
+		s.lists()
+	}
 	s.macros.settle()
 	s.lookAbove(false)
 	s.lookAbove(true)
@@ -242,11 +250,91 @@ func (s *scanner) file(name string, u use, e fs.DirEntry) {
 		return
 	}
 	data, err := s.content(name)
-	if err != nil || !bytes.Contains(data, []byte("../")) {
+	if err != nil {
 		return
 	}
 	u = s.orphan(name)
-	s.follow(string(data), bases, u, !text, func() string { return s.ws.Show(name) })
+	if bytes.Contains(data, []byte("../")) {
+		s.follow(string(data), bases, u, !text, func() string { return s.ws.Show(name) })
+	}
+	if s.reads {
+		if text {
+			bases = append(bases, path.Join(s.pkg.Dir, templates), s.pkg.Dir)
+		}
+		s.listed(name, string(data), bases, u)
+	}
+}
+
+// listed names what a file that a build script or macro may read has the path of, where a list may leave that out.
+func (s *scanner) listed(name, text string, bases []string, u use) {
+	for i, line := range strings.Split(text, "\n") {
+		if !s.ignores && !strings.Contains(line, ".env") {
+			continue
+		}
+		at := func() string { return fmt.Sprintf("%s:%d", s.ws.Show(name), i+1) }
+		for _, word := range pathsIn(line) {
+			if !s.ignores && !strings.HasPrefix(path.Base(word), ".env") {
+				continue
+			}
+			for _, base := range bases {
+				to := path.Join(base, word)
+				up := strings.Contains(word, "..") // what is beyond the package was followed
+				if (s.mayHold(base, word) || up && cargo.Within(s.pkg.Dir, to)) && to != name && s.common(to) && !s.holdsPackage(to) && s.look(to) == settled {
+					s.name(to, u, false, at)
+					break
+				}
+			}
+		}
+	}
+}
+
+// lists names what the files list that a source names: a build script opens what it reads there.
+func (s *scanner) lists() {
+	for i := 0; i < len(s.found.Names); i++ {
+		n := s.found.Names[i]
+		info, err := s.ws.FS.Stat(n.Path)
+		if err != nil || !info.Mode().IsRegular() || n.Runs || s.read[n.Path] || info.Size() > configurationLimit || !cargo.Within(s.pkg.Dir, n.Path) {
+			continue
+		}
+		if data, err := s.content(n.Path); err == nil && bytes.IndexByte(data, 0) < 0 {
+			u := s.use()
+			if n.Tests {
+				u = tests
+			}
+			s.listed(n.Path, string(data), []string{path.Dir(n.Path), s.pkg.Dir, s.ws.Root}, u)
+		}
+	}
+}
+
+// pathsIn returns the words of a line, and what stands in quotes, that may be the path of a file: without a dot or a slash
+// a word is none.
+func pathsIn(line string) (all []string) {
+	words := strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t\r\"'`<>=,;:|(){}[]*?", r) })
+	if strings.ContainsAny(line, `"'`) {
+		words = append(words, strings.FieldsFunc(line, func(r rune) bool { return r == '"' || r == '\'' })...)
+	}
+	for _, word := range words {
+		word = strings.Trim(word, "/")
+		if strings.ContainsAny(word, "./") && strings.Trim(word, "./") != "" && pathLike(word) && !slices.Contains(all, word) {
+			all = append(all, word)
+		}
+	}
+	return all
+}
+
+// mayHold reports that a folder holds the first part of a path: most words of a text are none.
+func (s *scanner) mayHold(dir, name string) bool {
+	there, known := s.entries[dir]
+	if !known {
+		there = map[string]bool{}
+		entries, _ := s.ws.FS.ReadDir(dir)
+		for _, e := range entries {
+			there[e.Name()] = true
+		}
+		s.entries[dir] = there
+	}
+	first, _, _ := strings.Cut(path.Clean(name), "/")
+	return there[first]
 }
 
 // follow adds what the paths in a text lead to that is no source. Configuration names packages for other reasons too.
