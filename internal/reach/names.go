@@ -18,6 +18,7 @@ type Named struct {
 	At   string // the place that names it, for messages: "src/main.rs:3"
 	// Tests is set when tests alone open it, Runs when the program does, and no test by itself.
 	Tests, Runs bool
+	Match       string // of a folder the pattern of the files that are meant, "" for all
 }
 
 // name notes that what is at name is named.
@@ -25,7 +26,7 @@ func (s *scanner) name(name string, u use, later bool, at func() string) {
 	if name == s.pkg.Dir {
 		return
 	}
-	n := Named{name, at(), later || u == tests, later && u == compiles}
+	n := Named{Path: name, At: at(), Tests: later || u == tests, Runs: later && u == compiles}
 	i, known := s.names[name]
 	switch {
 	case !known:
@@ -36,11 +37,19 @@ func (s *scanner) name(name string, u use, later bool, at func() string) {
 	}
 }
 
+// list notes that the folder of the package is listed: a source has no name of what is left out of it.
+func (s *scanner) list(u use, match string, at func() string) {
+	n := Named{Path: s.pkg.Dir, At: at(), Tests: u == tests, Match: match}
+	if !slices.ContainsFunc(s.found.Names, func(o Named) bool { return o.Path == n.Path && o.Match == match && (n.Tests || !o.Tests) }) {
+		s.found.Names = append(s.found.Names, n)
+	}
+}
+
 // templates are folders in which macros look for what they are given, beside the package's own: askama and sailfish.
 const templates = "templates"
 
 // plain handles a string without "..": what it names may be kept out of a context.
-func (s *scanner) plain(dir string, u use, at func() string, text string, arg argument) {
+func (s *scanner) plain(dir string, u use, at func() string, text string, arg argument, before string) {
 	bases := []string{s.pkg.Dir}
 	program := u == compiles && !arg.compiled()
 	switch {
@@ -56,7 +65,12 @@ func (s *scanner) plain(dir string, u use, at func() string, text string, arg ar
 		}
 	case arg.compiled():
 		bases = []string{dir, s.pkg.Dir, path.Join(s.pkg.Dir, templates), s.ws.Root} // rustc runs in the workspace's root
-		text = strings.TrimPrefix(text, "$CARGO_MANIFEST_DIR")
+		short := strings.TrimPrefix(text, "$CARGO_MANIFEST_DIR")
+		if (short != text || text != "") && strings.Trim(strings.TrimPrefix(short, "."), "/") == "" && s.aboutFiles(arg, opening(before)) {
+			s.list(u, "", at)
+			return
+		}
+		text = short
 	case u == runs:
 		bases = append(bases, s.ws.Root)
 	}

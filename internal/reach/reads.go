@@ -155,6 +155,11 @@ func (s *scanner) rust(f source, root bool) {
 	if r.inc != nil {
 		r.include()
 	}
+	if f.use == scripts || f.use == tests {
+		if line, match := listsPackage(data); line > 0 {
+			s.list(f.use, match, r.at(line))
+		}
+	}
 	for i := range r.climbs {
 		if c := &r.climbs[i]; c.from && c.up > 0 {
 			s.climb(later(use(i)), c.folders(), c.own)
@@ -378,7 +383,7 @@ func (s *scanner) literal(name string, u use, at func() string, text string, arg
 	}
 	if !strings.Contains(text, "..") {
 		if !arg.include {
-			s.plain(dir, u, at, text, arg)
+			s.plain(dir, u, at, text, arg, before)
 		}
 		return 0
 	}

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/reach"
@@ -18,7 +19,7 @@ func (m *maker) addNamed() {
 			continue
 		}
 		for _, n := range m.found.Packages[p].Names {
-			if m.counts(p, n) {
+			if m.counts(p, n) && n.Path != p.Dir {
 				m.name(p.Name, n)
 			}
 		}
@@ -109,7 +110,14 @@ func (m *maker) notePartial(f *partial) {
 	if len(names) > 1 {
 		what = fmt.Sprintf("%s and %d more are", m.ws.Show(names[0]), len(names)-1)
 	}
-	m.note(f.pkg, fmt.Sprintf("%s left out: %s; %s names %s", what, f.why, f.named.At, m.ws.Show(f.named.Path)))
+	does := "names " + m.ws.Show(f.named.Path)
+	switch {
+	case f.named.Path == f.pkg.Dir && f.named.Match != "":
+		does = "looks for " + f.named.Match + " in the package's folder"
+	case f.named.Path == f.pkg.Dir:
+		does = "lists the package's folder"
+	}
+	m.note(f.pkg, fmt.Sprintf("%s left out: %s; %s %s", what, f.why, f.named.At, does))
 }
 
 // partlyLeftOut remembers that a list leaves out name, where that is in a folder that a source names.
@@ -120,7 +128,9 @@ func (m *maker) partlyLeftOut(name string, info fs.FileInfo) {
 	if m.folders == nil {
 		m.folders = m.namedFolders()
 	}
-	i := slices.IndexFunc(m.folders, func(f partial) bool { return f.named.Path != name && cargo.Within(f.named.Path, name) })
+	i := slices.IndexFunc(m.folders, func(f partial) bool {
+		return f.named.Path != name && cargo.Within(f.named.Path, name) && m.meant(f, name, info)
+	})
 	if i < 0 {
 		return
 	}
@@ -139,7 +149,25 @@ func (m *maker) partlyLeftOut(name string, info fs.FileInfo) {
 	}
 }
 
-// namedFolders are the folders that the sources of the chosen packages name, but for those of packages.
+// meant reports that who names the folder may mean the file, or one in the folder, at name. Of a package's own folder, what
+// is there for other tools is meant by nobody.
+func (m *maker) meant(f partial, name string, info fs.FileInfo) bool {
+	base := path.Base(name)
+	if f.named.Path == f.pkg.Dir && (strings.HasPrefix(base, ".") && !secret(name) || strings.HasPrefix(base, "Dockerfile") || info.IsDir() && cargo.Foreign(base)) {
+		return false
+	}
+	if f.named.Match == "" {
+		return true
+	}
+	if !info.IsDir() {
+		ok, err := path.Match(f.named.Match, base)
+		return ok || err != nil
+	}
+	entries, _ := m.found.Files.List(name)
+	return slices.ContainsFunc(entries, func(e fs.FileInfo) bool { return m.meant(f, path.Join(name, e.Name()), e) })
+}
+
+// namedFolders are the folders that the sources of the chosen packages name or list, but for those of other packages.
 func (m *maker) namedFolders() []partial {
 	all := []partial{}
 	for _, p := range m.ws.Packages {
@@ -147,7 +175,7 @@ func (m *maker) namedFolders() []partial {
 			continue
 		}
 		for _, n := range m.found.Packages[p].Names {
-			if repository(n.Path) || !m.counts(p, n) || cargo.Within(n.Path, p.Dir) {
+			if repository(n.Path) || !m.counts(p, n) || cargo.Within(n.Path, p.Dir) && n.Path != p.Dir {
 				continue
 			}
 			if info, err := fs.Stat(m.found.Files.FS(), n.Path); err == nil && info.IsDir() {

@@ -54,6 +54,7 @@ func program(body string) string { return "-- rust/fn/src/main.rs --\n" + body +
 // TestWhatASourceNamesIsSentOrSaid lays files over named. What the sources name is in the context, or a note or an error
 // says which list left it out.
 func TestWhatASourceNamesIsSentOrSaid(t *testing.T) {
+	const ignored = "-- rust/.dockerignore --\n**/*.psd\n.git\n**/Dockerfile\n-- rust/fn/a.psd --\n-- rust/fn/Dockerfile --\n-- rust/fn/p/q/b.psd --\n"
 	const readsProto = `.join("proto").join("ping.proto"); fs::read_to_string(p).unwrap();`
 	for name, c := range map[string]struct {
 		files string
@@ -139,7 +140,23 @@ func TestWhatASourceNamesIsSentOrSaid(t *testing.T) {
 		"an ignored file by a pattern":              {files: "-- rust/.dockerignore --\n**/*.proto\n-- rust/fn/p/a.proto --\n-- rust/fn/p/b.txt --\n" + script(`for p in glob("p/*.proto") {}`), paths: "rust/fn/p/a.proto", said: "rust/fn/p/a.proto is sent, although rust/.dockerignore:1 excludes it, because rust/fn/build.rs:4 names it"},
 		"an ignored file by a format":               {files: "-- rust/.dockerignore --\n**/*.proto\n-- rust/fn/p/a.proto --\n" + script(`fs::read(format!("{}/p/{n}.proto", here.display())).unwrap_or_default();`), paths: "rust/fn/p/a.proto", said: "rust/fn/p/a.proto is sent, although"},
 		"an ignored file deeper":                    {files: "-- rust/.dockerignore --\n**/*.proto\n-- rust/fn/p/q/a.proto --\n" + script(`for p in glob("p/**/*.proto") {}`), paths: "!rust/fn/p/q/a.proto", said: "rust/fn/p/q/a.proto is left out: rust/.dockerignore:1 excludes it; rust/fn/build.rs:4 names rust/fn/p"},
-		"ignored files that a pattern of all means": {files: "-- rust/.dockerignore --\n**/*.psd\n-- rust/fn/b.psd --\n" + script(`glob("*"); fs::read(format!("{a}/{b}")); p == "{}.*";`), paths: "!rust/fn/b.psd"},
+		"ignored files that a pattern of all means": {files: "-- rust/.dockerignore --\n**/*.psd\n-- rust/fn/b.psd --\n" + script(`glob("*"); fs::read(format!("{a}/{b}")); p == "{}.*";`), paths: "!rust/fn/b.psd", said: "rust/fn/b.psd is left out: rust/.dockerignore:1 excludes it; rust/fn/build.rs:4 lists the package's folder"},
+		"ignored files of another pattern":          {files: ignored + script(`fs::read(format!("{a}/{b}")); p == "{}.*";`), paths: "!rust/fn/a.psd"},
+		"a listing of the package":                  {files: ignored + script(`for e in fs::read_dir(".").unwrap() {}`), paths: "!rust/fn/a.psd", said: "rust/fn/a.psd and 1 more are left out: rust/.dockerignore:1 excludes it; rust/fn/build.rs:4 lists the package's folder"},
+		"a listing by the manifest's folder":        {files: ignored + script(`for e in fs::read_dir(&here).expect("no folder") {}`), said: "lists the package's folder"},
+		"a listing by the variable":                 {files: ignored + script(`for e in WalkDir::new(env!("CARGO_MANIFEST_DIR")) {}`), said: "lists the package's folder"},
+		"a listing by a method":                     {files: ignored + script(`for e in Path::new(".").read_dir().unwrap() {}`), said: "lists the package's folder"},
+		"a listing by a function":                   {files: ignored + script(`visit(&here, 0); } fn visit(dir: &Path, n: u8) { for e in fs::read_dir(dir).unwrap() { visit(&e.unwrap().path(), n + 1); }`), said: "rust/fn/build.rs:4 lists the package's folder"},
+		"a pattern of the package":                  {files: ignored + script(`for p in glob::glob("**/*.psd").unwrap() {}`), said: "rust/fn/a.psd and 1 more are left out: rust/.dockerignore:1 excludes it; rust/fn/build.rs:4 looks for *.psd in the package's folder"},
+		"a pattern in the manifest's folder":        {files: ignored + script(`for p in glob(&format!("{}/**/*.psd", here.display())) {}`), said: "looks for *.psd in the package's folder"},
+		"a pattern that means none of them":         {files: ignored + script(`for p in glob("**/*.proto") {}`)},
+		"a listing of a test":                       {files: ignored + "-- rust/fn/tests/t.rs --\n#[test] fn t() { for e in std::fs::read_dir(\".\").unwrap() {} }\n", said: "rust/fn/tests/t.rs:1 lists the package's folder"},
+		"a listing of a macro":                      {files: ignored + program(`static D: Dir = include_dir!("$CARGO_MANIFEST_DIR"); fn main() {}`), said: "rust/fn/src/main.rs:1 lists the package's folder"},
+		"a listing of an attribute":                 {files: ignored + program(`#[derive(Embed)] #[folder = "."] struct D; fn main() {}`), said: "rust/fn/src/main.rs:1 lists the package's folder"},
+		"a listing of what is generated":            {files: ignored + script(`let out = env::var("OUT_DIR").unwrap(); for e in fs::read_dir(&out).unwrap() {} compile(&["a.proto"], &["."]); Command::new("x").current_dir(&here);`)},
+		"a listing of a folder in it":               {files: ignored + "-- rust/fn/p/x --\n" + script(`for e in fs::read_dir(here.join("p")).unwrap() {} println!("cargo:rerun-if-changed=."); "a.b".split(".");`), said: "names rust/fn/p"},
+		"a listing of a program":                    {files: ignored + program(`fn main() { for e in std::fs::read_dir(".").unwrap() {} }`)},
+		"a listing with a .env":                     {files: "-- rust/fn/.env --\nA=1\n" + script(`for e in fs::read_dir(here) {}`), paths: "!rust/fn/.env", said: "rust/fn/.env is left out: lpipe sends a file of such a name only where a source names it; rust/fn/build.rs:4 lists the package's folder"},
 		"an ignored folder of a macro":              {files: "-- rust/.dockerignore --\n**/migrations\n-- rust/fn/migrations/1.sql --\n" + program(`static M: Migrator = sqlx::migrate!(); fn main() {}`), paths: "rust/fn/migrations/1.sql", said: "rust/fn/migrations is sent, although rust/.dockerignore:1 excludes it, because rust/fn/src/main.rs:1 names it"},
 		"ignored translations":                      {files: "-- rust/.dockerignore --\n**/locales\n-- rust/fn/locales/en.yml --\n" + program(`i18n!(); fn main() {}`), paths: "rust/fn/locales/en.yml", said: "although rust/.dockerignore:1 excludes it"},
 		"ignored queries of sqlx":                   {files: "-- rust/.dockerignore --\n**/.*\n-- rust/.sqlx/q.json --\n" + program(`fn main() { sqlx::query!("select 1"); }`), paths: "rust/.sqlx/q.json", said: "although rust/.dockerignore:1 excludes it"},
