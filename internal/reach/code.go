@@ -30,6 +30,7 @@ type frame struct {
 	module      string // m of mod m {…}
 	item        bool   // the body of an item that is for tests alone
 	brace       bool   // {…}
+	list        bool   // […]
 }
 
 // walkCode calls fn for each token, once the code knows where that stands.
@@ -131,6 +132,7 @@ func (c *code) open(bracket byte) {
 	}
 	c.count(f, 1)
 	f.brace = bracket == '{'
+	f.list = bracket == '[' && !f.attr && f.macro == ""
 	f.item = f.brace && len(c.frames) == c.item
 	c.frames = append(c.frames, f)
 }
@@ -217,6 +219,15 @@ func (c *code) innermost() string {
 		return ""
 	}
 	return c.frames[len(c.frames)-1].macro
+}
+
+// listed reports that what stands here is one of a list, of an array or of vec!.
+func (c *code) listed() bool {
+	if len(c.frames) == 0 {
+		return false
+	}
+	f := c.frames[len(c.frames)-1]
+	return f.list || f.macro == "vec"
 }
 
 // compiled reports that the compiler may open what the string names, by itself or for a macro or an attribute.

@@ -89,6 +89,7 @@ func (c *climb) folders() int {
 type reading struct {
 	*scanner
 	src    source
+	data   []byte           // of it
 	pops   bool             // it has paths from which pop takes the last part
 	climbs [tests + 1]climb // by what code is for
 	inc    *composed        // the path of the include macro that is read
@@ -118,7 +119,7 @@ func (s *scanner) rust(f source, root bool) {
 		root bool
 	}
 	var modules []module
-	r := &reading{scanner: s, src: f, pops: bytes.Contains(data, []byte("PathBuf"))}
+	r := &reading{scanner: s, src: f, data: data, pops: bytes.Contains(data, []byte("PathBuf"))}
 	walkCode(data, func(c *code, t rustToken) {
 		u := f.use
 		if c.test() {
@@ -216,7 +217,8 @@ func (r *reading) str(c *code, t rustToken, u use) {
 		r.compose(u, t.line)
 		r.piece(c.frames[len(c.frames)-1].macro, text)
 	}
-	if up := r.literal(r.src.name, u, at, text, arg, string(t.before), r.inc); up > 0 {
+	only := func() bool { return compared(r.data[:t.start], r.data[t.end:], arg, c.listed()) }
+	if up := r.literal(r.src.name, u, at, text, arg, string(t.before), only, r.inc); up > 0 {
 		climb.rise(up)
 	}
 	if text == "OUT_DIR" || text == "CARGO_MANIFEST_DIR" {
@@ -362,7 +364,7 @@ func (s *scanner) exists(name string) bool {
 
 // literal handles one string of a Rust source; inc is the composed path that it is a piece of. It returns how many folders
 // it goes up where that is the name of a folder above alone, of which nobody knows what becomes.
-func (s *scanner) literal(name string, u use, at func() string, text string, arg argument, before string, inc *composed) (up int) {
+func (s *scanner) literal(name string, u use, at func() string, text string, arg argument, before string, compared func() bool, inc *composed) (up int) {
 	dir := path.Dir(name)
 	switch {
 	case u == tests:
@@ -397,7 +399,8 @@ func (s *scanner) literal(name string, u use, at func() string, text string, arg
 	compiled := arg.compiled()
 	running := u.early() && !compiled
 	prints := slices.Contains(harmless, arg.macro) && arg.macro != "format" && arg.macro != "format_args" && arg.macro != "vec"
-	says := running && (sentence(text, arg) || endsWith(arg.call, saying) || endsWith(arg.call, replacing) && strings.HasSuffix(opening(before), "(") || strings.HasSuffix(opening(before), "==") || strings.HasSuffix(opening(before), "!="))
+	says := running && (sentence(text, arg) || endsWith(arg.call, saying) || endsWith(arg.call, replacing) && strings.HasSuffix(opening(before), "(") ||
+		compared())
 	opens := compiled || running && !prints && !says || u == tests && endsWith(arg.call, openers)
 	if s.spaced(text, []string{dir, s.pkg.Dir, s.ws.Root}, u, !compiled && !running, at) {
 		return 0

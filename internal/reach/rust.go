@@ -14,6 +14,8 @@ type rustToken struct {
 	str    bool
 	mark   bool
 	line   int
+	start  int    // of a string, where it stands
+	end    int    // of a string and of a mark, where what follows stands
 	before []byte // of a string, the word before it and what stands between: "include_str!(", "path = "
 }
 
@@ -33,8 +35,8 @@ func scanRust(src []byte, yield func(rustToken) bool) {
 		i     int
 		count = func(b []byte) { line += bytes.Count(b, []byte("\n")) }
 	)
-	emit := func(text []byte) bool {
-		t := rustToken{text: text, str: true, line: line, before: src[last:i]}
+	emit := func(text []byte, end int) bool {
+		t := rustToken{text: text, str: true, line: line, start: i, end: min(end, len(src)), before: src[last:i]}
 		last = i
 		return yield(t)
 	}
@@ -51,7 +53,7 @@ func scanRust(src []byte, yield func(rustToken) bool) {
 			i += end
 		case c == '"':
 			end := stringEnd(src[i:])
-			if !emit(unescape(src[min(i+1, i+end) : i+end])) {
+			if !emit(unescape(src[min(i+1, i+end):i+end]), i+end+1) {
 				return
 			}
 			count(src[i : i+end])
@@ -65,7 +67,7 @@ func scanRust(src []byte, yield func(rustToken) bool) {
 			}
 			word := src[i:end]
 			if text, n, ok := rawString(word, src[end:]); ok {
-				if !emit(text) {
+				if !emit(text, end+n) {
 					return
 				}
 				count(src[end : end+n])
@@ -81,7 +83,7 @@ func scanRust(src []byte, yield func(rustToken) bool) {
 		case c == ' ' || c == '\t' || c == '\r':
 			i++
 		default:
-			if !yield(rustToken{text: src[i : i+1], mark: true, line: line}) {
+			if !yield(rustToken{text: src[i : i+1], mark: true, line: line, end: i + 1}) {
 				return
 			}
 			i++
