@@ -17,10 +17,13 @@ import (
 
 // flagValues are the values of flags that have a few, or begin with them.
 var flagValues = map[string][]string{
-	"arch":       {"x86_64", "arm64"},
-	"platform":   {"linux/amd64", "linux/arm64"},
-	"link":       {"static", "dynamic"},
-	"network":    {"none", "default"},
+	"arch":     {"x86_64", "arm64"},
+	"platform": {"linux/amd64", "linux/arm64"},
+	"link":     {"static", "dynamic"},
+	"network":  {"none", "default"},
+
+	"isolate-network": isolatedNetworks,
+
 	"engine":     engine.Names(),
 	"progress":   progress.Modes,
 	"ssh":        {"default"},

@@ -256,7 +256,8 @@ func cannotRun(name string, err error) error {
 	if failed := new(emulator.IsolationError); errors.As(err, &failed) {
 		return &fault.Error{
 			Kind: fault.Usage, What: "cannot run " + name + " in a container", Err: err,
-			Fix: "allow namespaces, as for the embedded engine (docs/engines.md; in a container, docker run --privileged), or leave out --isolate",
+			Fix: "allow namespaces, as for the embedded engine (docs/engines.md; in a container, docker run --privileged), or leave out --isolate; " +
+				"where a network of its own is all that is refused, --isolate-network default does without",
 		}
 	}
 	if errors.Is(err, fs.ErrPermission) {

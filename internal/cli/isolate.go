@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 
 	"lpipe/internal/artifact"
@@ -24,6 +26,56 @@ import (
 type isolation struct {
 	image   string // "" for that of the runtime
 	storage int    // the size of /tmp in MB
+	network isolatedNetwork
+}
+
+// isolatedNetwork is what a program in a container reaches.
+type isolatedNetwork struct {
+	host  bool  // what this machine does
+	ports []int // of this machine's loopback, otherwise
+}
+
+// isolatedNetworks are the words of --isolate-network, those of the network of a build.
+var isolatedNetworks = []string{"none", "default"}
+
+// checkIsolatedNetwork reads --isolate-network, or adds to l what is wrong with it.
+func checkIsolatedNetwork(text string, l *fault.List) (n isolatedNetwork) {
+	const fix = "there are none, default, and ports of this machine's loopback, such as --isolate-network 5432,6379"
+	if slices.Contains(isolatedNetworks, text) {
+		return isolatedNetwork{host: text == "default"}
+	}
+	for one := range strings.SplitSeq(text, ",") {
+		port, err := strconv.Atoi(one)
+		if err != nil {
+			l.Addf("--isolate-network "+fault.Quote(text)+" is no network", fault.Quote(one)+" is no port", fix)
+			return n
+		}
+		if err := emulator.CheckPort(port); err != nil {
+			l.Addf("--isolate-network "+fault.Quote(text)+" is no network", err.Error(), fix)
+			return n
+		}
+		n.ports = append(n.ports, port)
+	}
+	slices.Sort(n.ports)
+	if n.ports = slices.Compact(n.ports); len(n.ports) > emulator.MostPorts {
+		l.Addf("--isolate-network has too many ports", fmt.Sprintf("there may be %d", emulator.MostPorts), "name those that the program needs, or --isolate-network default")
+	}
+	return n
+}
+
+// String is what is said of it to the user.
+func (n isolatedNetwork) String() string {
+	switch {
+	case n.host:
+		return "the network of this machine"
+	case len(n.ports) == 0:
+		return "no network (--isolate-network default gives it that of this machine)"
+	}
+	var ports []string
+	for _, p := range n.ports {
+		ports = append(ports, strconv.Itoa(p))
+	}
+	return "no network but this machine's loopback at " + strings.Join(ports, ", ")
 }
 
 // isolate has the program of a lambda run in a container, and says with what.
@@ -42,13 +94,13 @@ func (a *app) isolate(ctx context.Context, cfg *config.Config, i *isolation, l *
 			Fix: "name another one, from a registry that the engine reaches: --isolate --isolate-image IMAGE",
 		}
 	}
-	p.Isolation = &emulator.Isolation{Root: root, Temp: i.storage}
+	p.Isolation = &emulator.Isolation{Root: root, Temp: i.storage, HostNetwork: i.network.host, Ports: i.network.ports}
 	processor := fmt.Sprintf("%.2f of a processor", float64(p.Memory)/limits.MemoryPerProcessor)
 	if err := emulator.CanShareCPU(); err != nil {
 		processor = "all processors (" + err.Error() + ")"
 	}
-	foreign.Fprintf(a.Err, "lpipe: %s runs in a container with the files of %s: %d MB of memory, looked at every 20 ms; %s; %d MB in /tmp; the network of this machine\n",
-		l.Label(), image, p.Memory, processor, i.storage)
+	foreign.Fprintf(a.Err, "lpipe: %s runs in a container with the files of %s: %d MB of memory, looked at every 20 ms; %s; %d MB in /tmp; %s\n",
+		l.Label(), image, p.Memory, processor, i.storage, i.network.String())
 	return nil
 }
 

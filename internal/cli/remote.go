@@ -32,7 +32,7 @@ func remoteFlags(f *pflag.FlagSet) *remote {
 // Flags of lpipe invoke that matter on this machine alone, and on AWS alone.
 var (
 	localFlags = []string{
-		"aws-credentials", "build", "client-context", "concurrency", "env", "env-file", "ephemeral-storage", "isolate", "isolate-image", "log-format", "managed-concurrency", "memory",
+		"aws-credentials", "build", "client-context", "concurrency", "env", "env-file", "ephemeral-storage", "isolate", "isolate-image", "isolate-network", "log-format", "managed-concurrency", "memory",
 		"out-dir", "qemu", "repeat", "tenant-id", "timeout",
 	}
 	accountFlags = []string{"endpoint-url", "profile", "qualifier", "region"}

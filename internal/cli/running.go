@@ -70,6 +70,7 @@ func runFlags(f *pflag.FlagSet) func(*app) (running, error) {
 	managed := f.Int("managed-concurrency", 0, "run as on Lambda Managed Instances, where a process has up to `N` requests at a time")
 	isolate := f.Bool("isolate", false, "run the program in a container, with the files of AWS's image of its runtime")
 	image := f.String("isolate-image", "", "`IMAGE` whose files it has instead, with --isolate: a reference, or oci-layout://DIR")
+	network := f.String("isolate-network", isolatedNetworks[0], "with --isolate, the `NETWORK` that it reaches: none, default for that of this machine with its loopback, or ports of that loopback alone, such as 5432,6379")
 	storage := f.Int("ephemeral-storage", limits.LeastStorage, "with --isolate, the `MB` of /tmp")
 	qemu := f.Bool("qemu", false, "run programs for the other architecture too, by this machine's qemu-aarch64 or qemu-x86_64")
 	return func(a *app) (running, error) {
@@ -101,12 +102,12 @@ func runFlags(f *pflag.FlagSet) func(*app) (running, error) {
 			l.Addf(fmt.Sprintf("--managed-concurrency %d is no concurrency of Lambda's", *managed), fmt.Sprintf("there are 1 to %d", mostManaged), "correct it, or leave it out")
 		}
 		if *isolate {
-			r.isolation = &isolation{image: *image, storage: *storage}
+			r.isolation = &isolation{image: *image, storage: *storage, network: checkIsolatedNetwork(*network, &l)}
 			if *image != "" {
 				r.isolation.image = checkImage("--isolate-image", *image, &l)
 			}
 		}
-		for _, name := range []string{"isolate-image", "ephemeral-storage"} {
+		for _, name := range []string{"isolate-image", "isolate-network", "ephemeral-storage"} {
 			if f.Changed(name) && !*isolate {
 				l.Addf("--"+name+" has no effect without --isolate", "", "add --isolate, or leave it out")
 			}

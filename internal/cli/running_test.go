@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
 
 	"lpipe/internal/emulator"
+	"lpipe/internal/fault"
 	"lpipe/internal/limits"
 )
 
@@ -33,6 +35,32 @@ func TestHowProgramsRun(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in %v", want, err)
 		}
+	}
+}
+
+// TestIsolatedNetworks: none unless it is asked for.
+func TestIsolatedNetworks(t *testing.T) {
+	for text, want := range map[string]string{
+		"none": "no network (", "default": "the network of this machine", "5432": "no network but this machine's loopback at 5432", "80,79,80": "no network but this machine's loopback at 79, 80",
+		"host": `"host" is no port`, "": `"" is no port`, "5432,": `"" is no port`, "0": "ports are 1 to 65535", "65536": "ports are 1 to 65535", "9001": "that of the Runtime API",
+		strings.TrimSuffix(strings.Repeat("1,", 65), ","): "no network but this machine's loopback at 1",
+	} {
+		var l fault.List
+		got := checkIsolatedNetwork(text, &l).String()
+		if err := l.Err(); err != nil {
+			got = err.Error()
+		}
+		if !strings.Contains(got, want) {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+	var l fault.List
+	var many []string
+	for port := range emulator.MostPorts + 1 {
+		many = append(many, strconv.Itoa(port+1))
+	}
+	if checkIsolatedNetwork(strings.Join(many, ","), &l); l.Err() == nil {
+		t.Error("too many ports are taken")
 	}
 }
 

@@ -7,15 +7,20 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"lpipe/internal/limits"
 )
 
-// hostFiles are files of this machine that an isolated program sees: by them it finds others in the network that it has.
-var hostFiles = []string{"/etc/resolv.conf", "/etc/hosts"}
+// hostFiles are files of this machine that an isolated program sees where it has the network of this machine: by them it finds others there.
+var hostFiles = []string{"/etc/resolv.conf", hostsFile}
+
+// hostsFile names hosts, and ownHosts are those of a network of the program's own.
+const (
+	hostsFile = "/etc/hosts"
+	ownHosts  = "127.0.0.1 localhost sandbox.localdomain sandbox\n::1 localhost\n"
+)
 
 // devices are those of this machine that an isolated program has.
 var devices = []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}
@@ -65,6 +70,7 @@ func enter(text string) error {
 		}
 	}
 	steps := []func() error{
+		c.openNetwork,
 		// What is mounted here is not seen outside.
 		func() error { return mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, "") },
 		func() error { return c.changeRoot(task) },
@@ -110,8 +116,13 @@ func (c container) changeRoot(task string) error {
 	if c.Runner != "" {
 		targets[c.Runner] = c.runner()
 	}
-	for _, path := range slices.Concat(devices, hostFiles) {
+	for _, path := range devices {
 		targets[path] = path
+	}
+	if c.HostNetwork {
+		for _, path := range hostFiles {
+			targets[path] = path
+		}
 	}
 	taken := map[string]int{} // by the path in the container
 	for path, target := range targets {
@@ -164,6 +175,19 @@ func (c container) changeRoot(task string) error {
 	}
 	for name, to := range map[string]string{"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"} {
 		if err := os.Symlink(to, "/dev/"+name); err != nil {
+			return err
+		}
+	}
+	if !c.HostNetwork {
+		const file = "/dev/hosts"
+		if err := os.WriteFile(file, []byte(ownHosts), 0o444); err != nil {
+			return err
+		}
+		if err := mount(file, hostsFile, "", unix.MS_BIND, ""); err != nil {
+			return err
+		}
+		taken[hostsFile] = -1
+		if err := os.Remove(file); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,8 +22,12 @@ import (
 	"lpipe/internal/testparts/require"
 )
 
-// hostFileEnv names a file of this machine to an isolated program.
-const hostFileEnv = "LPIPE_TEST_HOST_FILE"
+// What an isolated program is told of this machine: a file, and two ports of the loopback.
+const (
+	hostFileEnv  = "LPIPE_TEST_HOST_FILE"
+	hostPortsEnv = "LPIPE_TEST_HOST_PORTS"
+	networkEnv   = "LPIPE_TEST_NETWORK" // for the starter: whether the program has the network of this machine
+)
 
 func init() {
 	otherMains["look around"] = func() {
@@ -64,6 +69,14 @@ func lookAround() map[string]string {
 	found["signal the starter"] = said(syscall.Kill(syscall.Getppid(), 0))
 	processes, _ := filepath.Glob("/proc/[0-9]*")
 	found["processes"] = fmt.Sprint(len(processes))
+	interfaces, _ := net.Interfaces()
+	found["interfaces"] = fmt.Sprint(len(interfaces))
+	ports := strings.Split(os.Getenv(hostPortsEnv), ",")
+	for i, what := range []string{"a port", "another port"} {
+		found[what] = greeting(ports[i])
+	}
+	hosts, _ := os.ReadFile("/etc/hosts")
+	found["sandbox.localdomain"] = fmt.Sprint(bytes.Contains(hosts, []byte("sandbox.localdomain")))
 	status, _ := os.ReadFile("/proc/self/status")
 	for _, name := range []string{"CapEff", "CapPrm", "CapBnd", "NoNewPrivs"} {
 		_, after, _ := strings.Cut(string(status), "\n"+name+":")
@@ -72,15 +85,53 @@ func lookAround() map[string]string {
 	return found
 }
 
+// greet listens on a port of this machine that says hello to who has said so.
+func greet() (port int) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			said, _ := io.ReadAll(c)
+			fmt.Fprintf(c, "%s too", said)
+			c.Close()
+		}
+	}()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// greeting is what a port answers to a greeting.
+func greeting(port string) string {
+	c, err := net.Dial("tcp", "127.0.0.1:"+port)
+	if err != nil {
+		return "refused"
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_, _ = io.WriteString(c, "hello")
+	_ = c.(*net.TCPConn).CloseWrite()
+	said, err := io.ReadAll(c)
+	if err != nil {
+		return "reset"
+	}
+	return string(said)
+}
+
 // isolateMain runs the program beside it isolated, with one event, and prints what it printed.
 func isolateMain() {
 	self, err := os.Executable()
 	if err != nil {
 		panic(err)
 	}
+	ports := []int{greet(), greet()}
 	p := Program{
-		Path: self, Dir: filepath.Dir(self), Opt: filepath.Join(filepath.Dir(self), "layers"), Env: []string{runtimeEnv + "=look around", hostFileEnv + "=" + self}, Stdout: os.Stdout, Stderr: os.Stderr,
-		Supervisor: []string{self, superviseArg}, Isolation: &Isolation{Root: os.Getenv("LPIPE_TEST_ROOT"), Temp: 1},
+		Path: self, Dir: filepath.Dir(self), Opt: filepath.Join(filepath.Dir(self), "layers"), Env: []string{runtimeEnv + "=look around", hostFileEnv + "=" + self, fmt.Sprintf("%s=%d,%d", hostPortsEnv, ports[0], ports[1])}, Stdout: os.Stdout, Stderr: os.Stderr,
+		Supervisor: []string{self, superviseArg}, Isolation: &Isolation{Root: os.Getenv("LPIPE_TEST_ROOT"), Temp: 1, HostNetwork: os.Getenv(networkEnv) == "host", Ports: []int{ports[0], 80}},
 	}
 	results, err := Run(context.Background(), p, Event{Payload: []byte(`{"a":1}`)})
 	fmt.Printf("answers %+v %v\n", results, err)
@@ -130,13 +181,18 @@ func exists(path string) bool { _, err := os.Stat(path); return err == nil }
 func TestIsolatedPrograms(t *testing.T) {
 	require.Part(t, os.Geteuid() == 0, "root, to be another user too", "run as root")
 	root := containerRoot(t)
-	for name, credential := range map[string]*syscall.Credential{"root": nil, "a user": {Uid: 65534, Gid: 65534}} {
+	type user struct {
+		network    string
+		credential *syscall.Credential
+	}
+	nobody := &syscall.Credential{Uid: 65534, Gid: 65534}
+	for name, u := range map[string]user{"root": {}, "a user": {"", nobody}, "root in the network of this machine": {"host", nil}, "a user in the network of this machine": {"host", nobody}} {
 		t.Run(name, func(t *testing.T) {
-			cmd := starter(t, NewID(), "", credential, 0)
+			cmd := starter(t, NewID(), "", u.credential, 0)
 			if err := os.MkdirAll(filepath.Join(cmd.Dir, "layers", "lib"), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			cmd.Env = append(cmd.Env, runtimeEnv+"=isolate", "LPIPE_TEST_ROOT="+root)
+			cmd.Env = append(cmd.Env, runtimeEnv+"=isolate", "LPIPE_TEST_ROOT="+root, networkEnv+"="+u.network)
 			out, err := cmd.Output()
 			if err != nil {
 				t.Fatal(err)
@@ -156,7 +212,12 @@ func TestIsolatedPrograms(t *testing.T) {
 				"write to /var/task": readOnly, "write to /proc": missing, "write to /tmp": "done", "read a file of the machine": missing,
 				"fill /tmp": syscall.ENOSPC.Error(), "name the machine": readOnly, "mount": denied, "write to /dev/null": "done", "read /dev/urandom": "done",
 				"the supervisor's memory": syscall.EACCES.Error(), "signal the starter": "done", "processes": "2",
+				"interfaces": "1", "a port": "hello too", "another port": "refused", "sandbox.localdomain": "true",
 				"CapEff": none, "CapPrm": none, "CapBnd": none, "NoNewPrivs": "1",
+			}
+			if u.network == "host" {
+				interfaces, _ := net.Interfaces()
+				want["interfaces"], want["another port"], want["sandbox.localdomain"] = fmt.Sprint(len(interfaces)), "hello too", "false"
 			}
 			if !maps.Equal(got, want) {
 				for name := range want {
@@ -268,6 +329,25 @@ func isolated(t *testing.T, root string) Program {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// TestTelemetryInANetworkOfItsOwn: an extension listens there, and is sent what the function does.
+func TestTelemetryInANetworkOfItsOwn(t *testing.T) {
+	require.Part(t, os.Geteuid() == 0, "namespaces", "run as root")
+	for _, name := range []string{"listens", "listens-tcp"} {
+		p := isolated(t, containerRoot(t))
+		file := filepath.Join(p.Dir, limits.ExtensionsDir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.Link(p.Path, file)); err != nil {
+			t.Fatal(err)
+		}
+		var out buffer
+		p.Stdout = &out
+		e := do("count")
+		e.ID = NewID()
+		if r := run(t, p, e)[0]; r.FunctionError != "" || !strings.Contains(out.String(), name+" INVOKE "+e.ID) {
+			t.Errorf("%s, and it printed %q", r.Payload, &out)
+		}
+	}
 }
 
 // TestRunnerInAContainer: it is there, and the program cannot write to it.

@@ -16,6 +16,7 @@ type process struct {
 	terminate func()       // asks it to end
 	all       func() []int // the program and what it has started, by their ids
 	peak      func() int   // the most memory that the program has used, in kB, once it has ended; 0 before
+	network   *ownNetwork  // nil where it has that of this machine
 }
 
 // launch is how a process is started.
@@ -27,6 +28,9 @@ type launch struct {
 	env            []string
 	stdout, stderr *os.File
 }
+
+// hasOwnNetwork reports whether the process does not have the network of this machine.
+func (l launch) hasOwnNetwork() bool { return l.container != nil && !l.container.HostNetwork }
 
 // start starts the process. The end of ctx ends it with all that it started, and so does its own end.
 func (l launch) start(ctx context.Context) (*process, error) {

@@ -38,11 +38,15 @@ type Program struct {
 
 // Isolation is a container for a program: namespaces of its own for files, processes and System V IPC, no capabilities, and no
 // more by way of programs with the set-user-id bit. The unpacked zip is at /var/task. The program can write to /tmp alone,
-// which is its own. It reaches the network as this machine does. Where this user can make control groups, it has the share of
-// the processors that Lambda gives a function with its memory: see [CanShareCPU].
+// which is its own. Where this user can make control groups, it has the share of the processors that Lambda gives a function with
+// its memory: see [CanShareCPU].
 type Isolation struct {
 	Root string // the folder with the file system, as [PrepareRoot] leaves it
 	Temp int    // the size of /tmp in MB
+	// HostNetwork has it reach what this machine reaches, and what listens on its loopback. Without it, it has a network of its own, with the
+	// Runtime API and nothing else.
+	HostNetwork bool
+	Ports       []int // of this machine's loopback that it reaches without HostNetwork: see [CheckPort]
 }
 
 // IsolationError is why there is no container for a program on this machine.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"path/filepath"
 	"sync"
@@ -119,31 +120,33 @@ func start(ctx context.Context, p Program, phase string) (*Sandbox, error) {
 }
 
 // run starts a process, whose output is telemetry of that kind, with the environment for an address of the Runtime API.
-func (s *Sandbox) run(ctx context.Context, p Program, kind, path string, env func(api string) []string) (*sandboxed, error) {
-	listener, err := Listen(ctx, AnyPort)
+func (s *Sandbox) run(ctx context.Context, p Program, kind, path string, env func(api string) []string) (_ *sandboxed, err error) {
+	listener, api, err := listenFor(ctx, s.container)
 	if err != nil {
 		return nil, fmt.Errorf("listening for the program: %w", err)
 	}
+	defer func() {
+		if err != nil && listener != nil {
+			listener.Close()
+		}
+	}()
 	stdout, outEnd, err := newOutput(func(line []byte) { s.journal.print(kind, line, p.Stdout) })
 	if err != nil {
-		listener.Close()
 		return nil, fmt.Errorf("making a pipe: %w", err)
 	}
 	stderr, errEnd, err := newOutput(func(line []byte) { s.journal.print(kind, line, p.Stderr) })
 	if err != nil {
-		listener.Close()
 		outEnd.Close()
 		stdout.close()
 		return nil, fmt.Errorf("making a pipe: %w", err)
 	}
 	ctx, kill := context.WithCancel(ctx)
-	l := launch{p.Supervisor, s.container, p.Runner, p.inside(path), p.Dir, env(listener.Addr().String()), outEnd, errEnd}
+	l := launch{p.Supervisor, s.container, p.Runner, p.inside(path), p.Dir, env(api), outEnd, errEnd}
 	process, err := l.start(ctx)
 	outEnd.Close()
 	errEnd.Close()
 	if err != nil {
 		kill()
-		listener.Close()
 		stdout.close()
 		stderr.close()
 		return nil, err
@@ -153,7 +156,12 @@ func (s *Sandbox) run(ctx context.Context, p Program, kind, path string, env fun
 	s.mu.Lock()
 	s.all = append(s.all, r)
 	s.mu.Unlock()
-	web := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: time.Minute}
+	dial := dialOwn
+	if process.network != nil {
+		listener, dial = process.network.api, process.network.dial
+		process.network.serve(ctx)
+	}
+	web := &http.Server{Handler: s.handler(dial), ReadHeaderTimeout: time.Minute}
 	go func() { _ = web.Serve(listener) }() // ends with the process, below
 	go func() {
 		defer close(r.exited)
@@ -169,6 +177,17 @@ func (s *Sandbox) run(ctx context.Context, p Program, kind, path string, env fun
 		web.Close()
 	}()
 	return r, nil
+}
+
+// listenFor listens for a process, and returns the address of the Runtime API that it is told. In a network of its own its supervisor listens.
+func listenFor(ctx context.Context, c *container) (listener net.Listener, api string, err error) {
+	if c != nil && !c.HostNetwork {
+		return nil, aloneAPI, nil
+	}
+	if listener, err = Listen(ctx, AnyPort); err != nil {
+		return nil, "", err
+	}
+	return listener, listener.Addr().String(), nil
 }
 
 // within waits for the end of a process for a time, and then ends it.

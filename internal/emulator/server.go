@@ -203,7 +203,10 @@ func (s *Server) beginRestore() bool {
 // Handler returns the Runtime API, version 2018-06-01: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 // and the Extensions API: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html, with the Telemetry API.
 // A browser is refused: any web page can make it ask this machine, and the first who asks has the event.
-func (s *Server) Handler() http.Handler {
+func (s *Server) Handler() http.Handler { return s.handler(dialOwn) }
+
+// handler is [Server.Handler] for a process whose listeners dial reaches.
+func (s *Server) handler(dial dialer) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", s.next)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", s.response)
@@ -215,8 +218,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /2020-01-01/extension/event/next", s.nextForExtension)
 	mux.HandleFunc("POST /2020-01-01/extension/init/error", s.extensionError("Extension.InitError"))
 	mux.HandleFunc("POST /2020-01-01/extension/exit/error", s.extensionError("Extension.ExitError"))
-	mux.HandleFunc("PUT /2022-07-01/telemetry", s.subscribe)
-	mux.HandleFunc("PUT /2022-07-01/telemetry/{$}", s.subscribe)
+	subscribe := func(w http.ResponseWriter, r *http.Request) { s.subscribe(w, r, dial) }
+	mux.HandleFunc("PUT /2022-07-01/telemetry", subscribe)
+	mux.HandleFunc("PUT /2022-07-01/telemetry/{$}", subscribe)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "NotFound", "there is no "+r.Method+" "+strings.ToValidUTF8(r.URL.Path, "?"))
 	})

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"runtime"
 	"slices"
@@ -32,6 +33,8 @@ import (
 const (
 	lifeFile   = 3 // has a byte for each thing to do, and ends with the process that started the supervisor
 	reportFile = 4 // takes a line when the program was started, or why not, and one when it ended: the most memory in kB, and how
+
+	controlFile = 5 // a socket, for a program with a network of its own: see [container.openNetwork]
 )
 
 // The bytes of the life file.
@@ -50,8 +53,14 @@ func (l launch) supervised(ctx context.Context) (p *process, err error) {
 		attrs = attrs[:len(attrs)-1]
 		for _, attr := range attrs {
 			attr.Cloneflags |= syscall.CLONE_NEWNS | syscall.CLONE_NEWIPC
-			if os.Geteuid() != 0 {
-				attr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP} // else an ordinary user loses them as the supervisor starts
+			if os.Geteuid() != 0 { // else an ordinary user loses them as the supervisor starts
+				attr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP}
+			}
+			if l.hasOwnNetwork() {
+				attr.Cloneflags |= syscall.CLONE_NEWNET
+				if os.Geteuid() != 0 {
+					attr.AmbientCaps = append(attr.AmbientCaps, unix.CAP_NET_ADMIN, unix.CAP_NET_BIND_SERVICE)
+				}
 			}
 		}
 	}
@@ -109,6 +118,21 @@ func (l launch) supervise(ctx context.Context, attr *syscall.SysProcAttr) (*proc
 	}
 	cmd := l.command(ctx, slices.Concat(l.supervisor, []string{told}, l.program())...)
 	cmd.ExtraFiles = []*os.File{lifeEnd, reportEnd}
+	var control *net.UnixConn
+	if l.hasOwnNetwork() {
+		var controlEnd *os.File
+		if control, controlEnd, err = newControl(); err != nil {
+			closeAll(lifeEnd, life, report, reportEnd)
+			return nil, err
+		}
+		defer controlEnd.Close()
+		cmd.ExtraFiles = append(cmd.ExtraFiles, controlEnd)
+	}
+	closeControl := func() {
+		if control != nil {
+			control.Close()
+		}
+	}
 	cmd.SysProcAttr = attr
 	cmd.Cancel = func() error {
 		_, _ = life.Write([]byte{killByte}) // it may be gone
@@ -116,11 +140,10 @@ func (l launch) supervise(ctx context.Context, attr *syscall.SysProcAttr) (*proc
 	}
 	cmd.WaitDelay = killDelay
 	err = cmd.Start()
-	lifeEnd.Close()
-	reportEnd.Close()
+	closeAll(lifeEnd, reportEnd)
 	if err != nil {
-		life.Close()
-		report.Close()
+		closeAll(life, report)
+		closeControl()
 		return nil, err
 	}
 	said := bufio.NewReader(report)
@@ -128,6 +151,7 @@ func (l launch) supervise(ctx context.Context, attr *syscall.SysProcAttr) (*proc
 	var peak atomic.Int64
 	wait := func() error {
 		defer report.Close()
+		defer closeControl()
 		waitErr := cmd.Wait()
 		life.Close()
 		end, err := said.ReadString('\n')
@@ -142,12 +166,17 @@ func (l launch) supervise(ctx context.Context, attr *syscall.SysProcAttr) (*proc
 		}
 		return nil
 	}
+	var network *ownNetwork
+	if err == nil && first == "\n" && control != nil {
+		network, err = newOwnNetwork(control, l.container.Ports)
+	}
 	if err == nil && first == "\n" {
 		return &process{
 			wait:      wait,
 			terminate: func() { _, _ = life.Write([]byte{terminateByte}) },
 			all:       func() []int { return descendants(cmd.Process.Pid) },
 			peak:      func() int { return int(peak.Load()) },
+			network:   network,
 		}, nil
 	}
 	life.Close()
@@ -159,7 +188,13 @@ func (l launch) supervise(ctx context.Context, attr *syscall.SysProcAttr) (*proc
 	if why, ok := strings.CutPrefix(first, isolationFailed); ok && err == nil {
 		return nil, errors.New(why)
 	}
-	return nil, errors.New("its supervisor does not start")
+	return nil, errors.Join(errors.New("its supervisor does not start"), err)
+}
+
+func closeAll(files ...*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
 }
 
 // noContainer is what a supervisor is told where there is none.

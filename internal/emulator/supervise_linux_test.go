@@ -251,7 +251,7 @@ func TestTelemetryIsForThisUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, deliver := range []delivery{
-		tcpDelivery(strings.TrimSpace(address)), httpDelivery(&url.URL{Scheme: "http", Host: strings.TrimSpace(address)}),
+		tcpDelivery(strings.TrimSpace(address), dialOwn), httpDelivery(&url.URL{Scheme: "http", Host: strings.TrimSpace(address)}, dialOwn),
 	} {
 		if err := deliver(t.Context(), []json.RawMessage{[]byte(`"secret"`)}); err == nil || !strings.Contains(err.Error(), "is not this user") {
 			t.Error(err)

@@ -120,8 +120,8 @@ func parseSubscription(data []byte) (s subscription, b buffering, destination *u
 	return s, b, destination, nil
 }
 
-// subscribe takes in a subscription of an extension.
-func (s *Server) subscribe(w http.ResponseWriter, r *http.Request) {
+// subscribe takes in a subscription of an extension, which is reached by dial.
+func (s *Server) subscribe(w http.ResponseWriter, r *http.Request, dial dialer) {
 	s.mu.Lock()
 	x := s.identified(w, r)
 	closed := s.isGone() || s.isReady()
@@ -143,9 +143,9 @@ func (s *Server) subscribe(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "ValidationError", err.Error())
 		return
 	}
-	deliver := httpDelivery(destination)
+	deliver := httpDelivery(destination, dial)
 	if destination.Scheme == "tcp" {
-		deliver = tcpDelivery(destination.Host)
+		deliver = tcpDelivery(destination.Host, dial)
 	}
 	subscriber := newSubscriber(context.WithoutCancel(r.Context()), x.name, asked.Types, buffering, deliver)
 	if s.alone {
@@ -193,9 +193,9 @@ type delivery func(ctx context.Context, events []json.RawMessage) error
 const deliveryTimeout = 5 * time.Second
 
 // httpDelivery posts events as an array.
-func httpDelivery(to *url.URL) delivery {
+func httpDelivery(to *url.URL, dial dialer) delivery {
 	to.Path = path.Join("/", to.Path)
-	client := &http.Client{Transport: &http.Transport{DialContext: dialOwn}, Timeout: deliveryTimeout}
+	client := &http.Client{Transport: &http.Transport{DialContext: dial}, Timeout: deliveryTimeout}
 	return func(ctx context.Context, events []json.RawMessage) error {
 		body, err := json.Marshal(events)
 		if err != nil {
@@ -221,9 +221,9 @@ func httpDelivery(to *url.URL) delivery {
 }
 
 // tcpDelivery writes events as lines.
-func tcpDelivery(address string) delivery {
+func tcpDelivery(address string, dial dialer) delivery {
 	return func(ctx context.Context, events []json.RawMessage) error {
-		c, err := dialOwn(ctx, "tcp", address)
+		c, err := dial(ctx, "tcp", address)
 		if err != nil {
 			return err
 		}

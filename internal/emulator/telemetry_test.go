@@ -164,7 +164,7 @@ func TestDeliveryIsTriedAgain(t *testing.T) {
 	}
 	s.stop()
 	<-s.done
-	broken := newSubscriber(t.Context(), "gone", telemetryTypes, buffering{items: 10, bytes: 1 << 20, timeout: time.Millisecond}, httpDelivery(&url.URL{Scheme: "http", Host: "127.0.0.1:1"}))
+	broken := newSubscriber(t.Context(), "gone", telemetryTypes, buffering{items: 10, bytes: 1 << 20, timeout: time.Millisecond}, httpDelivery(&url.URL{Scheme: "http", Host: "127.0.0.1:1"}, dialOwn))
 	broken.add(telemetryPlatform, encode(time.Now(), dropped{}))
 	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
