@@ -90,7 +90,7 @@ func (r *Request) result(solved *solve.Result) *Result {
 		var f *fault.Error
 		if errors.As(solved.Outcomes[i].Err, &f) && !located[f] {
 			located[f] = true
-			f.Found.Findings = t.Located(f.Found.Findings)
+			f.Found.Findings, f.Found.Warnings = t.Located(f.Found.Findings), t.Located(f.Found.Warnings)
 		}
 		result.Built = append(result.Built, Built{t, solved.Outcomes[i], resolvedBase(t, solved.Bases)})
 	}

@@ -302,6 +302,9 @@ func (a *app) build(
 		outputs[i], failures[i] = build.Deliver(built, extensions, a.trace)
 		if err := failures[i]; err != nil {
 			outputs[i].Error, outputs[i].Kind = err.Error(), fault.Worst(err).String()
+			if f := (*fault.Error)(nil); errors.As(err, &f) {
+				f.Found.Warnings = nil // the summary has them
+			}
 		}
 	}
 	extensionsOf := func(t build.Target) (all []build.Output) {

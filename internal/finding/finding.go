@@ -88,7 +88,7 @@ type Report struct {
 	Findings                []Finding
 	More                    int       // how many findings there were beyond those
 	Passed, Failed, Ignored int       // tests
-	Warnings                []Finding // of build scripts
+	Warnings                []Finding // of build scripts, and of the compiler where tests failed
 	Cases                   []Case
 	Units                   []Unit // that did not compile
 }

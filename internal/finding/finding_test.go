@@ -58,6 +58,19 @@ func TestWarningsAreReadOnce(t *testing.T) {
 	}
 }
 
+// TestWarningsAfterTestsThatFailed: they are printed after a mark, and are no lines of a test.
+func TestWarningsAfterTestsThatFailed(t *testing.T) {
+	const warning = "warning: unused variable: `x`\n --> src/main.rs:9:5\n  |\n9 |     x\n  |     ^\n\n"
+	report, rest := read(warning + "     Running unittests src/main.rs (/target/release/deps/a-0123)\n\nrunning 1 test\ntest t ... FAILED\n\nfailures:\n\n---- t stdout ----\nthread 't' panicked at src/main.rs:3:1:\nno\n\n" +
+		"failures:\n    t\n\ntest result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out\n\nerror: test failed, to rerun pass `--bin a`\n    Warnings of the compiler\n" + warning + "warning: a@0.1.0: old\n")
+	if len(report.Findings) != 1 || report.Findings[0].Name != "t" || len(report.Warnings) != 2 || report.Warnings[0].Place() != "src/main.rs:9:5" || report.Warnings[1].Message != "old" {
+		t.Errorf("%+v", report)
+	}
+	if slices.Contains(rest[6:], " --> src/main.rs:9:5") {
+		t.Errorf("shown besides: %q", rest)
+	}
+}
+
 func TestFindingsAreBounded(t *testing.T) {
 	var text strings.Builder
 	for i := range maxFindings + 3 {

@@ -21,6 +21,7 @@ const (
 // Reader reads the output of cargo line by line. The zero value is ready to use.
 type Reader struct {
 	warnings bool // of the compiler are findings
+	compiler bool // what follows are the compiler's warnings, as the test stage prints them after tests that failed
 
 	report  Report
 	open    *draft // the finding that the next lines may belong to
@@ -76,10 +77,17 @@ var (
 	exited     = pattern.Of(`^\s*process didn't exit successfully: .*\((.+)\)$`)
 )
 
+// warned is what the test stage prints between tests that failed and what the compiler warned of.
+const warned = "    Warnings of the compiler"
+
 // Line reads a line without its end. It reports whether the line is part of a finding, whose text has it.
 func (r *Reader) Line(line string) bool {
 	line = strings.TrimRight(line, "\r")
 	switch {
+	case line == warned:
+		r.close()
+		r.failing, r.suite, r.compiler = false, suite{}, true
+		return true
 	case r.failing:
 		return r.failure(line)
 	case r.status(line):
@@ -255,7 +263,8 @@ func (r *Reader) begin(line string, m []string) bool {
 	r.close()
 	level, code, message := Kind(m[1]), m[2], m[3]
 	said := scriptSaid().FindStringSubmatch(message)
-	if summary().MatchString(message) || (level == Warning) != r.warnings && (said == nil || r.warnings) {
+	ignored := level == Warning && said == nil && !r.warnings && !r.compiler || level == Error && r.warnings
+	if summary().MatchString(message) || ignored {
 		return false
 	}
 	d := &draft{Finding: Finding{Kind: level, Name: code, Message: message}}

@@ -509,7 +509,12 @@ count_tests() {
 }
 if [ -s /out/test-warnings.txt ]; then forget_warnings; fi
 run_tests --workspace --target "$lpipe_target" --profile release
-if [ "$lpipe_failed" ]; then exit 5; fi
+if [ "$lpipe_failed" ]; then
+  # For the report: of a step that failed, no file is read.
+  printf '    Warnings of the compiler\n'
+  cat /out/test-warnings.txt
+  exit 5
+fi
 runner=''
 count_tests "$lpipe_target" "$runner" "$who"
 mkdir -p /lpipe && mv /out /lpipe/
