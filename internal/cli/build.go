@@ -142,9 +142,6 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		if err := timings.open(here, project.Targets(projects)); err != nil {
 			return err
 		}
-		if timings.file != nil {
-			notes = append(notes, "where the time went is in "+here.Show(timings.file.Name()))
-		}
 		summary := &report.Summary{} // when nothing differs, no engine is needed to say so
 		if len(project.Targets(projects)) > 0 {
 			stating, commits := build.Stating{}, commitsOf(here, given)
@@ -160,6 +157,14 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 			})
 			if summary == nil {
 				return err
+			}
+		}
+		if timings.file != nil {
+			name := here.Show(timings.file.Name())
+			if writeErr := timings.finish(err != nil); writeErr != nil {
+				err = errors.Join(err, writeErr)
+			} else {
+				notes = append(notes, "where the time went is in "+name)
 			}
 		}
 		summary.Notes = distinct(append(notes, summary.Notes...))

@@ -63,11 +63,12 @@ func (t *timings) open(here *project.Here, targets []project.Target) (err error)
 	return nil
 }
 
-// finish writes the page, whatever became of the run.
+// finish writes the page once, whatever became of the run.
 func (t *timings) finish(failed bool) error {
 	if t.file == nil {
 		return nil
 	}
+	defer func() { t.file = nil }()
 	lpipe, _ := versions()
 	shown := page.Timings{Command: t.command, Version: lpipe, Began: t.began, Ended: time.Now(), Failed: failed, Steps: steps(t.app.trace)}
 	for _, s := range t.app.trace.Spans(trace.Run) {
