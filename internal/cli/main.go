@@ -187,6 +187,7 @@ func (a *app) root() *cobra.Command {
 		a.versionCommand(),
 		a.superviseCommand(),
 	)
+	root.InitDefaultHelpFlag() // known before verbs are looked for: "lpipe -h build" is about build
 	root.SetHelpCommand(helpCommand(root))
 	cobra.EnableCommandSorting = false // the verbs are in the order of their use
 	root.SetOut(a.Out)                 // which what prints completions takes now
