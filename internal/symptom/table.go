@@ -199,18 +199,20 @@ var table = []row{
 		why:   "a package needs a newer one", fix: anotherCompiler,
 	},
 	{
+		words: pattern.Of("`#!\\[feature\\]` may not be used on the (?:stable|beta) release channel|the option `Z` is only accepted on the nightly compiler|" +
+			"the `?-Z`? flag is only accepted on the nightly channel of Cargo|only available (?:on|in) the nightly (?:channel|compiler)|" +
+			"requires a nightly version of Cargo|feature `(?:codegen-backend|profile-rustflags|trim-paths|panic-immediate-abort|per-package-target|metabuild|public-dependency|" +
+			"different-binary-name|open-namespaces|path-bases|unstable-editions|multiple-build-scripts)` is required"),
+		what: "the build needs a nightly Rust",
+		why:  "code, a flag or a manifest asks for what is not stable",
+		fix:  "set channel = \"nightly-YYYY-MM-DD\" in rust-toolchain.toml, or take it out",
+	},
+	{
 		words: pattern.Of("feature `[a-z0-9-]{1,40}` is required|lock file version .?[0-9]{1,3}.? (?:requires|was found, but)|this version of Cargo is older than the `[0-9]{4}` edition|" +
 			"only supports `?(?:2015|2018|2021|2024)`?.{0,60}editions?"),
 		what: "the Rust of the build is too old",
 		why:  "a manifest or Cargo.lock is written for a newer cargo",
 		fix:  anotherCompiler,
-	},
-	{
-		words: pattern.Of("`#!\\[feature\\]` may not be used on the (?:stable|beta) release channel|the option `Z` is only accepted on the nightly compiler|" +
-			"the `?-Z`? flag is only accepted on the nightly channel of Cargo|only available (?:on|in) the nightly (?:channel|compiler)"),
-		what: "the build needs a nightly Rust",
-		why:  "code, a flag or a manifest asks for what is not stable",
-		fix:  "set channel = \"nightly-YYYY-MM-DD\" in rust-toolchain.toml, or take it out",
 	},
 	{
 		stages: compiling,
