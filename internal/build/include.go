@@ -96,7 +96,7 @@ func (in *inclusion) glob(item string) {
 	}
 	w := &walk{inclusion: in, dir: dir, from: literal(pattern), to: to, matches: func(name string) bool {
 		ok, err := matcher.MatchesOrParentMatches(name)
-		return err == nil && ok
+		return pattern == "." || err == nil && ok
 	}}
 	w.visit(w.from, nil)
 	if !w.found {
@@ -133,6 +133,8 @@ func (w *walk) visit(name string, above []fs.FileInfo) {
 		if out := disk.Outside(err); out != nil && (above == nil || w.matches(name)) {
 			w.found = true
 			w.mistakes.Addf("cannot include "+name, out.Error(), out.Fix())
+		} else if w.gone(at) {
+			return
 		} else if above != nil && w.matches(name) {
 			w.found = true
 			w.mistakes.Addf("cannot include "+name, reason(err), "correct the link, or take it out of what "+w.at+" names")
@@ -145,7 +147,7 @@ func (w *walk) visit(name string, above []fs.FileInfo) {
 			return
 		}
 		entries, err := w.fsys.ReadDir(at)
-		if err != nil {
+		if err != nil && !w.gone(at) {
 			w.found = true
 			w.mistakes.Addf("cannot include "+name, reason(err), "make it readable for the user who runs lpipe")
 		}
@@ -153,39 +155,50 @@ func (w *walk) visit(name string, above []fs.FileInfo) {
 			w.visit(path.Join(name, e.Name()), append(slices.Clip(above), info))
 		}
 	case w.matches(name):
-		w.found = true
-		w.file(at, name, info)
+		w.found = w.file(at, name, info) || w.found
 	}
 }
 
-// file adds a file, which may have been found by another glob before.
-func (w *walk) file(at, name string, info fs.FileInfo) {
+// gone reports that a file was removed since its folder was listed: it counts as never there.
+func (w *walk) gone(at string) bool {
+	_, err := w.fsys.Lstat(at)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// file adds a file, which may have been found by another glob before. It reports whether the file is still there.
+func (w *walk) file(at, name string, info fs.FileInfo) bool {
 	named := name // as lpipe.toml names it
 	name = w.place(at, name)
 	switch known, ok := w.files[name]; {
 	case ok && known == at:
-		return
+		return true
 	case ok:
 		w.mistakes.Addf(fmt.Sprintf("two files would be %s in the zip", name), fmt.Sprintf("%s takes /%s and /%s", w.at, known, at), "rename one of them, or leave it out")
-		return
+		return true
 	case !info.Mode().IsRegular():
 		w.mistakes.Addf("cannot include "+named, "it is "+disk.Kind(info.Mode()), "take it out of what "+w.at+" names")
-		return
+		return true
 	}
 	w.files[name] = at
 	if w.size += info.Size(); artifact.CheckUnpacked(w.size) != nil {
-		return // said once, of all files
+		return true // said once, of all files
 	}
 	data, err := disk.Read(w.fsys, at, info.Size()) // no more than was counted
+	if err != nil && w.gone(at) {
+		delete(w.files, name)
+		w.size -= info.Size()
+		return false
+	}
 	if err != nil {
 		w.mistakes.Addf("cannot include "+named, reason(err), "make it readable for the user who runs lpipe, or take it out of what "+w.at+" names")
-		return
+		return true
 	}
 	if skeleton.LFSPointer(data) {
 		w.mistakes.Addf("cannot include "+named, "it is a pointer of Git LFS, and the file that it stands for is not in this checkout", "run git lfs pull; in CI, have the checkout fetch LFS files")
-		return
+		return true
 	}
 	w.entries = append(w.entries, artifact.Entry{Name: name, Data: data, Executable: info.Mode()&0o100 != 0})
+	return true
 }
 
 // place is the name in the zip of the file at, which is name relative to the walk's folder.

@@ -1,13 +1,16 @@
 package build
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"lpipe/internal/artifact"
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 	"lpipe/internal/testparts"
 )
@@ -68,6 +71,8 @@ func TestIncludedFiles(t *testing.T) {
 		"nothing":                    {globs: `"none/*"`, said: `the include "none/*" matches no file`},
 		"the program's name":         {globs: `"bootstrap"`, said: `the zip cannot hold "bootstrap"`},
 		"two files of one name":      {globs: `"other/x.json", "../orders/other/x.json", "../users/x.json", "users/x.json"`, links: map[string]string{"orders/users": "other"}, said: "two files would be users/x.json in the zip"},
+		"all of the package":         {globs: `".:all"`, names: "all/bootstrap all/lib/libfoo.so.1.0 all/other/x.json all/src/main.rs all/templates/a.txt all/templates/mail/b.txt all/Cargo.toml"},
+		"all that is in the folder":  {globs: `"./templates/.", "./lib/"`, names: "lib/libfoo.so.1.0 templates/a.txt templates/mail/b.txt"},
 		"a file by a new name":       {globs: `"templates/a.txt:mail/hello.txt", "templates/a.txt"`, names: "mail/hello.txt templates/a.txt"},
 		"a file into a folder":       {globs: `"../shared/geo/cities.json:data/"`, names: "data/cities.json"},
 		"a folder by a new name":     {globs: `"../shared/geo:geo", "templates:t/"`, names: "geo/cities.json t/a.txt t/mail/b.txt"},
@@ -114,6 +119,53 @@ func TestIncludedFiles(t *testing.T) {
 				t.Errorf("%q, want %q", names, want)
 			}
 		})
+	}
+}
+
+// passing is a disk from which files are removed once their folder was listed.
+type passing struct {
+	fstest.MapFS
+	gone map[string]bool
+}
+
+func (p passing) Open(name string) (fs.File, error) {
+	if p.gone[name] {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return p.MapFS.Open(name)
+}
+
+func (p passing) Stat(name string) (fs.FileInfo, error) {
+	if p.gone[name] {
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrNotExist}
+	}
+	return p.MapFS.Stat(name)
+}
+
+func (p passing) Lstat(name string) (fs.FileInfo, error) {
+	if p.gone[name] {
+		return nil, &fs.PathError{Op: "lstat", Path: name, Err: fs.ErrNotExist}
+	}
+	return p.MapFS.Lstat(name)
+}
+
+// TestIncludedFilesThatAreRemoved meanwhile count as never there.
+func TestIncludedFilesThatAreRemoved(t *testing.T) {
+	files := passing{fstest.MapFS{}, map[string]bool{"p/assets/b.txt": true, "p/assets/deep": true, "p/old/c.txt": true}}
+	for _, name := range []string{"p/.git/HEAD", "p/assets/a.txt", "p/assets/b.txt", "p/assets/deep/c.txt", "p/old/c.txt"} {
+		files.MapFS[name] = &fstest.MapFile{Data: []byte("x")}
+	}
+	view, err := disk.Disk{FS: files}.View("p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := &inclusion{fsys: view, at: "lpipe.toml:2", files: map[string]string{}, pkg: "p", relative: "the package's folder /p", target: "p/target"}
+	entries, err := in.read([]string{"assets/**"})
+	if err != nil || len(entries) != 1 || entries[0].Name != "assets/a.txt" || in.size != 1 {
+		t.Errorf("%v, %d bytes: %v", entries, in.size, err)
+	}
+	if _, err := in.read([]string{"old/*"}); err == nil || !strings.Contains(err.Error(), `"old/*" matches no file`) {
+		t.Errorf("of nothing that is left: %v", err)
 	}
 }
 
