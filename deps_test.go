@@ -69,7 +69,7 @@ var lpipeMap = map[string]row{
 		why:     "it says what the user wrote; whether a lambda or an engine exists is for their packages", pure: true,
 	},
 	"internal/cargo": {imports: in("internal/disk", "internal/fault", "internal/pattern", "github.com/pelletier/go-toml/v2"), why: "it reads a project as cargo does, whatever lpipe.toml says", pure: true},
-	"internal/reach": {imports: in("internal/cargo", "internal/disk", "internal/fault"), why: "it reads the sources of a loaded workspace; what is built of them is not its concern", pure: true},
+	"internal/reach": {imports: in("internal/cargo", "internal/disk", "internal/fault", "internal/pattern"), why: "it reads the sources of a loaded workspace; what is built of them is not its concern", pure: true},
 	"internal/plan":  {imports: in("internal/config", "internal/cargo", "internal/reach", "internal/fault", "internal/pattern"), why: "configuration, workspace and what its packages read in, lambdas out", pure: true},
 	"internal/skeleton": {
 		imports: in("internal/cargo", "internal/disk", "internal/plan", "internal/reach", "internal/fault", "github.com/pelletier/go-toml/v2", "github.com/moby/patternmatcher", "github.com/tonistiigi/fsutil"),
