@@ -113,7 +113,8 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 			return err
 		}
 		given := slices.Concat(settings(), noTest())
-		projects, err := here.Open(args, *all, slices.Concat(given, pushSettings()))
+		projects, broken, err := here.OpenMost(args, *all, slices.Concat(given, pushSettings()))
+		defer func() { err = errors.Join(broken, err) }()
 		if err != nil {
 			return err
 		}
@@ -159,6 +160,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 				return err
 			}
 		}
+		err, broken = errors.Join(broken, err), nil
 		if timings.file != nil {
 			name := here.Show(timings.file.Name())
 			if writeErr := timings.finish(err != nil); writeErr != nil {

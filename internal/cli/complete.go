@@ -104,7 +104,7 @@ func (a *app) fromProjects(of func(*project.Project) []string) cobra.CompletionF
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		projects, err := here.Open(nil, true, nil)
+		projects, _, err := here.OpenMost(nil, true, nil)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,12 +42,13 @@ Flags of "lpipe build" that change nothing of a plan are taken and not listed.`,
 	rev := cmd.Flags().String("since", "", sinceUsage)
 	last := cmd.Flags().Bool("why", false, "what differs from the last build here, of each lambda: settings, files, crates, the base image")
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON object")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		here, err := a.here()
 		if err != nil {
 			return err
 		}
-		projects, err := here.Open(args, *all, settings())
+		projects, broken, err := here.OpenMost(args, *all, settings())
+		defer func() { err = errors.Join(broken, err) }()
 		if err != nil {
 			return err
 		}
@@ -72,7 +74,7 @@ Flags of "lpipe build" that change nothing of a plan are taken and not listed.`,
 			}
 			notes = slices.Concat(notes, said, warnings)
 		}
-		if err := a.listPlan(here, projects, why, distinct(notes), *asJSON); err != nil {
+		if err := a.listPlan(here, projects, why, distinct(notes), broken, *asJSON); err != nil {
 			return err
 		}
 		if *last && len(why) == 0 {
@@ -132,12 +134,23 @@ type cause struct {
 	Name string `json:"name"`
 }
 
-func (a *app) listPlan(here *project.Here, projects []*project.Project, why map[*plan.Lambda][]since.Change, notes []string, asJSON bool) error {
+func (a *app) listPlan(here *project.Here, projects []*project.Project, why map[*plan.Lambda][]since.Change, notes []string, broken error, asJSON bool) error {
 	list := struct {
 		Version int       `json:"version"`
 		Lambdas []planned `json:"lambdas"`
 		Notes   []string  `json:"notes,omitempty"` // what has no effect, and other decisions that the user may want to know of
-	}{1, []planned{}, notes}
+		// Status and Errors are set where one of several projects has mistakes, of which the lambdas are not in the list.
+		Status int            `json:"status,omitempty"`
+		Errors []report.Error `json:"errors,omitempty"`
+	}{Version: 1, Lambdas: []planned{}, Notes: notes}
+	if broken != nil {
+		var s report.Summary
+		tell(&s, broken)
+		list.Status, list.Errors = s.Status, s.Errors
+		if asJSON {
+			a.annotate(s)
+		}
+	}
 	for _, t := range project.Targets(projects) {
 		l := t.Lambda
 		one := planned{
@@ -155,6 +168,7 @@ func (a *app) listPlan(here *project.Here, projects []*project.Project, why map[
 		list.Lambdas = append(list.Lambdas, one)
 	}
 	if asJSON {
+		a.told = true
 		return foreign.WriteJSON(a.Out, list, "")
 	}
 	name, target := 0, 0

@@ -42,7 +42,7 @@ type found struct {
 // absent is what lpipe.toml names and the project does not have.
 type absent struct{ what, why, word string }
 
-// findAll finds the lambdas of every project, but for the neighbours that have mistakes.
+// findAll finds the lambdas of every project, but for the neighbours, and those apart from others, that have mistakes.
 func findAll(projects []Project) (all []*found, broken []Project, err error) {
 	var l fault.List
 	for _, p := range projects {
@@ -54,7 +54,7 @@ func findAll(projects []Project) (all []*found, broken []Project, err error) {
 		switch {
 		case err == nil:
 			all = append(all, f)
-		case p.Neighbour:
+		case p.Neighbour || p.Apart:
 			p.Err = err
 			broken = append(broken, p)
 		default:

@@ -73,6 +73,8 @@ type Project struct {
 	// Neighbour is set for a project in which a lambda is looked for by its name, and of which nothing is asked for
 	// otherwise. Its mistakes are its own until something of it is wanted.
 	Neighbour bool
+	// Apart is set for one of several projects of which none is asked for by itself: its mistakes keep no other from being planned.
+	Apart bool
 	// Dir is the folder of a project that could not be read, for the reason Err; nothing else of it is set then.
 	Dir string
 	Err error
@@ -147,41 +149,51 @@ type Want struct {
 
 // Make plans the lambdas of the projects that are wanted; those of the default members when nothing is said. A project of which nothing is
 // selected has no plan; the others have theirs in the order of projects. All mistakes are reported at once, as
-// [fault.Usage] errors.
-func Make(projects []Project, wants []Want) ([]*Plan, error) {
-	all, broken, err := findAll(projects)
+// [fault.Usage] errors. broken are those of projects that are apart from the others, which have their plans.
+func Make(projects []Project, wants []Want) (plans []*Plan, broken, err error) {
+	all, unread, err := findAll(projects)
 	if err != nil {
-		return nil, errors.Join(err, missing(all))
+		return nil, nil, errors.Join(err, missing(all))
+	}
+	var apart, mistakes fault.List
+	for _, b := range unread {
+		if b.Apart {
+			apart.Add(b.Err)
+		}
 	}
 	err = choose(all, wants)
 	if missed := missing(all); err != nil || missed != nil {
-		var l fault.List
-		l.Add(missed)
-		if err != nil { // what is not found may be in these
-			for _, b := range broken {
-				l.Add(b.Err)
+		mistakes.Add(missed)
+		for _, b := range unread {
+			if err != nil || b.Apart { // what is not found may be in these
+				mistakes.Add(b.Err)
 			}
 		}
-		l.Add(err)
-		return nil, l.Err()
+		mistakes.Add(err)
+		return nil, nil, mistakes.Err()
 	}
 	distinguish(all)
-	var plans []*Plan
-	var mistakes fault.List
 	for _, f := range all {
-		if len(f.chosen) > 0 {
-			p, err := f.plan(all)
-			mistakes.Add(err)
+		if len(f.chosen) == 0 {
+			continue
+		}
+		p, err := f.plan(all)
+		switch {
+		case err == nil:
 			plans = append(plans, p)
+		case f.Apart:
+			apart.Add(err)
+		default:
+			mistakes.Add(err)
 		}
 	}
-	if err := mistakes.Err(); err != nil {
-		return nil, err
+	if err := mistakes.Err(); err != nil || len(plans) == 0 {
+		return nil, nil, errors.Join(apart.Err(), err)
 	}
 	noteUnused(all, plans)
-	noteBroken(broken, plans)
+	noteBroken(unread, plans)
 	noteOnce(plans)
-	return plans, labels(plans)
+	return plans, apart.Err(), labels(plans)
 }
 
 // noteUnused notes once what a file has for repositories that none of its projects fetches. Of a project that is not
@@ -203,6 +215,9 @@ func noteUnused(all []*found, plans []*Plan) {
 // noteBroken notes the projects that nothing was looked for in, as they cannot be read.
 func noteBroken(broken []Project, plans []*Plan) {
 	for _, b := range broken {
+		if b.Apart {
+			continue
+		}
 		for _, err := range fault.Parts(b.Err) {
 			plans[0].Notes = append(plans[0].Notes, fmt.Sprintf("no lambda was looked for in a project beside, which has a mistake: %v", err))
 		}

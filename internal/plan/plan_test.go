@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -34,8 +35,8 @@ func plan(t *testing.T, archive string, wants []Want) (*Plan, error) {
 }
 
 // one is the plan of the only project.
-func one(plans []*Plan, err error) (*Plan, error) {
-	if err != nil {
+func one(plans []*Plan, broken, err error) (*Plan, error) {
+	if err := errors.Join(broken, err); err != nil {
 		return nil, err
 	}
 	return plans[0], nil

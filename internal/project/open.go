@@ -25,13 +25,23 @@ import (
 // folder. all selects every lambda. There is at least one project, and each has a lambda. All mistakes of all projects
 // are reported at once.
 func (h *Here) Open(args []string, all bool, settings []config.Setting) ([]*Project, error) {
+	projects, broken, err := h.OpenMost(args, all, settings)
+	if err := errors.Join(broken, err); err != nil {
+		return nil, err
+	}
+	return projects, nil
+}
+
+// OpenMost is [Here.Open] for who goes on where one of several projects cannot be built, of which none was asked for by itself:
+// broken is why.
+func (h *Here) OpenMost(args []string, all bool, settings []config.Setting) (projects []*Project, broken, err error) {
 	if all && len(args) > 0 {
-		return nil, &fault.Error{Kind: fault.Usage, What: "--all and " + args[0] + " cannot be combined", Fix: "leave one of them out"}
+		return nil, nil, &fault.Error{Kind: fault.Usage, What: "--all and " + args[0] + " cannot be combined", Fix: "leave one of them out"}
 	}
 	o := &opening{Here: h, disk: h.allowed(settings), cwd: h.cwd(), settings: settings}
 	wants, dirs, err := o.read(args)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if all {
 		wants = []plan.Want{{All: true}}
@@ -49,7 +59,7 @@ func (h *Here) Before(p *Project, fsys fs.FS, settings []config.Setting) (*Proje
 	if p.Plan.All {
 		wants = []plan.Want{{All: true}}
 	}
-	projects, err := o.projects([]string{withoutLinks("/" + p.From)}, wants, false)
+	projects, _, err := o.projects([]string{withoutLinks("/" + p.From)}, wants, false)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +83,8 @@ type opening struct {
 	searched []string // folders whose projects are all among those that are read
 	// neighbours are the folders of projects in which a lambda is looked for by its name; no argument names them.
 	neighbours []string
+	// several are folders of projects that are read because they lie below one that was searched, or match a pattern.
+	several []string
 }
 
 // read turns the arguments into what is wanted and the folders to read projects in. An argument with a slash, or "." or
@@ -98,6 +110,9 @@ func (o *opening) read(args []string) (wants []plan.Want, dirs []string, err err
 			for _, dir := range w.Paths {
 				found, err := o.search(dir)
 				l.Add(err)
+				if pattern || !slices.Equal(found, []string{dir}) {
+					o.several = append(o.several, found...)
+				}
 				if len(found) == 0 && !pattern {
 					found = []string{dir} // to be told why there is none
 				}
@@ -110,8 +125,21 @@ func (o *opening) read(args []string) (wants []plan.Want, dirs []string, err err
 	if names {
 		found, err := o.search(o.cwd)
 		l.Add(err)
-		if len(args) > 0 && !slices.Equal(found, []string{o.cwd}) {
-			o.neighbours = slices.DeleteFunc(slices.Clone(found), func(dir string) bool { return slices.Contains(dirs, dir) })
+		switch own := slices.Equal(found, []string{o.cwd}); {
+		case own:
+		case len(args) == 0:
+			o.several = append(o.several, found...)
+		default:
+			for _, dir := range found {
+				switch meant := slices.ContainsFunc(wants, func(w plan.Want) bool {
+					return strings.ContainsAny(w.Given, "*?[") && slices.ContainsFunc(w.Paths, func(p string) bool { return cargo.Within(p, dir) })
+				}); {
+				case meant:
+					o.several = append(o.several, dir)
+				case !slices.Contains(dirs, dir):
+					o.neighbours = append(o.neighbours, dir)
+				}
+			}
 		}
 		dirs = append(dirs, found...)
 	}
@@ -202,10 +230,10 @@ func (w *workspace) from() string {
 
 // projects reads the projects in dirs and plans what is wanted of them. standing is set when the folder itself says what
 // is wanted: as with cargo, being in the folder of one member means that member.
-func (o *opening) projects(dirs []string, wants []plan.Want, standing bool) ([]*Project, error) {
+func (o *opening) projects(dirs []string, wants []plan.Want, standing bool) (projects []*Project, broken, err error) {
 	all, err := o.load(dirs)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if ws := all[0]; standing && dirs[0] == o.cwd && ws.Dir != ws.Root {
 		wants = append(wants, plan.Want{Given: ws.Dir, Paths: []string{path.Join(ws.Base, member(ws.Workspace))}})
@@ -213,15 +241,16 @@ func (o *opening) projects(dirs []string, wants []plan.Want, standing bool) ([]*
 	defer o.Trace.Begin("plan")()
 	var sources []plan.Project
 	for _, w := range all {
-		p := plan.Project{Neighbour: o.neighbour(w), Dir: w.dirs[0], Err: w.err}
+		p := plan.Project{Dir: w.dirs[0], Err: w.err}
 		if w.err == nil {
-			p = plan.Project{Config: w.cfg, Workspace: w.Workspace, Reach: w.reach, Env: o.Env, Outside: o.outside(w.Workspace), Others: o.others(w, all), Neighbour: o.neighbour(w)}
+			p = plan.Project{Config: w.cfg, Workspace: w.Workspace, Reach: w.reach, Env: o.Env, Outside: o.outside(w.Workspace), Others: o.others(w, all)}
 		}
+		p.Neighbour, p.Apart = o.neighbour(w), o.apart(w)
 		sources = append(sources, p)
 	}
-	plans, err := plan.Make(sources, wants)
-	var l fault.List
-	var projects []*Project
+	plans, broken, err := plan.Make(sources, wants)
+	var l, apart fault.List
+	apart.Add(broken)
 	for _, w := range all {
 		if w.err != nil {
 			continue
@@ -229,7 +258,12 @@ func (o *opening) projects(dirs []string, wants []plan.Want, standing bool) ([]*
 		i := slices.IndexFunc(plans, func(p *plan.Plan) bool { return p.Workspace == w.Workspace })
 		// Of a library alone nothing is built, and it may have no lock file.
 		if i >= 0 || err != nil && !o.neighbour(w) && slices.ContainsFunc(w.Packages, func(p *cargo.Package) bool { return len(p.Bins) > 0 }) {
-			l.Add(w.CheckLock())
+			if stale := w.CheckLock(); stale != nil && err == nil && o.apart(w) {
+				apart.Add(stale)
+				continue
+			} else {
+				l.Add(stale)
+			}
 		}
 		if i >= 0 {
 			l.Add(oneLine(w.Workspace))
@@ -237,7 +271,11 @@ func (o *opening) projects(dirs []string, wants []plan.Want, standing bool) ([]*
 		}
 	}
 	l.Add(err)
-	return projects, each([]error{l.Err()})
+	if len(projects) == 0 { // all of them are broken
+		l.Add(apart.Err())
+		return nil, nil, each([]error{l.Err()})
+	}
+	return projects, each([]error{apart.Err()}), each([]error{l.Err()})
 }
 
 // outside tells what cargo obeys on this machine beside the files of a project. Of a revision nobody asks that.
@@ -251,6 +289,11 @@ func (o *opening) outside(ws *cargo.Workspace) func([]string) cargo.Outside {
 // neighbour reports that no argument names the folder of a project.
 func (o *opening) neighbour(w *workspace) bool {
 	return !slices.ContainsFunc(w.dirs, func(dir string) bool { return !slices.Contains(o.neighbours, dir) })
+}
+
+// apart reports that none of the arguments names the project by itself, as one of several may have mistakes that are its own.
+func (o *opening) apart(w *workspace) bool {
+	return !o.neighbour(w) && !slices.ContainsFunc(w.dirs, func(dir string) bool { return !slices.Contains(o.several, dir) && !slices.Contains(o.neighbours, dir) })
 }
 
 // out is the folder for the results of w where that is not its own.
@@ -350,7 +393,7 @@ func (o *opening) load(dirs []string) ([]*workspace, error) {
 		w.err = errors.Join(w.err, err)
 	}
 	end()
-	if !slices.ContainsFunc(all, func(w *workspace) bool { return w.err != nil && !o.neighbour(w) }) {
+	if !slices.ContainsFunc(all, func(w *workspace) bool { return w.err != nil && !o.neighbour(w) && !o.apart(w) }) {
 		return all, nil
 	}
 	return all, each(append(mistakes, unread...))
