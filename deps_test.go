@@ -190,7 +190,7 @@ var lpipeMap = map[string]row{
 		why:     "what is wanted and what there is in, changes out; AWS is an interface, and of artifact it takes which runtimes are past their end",
 	},
 	"internal/awsapi": {
-		imports: in("internal/deploy", "internal/fault", "internal/limits", "internal/redact", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"),
+		imports: in("internal/deploy", "internal/fault", "internal/limits", "internal/pattern", "internal/redact", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"),
 		why:     "it asks AWS what a deployment needs, and decides nothing",
 	},
 	"internal/doctor": {

@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha1"
 	"encoding/json"
@@ -73,21 +74,26 @@ func TestWhatAWSRefuses(t *testing.T) {
 		status    int
 		code, fix string
 		is        error
+		message   string // "" for "as it is"
 	}{
-		{404, "ResourceNotFoundException", "the name and the region", deploy.ErrNotFound},
-		{409, "ResourceConflictException", "goes on from there", deploy.ErrConflict},
-		{412, "PreconditionFailedException", "goes on from there", deploy.ErrConflict},
-		{403, "AccessDeniedException", "lambda:UpdateFunctionCode", nil},
-		{403, "ExpiredTokenException", "log in again", nil},
-		{400, "CodeStorageExceededException", "delete versions", nil},
-		{413, "RequestEntityTooLargeException", "--s3-bucket", nil},
-		{400, "InvalidCodeSignatureException", "AWS Signer", nil},
-		{502, "KMSDisabledException", "KMSKeyArn", nil},
+		{404, "ResourceNotFoundException", "the name and the region", deploy.ErrNotFound, ""},
+		{409, "ResourceConflictException", "goes on from there", deploy.ErrConflict, ""},
+		{412, "PreconditionFailedException", "goes on from there", deploy.ErrConflict, ""},
+		{403, "AccessDeniedException", "lambda:UpdateFunctionCode", nil, ""},
+		{403, "ExpiredTokenException", "log in again", nil, ""},
+		{400, "CodeStorageExceededException", "delete versions", nil, ""},
+		{413, "RequestEntityTooLargeException", "--s3-bucket", nil, ""},
+		{400, "InvalidCodeSignatureException", "AWS Signer", nil, ""},
+		{502, "KMSDisabledException", "KMSKeyArn", nil, ""},
+		{403, "AccessDeniedException", "allowed iam:PassRole on it", nil, "User: arn:aws:iam::1:user/x is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/lambda because no identity-based policy allows it"},
+		{403, "AccessDeniedException", "allowed lambda:UpdateFunctionCode on it", nil, "User: x is not authorized to perform: lambda:UpdateFunctionCode on resource: echo"},
+		{403, "AccessDeniedException", "allowed s3:GetObject on it", nil, "Your access has been denied by S3, please make sure your request credentials have permission to GetObject for b/k. S3 Error Code: AccessDenied. S3 Error Message: Access Denied"},
+		{400, "InvalidParameterValueException", "a bucket in the region of the functions", nil, "Error occurred while GetObject. S3 Error Code: PermanentRedirect. S3 Error Message: The bucket is in this region: us-east-1. Please use this region to retry the request"},
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Amzn-ErrorType", c.code)
 			w.WriteHeader(c.status)
-			fmt.Fprint(w, `{"message":"as it is"}`)
+			fmt.Fprintf(w, `{"message":%q}`, cmp.Or(c.message, "as it is"))
 		}))
 		configured(t, "")
 		t.Setenv("AWS_ACCESS_KEY_ID", "AKIATEST")

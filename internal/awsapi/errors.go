@@ -12,7 +12,14 @@ import (
 
 	"lpipe/internal/deploy"
 	"lpipe/internal/fault"
+	"lpipe/internal/pattern"
 )
+
+// otherRegion is the fix for a bucket that is not where the functions are.
+const otherRegion = "name a bucket in the region of the functions, since Lambda takes zips from no other; --region names another for both"
+
+// notAllowed is how AWS says what somebody may not do, and with what.
+var notAllowed = pattern.Of(`not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+) on resource: (\S+)`)
 
 // failed is an error of AWS in words. of is what was asked about, such as a function; lambda says that it was Lambda.
 func failed(ctx context.Context, action, of string, err error) error {
@@ -53,7 +60,17 @@ func failed(ctx context.Context, action, of string, err error) error {
 		if strings.Contains(message, "cannot be assumed") {
 			f.Fix = "let lambda.amazonaws.com assume the role, by its trust policy; one that was made just now takes a minute"
 		}
+		if strings.Contains(message, "PermanentRedirect") {
+			f.Fix = otherRegion
+		}
+	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "MovedPermanently":
+		f.Fix = otherRegion
 	case "AccessDeniedException", "AccessDenied", "Forbidden":
+		if m := notAllowed().FindStringSubmatch(message); m != nil && m[1] != "lambda:"+action {
+			action, of = m[1], m[2] // of what the request needs beside itself, such as iam:PassRole
+		} else if strings.Contains(message, "denied by S3") {
+			action, of = "s3:GetObject", "the zip"
+		}
 		f.What, f.Fix = fmt.Sprintf("AWS does not allow %s of %s", action, of), "have your role or user allowed lambda:"+action+" on it; docs/deploy.md lists all that a deployment needs"
 		if strings.Contains(action, ":") {
 			f.Fix = "have your role or user allowed " + action + " on it; docs/deploy.md lists all that a deployment needs"

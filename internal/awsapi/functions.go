@@ -169,6 +169,9 @@ func (c *Client) UpdateSettings(ctx context.Context, name, revision, runtime str
 	in := &lambda.UpdateFunctionConfigurationInput{
 		FunctionName: &name, RevisionId: some(revision), Description: some(s.Description), Layers: s.Layers, MemorySize: positive(s.Memory), Timeout: positive(int(s.Timeout / time.Second)),
 	}
+	if s.Undescribed {
+		in.Description = aws.String("")
+	}
 	if s.Env != nil {
 		in.Environment = &types.Environment{Variables: s.Env}
 	}

@@ -129,6 +129,9 @@ func (r *run) change(ctx context.Context, o *Outcome) error {
 		}
 		o.Previous = old.Version
 	}
+	if err := r.pin(ctx, o); err != nil {
+		return err
+	}
 	if err := r.configure(ctx, o); err != nil {
 		return err
 	}
@@ -137,6 +140,23 @@ func (r *run) change(ctx context.Context, o *Outcome) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// pin has an alias that names Latest name a version of it, as it is: else what is uploaded would be live, and nothing could be put back.
+func (r *run) pin(ctx context.Context, o *Outcome) error {
+	if r.plan.Alias == "" || !o.Publish || o.alias.Version != Latest {
+		return nil
+	}
+	old, err := r.version(ctx, o, *o.Latest, "")
+	if err != nil {
+		return err
+	}
+	if o.alias, err = r.name(ctx, o.Function, Alias{Version: old.Version}, o.alias); err != nil {
+		return err
+	}
+	o.Previous = old.Version
+	r.log(o.Function, fmt.Sprintf("alias %s is version %s, which is what $LATEST was", r.plan.Alias, old.Version))
 	return nil
 }
 
@@ -407,21 +427,36 @@ func (r *run) within(ctx context.Context, function string, limit time.Duration, 
 }
 
 // await waits until no update of a function is going on, and it is as ok says. What AWS answers may be older than what it
-// said before, so a function that is not as it should be is looked at again.
+// said before, so a function that is not as it should be is looked at again: for a while, since somebody else may have made it so.
 func (r *run) await(ctx context.Context, name, qualifier string, ok func(Function) bool) (Function, error) {
 	wait, waiting := firstLook, r.waiting(name)
+	var other time.Time // since when no update is going on, and it is not as ok says
 	for end := time.Now().Add(patience); ; wait = min(2*wait, longest) {
 		f, err := r.aws.Function(ctx, name, qualifier)
+		settled := err == nil && f.State != "Pending" && f.Update != "InProgress"
+		failed := err == nil && (f.State == "Failed" || f.Update == "Failed")
 		switch {
 		case errors.Is(err, ErrNotFound): // not yet
 		case err != nil:
 			return f, err
-		case f.State == "Failed" || f.Update == "Failed":
+		case failed && !r.failedBefore(f):
 			return f, &fault.Error{Kind: fault.Publish, What: "AWS could not update " + name, Why: f.Reason, Fix: "correct that, and run lpipe deploy again"}
-		case f.State != "Pending" && f.Update != "InProgress" && ok(f):
+		case settled && ok(f):
 			return f, nil
 		}
-		if time.Now().After(end) {
+		now := time.Now()
+		switch {
+		case !settled:
+			other = time.Time{}
+		case other.IsZero():
+			other = now
+		case now.Sub(other) > otherCode:
+			return f, &fault.Error{
+				Kind: fault.Publish, What: "the function " + name + " is not what lpipe made of it", Why: "its last update is done, and is that of somebody else",
+				Fix: "see whether another deployment runs, and run lpipe deploy again",
+			}
+		}
+		if now.After(end) {
 			return f, &fault.Error{
 				Kind: fault.Publish, What: fmt.Sprintf("AWS has not finished to update %s after %s", name, patience),
 				Why: fmt.Sprintf("it is %s, and its last update is %s", f.State, f.Update), Fix: "run lpipe deploy again; it goes on from there",
@@ -439,6 +474,13 @@ func (r *run) await(ctx context.Context, name, qualifier string, ok func(Functio
 			return f, err
 		}
 	}
+}
+
+// failedBefore reports that an update that failed is one from before the deployment.
+func (r *run) failedBefore(f Function) bool {
+	return slices.ContainsFunc(r.all, func(o *Outcome) bool {
+		return o.Latest != nil && o.Function == f.Name && o.Latest.Update == f.Update && o.Latest.Revision == f.Revision && f.Revision != ""
+	})
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

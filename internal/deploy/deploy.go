@@ -31,6 +31,7 @@ type Settings struct {
 	Memory      int           // in MB
 	Timeout     time.Duration // whole seconds
 	Description string
+	Undescribed bool              // there is to be no description
 	Layers      []string          // ARNs of versions, all that the function has
 	Env         map[string]string // wanted ones are added to those that there are
 	Tags        map[string]string // likewise; of the function, not of a version

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"lpipe/internal/awsapi"
 	"lpipe/internal/deploy"
@@ -214,6 +215,85 @@ func TestWithoutAnAliasCodeIsPutBack(t *testing.T) {
 		if f := a.live(name, ""); f.Memory != 128 || !maps.Equal(f.Env, map[string]string{"OF_OTHERS": "stays"}) {
 			t.Errorf("%s has %d MB and %v", name, f.Memory, f.Env)
 		}
+	}
+}
+
+// TestWhatIsNamedAloneIsPutBack: a description where there was none goes again, and what others set meanwhile stays.
+func TestWhatIsNamedAloneIsPutBack(t *testing.T) {
+	a := newAccount(t, 1)
+	wanted := lambdas(1, "bad")
+	wanted[0].Smoke = &deploy.Smoke{Event: []byte(`{}`)}
+	wanted[0].Description, wanted[0].Timeout = "new", 20*time.Second
+	a.Fails("f0", `{"errorMessage":"no"}`)
+	plan, err := a.plan(wanted, deploy.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, a.Server+"/2015-03-31/functions/f0/configuration", `{"MemorySize":1024}`)
+	if all, err := deploy.Apply(t.Context(), a.client, plan, a.log); err == nil || states(all) != "f0 rolled back" {
+		t.Errorf("%s: %v", states(all), err)
+	}
+	a.runs("f0", "", "old")
+	if f := a.live("f0", ""); f.Description != "" || f.Timeout != 3*time.Second || f.Memory != 1024 {
+		t.Errorf("%+v", f.Settings)
+	}
+}
+
+// TestAnAliasOfLatest: what is uploaded is not live by an alias that names $LATEST, which first becomes a version of it.
+func TestAnAliasOfLatest(t *testing.T) {
+	a := newAccount(t, 2)
+	for _, name := range []string{"f0", "f1"} {
+		post(t, a.Server+"/2015-03-31/functions/"+name+"/aliases", `{"Name":"live","FunctionVersion":"$LATEST"}`)
+	}
+	o := deploy.Options{Alias: "live", Steps: []int{50}}
+	wanted := lambdas(2, "bad")
+	for i := range wanted {
+		wanted[i].Smoke = &deploy.Smoke{Event: []byte(`{}`)}
+	}
+	a.Fails("f1", `{"errorMessage":"no"}`)
+	if all, err := a.deploy(wanted, o); err == nil {
+		t.Error(states(all))
+	}
+	a.runs("f0", "live", "old")
+	a.runs("f1", "live", "old")
+	a.Fails("f1", "")
+	if all, err := a.deploy(lambdas(2, "good"), o); err != nil || states(all) != "f0 deployed, f1 deployed" {
+		t.Error(states(all), err)
+	}
+	a.runs("f1", "live", "good")
+	back, err := deploy.Before(t.Context(), a.client, lambdas(2, ""), "live", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := deploy.Rollback(t.Context(), a.client, back, o, a.log); err != nil {
+		t.Error(err)
+	}
+	a.runs("f1", "live", "old")
+	// Where $LATEST is what was built, the alias names a version of it.
+	a.function("same", map[string]any{})
+	post(t, a.Server+"/2015-03-31/functions/same/aliases", `{"Name":"live","FunctionVersion":"$LATEST"}`)
+	if all, err := a.deploy([]deploy.Wanted{one("same", "old")}, o); err != nil || states(all) != "same deployed" || a.live("same", "live").Version != "1" {
+		t.Error(states(all), err, a.live("same", "live").Version)
+	}
+}
+
+// TestAnAliasThatSharesOut: an alias of what was built that gives a share to another version is moved, also without steps.
+func TestAnAliasThatSharesOut(t *testing.T) {
+	a := newAccount(t, 1)
+	o := deploy.Options{Alias: "live"}
+	for _, program := range []string{"one", "two"} {
+		if _, err := a.deploy(lambdas(1, program), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := a.client.UpdateAlias(t.Context(), "f0", deploy.Alias{Name: "live", Version: "2", Other: "1", Weight: 0.1}); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := a.deploy(lambdas(1, "two"), o); err != nil || states(all) != "f0 deployed" {
+		t.Error(states(all), err)
+	}
+	if alias, err := a.client.Alias(t.Context(), "f0", "live"); err != nil || alias.Version != "2" || alias.Other != "" {
+		t.Errorf("%+v %v", alias, err)
 	}
 }
 

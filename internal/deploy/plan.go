@@ -86,11 +86,6 @@ func Read(ctx context.Context, aws AWS, wanted []Wanted, o Options) ([]Found, er
 		if err != nil {
 			return err
 		}
-		found[i].Live = &live
-		item := Item{Wanted: wanted[i], Found: found[i], Settings: wanted[i].Settings}
-		if item.compare(o); !item.Publish && len(o.Steps) == 0 {
-			return nil
-		}
 		if found[i].Alias, live, err = readAlias(ctx, aws, live, o.Alias); err == nil {
 			found[i].Live = &live
 		}
@@ -182,7 +177,7 @@ func (i *Item) compare(o Options) {
 		i.Publish = i.Upload || len(i.Changes) > 0 || i.Smoke != nil
 		return
 	}
-	i.Publish = i.Live == nil || !same || i.Alias.Other != ""
+	i.Publish = i.Live == nil || !same || i.Alias.Other != "" || live.Version == Latest
 	if !i.Publish {
 		// What the alias names is what was built; that Latest is something else is nobody's wish.
 		i.Upload = false

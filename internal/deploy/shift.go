@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -217,7 +218,7 @@ func (r *run) restore(ctx context.Context, todo []*Outcome) error {
 // putBack gives one function the code and the named settings that it had.
 func (r *run) putBack(ctx context.Context, o *Outcome) error {
 	now, err := r.await(ctx, o.Function, "", func(Function) bool { return true })
-	if err != nil {
+	if err != nil && now.Update != "Failed" { // which may be why it is put back
 		return err
 	}
 	if now.CodeSHA256 != o.Latest.CodeSHA256 {
@@ -225,31 +226,44 @@ func (r *run) putBack(ctx context.Context, o *Outcome) error {
 			return err
 		}
 	}
-	was := o.Latest.Settings
-	was.Tags = nil
-	env := now.Env
-	for name := range o.Env {
-		if value, there := was.Env[name]; there {
-			env[name] = value
-		} else {
-			delete(env, name)
-		}
-	}
-	if was.Layers == nil {
-		was.Layers = []string{} // none, and not as they are
-	}
-	was.Env = nil
+	was := o.namedBefore()
 	if len(o.Env) > 0 {
+		env := maps.Clone(now.Env)
+		for name := range o.Env {
+			if value, there := o.Latest.Env[name]; there {
+				env[name] = value
+			} else {
+				delete(env, name)
+			}
+		}
 		was.Env = env
 	}
 	runtime := ""
 	if now.Runtime != o.Latest.Runtime {
 		runtime = o.Latest.Runtime
 	}
-	if runtime == "" && len(was.changes(now.Settings)) == 0 && len(o.Env) == 0 {
+	if runtime == "" && len(was.changes(now.Settings)) == 0 && len(o.Env) == 0 && (!was.Undescribed || now.Description == "") {
 		return nil
 	}
 	return r.again(ctx, o.Function, func() error { return r.aws.UpdateSettings(ctx, o.Function, "", runtime, was) })
+}
+
+// namedBefore is what a function had of the settings that are named, without variables and tags.
+func (i Item) namedBefore() (was Settings) {
+	had := i.Latest.Settings
+	if i.Memory != 0 {
+		was.Memory = had.Memory
+	}
+	if i.Timeout != 0 {
+		was.Timeout = had.Timeout
+	}
+	if i.Description != "" {
+		was.Description, was.Undescribed = had.Description, had.Description == ""
+	}
+	if i.Settings.Layers != nil {
+		was.Layers = append([]string{}, had.Layers...) // none, and not as they are, where there were none
+	}
+	return was
 }
 
 // revert gives Latest the code of a version, which AWS has.
