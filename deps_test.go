@@ -149,6 +149,10 @@ var lpipeMap = map[string]row{
 		imports: in("internal/disk", "internal/examples", "internal/fault", "internal/foreign", "internal/pattern", "github.com/pelletier/go-toml/v2", "golang.org/x/mod/semver"),
 		why:     "answers in, files out; where they go is not its concern", pure: true,
 	},
+	"internal/site": {
+		imports: in("hostkeys", "internal/artifact", "internal/config", "internal/disk", "internal/fault", "internal/git", "internal/ownership", "internal/plan", "internal/project", "internal/scaffold", "internal/shell"),
+		why:     "it finds where new files go, and writes them; what is in them is for scaffold",
+	},
 	"internal/gateway": {imports: in("internal/emulator", "internal/route"), why: "HTTP to events and back, for whoever invokes"},
 	"internal/page":    {imports: in("internal/emulator", "internal/examples", "internal/foreign", "internal/route"), why: "it shows what it is handed, and invokes what it is handed"},
 	"internal/serve":   {imports: in("internal/emulator", "internal/gateway", "internal/page", "internal/route"), why: "it answers for programs, whoever builds them"},
@@ -199,8 +203,8 @@ var lpipeMap = map[string]row{
 	},
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/awsapi", "internal/attest", "internal/bloat", "internal/build", "internal/config", "internal/deploy", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
-			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/garbage", "internal/git", "internal/interrupt", "internal/inventory", "internal/limits", "internal/login", "internal/measure", "internal/network", "internal/ownership", "internal/page", "internal/plan",
-			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/sigstore", "internal/since", "internal/symbolize", "internal/template", "internal/trace", "internal/userkey", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
+			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/garbage", "internal/interrupt", "internal/inventory", "internal/limits", "internal/login", "internal/measure", "internal/network", "internal/ownership", "internal/page", "internal/plan",
+			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/sigstore", "internal/since", "internal/site", "internal/symbolize", "internal/template", "internal/trace", "internal/userkey", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/mod/semver", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",
 	},
