@@ -99,6 +99,8 @@ func TestInstall(t *testing.T) {
 	server := httptest.NewServer(http.FileServer(http.Dir(r.dir)))
 	defer server.Close()
 	damaged := t.TempDir()
+	mirror := httptest.NewServer(http.FileServer(http.Dir(damaged)))
+	defer mirror.Close()
 	if err := os.WriteFile(filepath.Join(damaged, this), []byte("#!/bin/sh\necho evil\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +108,7 @@ func TestInstall(t *testing.T) {
 		{"from a server", server.URL, ""},
 		{"from a folder", r.dir, ""},
 		{"another program", damaged, "install.sh: error: " + damaged + "/" + this + " is not that of lpipe 1.2.3-rc.1: its sha256 is "},
+		{"another program on the server", mirror.URL, "install.sh: error: " + mirror.URL + "/" + this + " is not that of lpipe 1.2.3-rc.1: its sha256 is "},
 		{"no program", t.TempDir(), "has no file " + this},
 		{"no file on the server", server.URL + "/elsewhere", "was not downloaded"},
 	} {
