@@ -17,32 +17,14 @@ import (
 	"lpipe/internal/awsapi"
 	"lpipe/internal/config"
 	"lpipe/internal/deploy"
+	"lpipe/internal/deployable"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
-	"lpipe/internal/project"
 	"lpipe/internal/report"
 )
 
 // nameFlags are those of lpipe deploy that say which functions are meant.
 var nameFlags = deployFlags[:2]
-
-// functions are those of the projects' lambdas, built or not.
-func functions(here *project.Here, projects []*project.Project) (all []deploy.Wanted) {
-	for _, t := range project.Functions(projects) {
-		d := t.Config.Deploy(t.Lambda.Name, t.Lambda.Arch)
-		w := deploy.Wanted{Lambda: t.Lambda.Label(), Function: d.Function}
-		if d.Layers == nil {
-			for _, name := range t.Lambda.Build.Layers {
-				w.Own = append(w.Own, deploy.Layer{Name: d.Layer(name)})
-			}
-		}
-		if zipped, _, err := here.Built(t); err == nil {
-			w.SHA256 = deploy.Sum(zipped.Data)
-		}
-		all = append(all, w)
-	}
-	return all
-}
 
 // onFunctions declares the flags of a verb about functions that are there, which gets them.
 func (a *app) onFunctions(cmd *cobra.Command, do func(ctx context.Context, aws *awsapi.Client, all []deploy.Wanted, o deploy.Options) error) {
@@ -60,7 +42,7 @@ func (a *app) onFunctions(cmd *cobra.Command, do func(ctx context.Context, aws *
 		if err != nil {
 			return err
 		}
-		o, err := runOptions(projects, deploy.Options{})
+		o, err := deployable.Options(projects, deploy.Options{})
 		if err != nil {
 			return err
 		}
@@ -68,7 +50,7 @@ func (a *app) onFunctions(cmd *cobra.Command, do func(ctx context.Context, aws *
 		if err != nil {
 			return err
 		}
-		return do(cmd.Context(), aws, functions(here, projects), o)
+		return do(cmd.Context(), aws, deployable.Functions(here, projects), o)
 	}
 }
 

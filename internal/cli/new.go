@@ -140,7 +140,6 @@ func (a *app) fromCargoLambda(here *project.Here, dir string, f *pflag.FlagSet) 
 	return nil
 }
 
-
 // answerFunc completes the answers about a new lambda, of which something may be wrong already. It returns what to say of those that are defaults.
 type answerFunc func(ctx context.Context, a *app, of scaffold.Answers, wrong error, asked func(scaffold.Question) bool) (scaffold.Answers, string, error)
 

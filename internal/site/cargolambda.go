@@ -62,4 +62,3 @@ func lambdaMetadata(manifest map[string]any, owner string) map[string]any {
 	}
 	return table
 }
-

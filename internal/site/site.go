@@ -80,4 +80,3 @@ func existingSite(here *project.Here, dir string) (Site, error) {
 	}
 	return s, nil
 }
-

@@ -88,4 +88,3 @@ func sshCommand(here *project.Here, host, file string) (string, error) {
 	}
 	return "ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o GlobalKnownHostsFile=/dev/null -o UserKnownHostsFile=" + shell.Quote(file), nil
 }
-

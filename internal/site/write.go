@@ -217,4 +217,3 @@ func (w *Written) files(files []scaffold.File) (err error) {
 func cannotWrite(name string, err error) error {
 	return &fault.Error{Kind: fault.Usage, What: "cannot write " + name, Err: err, Fix: "make the folder writable, or take another; nothing was left there"}
 }
-
