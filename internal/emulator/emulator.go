@@ -17,8 +17,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"strings"
 	"time"
 	"unicode/utf8"
+
+	"lpipe/internal/pattern"
 )
 
 // Limits of Lambda in bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -179,9 +183,47 @@ func NewID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// newTraceID returns a trace id of X-Ray that asks not to be sampled.
-func newTraceID() string {
-	var b [20]byte
-	_, _ = rand.Read(b[:])
-	return fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=0", time.Now().Unix(), hex.EncodeToString(b[:12]), hex.EncodeToString(b[12:]))
+// traceHeader has the trace id of X-Ray.
+const traceHeader = "X-Amzn-Trace-Id"
+
+// Trace returns the trace id of a request, which gets one if it has none: so do the services before they make an event of it.
+func Trace(r *http.Request) string {
+	if !strings.Contains(r.Header.Get(traceHeader), "Root=") {
+		r.Header.Set(traceHeader, newTrace())
+	}
+	return r.Header.Get(traceHeader)
+}
+
+// traceOf is what a runtime is told of a trace id: the one who invoked may say which request it is of, and no more. It asks not to be sampled
+// unless that one does.
+func traceOf(given string) string {
+	if !strings.Contains(given, "Root=") {
+		given = newTrace()
+	}
+	if !strings.Contains(given, "Parent=") {
+		given += ";Parent=" + randomHex(8)
+	}
+	if !strings.Contains(given, "Sampled=") {
+		given += ";Sampled=0"
+	}
+	return given
+}
+
+func newTrace() string { return fmt.Sprintf("Root=1-%08x-%s", time.Now().Unix(), randomHex(12)) }
+
+func randomHex(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+// tenantForm is what tenants are called: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+var tenantForm = pattern.Of(`^[a-zA-Z0-9._:/=+\-@ ]{1,256}$`)
+
+// CheckTenant says why Lambda does not take the id of a tenant.
+func CheckTenant(id string) error {
+	if !tenantForm().MatchString(id) {
+		return errors.New("it has 1 to 256 letters, digits, blanks and ._:/=+-@")
+	}
+	return nil
 }

@@ -14,8 +14,20 @@ import (
 // stream invokes a function and passes on its response piece by piece:
 // https://docs.aws.amazon.com/lambda/latest/api/API_InvokeWithResponseStream.html
 func (a *API) stream(w http.ResponseWriter, r *http.Request) {
+	kind := r.Header.Get("X-Amz-Invocation-Type")
+	switch kind {
+	case "", "RequestResponse", "DryRun":
+	default:
+		apiError(w, http.StatusBadRequest, "InvalidParameterValueException", "the invocation type of a stream is RequestResponse or DryRun")
+		return
+	}
 	f, e, ok := a.event(w, r, EventLimit)
 	if !ok {
+		return
+	}
+	w.Header().Set("X-Amzn-RequestId", e.ID)
+	if kind == "DryRun" {
+		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	control := http.NewResponseController(w)

@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"lpipe/internal/pattern"
 	"lpipe/internal/testparts/require"
 )
 
@@ -99,6 +100,7 @@ func TestInvokeAPI(t *testing.T) {
 		"not JSON":           {url, `{`, nil, 400, "Could not parse", "InvalidRequestContentException"},
 		"too large":          {url, `"` + strings.Repeat("x", EventLimit) + `"`, nil, 413, "6291456", "RequestTooLargeException"},
 		"too large for that": {url, `"` + strings.Repeat("x", asyncLimit) + `"`, []string{"X-Amz-Invocation-Type", "Event"}, 413, "1048576", "RequestTooLargeException"},
+		"no tenant":          {url, `1`, []string{"X-Amz-Tenant-Id", "a\tb"}, 400, "the tenant id is none", "InvalidParameterValueException"},
 		"bad context":        {url, `1`, []string{"X-Amz-Client-Context", "{}"}, 400, "base64", "InvalidRequestContentException"},
 		"unknown":            {base + "/2015-03-31/functions/other/invocations", `1`, nil, 404, "Function not found: other", "ResourceNotFoundException"},
 		"another operation":  {base + "/2015-03-31/functions/", `1`, nil, 404, "only the invocation", "UnknownOperationException"},
@@ -178,6 +180,39 @@ func TestResponseStreamAPI(t *testing.T) {
 		if got := frames(t, []byte(body)); !slices.Equal(got, want) || resp.Header.Get("Content-Type") != "application/vnd.amazon.eventstream" {
 			t.Errorf("%s: %q, want %q", what, got, want)
 		}
+	}
+}
+
+// TestDryStreams invoke nothing, and those that nobody waits for are refused.
+func TestDryStreams(t *testing.T) {
+	invoked := false
+	_, base := api(t, stub(func(Event) (Result, error) { invoked = true; return Result{}, nil }), nil)
+	for kind, status := range map[string]int{"DryRun": 204, "Event": 400} {
+		resp, body := send(t, base+"/2021-11-15/functions/echo/response-streaming-invocations", "{}", "X-Amz-Invocation-Type", kind)
+		if resp.StatusCode != status || invoked || (status == 204) != (body == "" && resp.Header.Get("X-Amzn-RequestId") != "") {
+			t.Errorf("%s: %s %s", kind, resp.Status, body)
+		}
+	}
+}
+
+// TestTraces: a runtime is told a whole trace id, of the request that was made.
+func TestTraces(t *testing.T) {
+	whole := pattern.Of(`^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0$`)
+	for given, want := range map[string]string{"": "", "nonsense": "", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;"} {
+		if got := traceOf(given); !whole().MatchString(got) || !strings.HasPrefix(got, want) {
+			t.Errorf("%q becomes %q", given, got)
+		}
+	}
+	const sampled = "Root=1-a;Parent=b;Sampled=1;Lineage=c"
+	if got := traceOf(sampled); got != sampled {
+		t.Error(got)
+	}
+	var e Event
+	web := httptest.NewServer(URL(stub(func(got Event) (Result, error) { e = got; return Result{Payload: []byte("{}")}, nil })))
+	defer web.Close()
+	send(t, web.URL, "")
+	if !strings.HasPrefix(e.TraceID, "Root=1-") || !strings.Contains(string(e.Payload), `"x-amzn-trace-id":"`+e.TraceID+`"`) {
+		t.Errorf("%s: %s", e.TraceID, e.Payload)
 	}
 }
 

@@ -84,9 +84,7 @@ func (s *Server) invoke(ctx context.Context, e Event) (*invocation, Result, erro
 	if e.ID == "" {
 		e.ID = NewID()
 	}
-	if e.TraceID == "" {
-		e.TraceID = newTraceID()
-	}
+	e.TraceID = traceOf(e.TraceID)
 	inv := &invocation{Event: e, attempt: NewID(), done: make(chan Result, 1), over: make(chan struct{})}
 	defer inv.leave()
 	select {

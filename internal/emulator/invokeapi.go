@@ -119,7 +119,13 @@ func (a *API) event(w http.ResponseWriter, r *http.Request, limit int64) (Invoke
 		return nil, Event{}, false
 	}
 	e := Event{
-		ID: NewID(), TraceID: r.Header.Get("X-Amzn-Trace-Id"), TenantID: r.Header.Get("X-Amz-Tenant-Id"), Qualifier: qualifier,
+		ID: NewID(), TraceID: r.Header.Get(traceHeader), TenantID: r.Header.Get("X-Amz-Tenant-Id"), Qualifier: qualifier,
+	}
+	if e.TenantID != "" {
+		if err := CheckTenant(e.TenantID); err != nil {
+			apiError(w, http.StatusBadRequest, "InvalidParameterValueException", "the tenant id is none: "+err.Error())
+			return nil, Event{}, false
+		}
 	}
 	switch r.Header.Get("X-Amz-Log-Type") {
 	case "", "None":

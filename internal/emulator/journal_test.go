@@ -78,7 +78,7 @@ func TestLogAsJSON(t *testing.T) {
 	var out, log buffer
 	p := program(t, "run", func(p *Program) { p.Stdout, p.Log, p.LogFormat = &out, &log, LogJSON })
 	e := do("environment")
-	e.TraceID = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=1"
+	e.TraceID = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=53995c3f42cd8ad8;Sampled=1"
 	results := run(t, p, e, do("exit"))
 	if !strings.Contains(string(results[0].Payload), `"AWS_LAMBDA_LOG_FORMAT=JSON"`) {
 		t.Errorf("%s", results[0].Payload)

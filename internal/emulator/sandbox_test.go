@@ -68,7 +68,7 @@ func TestRunInvokesInOrderAndKeepsTheProcess(t *testing.T) {
 func TestProgramSeesLambdasHeaders(t *testing.T) {
 	p := program(t, "run", func(p *Program) { p.Region, p.Account = "eu-west-1", "111122223333" })
 	e := Event{Payload: []byte(`{"do":"headers","ms":5}`)}
-	e.ClientContext, e.Identity, e.TenantID, e.TraceID = `{"client":{}}`, `{"id":"x"}`, "tenant", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=1"
+	e.ClientContext, e.Identity, e.TenantID, e.TraceID = `{"client":{}}`, `{"id":"x"}`, "tenant", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=53995c3f42cd8ad8;Sampled=1"
 	before := time.Now()
 	results := run(t, p, e, do("headers"))
 	var got, bare map[string][]string

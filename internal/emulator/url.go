@@ -27,6 +27,7 @@ func URL(f Invoker) http.Handler {
 			writeJSON(w, http.StatusRequestEntityTooLarge, message("Request Too Large"))
 			return
 		}
+		trace := Trace(r)
 		event, err := json.Marshal(NewURLEvent(r, payload, id, time.Now()))
 		if err != nil {
 			writeJSON(w, http.StatusBadRequest, message("Bad Request"))
@@ -35,7 +36,7 @@ func URL(f Invoker) http.Handler {
 		w.Header().Set("X-Amzn-RequestId", id)
 		var stream *urlStream
 		control := http.NewResponseController(w)
-		e := Event{Payload: event, ID: id, TraceID: r.Header.Get("X-Amzn-Trace-Id")}
+		e := Event{Payload: event, ID: id, TraceID: trace}
 		e.Stream = func(contentType string) io.Writer {
 			stream = &urlStream{w: w, flush: control.Flush}
 			_ = control.SetWriteDeadline(time.Now().Add(f.Config().withDefaults().Timeout))

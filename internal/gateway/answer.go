@@ -41,17 +41,25 @@ func answerREST(w http.ResponseWriter, payload []byte) bool {
 	return answer(w, payload, http.StatusOK, "application/json")
 }
 
-// answerALB needs a status, as a load balancer does.
+// answerALB needs a status, as a load balancer does. It takes single headers alone.
 func answerALB(w http.ResponseWriter, payload []byte) bool {
-	return answer(w, payload, 0, "application/octet-stream")
+	return answer(w, payload, 0, "application/octet-stream", func(r *response) { r.MultiValueHeaders = nil })
+}
+
+// answerALBMulti takes lists alone.
+func answerALBMulti(w http.ResponseWriter, payload []byte) bool {
+	return answer(w, payload, 0, "application/octet-stream", func(r *response) { r.Headers = nil })
 }
 
 // answer makes HTTP of a response. Without a status it has the usual one, 0 for none. A header that has several values has no
 // single one beside them.
-func answer(w http.ResponseWriter, payload []byte, usual int, contentType string) bool {
+func answer(w http.ResponseWriter, payload []byte, usual int, contentType string, change ...func(*response)) bool {
 	var r *response
 	if json.Unmarshal(payload, &r) != nil || r == nil {
 		return false
+	}
+	for _, c := range change {
+		c(r)
 	}
 	status, ok := statusOf(r.StatusCode, usual)
 	if !ok {

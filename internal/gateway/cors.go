@@ -8,6 +8,17 @@ import (
 	"lpipe/internal/route"
 )
 
+// CORS answers browsers of other origins in place of a function, as the URL of one does that is configured to.
+func CORS(c *route.CORS, function http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isPreflight(r) {
+			preflight(w, r, c)
+			return
+		}
+		function.ServeHTTP(&corsWriter{ResponseWriter: w, cors: c, origin: r.Header.Get("Origin")}, r)
+	})
+}
+
 func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
 }
@@ -88,6 +99,9 @@ func (c *corsWriter) WriteHeader(status int) {
 	}
 	c.ResponseWriter.WriteHeader(status)
 }
+
+// Unwrap has a stream be flushed.
+func (c *corsWriter) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 func (c *corsWriter) Write(p []byte) (int, error) {
 	if !c.begun {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,6 +23,9 @@ const (
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func httpEvent(r *http.Request, body []byte, m route.Match, id string, now time.Time) any {
 	e := emulator.NewURLEvent(r, body, id, now)
+	for name, values := range forwarded(r) {
+		e.Headers[strings.ToLower(name)] = values[0]
+	}
 	e.RawPath = decoded(e.RawPath)
 	e.RouteKey, e.PathParameters = m.Key(), m.Parameters
 	c := &e.RequestContext
@@ -113,7 +117,7 @@ func newRESTPayload(r *http.Request, body []byte, m route.Match, id string, now 
 	if !m.Staged {
 		e.RequestContext.Path = "/" + m.Stage + m.Path
 	}
-	for name, values := range forwarded(r, common) {
+	for name, values := range allHeaders(r) {
 		e.Headers[name], e.MultiValueHeaders[name] = values[len(values)-1], values
 	}
 	query, _ := url.ParseQuery(r.URL.RawQuery) // what cannot be read is left out
@@ -133,14 +137,25 @@ func newRESTPayload(r *http.Request, body []byte, m route.Match, id string, now 
 	return e
 }
 
-// forwarded are the headers of a request with those that a service adds, with their names as HTTP/1.1 writes them.
-func forwarded(r *http.Request, e emulator.URLEvent) http.Header {
+// allHeaders are the headers of a request with those that a service adds, with their names as HTTP/1.1 writes them.
+func allHeaders(r *http.Request) http.Header {
 	all := r.Header.Clone()
 	all.Set("Host", r.Host)
-	for _, name := range []string{"x-forwarded-for", "x-forwarded-proto", "x-forwarded-port"} {
-		if all.Get(name) == "" {
-			all.Set(name, e.Headers[name])
-		}
+	maps.Copy(all, forwarded(r))
+	return all
+}
+
+// forwarded is what a service says of where a request comes from, whatever the request says itself, but that it may have passed others.
+func forwarded(r *http.Request) http.Header {
+	bare := *r
+	bare.Header = nil
+	own := emulator.NewURLEvent(&bare, nil, "", time.Time{}).Headers
+	all := http.Header{}
+	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port"} {
+		all.Set(name, own[strings.ToLower(name)])
+	}
+	if before := r.Header.Values("X-Forwarded-For"); len(before) > 0 {
+		all.Set("X-Forwarded-For", strings.Join(append(before, all.Get("X-Forwarded-For")), ", "))
 	}
 	return all
 }
@@ -168,7 +183,7 @@ type albContext struct {
 func albEvent(r *http.Request, body []byte, m route.Match, id string, now time.Time) any {
 	e := newALBPayload(r, body, m)
 	e.Headers, e.Query = map[string]string{}, map[string]string{}
-	for name, values := range forwarded(r, emulator.NewURLEvent(r, nil, id, now)) {
+	for name, values := range allHeaders(r) {
 		e.Headers[strings.ToLower(name)] = values[len(values)-1]
 	}
 	for name, values := range rawQuery(r.URL.RawQuery) {
@@ -180,7 +195,7 @@ func albEvent(r *http.Request, body []byte, m route.Match, id string, now time.T
 func albMultiEvent(r *http.Request, body []byte, m route.Match, id string, now time.Time) any {
 	e := newALBPayload(r, body, m)
 	e.MultiValueHeaders, e.MultiValueQuery = map[string][]string{}, rawQuery(r.URL.RawQuery)
-	for name, values := range forwarded(r, emulator.NewURLEvent(r, nil, id, now)) {
+	for name, values := range allHeaders(r) {
 		e.MultiValueHeaders[strings.ToLower(name)] = values
 	}
 	return e

@@ -76,7 +76,7 @@ var services = sync.OnceValue(func() map[route.Service]service {
 		failed: reply{http.StatusBadGateway, "502 Bad Gateway\n"}, throttled: reply{http.StatusServiceUnavailable, "503 Service Temporarily Unavailable\n"},
 	}
 	albMulti := alb
-	albMulti.event = albMultiEvent
+	albMulti.event, albMulti.answer = albMultiEvent, answerALBMulti
 	return map[route.Service]service{route.HTTP: http2, route.HTTP1: http1, route.REST: rest, route.ALB: alb, route.ALBMulti: albMulti}
 })
 
@@ -114,13 +114,14 @@ func Handler(routes route.Table, lookup func(lambda string) (emulator.Invoker, b
 			said(http.StatusNotFound, "lpipe serves no lambda "+m.Lambda).write(w)
 			return
 		}
+		trace := emulator.Trace(r)
 		event, err := marshal(s.event(r, body, m, emulator.NewID(), time.Now()))
 		if err != nil {
 			s.failed.write(w)
 			return
 		}
 		// A caller that hangs up does not end it.
-		result, err := f.Invoke(context.WithoutCancel(r.Context()), emulator.Event{Payload: event, TraceID: r.Header.Get("X-Amzn-Trace-Id")})
+		result, err := f.Invoke(context.WithoutCancel(r.Context()), emulator.Event{Payload: event, TraceID: trace})
 		switch {
 		case errors.Is(err, emulator.ErrThrottled):
 			s.throttled.write(w)

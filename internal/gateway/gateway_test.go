@@ -23,6 +23,7 @@ import (
 // stub keeps the last event and answers with what the test says.
 type stub struct {
 	event  []byte
+	trace  string
 	answer string
 	result emulator.Result
 	err    error
@@ -31,7 +32,7 @@ type stub struct {
 func (*stub) Config() emulator.Config { return emulator.Config{} }
 
 func (s *stub) Invoke(_ context.Context, e emulator.Event) (emulator.Result, error) {
-	s.event = e.Payload
+	s.event, s.trace = e.Payload, e.TraceID
 	r := s.result
 	if r.Payload == nil {
 		r.Payload = []byte(s.answer)
@@ -193,6 +194,43 @@ func TestEventsOfLoadBalancers(t *testing.T) {
 	}
 }
 
+// TestWhereRequestsComeFrom: services add what they know, and take no request's word for it but for those that it passed before.
+func TestWhereRequestsComeFrom(t *testing.T) {
+	for _, service := range []route.Service{route.HTTP, route.HTTP1, route.REST, route.ALB, route.ALBMulti} {
+		s := &stub{answer: `{"statusCode":200}`}
+		base := serve(t, s, route.API{Service: service, Stage: "dev"}, "ANY * fn")
+		if service != route.ALB && service != route.ALBMulti {
+			base = serve(t, s, route.API{Service: service, Stage: "dev"}, "ANY /{path+} fn")
+		}
+		header := func() http.Header {
+			var e struct {
+				Headers           map[string]string
+				MultiValueHeaders map[string][]string
+			}
+			if err := json.Unmarshal(s.event, &e); err != nil {
+				t.Fatal(err)
+			}
+			all := http.Header{}
+			for name, values := range e.MultiValueHeaders {
+				all[http.CanonicalHeaderKey(name)] = values
+			}
+			for name, value := range e.Headers {
+				all.Set(name, value)
+			}
+			return all
+		}
+		send(t, base, "GET /a", "")
+		if h := header(); h.Get("X-Forwarded-For") != "127.0.0.1" || h.Get("X-Forwarded-Proto") != "http" || !strings.HasPrefix(h.Get("X-Amzn-Trace-Id"), "Root=1-") || s.trace != h.Get("X-Amzn-Trace-Id") {
+			t.Errorf("%s: %q, traced as %s", service, h, s.trace)
+		}
+		send(t, base, "GET /a", "", "X-Forwarded-For", "192.0.2.1", "X-Forwarded-For", "192.0.2.2", "X-Forwarded-Proto", "https", "X-Forwarded-Port", "1", "X-Amzn-Trace-Id", "Root=1-a")
+		port := base[strings.LastIndex(base, ":")+1:]
+		if h := header(); h.Get("X-Forwarded-For") != "192.0.2.1, 192.0.2.2, 127.0.0.1" || h.Get("X-Forwarded-Proto") != "http" || h.Get("X-Forwarded-Port") != port || h.Get("X-Amzn-Trace-Id") != "Root=1-a" {
+			t.Errorf("%s: %q", service, h)
+		}
+	}
+}
+
 func TestResponses(t *testing.T) {
 	const multi = `{"statusCode":"202","headers":{"x-a":"1","x-n":7,"content-length":"9"},"multiValueHeaders":{"Set-Cookie":["a=1","b=2"]},"body":"aGk=","isBase64Encoded":true}`
 	type want struct {
@@ -207,7 +245,8 @@ func TestResponses(t *testing.T) {
 	}{
 		{route.REST, multi, want{202, "hi", map[string][]string{"X-A": {"1"}, "X-N": {"7"}, "Set-Cookie": {"a=1", "b=2"}, "Content-Type": {"application/json"}}}},
 		{route.HTTP1, multi, want{202, "hi", map[string][]string{"Set-Cookie": {"a=1", "b=2"}}}},
-		{route.ALB, multi, want{202, "hi", map[string][]string{"Set-Cookie": {"a=1", "b=2"}, "Content-Type": {"application/octet-stream"}}}},
+		{route.ALB, multi, want{202, "hi", map[string][]string{"X-A": {"1"}, "X-N": {"7"}, "Set-Cookie": nil, "Content-Type": {"application/octet-stream"}}}},
+		{route.ALBMulti, multi, want{202, "hi", map[string][]string{"X-A": nil, "Set-Cookie": {"a=1", "b=2"}, "Content-Type": {"application/octet-stream"}}}},
 		{route.REST, `{"body":"x"}`, want{200, "x", nil}},
 		{route.REST, `{}`, want{200, "", nil}},
 		{route.ALB, `{"body":"x"}`, want{502, "502 Bad Gateway\n", nil}},
@@ -307,6 +346,36 @@ func TestCORS(t *testing.T) {
 	if resp, _ = send(t, rest, "OPTIONS /a", ""); resp.StatusCode != 403 {
 		t.Error(resp.Status)
 	}
+}
+
+// TestCORSOfAStream: it is passed on as it comes.
+func TestCORSOfAStream(t *testing.T) {
+	flushed := make(chan struct{})
+	web := httptest.NewServer(CORS(&route.CORS{Origins: []string{"*"}}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "https://wrong.example")
+		w.WriteHeader(http.StatusOK)
+		_, _ = io.WriteString(w, "first")
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			t.Error(err)
+		}
+		<-flushed
+	})))
+	defer web.Close()
+	r, err := http.NewRequestWithContext(t.Context(), "GET", web.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Origin", "https://a.example")
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	first := make([]byte, 5)
+	if _, err := io.ReadFull(resp.Body, first); err != nil || string(first) != "first" || resp.Header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Errorf("%q %v %q", first, err, resp.Header)
+	}
+	close(flushed)
 }
 
 // FuzzAnswer: whatever a function answers is HTTP or refused before anything is written.
