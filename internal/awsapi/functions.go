@@ -319,8 +319,11 @@ func (c *Client) DeleteAlias(ctx context.Context, name, alias string) error {
 }
 
 // Invoke sends an event to a version and waits for the answer.
-func (c *Client) Invoke(ctx context.Context, name, version string, event []byte) (deploy.Answer, error) {
-	in := &lambda.InvokeInput{FunctionName: &name, Payload: event, LogType: types.LogTypeTail, Qualifier: some(version)}
+func (c *Client) Invoke(ctx context.Context, name, version string, e deploy.Event) (deploy.Answer, error) {
+	in := &lambda.InvokeInput{
+		FunctionName: &name, Payload: e.Payload, LogType: types.LogTypeTail, Qualifier: some(version), TenantId: some(e.TenantID),
+		ClientContext: some(base64.StdEncoding.EncodeToString([]byte(e.ClientContext))),
+	}
 	out, err := c.invoke(ctx, in)
 	if err != nil {
 		return deploy.Answer{}, failed(ctx, "InvokeFunction", name+":"+version, err)

@@ -18,6 +18,7 @@ import (
 
 	"lpipe/internal/artifact"
 	"lpipe/internal/build"
+	"lpipe/internal/deploy"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/emulator"
 	"lpipe/internal/fault"
@@ -77,6 +78,11 @@ tools.`,
 		if *client != "" && emulator.CheckEvent([]byte(*client)) != nil {
 			return &fault.Error{Kind: fault.Usage, What: "the client context is not JSON", Fix: "correct --client-context"}
 		}
+		if cmd.Flags().Changed("tenant-id") {
+			if err := emulator.CheckTenant(*tenant); err != nil {
+				return &fault.Error{Kind: fault.Usage, What: "--tenant-id " + fault.Quote(*tenant) + " is no id of a tenant", Err: err, Fix: "correct it, or leave it out"}
+			}
+		}
 		running, runErr := run(a)
 		calls, repeatErr := repeat()
 		logged, ok := choice(logTypes, *logType)
@@ -102,7 +108,7 @@ tools.`,
 			}
 		}
 		if remote.asked {
-			return a.invokeRemote(cmd.Context(), built[0], remote, payload, logged == "Tail")
+			return a.invokeRemote(cmd.Context(), built[0], remote, deploy.Event{Payload: payload, ClientContext: *client, TenantID: *tenant}, logged == "Tail")
 		}
 		if err := running.canRun(built[0].Lambda); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"lpipe/internal/awsapi"
+	"lpipe/internal/deploy"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
 	"lpipe/internal/project"
@@ -32,8 +33,8 @@ func remoteFlags(f *pflag.FlagSet) *remote {
 // Flags of lpipe invoke that matter on this machine alone, and on AWS alone.
 var (
 	localFlags = []string{
-		"aws-credentials", "build", "client-context", "concurrency", "env", "env-file", "ephemeral-storage", "isolate", "isolate-image", "isolate-network", "log-format", "managed-concurrency", "memory",
-		"out-dir", "qemu", "repeat", "tenant-id", "timeout",
+		"aws-credentials", "build", "concurrency", "env", "env-file", "ephemeral-storage", "isolate", "isolate-image", "isolate-network", "log-format", "managed-concurrency", "memory",
+		"out-dir", "qemu", "repeat", "timeout",
 	}
 	accountFlags = []string{"endpoint-url", "profile", "qualifier", "region"}
 )
@@ -53,7 +54,7 @@ func (r *remote) useless(f *pflag.FlagSet) error {
 }
 
 // invokeRemote sends an event to the function that a lambda is deployed as.
-func (a *app) invokeRemote(ctx context.Context, t project.Target, r *remote, event []byte, tail bool) error {
+func (a *app) invokeRemote(ctx context.Context, t project.Target, r *remote, event deploy.Event, tail bool) error {
 	aws, err := a.aws(ctx, t.Config, *r.account)
 	if err != nil {
 		return err

@@ -115,13 +115,20 @@ type AWS interface {
 	UpdateAlias(ctx context.Context, name string, a Alias) (Alias, error)
 	DeleteAlias(ctx context.Context, name, alias string) error
 
-	Invoke(ctx context.Context, name, version string, event []byte) (Answer, error)
+	Invoke(ctx context.Context, name, version string, e Event) (Answer, error)
 	// Download reads the code behind [Function.Location].
 	Download(ctx context.Context, location string) ([]byte, error)
 	// Put stores a zip unless it is there, and returns the version of the object, "" where the bucket keeps none.
 	Put(ctx context.Context, bucket, key string, zip []byte) (version string, err error)
 	// Alarming returns which of the alarms of CloudWatch are in the state ALARM. All of them must be there.
 	Alarming(ctx context.Context, alarms []string) ([]string, error)
+}
+
+// Event is what a function is asked.
+type Event struct {
+	Payload       []byte // JSON
+	ClientContext string // JSON; "" for none
+	TenantID      string // of a function that isolates tenants; "" for none
 }
 
 // Answer is what a function says to an event.

@@ -21,7 +21,7 @@ func (r *run) smoke(ctx context.Context, o *Outcome) error {
 		return nil
 	}
 	start := time.Now()
-	answer, err := r.aws.Invoke(ctx, o.Function, o.Version, o.Smoke.Event)
+	answer, err := r.aws.Invoke(ctx, o.Function, o.Version, Event{Payload: o.Smoke.Event})
 	if err != nil {
 		return err
 	}
