@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -15,12 +16,14 @@ import (
 // routing is what lpipe serve answers over HTTP beside function URLs.
 type routing struct {
 	routes route.Table
+	urls   map[string]*route.CORS // of function URLs, by lambda
 	notes  []string
 	files  []string // that it was read from
 }
 
 // readRoutes reads the routes of the projects, from lpipe.toml and templates, of which projects may share some.
 func readRoutes(here *project.Here, projects []*project.Project) (r routing, err error) {
+	r.urls = map[string]*route.CORS{}
 	var names []string
 	for _, t := range project.Functions(projects) {
 		names = append(names, t.Lambda.Name)
@@ -46,10 +49,11 @@ func readRoutes(here *project.Here, projects []*project.Project) (r routing, err
 				l.Add(unread(here, file, err, "name one of at most 1 MiB: --template FILE, or template in [serve] of lpipe.toml"))
 				continue
 			}
-			routes, notes, err := template.Routes(foreign.Line(here.Show(file)), data, names)
+			found, err := template.Routes(foreign.Line(here.Show(file)), data, names)
 			l.Add(err)
-			r.routes = append(r.routes, routes...)
-			for _, note := range notes {
+			r.routes = append(r.routes, found.Routes...)
+			maps.Copy(r.urls, found.URLs)
+			for _, note := range found.Notes {
 				r.notes = append(r.notes, foreign.Line(note))
 			}
 		}

@@ -236,6 +236,7 @@ func (s *serving) open(concurrency int) error {
 			s.runtimes[name] = s.server.Wait(s.running.config(name))
 		}
 		s.server.Route(in.routes)
+		s.server.SetCORS(in.urls)
 		report.Notes(s.Err, in.notes)
 		return nil
 	}
@@ -363,6 +364,7 @@ func (s *serving) build(ctx context.Context, progress string) (files serve.Files
 		return before, err
 	}
 	here, projects := in.here, in.projects
+	s.server.SetCORS(in.urls)
 	if changed := !reflect.DeepEqual(s.server.Routes(), in.routes); changed {
 		s.server.Route(in.routes)
 		if progress != "" {

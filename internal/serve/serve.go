@@ -33,8 +33,9 @@ type Server struct {
 	mu        sync.Mutex
 	functions map[string]function
 	routes    route.Table
-	since     map[string]time.Time  // when a function got the program that it has
-	output    map[string]*page.Tail // of that program
+	cors      map[string]*route.CORS // of functions' URLs
+	since     map[string]time.Time   // when a function got the program that it has
+	output    map[string]*page.Tail  // of that program
 	build     page.Build
 	version   int // of what the page shows
 }
@@ -89,6 +90,24 @@ func (s *Server) Route(routes route.Table) {
 	defer s.mu.Unlock()
 	s.routes = routes
 	s.version++
+}
+
+// SetCORS has the URLs of these functions answer browsers of other origins.
+func (s *Server) SetCORS(functions map[string]*route.CORS) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cors = functions
+}
+
+// url is the URL of a function.
+func (s *Server) url(name string, f emulator.Invoker) http.Handler {
+	s.mu.Lock()
+	c := s.cors[name]
+	s.mu.Unlock()
+	if c == nil {
+		return emulator.URL(f)
+	}
+	return gateway.CORS(c, emulator.URL(f))
 }
 
 // Routes are those that answer.
@@ -167,7 +186,7 @@ func (s *Server) serveURL(w http.ResponseWriter, r *http.Request) {
 	case !inside:
 		http.Redirect(w, r, (&url.URL{Path: Prefix + name + "/", RawQuery: r.URL.RawQuery}).String(), http.StatusTemporaryRedirect)
 	default:
-		http.StripPrefix(Prefix+name, emulator.URL(f)).ServeHTTP(w, r)
+		http.StripPrefix(Prefix+name, s.url(name, f)).ServeHTTP(w, r)
 	}
 }
 
@@ -183,7 +202,7 @@ func (s *Server) serveRoot(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f, _ := s.lookup(names[0])
-	emulator.URL(f).ServeHTTP(w, r)
+	s.url(names[0], f).ServeHTTP(w, r)
 }
 
 // unknown answers a request for no function with what there is.

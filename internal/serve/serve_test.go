@@ -76,6 +76,33 @@ func TestRoutesTakeTheRoot(t *testing.T) {
 	}
 }
 
+// TestURLsAnswerOtherOrigins, where they are configured to, at either of their addresses.
+func TestURLsAnswerOtherOrigins(t *testing.T) {
+	s := New([]string{"orders"}, 1, io.Discard)
+	ask := func(method, path string) http.Header {
+		r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
+		r.Host = "localhost"
+		r.Header.Set("Origin", "https://a.example")
+		r.Header.Set("Access-Control-Request-Method", "GET")
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, r)
+		return w.Result().Header
+	}
+	const allowed = "Access-Control-Allow-Origin"
+	if h := ask("OPTIONS", "/lambda-url/orders/"); h.Get(allowed) != "" {
+		t.Errorf("without a configuration: %q", h)
+	}
+	s.SetCORS(map[string]*route.CORS{"orders": {Origins: []string{"https://a.example"}, Methods: []string{"GET"}}})
+	for _, path := range []string{"/lambda-url/orders/", "/"} {
+		if h := ask("OPTIONS", path); h.Get(allowed) != "https://a.example" || h.Get("Access-Control-Allow-Methods") != "GET" {
+			t.Errorf("%s, a preflight: %q", path, h)
+		}
+		if h := ask("GET", path); h.Get(allowed) != "https://a.example" {
+			t.Errorf("%s: %q", path, h)
+		}
+	}
+}
+
 // TestThePageShowsTheServer: its lambdas, routes and builds, and it tells when there is something new.
 func TestThePageShowsTheServer(t *testing.T) {
 	s := New([]string{"orders", "a"}, 1, io.Discard)

@@ -135,3 +135,23 @@ func (r *reader) texts(n *yaml.Node, key string) (all []string) {
 	}
 	return all
 }
+
+// functionURLs finds the CORS of functions' URLs: FunctionUrlConfig of SAM's functions, and AWS::Lambda::Url.
+func (r *reader) functionURLs() {
+	r.urls = map[string]*route.CORS{}
+	add := func(key *yaml.Node, lambda string, url *yaml.Node) {
+		if lambda == "" {
+			return
+		}
+		r.authorizer(key, "the URL of "+key.Value, r.get(url, "AuthType"))
+		if c := r.httpCORS(r.get(url, "Cors")); c != nil {
+			r.urls[lambda] = c
+		}
+	}
+	r.ofType("AWS::Serverless::Function", func(key, properties *yaml.Node) {
+		add(key, r.lambdas[key.Value], r.globals(properties, "Function", "FunctionUrlConfig"))
+	})
+	r.ofType("AWS::Lambda::Url", func(key, properties *yaml.Node) {
+		add(key, r.lambda(r.get(properties, "TargetFunctionArn")), properties)
+	})
+}

@@ -24,28 +24,36 @@ const Limit = 1 << 20
 // PlanLimit is the size of the largest template or plan of Terraform that is checked, in bytes.
 const PlanLimit = 32 << 20
 
-// Routes returns the routes of a template that lead to lambdas of these names. name is the file as messages call it. notes
-// are what cannot be served here. The error joins every mistake, each a [fault.Error] of kind [fault.Usage] with its line.
-func Routes(name string, data []byte, lambdas []string) (routes route.Table, notes []string, err error) {
+// Found is what a template has for lambdas.
+type Found struct {
+	Routes route.Table
+	URLs   map[string]*route.CORS // of lambdas whose URLs answer browsers of other origins
+	Notes  []string               // on what cannot be served here
+}
+
+// Routes returns the routes of a template that lead to lambdas of these names. name is the file as messages call it. The error joins
+// every mistake, each a [fault.Error] of kind [fault.Usage] with its line.
+func Routes(name string, data []byte, lambdas []string) (Found, error) {
 	r, err := read(name, data)
 	if err != nil {
-		return nil, nil, err
+		return Found{}, err
 	}
 	if err := r.findResources("name one: --template FILE, or template in [serve] of lpipe.toml"); err != nil {
-		return nil, nil, err
+		return Found{}, err
 	}
 	r.functions(lambdas)
 	r.events()
 	r.gatewayRoutes()
 	r.gatewayMethods()
 	r.listenerRules()
+	r.functionURLs()
 	for _, clash := range r.routes.Clashes() {
 		r.mistakes.Addf(name+": "+clash, "", "remove one of them")
 	}
 	if err := r.mistakes.Err(); err != nil {
-		return nil, r.notes, err
+		return Found{Notes: r.notes}, err
 	}
-	return r.routes, r.notes, nil
+	return Found{r.routes, r.urls, r.notes}, nil
 }
 
 // read parses a template.
@@ -85,6 +93,7 @@ type reader struct {
 	root, resources *yaml.Node
 	lambdas         map[string]string // by logical name of the function
 	routes          route.Table
+	urls            map[string]*route.CORS
 	notes           []string
 	mistakes        fault.List
 	budget          int // nodes that may still be visited: aliases multiply them

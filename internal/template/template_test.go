@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -62,15 +63,15 @@ func TestRoutesOfTemplates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		routes, notes, err := Routes(file, data, []string{"import-orders", "orders", "users"})
+		found, err := Routes(file, data, []string{"import-orders", "orders", "users"})
 		if err != nil {
 			t.Error(err)
 		}
-		if got := describe(routes); !slices.Equal(got, c.routes) {
+		if got := describe(found.Routes); !slices.Equal(got, c.routes) {
 			t.Errorf("%s:\n%s\nwant\n%s", file, strings.Join(got, "\n"), strings.Join(c.routes, "\n"))
 		}
-		if !slices.Equal(notes, c.notes) {
-			t.Errorf("%s:\n%s\nwant\n%s", file, strings.Join(notes, "\n"), strings.Join(c.notes, "\n"))
+		if !slices.Equal(found.Notes, c.notes) {
+			t.Errorf("%s:\n%s\nwant\n%s", file, strings.Join(found.Notes, "\n"), strings.Join(c.notes, "\n"))
 		}
 	}
 }
@@ -93,7 +94,7 @@ func TestMistakesAreReportedAtOnceWithTheirLines(t *testing.T) {
         E: {Type: HttpApi, Properties: {Path: /x, Method: GET}}
 `: {"t.yaml:6: the route", "t.yaml:7: event B of function Main has no Path and Method", "t.yaml:8: the route", "t.yaml: GET /x any (t.yaml:9) and GET /x any (t.yaml:10)"},
 	} {
-		_, _, err := Routes("t.yaml", []byte(text), []string{"any"})
+		_, err := Routes("t.yaml", []byte(text), []string{"any"})
 		parts := fault.Parts(err)
 		if len(parts) != len(want) {
 			t.Errorf("%s\n%v\nwant %q", text, err, want)
@@ -117,9 +118,37 @@ func TestShortTagsOfAnyKind(t *testing.T) {
 Outputs:
   Url: {Value: !Sub "https://${Api}.${AWS::Region}", Condition: !Not [!Equals [a, b]]}
 `
-	routes, notes, err := Routes("t.yaml", []byte(text), []string{"any"})
-	if got := describe(routes); err != nil || len(notes) > 0 || !slices.Equal(got, []string{"http $default GET /a any"}) {
-		t.Errorf("%q, %q, %v", got, notes, err)
+	found, err := Routes("t.yaml", []byte(text), []string{"any"})
+	if got := describe(found.Routes); err != nil || len(found.Notes) > 0 || !slices.Equal(got, []string{"http $default GET /a any"}) {
+		t.Errorf("%q, %q, %v", got, found.Notes, err)
+	}
+}
+
+// TestURLsOfFunctions: what they answer browsers of other origins, and that nobody is asked who they are.
+func TestURLsOfFunctions(t *testing.T) {
+	const text = `Globals:
+  Function: {FunctionUrlConfig: {AuthType: NONE, Cors: {AllowOrigins: ["*"]}}}
+Resources:
+  Orders: {Type: AWS::Serverless::Function}
+  Users:
+    Type: AWS::Serverless::Function
+    Properties: {FunctionUrlConfig: {AuthType: AWS_IAM, Cors: {AllowOrigins: ["https://a.example"], AllowMethods: [GET], AllowCredentials: true, MaxAge: 60}}}
+  Plain: {Type: AWS::Lambda::Function}
+  PlainUrl: {Type: AWS::Lambda::Url, Properties: {AuthType: NONE, TargetFunctionArn: !GetAtt Plain.Arn, Cors: {AllowOrigins: ["https://b.example"], ExposeHeaders: [x-a]}}}
+  Other: {Type: AWS::Lambda::Function}
+  OtherUrl: {Type: AWS::Lambda::Url, Properties: {AuthType: NONE, TargetFunctionArn: !Ref Other}}
+`
+	found, err := Routes("t.yaml", []byte(text), []string{"orders", "users", "plain", "other"})
+	want := map[string]*route.CORS{
+		"orders": {Origins: []string{"*"}},
+		"users":  {Origins: []string{"https://a.example"}, Methods: []string{"GET"}, Credentials: true, MaxAge: "60"},
+		"plain":  {Origins: []string{"https://b.example"}, Expose: []string{"x-a"}},
+	}
+	if err != nil || !reflect.DeepEqual(found.URLs, want) {
+		t.Errorf("%v: %v", err, found.URLs)
+	}
+	if len(found.Notes) != 1 || !strings.HasPrefix(found.Notes[0], "t.yaml:5: the URL of Users has the authorizer AWS_IAM, which is not emulated") {
+		t.Errorf("%q", found.Notes)
 	}
 }
 
@@ -131,8 +160,8 @@ func TestAliasesDoNotMultiply(t *testing.T) {
 	}
 	b.WriteString("Resources:\n  Main: {Type: AWS::Lambda::Function}\n  I: {Type: AWS::ApiGatewayV2::Integration, Properties: {IntegrationUri: *a60}}\n" +
 		"  R: {Type: AWS::ApiGatewayV2::Route, Properties: {Target: !Ref I, RouteKey: GET /}}\n")
-	if routes, _, err := Routes("t.yaml", []byte(b.String()), []string{"any"}); err != nil || len(routes) > 0 {
-		t.Error(routes, err)
+	if found, err := Routes("t.yaml", []byte(b.String()), []string{"any"}); err != nil || len(found.Routes) > 0 {
+		t.Error(found, err)
 	}
 }
 
@@ -150,11 +179,11 @@ func FuzzRoutes(f *testing.F) {
 		if len(data) > 1<<16 {
 			return
 		}
-		routes, _, err := Routes("t.yaml", data, []string{"orders", "users"})
-		if err != nil && len(routes) > 0 {
+		found, err := Routes("t.yaml", data, []string{"orders", "users"})
+		if err != nil && len(found.Routes) > 0 {
 			t.Error("routes and mistakes")
 		}
-		for _, r := range routes {
+		for _, r := range found.Routes {
 			if r.Lambda != "orders" && r.Lambda != "users" || r.Check() != "" || r.Origin == "" {
 				t.Errorf("%+v", r)
 			}
