@@ -108,6 +108,8 @@ type Event struct {
 	Identity      string // JSON, of Cognito
 	TenantID      string
 	Qualifier     string // the version or alias that was asked for; there is one program, whatever it says
+	// Queue has it wait for a sandbox where as many calls are under way as may be, as Lambda's queue of asynchronous invocations does.
+	Queue bool
 	// LogTail has the result wait until the invocation is over, and tell what is known then.
 	LogTail bool
 	// Stream is called when the function streams its response, with the content type, and takes the bytes as they

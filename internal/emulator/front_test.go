@@ -183,6 +183,50 @@ func TestResponseStreamAPI(t *testing.T) {
 	}
 }
 
+// TestAsynchronousInvocationsWait where there is no room for them, and none is lost.
+func TestAsynchronousInvocationsWait(t *testing.T) {
+	var log, out buffer
+	f := NewFunction(program(t, "run", func(p *Program) { p.Stdout = &out }), 1)
+	a, base := api(t, f, &log)
+	const n = 5
+	for range n {
+		resp, body := send(t, base+"/2015-03-31/functions/echo/invocations", `{"do":"count"}`, "X-Amz-Invocation-Type", "Event")
+		if resp.StatusCode != http.StatusAccepted {
+			t.Error(resp.Status, body)
+		}
+	}
+	a.Wait()
+	f.Close()
+	if got := strings.Count(out.String(), "event count\n"); got != n || log.String() != "" {
+		t.Errorf("%d events came through: %s", got, &log)
+	}
+}
+
+// TestBodiesThatGrow: the limit is that of the event.
+func TestBodiesThatGrow(t *testing.T) {
+	invoked := 0
+	web := httptest.NewServer(URL(stub(func(Event) (Result, error) { invoked++; return Result{Payload: []byte("{}")}, nil })))
+	defer web.Close()
+	for size, want := range map[int]int{4 << 20: 200, 5 << 20: 413} { // in base64 it is a third more
+		if resp, body := send(t, web.URL, strings.Repeat("\xff", size)); resp.StatusCode != want {
+			t.Errorf("%d bytes: %s %s", size, resp.Status, body)
+		}
+	}
+	if invoked != 1 {
+		t.Errorf("invoked %d times", invoked)
+	}
+}
+
+func TestQueries(t *testing.T) {
+	for raw, want := range map[string]string{
+		"a=1&b=2&a=3": "map[a:[1 3] b:[2]]", "a": "map[a:[]]", "q=x;y&z=1;w": "map[q:[x;y] z:[1;w]]", "p=100%&q=%zz": "map[p:[100%] q:[%zz]]", "a=b=c&&": "map[a:[b=c]]", "a+b=c%20d": "map[a b:[c d]]",
+	} {
+		if got := fmt.Sprint(Query(raw)); got != want {
+			t.Errorf("%s: %s, want %s", raw, got, want)
+		}
+	}
+}
+
 // TestDryStreams invoke nothing, and those that nobody waits for are refused.
 func TestDryStreams(t *testing.T) {
 	invoked := false

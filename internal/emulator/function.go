@@ -76,7 +76,7 @@ func (f *Function) invoke(ctx, life context.Context, e Event) (Result, error) {
 	if e.ID == "" {
 		e.ID = NewID()
 	}
-	slot, fresh, err := f.acquire(ctx, e.TenantID)
+	slot, fresh, err := f.acquire(ctx, e.TenantID, e.Queue)
 	if err != nil {
 		return Result{}, err
 	}
@@ -114,8 +114,8 @@ func (f *Function) invoke(ctx, life context.Context, e Event) (Result, error) {
 // started. Where there may not be another, it waits until one has asked: on Lambda it would be throttled now and then.
 const recent = 100 * time.Millisecond
 
-// acquire returns a slot with a place for the call; fresh means that its sandbox is to be started.
-func (f *Function) acquire(ctx context.Context, tenant string) (s *slot, fresh bool, err error) {
+// acquire returns a slot with a place for the call, for which it waits if queue says so; fresh means that its sandbox is to be started.
+func (f *Function) acquire(ctx context.Context, tenant string, queue bool) (s *slot, fresh bool, err error) {
 	patience := time.NewTimer(recent)
 	defer patience.Stop()
 	for patient := true; ; {
@@ -131,7 +131,9 @@ func (f *Function) acquire(ctx context.Context, tenant string) (s *slot, fresh b
 		case closed:
 			return nil, false, ErrClosed
 		case full:
-			return nil, false, ErrThrottled
+			if !queue {
+				return nil, false, ErrThrottled
+			}
 		}
 		select {
 		case <-changed:

@@ -66,6 +66,7 @@ func (a *API) invoke(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	case "Event":
 		ctx := context.WithoutCancel(r.Context())
+		e.Queue = true
 		a.async.Go(func() {
 			result, err := f.Invoke(ctx, e)
 			if a.Log != nil && (err != nil || result.FunctionError != "") {

@@ -29,8 +29,12 @@ func URL(f Invoker) http.Handler {
 		}
 		trace := Trace(r)
 		event, err := json.Marshal(NewURLEvent(r, payload, id, time.Now()))
-		if err != nil {
+		switch {
+		case err != nil:
 			writeJSON(w, http.StatusBadRequest, message("Bad Request"))
+			return
+		case len(event) > EventLimit: // in base64 a body becomes larger
+			writeJSON(w, http.StatusRequestEntityTooLarge, message("Request Too Large"))
 			return
 		}
 		w.Header().Set("X-Amzn-RequestId", id)
@@ -146,8 +150,7 @@ func NewURLEvent(r *http.Request, body []byte, id string, now time.Time) URLEven
 		}
 		e.Headers[strings.ToLower(name)] = strings.Join(values, ",")
 	}
-	query, _ := url.ParseQuery(r.URL.RawQuery) // what cannot be read is in rawQueryString
-	for name, values := range query {
+	for name, values := range Query(r.URL.RawQuery) {
 		if e.Query == nil {
 			e.Query = map[string]string{}
 		}
@@ -159,6 +162,25 @@ func NewURLEvent(r *http.Request, body []byte, id string, now time.Time) URLEven
 		e.Body = string(body)
 	}
 	return e
+}
+
+// Query reads the parameters of a query as the services do: none of its characters but & and = means anything, and an escape that is
+// none stays as it is.
+func Query(raw string) url.Values {
+	read := func(text string) string {
+		if plain, err := url.QueryUnescape(text); err == nil {
+			return plain
+		}
+		return text
+	}
+	all := url.Values{}
+	for pair := range strings.SplitSeq(raw, "&") {
+		if pair != "" {
+			name, value, _ := strings.Cut(pair, "=")
+			all.Add(read(name), read(value))
+		}
+	}
+	return all
 }
 
 // IsText reports whether a body is passed on as it is: text and the usual kinds of JSON, XML and JavaScript.

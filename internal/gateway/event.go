@@ -120,8 +120,7 @@ func newRESTPayload(r *http.Request, body []byte, m route.Match, id string, now 
 	for name, values := range allHeaders(r) {
 		e.Headers[name], e.MultiValueHeaders[name] = values[len(values)-1], values
 	}
-	query, _ := url.ParseQuery(r.URL.RawQuery) // what cannot be read is left out
-	for name, values := range query {
+	for name, values := range emulator.Query(r.URL.RawQuery) {
 		if e.Query == nil {
 			e.Query, e.MultiValueQuery = map[string]string{}, map[string][]string{}
 		}

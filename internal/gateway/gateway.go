@@ -116,8 +116,12 @@ func Handler(routes route.Table, lookup func(lambda string) (emulator.Invoker, b
 		}
 		trace := emulator.Trace(r)
 		event, err := marshal(s.event(r, body, m, emulator.NewID(), time.Now()))
-		if err != nil {
+		switch {
+		case err != nil:
 			s.failed.write(w)
+			return
+		case len(event) > emulator.EventLimit: // in base64 a body becomes larger
+			s.tooLarge.write(w)
 			return
 		}
 		// A caller that hangs up does not end it.

@@ -300,6 +300,11 @@ func TestWhatNoFunctionAnswers(t *testing.T) {
 		if strings.Join(got, " ") != want {
 			t.Errorf("%s: %q, want %s", service, got, want)
 		}
+		if service != route.ALB {
+			if resp, body := send(t, base, "POST /a", strings.Repeat("\xff", bodyLimit*5/6)); resp.StatusCode != 413 {
+				t.Errorf("%s, a body that is too large in base64: %s %s", service, resp.Status, body)
+			}
+		}
 		if resp, body := send(t, base, "GET /other", ""); resp.StatusCode != 404 || !strings.Contains(body, "elsewhere") {
 			t.Errorf("%s: %s %s", service, resp.Status, body)
 		}

@@ -215,8 +215,12 @@ func (s *Server) unknown(w http.ResponseWriter) {
 	http.Error(w, text.String(), http.StatusNotFound)
 }
 
-// loopback reports whether a host, which may have a port, is this machine's own name for itself.
+// loopback reports whether a host, which may have a port, is this machine's own name for itself. A client of HTTP/1.0 may name none,
+// which no browser does.
 func loopback(host string) bool {
+	if host == "" {
+		return true
+	}
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}

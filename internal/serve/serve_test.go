@@ -70,6 +70,9 @@ func TestRoutesTakeTheRoot(t *testing.T) {
 	if code, _ := get(t, s, "example.com", "/orders/7"); code != http.StatusForbidden {
 		t.Errorf("another host: %d", code)
 	}
+	if code, _ := get(t, s, "", "/orders/7"); code != http.StatusInternalServerError {
+		t.Errorf("no host, as by HTTP/1.0: %d", code)
+	}
 	s.Route(nil)
 	if code, body := get(t, s, "localhost", "/"); code != 500 || !strings.Contains(body, "has not been built") {
 		t.Errorf("without routes: %d %s", code, body)
