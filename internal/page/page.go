@@ -195,7 +195,7 @@ func (p *server) invoke(w http.ResponseWriter, r *http.Request) {
 	case len(event) > emulator.EventLimit:
 		problem = errors.New("Lambda takes events of up to 6 MiB")
 	default:
-		problem = json.Unmarshal([]byte(event), new(json.RawMessage))
+		problem = emulator.CheckEvent([]byte(event))
 	}
 	if problem != nil {
 		state := p.host.State()
