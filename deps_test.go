@@ -124,7 +124,7 @@ var lpipeMap = map[string]row{
 	},
 	"internal/solve": {
 		imports: in("internal/dockerfile", "internal/fault", "internal/pattern", "internal/progress", "internal/redact", "internal/report", "internal/symptom", "internal/trace",
-			"github.com/containerd/containerd/v2", "github.com/distribution/reference", "github.com/opencontainers", "github.com/tonistiigi/fsutil", "golang.org/x/sync", "google.golang.org/grpc/codes", buildkit),
+			"github.com/containerd/containerd/v2", "github.com/distribution/reference", "github.com/opencontainers", "github.com/tonistiigi/fsutil", "golang.org/x/sync", "google.golang.org/grpc/codes", "google.golang.org/protobuf/proto", buildkit),
 		why: "rendered Dockerfiles and contexts in, files out: it reads no project and writes no file",
 	},
 

@@ -32,6 +32,7 @@ func prepare(
 	if len(p.Plan.Variants) == 0 {
 		return nil, nil, nil, nil
 	}
+	texts := render(p.Plan.Variants)
 	c, skel, err := newContexts(p)
 	if err != nil {
 		return nil, nil, nil, err
@@ -43,8 +44,8 @@ func prepare(
 	l.Add(err)
 	late := lateValues{project: p, commits: o.Commits}
 	include := map[string][]artifact.Entry{} // by lambda, which may be built for several architectures
-	for _, v := range p.Plan.Variants {
-		text, err := dockerfile.Render(v)
+	for i, v := range p.Plan.Variants {
+		text, err := texts[i]()
 		l.Add(err)
 		text = w.own(text, p, o.Key)
 		base, err := BaseLayout(v)
@@ -105,6 +106,20 @@ func prepare(
 	}
 	l.Add(checkTogether(targets))
 	return targets, c.said(), c.pointers(), l.Err()
+}
+
+// render begins to render the Dockerfiles of variants, and returns what waits for each.
+func render(variants []*plan.Variant) []func() ([]byte, error) {
+	var all []func() ([]byte, error)
+	for _, v := range variants {
+		all = append(all, sync.OnceValues(func() ([]byte, error) { return dockerfile.Render(v) }))
+	}
+	go func() {
+		for _, text := range all {
+			_, _ = text() // whoever waits has the error
+		}
+	}()
+	return all
 }
 
 // delivered returns the target with the folder that its files go to, and with a job that puts them there, or returns what is

@@ -1,6 +1,9 @@
 package dockerfile
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // Stages of the Dockerfile. Deps, test, bootstrap and lambda are solved by name.
 const (
@@ -137,6 +140,26 @@ func StageOf(name string) (s Stage, ok bool) {
 		}
 	}
 	return Stage{}, false
+}
+
+// From is where a stage begins in a Dockerfile.
+type From struct {
+	Line  int // the first is 1
+	Stage string
+}
+
+// StagesOf returns where the stages of a rendered Dockerfile begin, in its order.
+func StagesOf(text []byte) []From {
+	var all []From
+	n := 0
+	for line := range bytes.Lines(text) {
+		n++
+		if from, ok := bytes.CutPrefix(line, []byte("FROM ")); ok { // no value of a project begins a line
+			_, name, _ := bytes.Cut(bytes.TrimSpace(from), []byte(" AS "))
+			all = append(all, From{n, string(name)})
+		}
+	}
+	return all
 }
 
 // StepTitle returns the name under which the step of a stage is shown, whose text would fill the screen:

@@ -36,7 +36,7 @@ func attempt(ctx context.Context, c *client.Client, r Request, opt client.SolveO
 	}()
 
 	result := &Result{Outcomes: make([]Outcome, len(r.Jobs))}
-	f := &frontend{images: newImages()}
+	f := &frontend{images: newImages(), drafts: drafts(r.Jobs)}
 	var built bool
 	var failed *importFailed
 	opt.FrontendAttrs = map[string]string{}

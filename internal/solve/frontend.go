@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"strings"
 	"sync"
 
 	"github.com/moby/buildkit/client/llb"
@@ -13,12 +12,10 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
 	"github.com/moby/buildkit/frontend/dockerui"
 	"github.com/moby/buildkit/frontend/gateway/client"
-	"github.com/moby/buildkit/solver/pb"
 	digest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"lpipe/internal/dockerfile"
-	"lpipe/internal/progress"
 )
 
 // frontend turns rendered Dockerfiles into LLB in this process: every engine gets the same frontend, none is
@@ -27,32 +24,46 @@ type frontend struct {
 	gateway client.Client
 	images  *images
 	opts    map[string]string
-
-	mu     sync.Mutex
-	stages map[string]func() ([]from, error) // of each Dockerfile
+	drafts  map[*Job]*draft
 }
 
-// convert returns the request that solves one stage of the job's Dockerfile, and the stage's state.
-func (f *frontend) convert(ctx context.Context, j *Job, stage string) (client.SolveRequest, llb.State, error) {
+// graph returns what the engine is asked to do for a job.
+func (f *frontend) graph(ctx context.Context, j *Job) (*graph, error) {
+	if d := f.drafts[j]; d != nil {
+		if g, ok := d.of(ctx, f, j); ok {
+			return g, nil
+		}
+	}
+	return f.draw(ctx, j, j.Stage, j.names())
+}
+
+// draw converts a stage of the job's Dockerfile, with these names.
+func (f *frontend) draw(ctx context.Context, j *Job, stage string, n names) (*graph, error) {
+	request, _, err := f.convert(ctx, j, stage, n)
+	if err != nil {
+		return nil, err
+	}
+	return newGraph(request, dockerfile.StagesOf(j.Dockerfile))
+}
+
+// convert returns the request that solves one stage of the job's Dockerfile, with these names, and the stage's state.
+func (f *frontend) convert(ctx context.Context, j *Job, stage string, n names) (client.SolveRequest, llb.State, error) {
 	var none client.SolveRequest
 	opts := maps.Clone(f.opts)
 	opts["target"] = stage
 	opts["build-arg:"+dockerfile.ArgKind] = j.Kind
-	opts["build-arg:"+dockerfile.ArgBin] = j.Bin
+	opts["build-arg:"+dockerfile.ArgBin] = n.bin
 	for name, value := range j.Late {
 		opts["build-arg:"+dockerfile.ArgLate(name)] = value
 	}
 	// An empty main context: without one the frontend would ask the session for a .dockerignore.
 	inputs := map[string]llb.State{"context": llb.Scratch()}
-	for name, mount := range j.mounts {
-		// The engine keeps what it was sent under the hint, and by size and time it is told the difference to what is
-		// sent the next time. Two files can have equal ones, so it never compares trees that are not the same.
-		hint := j.SharedKey + ":" + mount + ":" + j.Contexts[name].Digest()
+	for name, c := range n.contexts {
 		opts["context:"+name] = "input:" + name
-		inputs[name] = llb.Local(mount,
+		inputs[name] = llb.Local(c.mount,
 			llb.SessionID(f.gateway.BuildOpts().SessionID),
-			llb.SharedKeyHint(hint),
-			llb.WithCustomName("[context] "+strings.TrimSuffix(mount, progress.OwnerMark+j.Owner)))
+			llb.SharedKeyHint(c.hint),
+			llb.WithCustomName("[context] "+c.title))
 	}
 	if j.Base != nil {
 		opts["context:"+dockerfile.BaseContext] = "oci-layout://" + j.baseStore + "@" + j.Base.Digest.String()
@@ -76,22 +87,6 @@ func (f *frontend) convert(ctx context.Context, j *Job, stage string) (client.So
 		return none, llb.State{}, fmt.Errorf("writing the build graph: %w", err)
 	}
 	return client.SolveRequest{Definition: def.ToPB(), Evaluate: true, CacheImports: ui.CacheImports}, result.State, nil
-}
-
-// stagesOf begins to read the stages of a Dockerfile, once, and returns what waits for them.
-func (f *frontend) stagesOf(text []byte) func() ([]from, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.stages == nil {
-		f.stages = map[string]func() ([]from, error){}
-	}
-	read := f.stages[string(text)]
-	if read == nil {
-		read = sync.OnceValues(func() ([]from, error) { return stagesOf(text) })
-		f.stages[string(text)] = read
-		go func() { _, _ = read() }() // whoever waits has the error
-	}
-	return read
 }
 
 // inputClient is the gateway client with one job's options and contexts in place of the session's.
@@ -128,22 +123,11 @@ func newImages() *images {
 	return &images{known: map[string]func() (image, error){}, resolved: map[string]digest.Digest{}, layers: map[digest.Digest]int{}}
 }
 
-// count returns how many layers the images of a request have, by the digests of the steps that download them.
-func (i *images) count(r client.SolveRequest) map[digest.Digest]int {
+// count returns how many layers an image has, 0 where that is not known.
+func (i *images) count(image digest.Digest) int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	counts := map[digest.Digest]int{}
-	for _, def := range r.Definition.Def {
-		var op pb.Op
-		if op.UnmarshalVT(def) != nil || op.GetSource() == nil {
-			continue
-		}
-		_, dgst, _ := strings.Cut(op.GetSource().Identifier, "@")
-		if n := i.layers[digest.Digest(dgst)]; n > 0 {
-			counts[digest.FromBytes(def)] = n
-		}
-	}
-	return counts
+	return i.layers[image]
 }
 
 // digests are those of the images that were resolved, by the names that were asked for.

@@ -175,12 +175,11 @@ func run(ctx context.Context, c *client.Client, r Request, d *progress.Display) 
 
 // solveAll solves every job and fills in result. It returns the result whose layers the cache export takes.
 func solveAll(ctx context.Context, f *frontend, r Request, d *progress.Display, result *Result) (*gateway.Result, error) {
-	states := make([]llb.State, len(r.Jobs))
 	eg, egctx := errgroup.WithContext(ctx)
 	eg.SetLimit(parallel)
 	for i, j := range r.Jobs {
 		eg.Go(func() error {
-			result.Outcomes[i], states[i] = one(egctx, f, j, d, r.Trace)
+			result.Outcomes[i] = one(egctx, f, j, d, r.Trace)
 			if err := j.sendErr(); err != nil {
 				result.Outcomes[i] = Outcome{Err: err}
 			}
@@ -197,7 +196,7 @@ func solveAll(ctx context.Context, f *frontend, r Request, d *progress.Display, 
 	if len(r.CacheTo) == 0 {
 		return gateway.NewResult(), ctx.Err()
 	}
-	return marker(ctx, f, r, states, result)
+	return marker(ctx, f, r, result)
 }
 
 // ended is what a terminal shows of an outcome.
@@ -210,33 +209,35 @@ func ended(j *Job, o Outcome) progress.Ended {
 }
 
 // one solves one job and reads the files of its stage.
-func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *trace.Recorder) (Outcome, llb.State) {
+func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *trace.Recorder) Outcome {
 	end := record.Begin("convert " + j.Label)
-	stages := f.stagesOf(j.Dockerfile)
-	request, state, err := f.convert(ctx, j, j.Stage)
+	g, err := f.graph(ctx, j)
 	end()
 	if err != nil {
-		return Outcome{Err: err}, state
+		return Outcome{Err: err}
 	}
-	j.steps = steps(request)
+	j.steps = g.steps()
 	d.Own(j.Label, j.steps)
-	from, err := stages()
-	if err != nil {
-		return Outcome{Err: err}, state
+	steps := map[digest.Digest]progress.Known{}
+	for step, known := range g.known {
+		known.Most = j.Dependencies
+		steps[step] = known
 	}
-	d.Know(known(request.Definition, from, j.Dependencies))
-	for step, n := range f.images.count(request) {
-		d.Layers(step, n)
+	d.Know(steps)
+	for step, image := range g.images {
+		if n := f.images.count(image); n > 0 {
+			d.Layers(step, n)
+		}
 	}
 	end = record.Begin("steps of " + j.Label)
-	res, err := f.gateway.Solve(ctx, request)
+	res, err := f.gateway.Solve(ctx, g.request)
 	end()
 	if err != nil {
-		return Outcome{Err: typed(err)}, state
+		return Outcome{Err: typed(err)}
 	}
 	ref, err := res.SingleRef()
 	if err != nil {
-		return Outcome{Err: err}, state
+		return Outcome{Err: err}
 	}
 	defer record.Begin("read back " + j.Label)()
 	files, err := readFiles(ctx, ref, j.Files)
@@ -250,9 +251,9 @@ func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *
 		})
 	}
 	if err != nil {
-		return Outcome{Err: err}, state
+		return Outcome{Err: err}
 	}
-	return Outcome{Files: files, Taken: taken}, state
+	return Outcome{Files: files, Taken: taken}
 }
 
 // sendErr is what went wrong with the files of the job while they were sent.
@@ -267,7 +268,7 @@ func (j *Job) sendErr() error {
 
 // marker solves a result that depends on every step which succeeded, and on nothing that failed: a cache
 // export takes only the steps behind a result, and a failed solve exports nothing.
-func marker(ctx context.Context, f *frontend, r Request, states []llb.State, result *Result) (*gateway.Result, error) {
+func marker(ctx context.Context, f *frontend, r Request, result *Result) (*gateway.Result, error) {
 	all := llb.Scratch()
 	keep := func(from llb.State, file, label string) {
 		all = all.File(llb.Copy(from, file, path.Join("/", label)+"/", &llb.CopyInfo{CreateDestPath: true}),
@@ -279,7 +280,11 @@ func marker(ctx context.Context, f *frontend, r Request, states []llb.State, res
 			failed = append(failed, j)
 			continue
 		}
-		keep(states[i], "/"+j.Files[0], j.Label)
+		_, state, err := f.convert(ctx, j, j.Stage, j.names())
+		if err != nil {
+			return nil, err
+		}
+		keep(state, "/"+j.Files[0], j.Label)
 	}
 	type shared struct { // what decides about the step that compiles the dependencies
 		dockerfile string
@@ -288,7 +293,7 @@ func marker(ctx context.Context, f *frontend, r Request, states []llb.State, res
 	var deps []shared
 	for _, j := range failed {
 		mine := shared{string(j.Dockerfile), j.Contexts[dockerfile.Skeleton]}
-		request, state, err := f.convert(ctx, j, dockerfile.StageDeps)
+		request, state, err := f.convert(ctx, j, dockerfile.StageDeps, j.names())
 		if err != nil || slices.Contains(deps, mine) {
 			continue
 		}
@@ -344,13 +349,4 @@ func contexts(jobs []*Job) (map[string]fsutil.FS, map[string]content.Store, erro
 func inFolder(c Context) (fsutil.FS, error) {
 	top := types.Stat{Path: dockerfile.Folder, Mode: uint32(fs.ModeDir | 0o755)}
 	return fsutil.SubDirFS([]fsutil.Dir{{Stat: &top, FS: c}})
-}
-
-// steps are the digests of all steps of a request.
-func steps(r gateway.SolveRequest) []digest.Digest {
-	all := make([]digest.Digest, 0, len(r.Definition.Metadata))
-	for dgst := range r.Definition.Metadata {
-		all = append(all, digest.Digest(dgst))
-	}
-	return all
 }

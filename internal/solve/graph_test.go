@@ -9,6 +9,7 @@ import (
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/client/llb/sourceresolver"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
 	digest "github.com/opencontainers/go-digest"
 
@@ -43,12 +44,12 @@ func TestStepsAreKnownByTheirStages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stages, err := stagesOf(text)
+	g, err := newGraph(client.SolveRequest{Definition: def.ToPB()}, dockerfile.StagesOf(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	for dgst, k := range known(def.ToPB(), stages, 7) {
+	for dgst, k := range g.known {
 		title := k.Stage + ": " + k.Title
 		if k.Speaks {
 			title += ", speaks"
