@@ -77,6 +77,9 @@ func (s *scanner) plain(dir string, u use, at func() string, text string, arg ar
 	if program && !endsWith(arg.call, openers) && !endsWith(arg.call, dotenvs) {
 		return
 	}
+	if u == scripts && !endsWith(arg.call, saying) {
+		s.word(text, at)
+	}
 	text = strings.TrimLeft(text, "/")
 	if !pathLike(text) || u == tests && !strings.ContainsAny(text, "./") {
 		return
@@ -88,6 +91,34 @@ func (s *scanner) plain(dir string, u use, at func() string, text string, arg ar
 		}
 		if s.reach(name, u, u == tests || program, at) == settled {
 			return
+		}
+	}
+}
+
+// word remembers what a string of a build script may be a part of a name of, and names what a command for a shell opens.
+func (s *scanner) word(text string, at func() string) {
+	if strings.ContainsAny(text, " \t\n") && !s.exists(path.Join(s.pkg.Dir, text)) {
+		for _, word := range pathsIn(text) {
+			if !strings.Contains(word, "..") && s.mayHold(s.pkg.Dir, word) {
+				s.reach(path.Join(s.pkg.Dir, word), scripts, false, at)
+			}
+		}
+		return
+	}
+	for part := range strings.SplitSeq(text, "/") {
+		if part = strings.TrimLeft(part, "."); part != "" && s.parts[part] == nil {
+			s.parts[part] = at
+		}
+	}
+}
+
+// assembled names the files of the package whose names a build script has in two parts, as for with_extension.
+func (s *scanner) assembled() {
+	for _, name := range s.files {
+		ext := path.Ext(name)
+		stem := strings.TrimSuffix(path.Base(name), ext)
+		if at := s.parts[stem]; at != nil && ext != "" && s.parts[ext[1:]] != nil {
+			s.reach(name, scripts, false, at)
 		}
 	}
 }

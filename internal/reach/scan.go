@@ -54,6 +54,9 @@ type scanner struct {
 	nested   []string // folders of packages that are no part of the build
 	macros   macros
 	names    map[string]int // where what is named stands in found.Names
+	// The words of the build script, and where they stand; files of the package that are no sources, where a list may leave some out.
+	parts map[string]func() string
+	files []string
 	// The words of code, and how many folders it may climb; of tests besides.
 	named, namedByTests words
 	climbs              map[bool]int
@@ -87,6 +90,7 @@ func (s *scanner) scan(p *cargo.Package, unstubbable string, host bool) Package 
 	s.pkg, s.host, s.seen, s.read, s.known, s.programs = p, host, map[source]bool{}, map[string]bool{}, map[string]reached{}, newPrograms(p)
 	s.reads = host || p.Build != "" || slices.ContainsFunc(p.Locals, func(l *cargo.Package) bool { return l.ProcMacro })
 	s.nested, s.macros, s.names = nil, macros{}, map[string]int{}
+	s.parts, s.files = map[string]func() string{}, nil
 	s.named, s.namedByTests, s.climbs, s.own = words{}, words{}, map[bool]int{}, map[bool]bool{}
 	for _, t := range sourcesOf(p) {
 		if name := path.Join(p.Dir, t); !cargo.Within(p.Dir, name) {
@@ -124,6 +128,7 @@ func (s *scanner) scan(p *cargo.Package, unstubbable string, host bool) Package 
 		s.configuration(s.ws.Root)
 	}
 	s.metadata()
+	s.assembled()
 	if s.reads {
 		s.lists()
 	}
@@ -176,6 +181,9 @@ func (s *scanner) folder(dir string, u use) {
 		case e.IsDir() && !s.roots[name] && e.Name() != ".git" && e.Name() != "node_modules" && name != path.Join(s.ws.Root, "target"):
 			s.folder(name, u)
 		case e.Type().IsRegular():
+			if s.ignores && s.pkg.Build != "" && path.Ext(name) != ".rs" && cargo.Within(s.pkg.Dir, name) {
+				s.files = append(s.files, name)
+			}
 			s.file(name, u, e)
 		}
 	}

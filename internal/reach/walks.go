@@ -8,7 +8,7 @@ import (
 )
 
 // listings are words of sources that list whole folders.
-var listings = []string{"read_dir", "glob", "WalkDir", "WalkBuilder", "Walk::new"}
+var listings = []string{"read_dir", "glob", "WalkDir", "WalkBuilder", "Walk::new", "GlobWalkerBuilder"}
 
 // listsPackage finds where a build script or a test lists the folder of its package: what of that is left out has no name in
 // the source. match is the pattern of the files that it means, "" for all; a line of 0 says that it does not.
@@ -32,7 +32,7 @@ func listsPackage(data []byte) (line int, match string) {
 		if w.mark(i-1, '.') {
 			from, to = w.before(i), i-1
 		}
-		if match, ok := w.pattern(from, to); ok || w.isRoot(from, to) {
+		if match, ok := w.pattern(from, to, w.word(i-3) == "GlobWalkerBuilder"); ok || w.isRoot(from, to) {
 			return w.tokens[i].line, match
 		}
 		unknown = unknown || !w.named(from, to)
@@ -96,8 +96,8 @@ func (w *walk) walks(i int) bool {
 	switch w.word(i) {
 	case "read_dir", "glob", "glob_with":
 		return w.word(i-1) != "fn"
-	case "new":
-		return slices.Contains([]string{"WalkDir", "WalkBuilder", "Walk"}, w.word(i-3))
+	case "new", "from_patterns":
+		return slices.Contains([]string{"WalkDir", "WalkBuilder", "Walk", "GlobWalkerBuilder"}, w.word(i-3))
 	}
 	return false
 }
@@ -164,6 +164,8 @@ func (w *walk) isRoot(from, to int) bool {
 	for i := from; i < to; i++ {
 		t := w.tokens[i]
 		switch text := string(t.text); {
+		case (text == "join" || text == "push") && i+2 < to && w.tokens[i+2].str && slices.Contains([]string{"", ".", "./"}, string(w.tokens[i+2].text)):
+			i += 2
 		case w.mark(i, '['): // a list for a compiler
 			return false
 		case t.mark:
@@ -208,8 +210,9 @@ func (w *walk) named(from, to int) bool {
 	return false
 }
 
-// pattern is that of files anywhere in the package, or of all that is in its folder.
-func (w *walk) pattern(from, to int) (match string, ok bool) {
+// pattern is that of files anywhere in the package, or of all that is in its folder. deep says that any pattern means files at
+// any depth.
+func (w *walk) pattern(from, to int, deep bool) (match string, ok bool) {
 	for i := from; i < to; i++ {
 		t := w.tokens[i]
 		if !t.str {
@@ -223,7 +226,7 @@ func (w *walk) pattern(from, to int) (match string, ok bool) {
 			text = strings.TrimPrefix(rest, "/")
 		}
 		text = strings.TrimPrefix(text, "./")
-		if strings.HasPrefix(text, "**") || text == "*" || text == "*.*" {
+		if strings.HasPrefix(text, "**") || text == "*" || text == "*.*" || deep && strings.HasPrefix(text, "*") {
 			if match = path.Base(text); strings.Trim(match, "*.") == "" {
 				match = ""
 			}
