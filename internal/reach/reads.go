@@ -40,10 +40,11 @@ var openers = []string{"fs::read", "read_to_string", "read_dir", "File::open", "
 // paths are the ends of further functions that make a path of what they are given, or hand it to a tool.
 var paths = []string{".join", ".push", "Path::new", "PathBuf::from", ".with_file_name", "Command::new", ".arg", ".args", ".file", ".files", ".include", ".includes"}
 
-// saying are the ends of functions that open nothing of what they are given: they compare it, or tell it to people.
+// saying are the ends of functions that open nothing of what they are given: they compare it, write it, or tell it to people.
 var saying = []string{
 	".starts_with", ".ends_with", ".contains", ".strip_prefix", ".strip_suffix", ".trim_start_matches", ".trim_end_matches", ".trim_matches", ".matches",
-	".split", ".rsplit", ".split_once", ".rsplit_once", ".find", ".rfind", ".eq", ".ne",
+	".split", ".rsplit", ".splitn", ".rsplitn", ".split_once", ".rsplit_once", ".split_terminator", ".split_inclusive", ".find",
+	"fs::write", ".write", ".write_all", ".write_str", ".rfind", ".eq", ".ne",
 	".expect", ".expect_err", ".context", ".with_context", ".wrap_err", ".wrap_err_with", ".map_err", ".ok_or", ".ok_or_else", "Regex::new", "Error::new", "Error::new_spanned", "Error::other", "Error::msg", "Err",
 }
 
@@ -93,7 +94,11 @@ type reading struct {
 	pops   bool             // it has paths from which pop takes the last part
 	climbs [tests + 1]climb // by what code is for
 	inc    *composed        // the path of the include macro that is read
+	parent int              // tokens since a Component::ParentDir, which is unbounded before the first
 }
+
+// tidies reports that a path is made one without ".." in it, so that nothing leaves the folder it begins with.
+func (r *reading) tidies() bool { return r.parent < 12 }
 
 // at returns the function that says where a line is: most are never asked for.
 func (r *reading) at(line int) func() string {
@@ -119,12 +124,13 @@ func (s *scanner) rust(f source, root bool) {
 		root bool
 	}
 	var modules []module
-	r := &reading{scanner: s, src: f, data: data, pops: bytes.Contains(data, []byte("PathBuf"))}
+	r := &reading{scanner: s, src: f, data: data, parent: unbounded, pops: bytes.Contains(data, []byte("PathBuf"))}
 	walkCode(data, func(c *code, t rustToken) {
 		u := f.use
 		if c.test() {
 			u = tests
 		}
+		r.parent++
 		if inline, name, ok := c.declares(t); ok {
 			for _, file := range moduleFiles(f.name, root, inline, name, c.path) {
 				if cargo.Within(s.pkg.Dir, file) && s.exists(file) {
@@ -217,7 +223,7 @@ func (r *reading) str(c *code, t rustToken, u use) {
 		r.compose(u, t.line)
 		r.piece(c.frames[len(c.frames)-1].macro, text)
 	}
-	only := func() bool { return compared(r.data[:t.start], r.data[t.end:], arg, c.listed()) }
+	only := func() bool { return r.tidies() || compared(r.data[:t.start], r.data[t.end:], arg, c.listed()) }
 	if up := r.literal(r.src.name, u, at, text, arg, string(t.before), only, r.inc); up > 0 {
 		climb.rise(up)
 	}
@@ -305,8 +311,10 @@ func (r *reading) word(c *code, t rustToken, u use) {
 		climb.rise(unbounded)
 	case "parent":
 		climb.rise(1)
+	case "ParentDir":
+		r.parent = 0
 	case "pop":
-		if r.pops {
+		if r.pops && !r.tidies() {
 			climb.rise(1)
 		}
 	case "while", "loop":
@@ -485,9 +493,10 @@ func opening(before string) string {
 	return strings.Join(strings.Fields(before), "")
 }
 
-// sentence reports a text for people, or an address of the network.
+// sentence reports a text for people, an address of the network, or code that is written.
 func sentence(text string, arg argument) bool {
-	return strings.Contains(text, "://") || strings.Count(text, " ") > 1 && !strings.ContainsAny(text, "&;|$-=") && !endsWith(arg.call, openers) && !endsWith(arg.call, paths)
+	words := strings.Contains(text, " ") && !strings.ContainsAny(text, "&;|$-=")
+	return strings.Contains(text, "://") || (words || strings.Contains(text, `"`)) && !endsWith(arg.call, openers) && !endsWith(arg.call, paths)
 }
 
 // aboutFiles reports that a macro or attribute may open a folder: its name says so, or the key before the text. Of macros that the
