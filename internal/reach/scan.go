@@ -204,7 +204,13 @@ func (s *scanner) link(name, to string) {
 	switch {
 	case cargo.Within(s.pkg.Dir, to):
 	case cargo.Within(to, s.pkg.Dir):
-		s.wide(s.orphan(name), s.ws.Show(name)+" is a link to the folders above the package")
+		u := s.orphan(name)
+		if u == compiles && !s.reads { // the compiler follows what a source names
+			u = tests
+		}
+		if s.ws.FS.Holds(to) {
+			s.wide(u, s.ws.Show(name)+" is a link to the folders above the package")
+		}
 	default:
 		s.add(to, s.orphan(name), false)
 	}
