@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -165,6 +166,79 @@ func TestTheLocationOfCodeIsNotTold(t *testing.T) {
 		if _, err := client.Download(t.Context(), location); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%v", err)
 		}
+	}
+}
+
+// TestALogIsFollowed: over pages, each event once, and on where the clock of a function is ahead; the group may be made later.
+func TestALogIsFollowed(t *testing.T) {
+	type event struct {
+		EventID   string `json:"eventId"`
+		Timestamp int64  `json:"timestamp"`
+		Message   string `json:"message"`
+	}
+	start := time.Now()
+	at := func(id string, d time.Duration) event { return event{id, start.Add(d).UnixMilli(), id} }
+	var mu sync.Mutex
+	var there []event
+	reads := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		var in struct {
+			StartTime int64
+			NextToken string
+		}
+		_ = json.NewDecoder(r.Body).Decode(&in)
+		if in.NextToken == "" {
+			reads++
+		}
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		switch reads {
+		case 1:
+			w.Header().Set("X-Amzn-ErrorType", "ResourceNotFoundException")
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `{"message":"The specified log group does not exist."}`)
+			return
+		case 2:
+			there = []event{at("early", -time.Hour), at("one", 0), at("ahead", 2*time.Hour), at("two", time.Millisecond)}
+		case 3:
+			there = append(there, at("late", 2*time.Millisecond))
+		}
+		var page []event
+		next := ""
+		for i, e := range there {
+			if first := fmt.Sprint(i); e.Timestamp >= in.StartTime && (in.NextToken == "" || in.NextToken <= first) {
+				if len(page) == 2 {
+					next = first
+					break
+				}
+				page = append(page, e)
+			}
+		}
+		out := map[string]any{"events": page}
+		if next != "" {
+			out["nextToken"] = next
+		}
+		_ = json.NewEncoder(w).Encode(out)
+	}))
+	t.Cleanup(server.Close)
+	configured(t, "")
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret-of-the-test")
+	client, err := Open(t.Context(), Options{Region: "eu-west-1", Endpoint: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var told []string
+	err = client.Tail(ctx, "/aws/lambda/echo", start.Add(-time.Minute), true, func(e Event) {
+		if told = append(told, e.Message); e.Message == "late" {
+			cancel()
+		}
+	})
+	if want := []string{"one", "ahead", "two", "late"}; !slices.Equal(told, want) || !errors.Is(err, context.Canceled) {
+		t.Errorf("%q: %v", told, err)
 	}
 }
 

@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -180,10 +179,6 @@ func printRows(w io.Writer, rows [][]string) {
 	}
 }
 
-// betweenReads is how long lpipe logs -f waits: CloudWatch answers five requests a second of an account and a region, of
-// everybody: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
-const betweenReads = 2 * time.Second
-
 func (a *app) logsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "logs NAME", Short: "Print the log of a function on AWS", Args: cobra.ExactArgs(1),
@@ -211,39 +206,15 @@ func (a *app) logsCommand() *cobra.Command {
 	return cmd
 }
 
-// logs prints the events of a group. An event may come to CloudWatch late, so each read begins before the last one ended.
+// logs prints the events of a group.
 func (a *app) logs(ctx context.Context, aws *awsapi.Client, group string, since time.Time, follow bool) error {
-	const late = 30 * time.Second
-	seen := map[string]time.Time{}
-	for {
-		err := aws.Events(ctx, group, since, func(e awsapi.Event) {
-			if _, again := seen[e.ID]; again {
-				return
-			}
-			seen[e.ID] = e.At
-			foreign.Fprintf(a.Out, "%s %s\n", e.At.UTC().Format("2006-01-02T15:04:05.000Z"), strings.TrimRight(e.Message, "\n"))
-			if from := e.At.Add(-late); from.After(since) {
-				since = from
-			}
-		})
-		if errors.Is(err, deploy.ErrNotFound) { // it is made with the first line
-			err = nil
-		}
-		if !follow && err == nil && len(seen) == 0 {
-			foreign.Fprintf(a.Err, "lpipe: %s has nothing since %s\n", group, since.UTC().Format(time.RFC3339))
-		}
-		if err != nil || !follow {
-			return err
-		}
-		for id, at := range seen {
-			if at.Before(since) {
-				delete(seen, id)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(betweenReads):
-		}
+	lines := 0
+	err := aws.Tail(ctx, group, since, follow, func(e awsapi.Event) {
+		lines++
+		foreign.Fprintf(a.Out, "%s %s\n", e.At.UTC().Format("2006-01-02T15:04:05.000Z"), strings.TrimRight(e.Message, "\n"))
+	})
+	if !follow && err == nil && lines == 0 {
+		foreign.Fprintf(a.Err, "lpipe: %s has nothing since %s\n", group, since.UTC().Format(time.RFC3339))
 	}
+	return err
 }
