@@ -197,6 +197,11 @@ var lpipeMap = map[string]row{
 		imports: in("internal/deploy", "internal/fault", "internal/limits", "internal/pattern", "internal/redact", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"),
 		why:     "it asks AWS what a deployment needs, and decides nothing",
 	},
+	"internal/proof": {
+		imports: in("internal/artifact", "internal/attest", "internal/awsapi", "internal/build", "internal/config", "internal/deploy", "internal/disk", "internal/dockerfile", "internal/fault", "internal/ownership",
+			"internal/plan", "internal/project", "internal/report", "internal/sigstore", "internal/verify"),
+		why: "it finds zips and statements and has commits built again, by whom it is told; how two zips compare is for verify",
+	},
 	"internal/deployable": {
 		imports: in("internal/build", "internal/config", "internal/deploy", "internal/disk", "internal/emulator", "internal/fault", "internal/project"),
 		why:     "projects in, what is wanted of them on AWS out; nobody is asked",
@@ -207,8 +212,8 @@ var lpipeMap = map[string]row{
 	},
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/awsapi", "internal/attest", "internal/bloat", "internal/build", "internal/config", "internal/deploy", "internal/deployable", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
-			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/garbage", "internal/interrupt", "internal/inventory", "internal/limits", "internal/login", "internal/measure", "internal/network", "internal/ownership", "internal/page", "internal/plan",
-			"internal/progress", "internal/project", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/sigstore", "internal/since", "internal/site", "internal/symbolize", "internal/template", "internal/trace", "internal/userkey", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
+			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/garbage", "internal/interrupt", "internal/inventory", "internal/limits", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
+			"internal/progress", "internal/project", "internal/proof", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/sigstore", "internal/since", "internal/site", "internal/symbolize", "internal/template", "internal/trace", "internal/userkey", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/mod/semver", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",
 	},

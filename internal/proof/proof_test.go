@@ -1,4 +1,4 @@
-package cli
+package proof
 
 import (
 	"encoding/json"
@@ -12,10 +12,8 @@ import (
 
 	"lpipe/internal/attest"
 	"lpipe/internal/awsapi"
-	"lpipe/internal/config"
 	"lpipe/internal/deploy"
 	"lpipe/internal/fault"
-	"lpipe/internal/project"
 )
 
 // TestTheWorkspaceIsOfTheCommit: a statement names it, and the commit may have links.
@@ -48,10 +46,12 @@ func TestWhatIsDownloadedIsWhatRuns(t *testing.T) {
 	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_EC2_METADATA_DISABLED": "true", "HOME": t.TempDir()} {
 		t.Setenv(name, value)
 	}
-	a := &app{env: map[string]string{}}
-	target := project.Target{Project: &project.Project{Config: &config.Config{}}}
+	client, err := awsapi.Open(t.Context(), awsapi.Options{Region: "eu-west-1", Endpoint: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
 	code := func() (string, error) {
-		data, err := a.deployedCode(t.Context(), target, awsapi.Options{Region: "eu-west-1", Endpoint: server.URL}, "shop", "")
+		data, err := code(t.Context(), client, "shop", "")
 		return string(data), err
 	}
 	for _, sum = range []string{"", deploy.Sum([]byte("PK"))} {
@@ -70,11 +70,11 @@ func TestStatementsBesideAZip(t *testing.T) {
 	for zip, want := range map[string]string{
 		"/a/bootstrap.zip": "/a/bootstrap.zip.intoto.jsonl", "/a/some.zip": "/a/some.zip.intoto.jsonl", "/a/my-bootstrap.zip": "/a/my-bootstrap.zip.intoto.jsonl",
 	} {
-		find, err := statementFinder("", attest.BundleName, 1)
+		find, err := Finder("", attest.BundleName, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := find(subject{zip: zip}, nil); got != want || err != nil {
+		if got, err := find(Subject{Zip: zip}, nil); got != want || err != nil {
 			t.Errorf("%s: %s, %v", zip, got, err)
 		}
 	}
