@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -77,11 +80,15 @@ func TestJobsCallLpipeAsItIs(t *testing.T) {
 		}
 		scripts := ofJenkins(string(data))
 		if filepath.Ext(file) == ".yml" {
-			var job yaml.Node
-			if err := yaml.Unmarshal(data, &job); err != nil {
-				t.Fatal(file, err)
+			for decoder := yaml.NewDecoder(bytes.NewReader(data)); ; { // what says which inputs there are, and the job
+				var job yaml.Node
+				if err := decoder.Decode(&job); errors.Is(err, io.EOF) {
+					break
+				} else if err != nil {
+					t.Fatal(file, err)
+				}
+				scripts = append(scripts, scalars(&job)...)
 			}
-			scripts = scalars(&job)
 		}
 		found := 0
 		for _, script := range scripts {

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -167,6 +168,47 @@ func TestTheActionInstallsWhatItsSumNames(t *testing.T) {
 		_, missing := os.Stat(filepath.Join(dir, "lpipe/bin/lpipe"))
 		if added, _ := os.ReadFile(paths); (err == nil) != want || (missing == nil) != want || (string(added) == dir+"/lpipe/bin\n") != want {
 			t.Errorf("sum %s: %v, %v, %q\n%s", digest, err, missing, added, out)
+		}
+	}
+}
+
+// TestGitLabsComponentInstallsWhatItsSumNames: what it does before its script, as GitLab's runner runs it, and the script.
+func TestGitLabsComponentInstallsWhatItsSumNames(t *testing.T) {
+	data, err := os.ReadFile("../../docs/ci/gitlab-component.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var component map[string]struct {
+		Before    []string `yaml:"before_script"`
+		Script    []string
+		Variables map[string]string
+	}
+	_, jobs, _ := strings.Cut(string(data), "\n---\n")
+	if err := yaml.Unmarshal([]byte(jobs), &component); err != nil || len(component) != 1 {
+		t.Fatal(err, component)
+	}
+	r := made(t)
+	server := httptest.NewServer(http.StripPrefix("/releases/download/v1.2.3-rc.1", http.FileServer(http.Dir(r.dir))))
+	defer server.Close()
+	script, err := os.ReadFile(filepath.Join(r.dir, "install.sh"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, job := range component {
+		for want, digest := range map[bool]string{true: sum(script), false: sum(nil)} {
+			values := map[string]string{"releases": server.URL + "/releases", "version": r.Version, "sha256": digest, "args": "shop"}
+			env := append(os.Environ(), "TMPDIR="+t.TempDir(), "LPIPE_DOWNLOAD="+r.dir)
+			for name, value := range job.Variables {
+				input := strings.TrimSuffix(strings.TrimPrefix(value, "$[[ inputs."), " ]]")
+				env = append(env, name+"="+values[input])
+			}
+			lines := strings.Join(append(slices.Clone(job.Before), job.Script...), "\n")
+			cmd := exec.CommandContext(t.Context(), "bash", "-ec", "set -o pipefail\n"+strings.ReplaceAll(lines, "lpipe build", "command -v lpipe; echo"))
+			cmd.Dir, cmd.Env = t.TempDir(), env
+			out, err := cmd.CombinedOutput()
+			if (err == nil) != want || (strings.Contains(string(out), "/bin/lpipe\n") && strings.HasSuffix(string(out), " shop\n")) != want {
+				t.Errorf("sum %s: %v\n%s", digest, err, out)
+			}
 		}
 	}
 }
