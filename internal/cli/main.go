@@ -193,6 +193,7 @@ func (a *app) root() *cobra.Command {
 	root.SetOut(a.Out)                 // which what prints completions takes now
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		completion.Long = ""
 		completion.Use, completion.Short = "completion SHELL", "Print what makes a shell complete verbs, flags, lambdas and values"
 	}
 	explainArgs(root)

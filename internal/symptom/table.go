@@ -300,7 +300,7 @@ var table = []row{
 		fix: "set CARGO_REGISTRIES_$2_TOKEN in the environment of lpipe; in CI, as a secret of the job",
 	},
 	{
-		words: pattern.Of("credential provider `?[^` ]{1,60}`? failed action `get`|no token found, please run `cargo login`"),
+		words: pattern.Of("credential provider `?[^` ]{1,60}`? failed action `get`|no token found, please run `cargo login`|authenticated registries require a credential-provider to be configured"),
 		what:  "a registry asks for a token", why: "cargo has none for it",
 		fix: "set CARGO_REGISTRIES_NAME_TOKEN in the environment of lpipe; in CI, as a secret of the job",
 	},
@@ -348,7 +348,7 @@ var table = []row{
 
 	// git, before what of the network is behind it.
 	{
-		words:  pattern.Of(`failed to find (?:branch|tag) .[A-Za-z0-9_./-]{1,80}|cannot locate remote-tracking branch|couldn't find remote ref [A-Za-z0-9_./-]{1,80}|revspec '[A-Za-z0-9_./-]{1,80}' not found|not our ref [0-9a-f]{7,64}|Server does not allow request for unadvertised object`),
+		words:  pattern.Of(`failed to find (?:branch|tag) .[A-Za-z0-9_./-]{1,80}|cannot locate remote-tracking branch|couldn't find remote ref [A-Za-z0-9_./-]{1,80}|revspec '[A-Za-z0-9_./-]{1,80}' not found|revision [A-Za-z0-9_./-]{1,80} not found|not our ref [0-9a-f]{7,64}|Server does not allow request for unadvertised object`),
 		stages: fetching,
 		what:   "a repository does not have the branch, tag or commit",
 		why:    "it may have been deleted or rewritten since Cargo.lock was made",
@@ -411,6 +411,11 @@ var table = []row{
 		words: pattern.Of(`Host key verification failed|SSH host key has changed for|REMOTE HOST IDENTIFICATION HAS CHANGED`),
 		what:  "a host key was not accepted", why: "the host's key is not the pinned one",
 		fix: "lpipe hostkeys verify looks at the hosts from here; [ssh] known-hosts in lpipe.toml names files with more",
+	},
+	{
+		words: pattern.Of(`has enabled or enforced SAML SSO`),
+		what:  "an organization of GitHub asks for single sign-on", why: "the key or token is not authorized for it",
+		fix: "authorize the key or token for the organization in your settings on GitHub (Configure SSO), or use a deploy key: [ssh] deploy-keys in lpipe.toml",
 	},
 	{
 		words: pattern.Of(`Permission denied \(publickey[a-z,-]{0,60}\)|no authentication methods succeeded|failed to authenticate when downloading repository`),
@@ -645,7 +650,7 @@ var table = []row{
 	},
 	{
 		stages: compiling,
-		words:  pattern.Of(`cannot execute '?(cc1plus|cc1)'?|(?:g|c)\+\+: (?:command )?not found|[Ff]ailed to find tool.{0,12}(?:c|g)\+\+|No CMAKE_CXX_COMPILER could be found`),
+		words:  pattern.Of(`cannot execute '?(cc1plus|cc1)'?|(?:g|c)\+\+: (?:command )?not found|[Ff]ailed to find tool.{0,12}(?:c|g)\+\+|No CMAKE_CXX_COMPILER could be found|CMAKE_CXX_COMPILER not set`),
 		what:   "the C++ compiler is missing", why: "a crate compiles C++ code",
 		fix: "add g++ to packages in [build] of lpipe.toml (gcc-c++ of Fedora, build-base of Alpine)",
 	},
@@ -732,7 +737,7 @@ var table = []row{
 
 // What programs say of names that have no address, and of servers that do not answer.
 var (
-	unresolved = pattern.Of(`(?i)Could not resolve host(?:name)?|Couldn't resolve host|Temporary failure resolving|Temporary failure in name resolution|failed to lookup address|dns error|` +
+	unresolved = pattern.Of(`(?i)(?:Could not|unable to) resolve host(?:name)?|Couldn't resolve host|Temporary failure resolving|Temporary failure in name resolution|failed to lookup address|dns error|` +
 		`DNS: transient error|Name or service not known|Name does not resolve|getaddrinfo E?[A-Z_]*NOTFOUND|EAI_AGAIN`)
 	unreached = pattern.Of(`(?i)Could not connect to (?:server|[a-z0-9.-]{1,60})|Couldn't connect to server|Failed to connect to|Unable to connect to|Connection timed out|Operation too slow|Timeout was reached|` +
 		`Network is unreachable|No route to host|Connection refused|Connection reset by peer|SSL connect error|HTTP2 framing layer|HTTP/2 stream \d+ was not closed cleanly|Transferred a partial file|fatal: early EOF|unexpected disconnect while reading sideband packet|` +
