@@ -100,8 +100,37 @@ func (in *inclusion) glob(item string) {
 	}}
 	w.visit(w.from, nil)
 	if !w.found {
-		in.mistakes.Addf(fmt.Sprintf("%s: the include %q matches no file", in.at, item), "it is relative to "+in.relative, "correct it, or take it out")
+		in.mistakes.Addf(fmt.Sprintf("%s: the include %q matches no file", in.at, item), "it is relative to "+in.relative, in.instead(item, dir, pattern))
 	}
+}
+
+// instead is what to do about an item that matches no file.
+func (in *inclusion) instead(item, dir, pattern string) string {
+	switch {
+	case strings.ContainsAny(pattern, "{}"):
+		return "braces stand for themselves: write an item for each file or pattern"
+	case strings.HasPrefix(pattern, "!"):
+		return "no item takes back what others name: write what is wanted, such as \"assets/*.json\""
+	}
+	var found []string
+	for _, part := range strings.Split(pattern, "/") {
+		entries, err := in.fsys.ReadDir(path.Join(append([]string{dir}, found...)...))
+		names := []string{}
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		if err == nil && !slices.Contains(names, part) && !strings.ContainsAny(part, `*?[\`) {
+			if near := fault.Nearest(part, names); near != "" {
+				rest := strings.Split(pattern, "/")[len(found)+1:]
+				return fmt.Sprintf("did you mean %q?", strings.Repeat("../", strings.Count(item, "../"))+path.Join(slices.Concat(found, []string{near}, rest)...))
+			}
+		}
+		found = append(found, part)
+	}
+	if strings.Contains(item, ":") {
+		return "correct it, or take it out; what follows \":\" is the place in the zip, and \"?\" stands for a colon in a name"
+	}
+	return "correct it, or take it out"
 }
 
 // literal are the folders at the beginning of a pattern that have no special characters.

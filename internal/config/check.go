@@ -100,9 +100,19 @@ func checkRustflag(_, v string) (why, fix string) {
 	return "", ""
 }
 
-func checkInside(_, v string) (why, fix string) {
+func checkInside(_, v string) (why, fix string) { return checkBelow("", v) }
+
+// checkBelow is checkInside for what follows the way up in a path.
+func checkBelow(up, v string) (why, fix string) {
 	if why, fix := checkPlain("", v); why != "" {
 		return why, fix
+	}
+	clean := path.Clean(strings.ReplaceAll(v, `\`, "/"))
+	switch below := !path.IsAbs(clean) && clean != ".." && !strings.HasPrefix(clean, "../") && !strings.HasPrefix(v, "~"); {
+	case below && strings.Contains(v, `\`) && !strings.Contains(v, ":"):
+		return "it has a backslash", fmt.Sprintf("write %q", up+clean)
+	case below && slices.Contains(strings.Split(v, "/"), ".."):
+		return "a \"..\" follows a folder", fmt.Sprintf("write %q", up+clean)
 	}
 	if strings.HasPrefix(v, "/") || strings.HasPrefix(v, "~") || strings.Contains(v, `\`) ||
 		slices.Contains(strings.Split(v, "/"), "..") {
@@ -125,7 +135,10 @@ func checkGlob(_, v string) (why, fix string) {
 	for strings.HasPrefix(inside, "../") {
 		inside = inside[3:]
 	}
-	if why, fix := checkInside("", inside); why != "" {
+	if inside == ".." || inside == "" && from != "" {
+		return "it names a folder above the package", fmt.Sprintf("write what of it is wanted, or %q", path.Clean(from)+"/**")
+	}
+	if why, fix := checkBelow(strings.TrimSuffix(from, inside), inside); why != "" {
 		return why, fix
 	}
 	if _, err := path.Match(from, ""); err != nil {
