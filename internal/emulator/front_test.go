@@ -212,7 +212,10 @@ func TestBodiesThatGrow(t *testing.T) {
 			t.Errorf("%d bytes: %s %s", size, resp.Status, body)
 		}
 	}
-	if invoked != 1 {
+	if resp, body := send(t, web.URL, strings.Repeat("<", 5<<20), "Content-Type", "text/html"); resp.StatusCode != http.StatusOK {
+		t.Errorf("HTML: %s %s", resp.Status, body)
+	}
+	if invoked != 2 {
 		t.Errorf("invoked %d times", invoked)
 	}
 }

@@ -28,7 +28,7 @@ func URL(f Invoker) http.Handler {
 			return
 		}
 		trace := Trace(r)
-		event, err := json.Marshal(NewURLEvent(r, payload, id, time.Now()))
+		event, err := MarshalEvent(NewURLEvent(r, payload, id, time.Now()))
 		switch {
 		case err != nil:
 			writeJSON(w, http.StatusBadRequest, message("Bad Request"))
@@ -70,6 +70,15 @@ func URL(f Invoker) http.Handler {
 			}
 		}
 	})
+}
+
+// MarshalEvent writes JSON as the services do, without escapes for HTML.
+func MarshalEvent(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 func message(text string) map[string]string { return map[string]string{"Message": text} }

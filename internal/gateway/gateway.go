@@ -5,7 +5,6 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -115,7 +114,7 @@ func Handler(routes route.Table, lookup func(lambda string) (emulator.Invoker, b
 			return
 		}
 		trace := emulator.Trace(r)
-		event, err := marshal(s.event(r, body, m, emulator.NewID(), time.Now()))
+		event, err := emulator.MarshalEvent(s.event(r, body, m, emulator.NewID(), time.Now()))
 		switch {
 		case err != nil:
 			s.failed.write(w)
@@ -135,13 +134,4 @@ func Handler(routes route.Table, lookup func(lambda string) (emulator.Invoker, b
 			s.failed.write(w)
 		}
 	})
-}
-
-// marshal writes JSON as the services do, without escapes for HTML.
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
