@@ -229,6 +229,10 @@ func (s *Server) handler(dial dialer) http.Handler {
 			refuse(w, http.StatusForbidden, "Browser", "the Runtime API is for the program alone")
 			return
 		}
+		if r.Method == http.MethodHead { // a ServeMux takes it for GET, and an event would be lost on it
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
 		mux.ServeHTTP(w, r)
 	})
 }

@@ -219,6 +219,22 @@ func TestManyInvocationsWaitInLine(t *testing.T) {
 	}
 }
 
+// TestNoEventIsLostOnHEAD, which has no body to take it.
+func TestNoEventIsLostOnHEAD(t *testing.T) {
+	s, w := serve(t, Config{})
+	result := invoke(t, s, Event{ID: "one"})
+	resp, err := http.Head(w.base + "invocation/next")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if id := w.mustNext(); resp.StatusCode != http.StatusMethodNotAllowed || id != "one" {
+		t.Errorf("%s, and then %q", resp.Status, id)
+	}
+	w.expect(202, "", "POST", "invocation/one/response", "1")
+	<-result
+}
+
 // A runtime that waits for an event when its process is ended gets no answer: it would complain about one that is none.
 func TestNextIsNotAnsweredAtTheEnd(t *testing.T) {
 	s, w := serve(t, Config{})

@@ -131,9 +131,13 @@ func NewURLEvent(r *http.Request, body []byte, id string, now time.Time) URLEven
 	if r.TLS != nil {
 		scheme, usual = "https", "443"
 	}
-	domain, port, err := net.SplitHostPort(r.Host)
+	host := r.Host
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && host == "" { // of HTTP/1.0
+		host = local.String()
+	}
+	domain, port, err := net.SplitHostPort(host)
 	if err != nil {
-		domain, port = r.Host, usual
+		domain, port = host, usual
 	}
 	prefix, _, _ := strings.Cut(domain, ".")
 	path := r.URL.EscapedPath()
@@ -142,7 +146,7 @@ func NewURLEvent(r *http.Request, body []byte, id string, now time.Time) URLEven
 	}
 	e := URLEvent{
 		Version: "2.0", RouteKey: "$default", RawPath: path, RawQueryString: r.URL.RawQuery,
-		Headers: map[string]string{"host": r.Host, "x-forwarded-for": source, "x-forwarded-proto": scheme, "x-forwarded-port": port},
+		Headers: map[string]string{"host": host, "x-forwarded-for": source, "x-forwarded-proto": scheme, "x-forwarded-port": port},
 		RequestContext: URLContext{
 			AccountID: "anonymous", APIID: prefix, DomainName: domain, DomainPrefix: prefix,
 			HTTP:      URLRequest{r.Method, path, r.Proto, source, r.UserAgent()},

@@ -23,7 +23,7 @@ const (
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func httpEvent(r *http.Request, body []byte, m route.Match, id string, now time.Time) any {
 	e := emulator.NewURLEvent(r, body, id, now)
-	for name, values := range forwarded(r) {
+	for name, values := range added(r) {
 		e.Headers[strings.ToLower(name)] = values[0]
 	}
 	e.RawPath = decoded(e.RawPath)
@@ -139,18 +139,17 @@ func newRESTPayload(r *http.Request, body []byte, m route.Match, id string, now 
 // allHeaders are the headers of a request with those that a service adds, with their names as HTTP/1.1 writes them.
 func allHeaders(r *http.Request) http.Header {
 	all := r.Header.Clone()
-	all.Set("Host", r.Host)
-	maps.Copy(all, forwarded(r))
+	maps.Copy(all, added(r))
 	return all
 }
 
-// forwarded is what a service says of where a request comes from, whatever the request says itself, but that it may have passed others.
-func forwarded(r *http.Request) http.Header {
+// added is what a service says of where a request comes from and goes to, whatever the request says itself, but that it may have passed others.
+func added(r *http.Request) http.Header {
 	bare := *r
 	bare.Header = nil
 	own := emulator.NewURLEvent(&bare, nil, "", time.Time{}).Headers
 	all := http.Header{}
-	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port"} {
+	for _, name := range []string{"Host", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port"} {
 		all.Set(name, own[strings.ToLower(name)])
 	}
 	if before := r.Header.Values("X-Forwarded-For"); len(before) > 0 {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -227,6 +228,24 @@ func TestWhereRequestsComeFrom(t *testing.T) {
 		port := base[strings.LastIndex(base, ":")+1:]
 		if h := header(); h.Get("X-Forwarded-For") != "192.0.2.1, 192.0.2.2, 127.0.0.1" || h.Get("X-Forwarded-Proto") != "http" || h.Get("X-Forwarded-Port") != port || h.Get("X-Amzn-Trace-Id") != "Root=1-a" {
 			t.Errorf("%s: %q", service, h)
+		}
+	}
+}
+
+// TestAClientOfHTTP10 names no host.
+func TestAClientOfHTTP10(t *testing.T) {
+	for _, service := range []route.Service{route.HTTP, route.REST, route.ALB} {
+		s := &stub{answer: `{"statusCode":200}`}
+		address := strings.TrimPrefix(serve(t, s, route.API{Service: service, Stage: "dev"}, "ANY / fn"), "http://")
+		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(c, "GET / HTTP/1.0\r\n\r\n")
+		answer, err := io.ReadAll(c)
+		c.Close()
+		if err != nil || !bytes.HasPrefix(answer, []byte("HTTP/1.0 200 ")) || !strings.Contains(strings.ToLower(string(s.event)), `"host":"`+address+`"`) {
+			t.Errorf("%s: %v %q, of %s", service, err, answer, s.event)
 		}
 	}
 }
