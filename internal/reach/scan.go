@@ -42,6 +42,7 @@ type scanner struct {
 	ignores   bool                       // a file of the project says what is left out
 	sums      map[string]content         // of files that were looked through
 	entries   map[string]map[string]bool // what is in a folder, by name
+	settings  []fs.DirEntry              // the configuration in the workspace's root, where that is no package's
 
 	pkg      *cargo.Package
 	host     bool // the package's code runs while others are compiled
@@ -79,6 +80,10 @@ func newScanner(w *cargo.Workspace) *scanner {
 	}
 	for _, vendored := range w.Config.Folders {
 		s.roots[vendored] = true
+	}
+	if !s.roots[w.Root] {
+		entries, _ := w.FS.ReadDir(w.Root)
+		s.settings = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return !e.Type().IsRegular() || !isConfiguration(e.Name()) })
 	}
 	return s
 }
@@ -124,8 +129,10 @@ func (s *scanner) scan(p *cargo.Package, unstubbable string, host bool) Package 
 		s.nested = slices.Delete(s.nested, i, i+1)
 		s.folder(dir, 0)
 	}
-	if p.Member && !s.roots[s.ws.Root] {
-		s.configuration(s.ws.Root)
+	if p.Member {
+		for _, e := range s.settings {
+			s.file(path.Join(s.ws.Root, e.Name()), s.use(), e)
+		}
 	}
 	s.metadata()
 	s.assembled()
@@ -185,16 +192,6 @@ func (s *scanner) folder(dir string, u use) {
 				s.files = append(s.files, name)
 			}
 			s.file(name, u, e)
-		}
-	}
-}
-
-// configuration looks through the configuration in the workspace's root, where that is no package's.
-func (s *scanner) configuration(dir string) {
-	entries, _ := s.ws.FS.ReadDir(dir)
-	for _, e := range entries {
-		if e.Type().IsRegular() && isConfiguration(e.Name()) {
-			s.file(path.Join(dir, e.Name()), s.use(), e)
 		}
 	}
 }
