@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -105,7 +106,12 @@ func prepare(
 		}
 	}
 	l.Add(checkTogether(targets))
-	return targets, c.said(), c.pointers(), l.Err()
+	notes = c.said()
+	if p.Linked != "" && o.Stage == dockerfile.StageLambda {
+		notes = append(notes, fmt.Sprintf("%s is a link to %s, outside the project, and nothing is written through it: the results are in %s; CARGO_TARGET_DIR or --out-dir names another folder",
+			here.Show(filepath.Join(p.Dir, "target")), p.Linked, here.Show(p.Out)))
+	}
+	return targets, notes, c.pointers(), l.Err()
 }
 
 // render begins to render the Dockerfiles of variants, and returns what waits for each.

@@ -2,9 +2,12 @@ package project
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -19,6 +22,7 @@ import (
 	"lpipe/internal/plan"
 	"lpipe/internal/reach"
 	"lpipe/internal/redact"
+	"lpipe/internal/userkey"
 )
 
 // Open reads the projects that the arguments name, and plans their lambdas; without arguments those of the current
@@ -267,7 +271,9 @@ func (o *opening) projects(dirs []string, wants []plan.Want, standing bool) (pro
 		}
 		if i >= 0 {
 			l.Add(oneLine(w.Workspace))
-			projects = append(projects, &Project{Config: w.cfg, Plan: plans[i], Dir: filepath.FromSlash("/" + w.root()), From: w.from(), Out: o.out(w)})
+			p := &Project{Config: w.cfg, Plan: plans[i], Dir: filepath.FromSlash("/" + w.root()), From: w.from()}
+			p.Out, p.Linked = o.out(w)
+			projects = append(projects, p)
 		}
 	}
 	l.Add(err)
@@ -296,12 +302,35 @@ func (o *opening) apart(w *workspace) bool {
 	return !o.neighbour(w) && !slices.ContainsFunc(w.dirs, func(dir string) bool { return !slices.Contains(o.several, dir) && !slices.Contains(o.neighbours, dir) })
 }
 
-// out is the folder for the results of w where that is not its own.
-func (o *opening) out(w *workspace) string {
-	if o.Out == filepath.FromSlash(path.Join("/", w.root(), "target/lambda")) {
-		return ""
+// out is the folder for the results of w where that is not its own. Where target is a link out of the project, such as to another disk, to is
+// what it leads to: it may have come with a pull request, so nothing is written through it, and the results go to lpipe's own folder.
+func (o *opening) out(w *workspace) (dir, to string) {
+	own := filepath.FromSlash(path.Join("/", w.root()))
+	if o.Out != "" && o.Out != filepath.Join(own, "target", "lambda") {
+		return o.Out, ""
 	}
-	return o.Out
+	to, away := linkedAway(own, "target")
+	folder, err := userkey.Folder(o.Env)
+	if !away || err != nil { // without such a folder the link is refused later
+		return "", ""
+	}
+	sum := sha256.Sum256([]byte(own))
+	return filepath.Join(folder, "results", filepath.Base(own)+"-"+hex.EncodeToString(sum[:8])), to
+}
+
+// linkedAway returns what a link in a folder leads to, and whether that is out of the folder, or not there.
+func linkedAway(dir, name string) (to string, away bool) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return "", false
+	}
+	defer root.Close()
+	to, err = root.Readlink(name)
+	if err != nil {
+		return "", false
+	}
+	_, err = root.Stat(name)
+	return to, err != nil
 }
 
 // oneLine refuses folders whose path breaks a line, or would be taken for something else from one of its folders on. Paths

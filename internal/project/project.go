@@ -28,6 +28,7 @@ type Project struct {
 	Dir    string // the workspace root on this machine, absolute
 	From   string // the folder that lpipe.toml was looked for from, slash separated and relative to "/"
 	Out    string // the folder for the lambdas' folders, absolute; "" for target/lambda of the workspace root
+	Linked string // what target is a link to, where Out is a folder of lpipe's own for that reason
 }
 
 // Target is a lambda of one of several projects.
