@@ -51,7 +51,8 @@ func FromCargoLambda(here *project.Here, dir string) (w Written, err error) {
 		return w, &fault.Error{Kind: fault.Usage, What: "nothing comes from cargo-lambda", Err: err, Fix: "correct it; without --from, lpipe init writes an lpipe.toml"}
 	}
 	w = Written{Notes: notes, here: here, root: root}
-	return w, w.files([]scaffold.File{{Name: "lpipe.toml", Data: text}})
+	err = w.files([]scaffold.File{{Name: "lpipe.toml", Data: text}})
+	return w, err
 }
 
 // lambdaMetadata is what a manifest has for cargo-lambda.

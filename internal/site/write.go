@@ -28,13 +28,15 @@ type Written struct {
 // Write writes what is missing of a lambda.
 func (s Site) Write(here *project.Here, of scaffold.Answers) (Written, error) {
 	w := Written{here: here, root: s.Root}
-	return w, w.lambda(s, of)
+	err := w.lambda(s, of)
+	return w, err
 }
 
 // WriteTemplate writes what comes of a template of the user's own.
 func (s Site) WriteTemplate(here *project.Here, of scaffold.Answers, files []scaffold.File) (Written, error) {
 	w := Written{here: here, root: s.Root}
-	return w, w.template(s, of, files)
+	err := w.template(s, of, files)
+	return w, err
 }
 
 // lambda writes what belongs to a site.
