@@ -147,7 +147,7 @@ func (d *draft) of(ctx context.Context, f *frontend, j *Job) (*graph, bool) {
 func (d *draft) fill(n names) (*graph, bool) {
 	put, from := d.replacer(n), d.graph.request.Definition
 	g := &graph{
-		request: d.graph.request, ops: slices.Clone(d.graph.ops), digests: slices.Clone(d.graph.digests),
+		request: d.graph.request, digests: slices.Clone(d.graph.digests),
 		known: map[digest.Digest]progress.Known{}, images: d.graph.images, // which are nobody's own
 	}
 	def := &pb.Definition{
@@ -171,7 +171,7 @@ func (d *draft) fill(n names) (*graph, bool) {
 		if err != nil || bytes.Contains(data, d.mark) {
 			return nil, false
 		}
-		g.ops[i], g.digests[i], def.Def[i] = op, digest.FromBytes(data), data
+		g.digests[i], def.Def[i] = digest.FromBytes(data), data
 		now[string(old)] = string(g.digests[i])
 	}
 	renamed := func(dgst string) string {

@@ -15,8 +15,8 @@ import (
 // graph is what an engine is asked to do for a job: steps, each of which takes the results of others.
 type graph struct {
 	request client.SolveRequest
-	ops     []*pb.Op                         // as in the request
-	digests []digest.Digest                  // of them
+	ops     []*pb.Op                         // as in the request; nil where they are those of a draft with other names
+	digests []digest.Digest                  // of the steps, in the order of the request
 	known   map[digest.Digest]progress.Known // the steps that run a program; [progress.Known.Most] is not set
 	images  map[digest.Digest]digest.Digest  // those of the steps that download an image
 }
