@@ -11,11 +11,11 @@ import (
 // compared reports that a string, or the list or the variable that it is put into, is only compared with others: a file that
 // is called ".." is opened by nobody. before is the source up to the string, after what follows it.
 func compared(before, after []byte, arg argument, listed bool) bool {
-	rest := bytes.TrimLeft(after, " \t\r\n)")
+	rest, last := bytes.TrimLeft(after, " \t\r\n)"), before[max(0, len(before)-64):]
 	switch {
 	case hasAnyPrefix(rest, "==", "!=", "=>", ".eq(", ".ne("), bytes.HasPrefix(rest, []byte("|")) && !bytes.HasPrefix(rest, []byte("||")):
 		return true
-	case alternative().Match(before), opposite().Match(before[max(0, len(before)-64):]):
+	case alternative().Match(last), opposite().Match(last):
 		return true
 	case bytes.HasPrefix(rest, []byte("=")) && (arg.call == "Some" || arg.call == "Ok"): // if let Some("..") = x
 		return true
