@@ -39,15 +39,15 @@ func (f *frontend) graph(ctx context.Context, j *Job) (*graph, error) {
 
 // draw converts a stage of the job's Dockerfile, with these names.
 func (f *frontend) draw(ctx context.Context, j *Job, stage string, n names) (*graph, error) {
-	request, _, err := f.convert(ctx, j, stage, n)
+	request, err := f.convert(ctx, j, stage, n)
 	if err != nil {
 		return nil, err
 	}
 	return newGraph(request, dockerfile.StagesOf(j.Dockerfile))
 }
 
-// convert returns the request that solves one stage of the job's Dockerfile, with these names, and the stage's state.
-func (f *frontend) convert(ctx context.Context, j *Job, stage string, n names) (client.SolveRequest, llb.State, error) {
+// convert returns the request that solves one stage of the job's Dockerfile, with these names.
+func (f *frontend) convert(ctx context.Context, j *Job, stage string, n names) (client.SolveRequest, error) {
 	var none client.SolveRequest
 	opts := maps.Clone(f.opts)
 	opts["target"] = stage
@@ -70,7 +70,7 @@ func (f *frontend) convert(ctx context.Context, j *Job, stage string, n names) (
 	}
 	ui, err := dockerui.NewClient(&inputClient{Client: f.gateway, images: f.images, opts: opts, inputs: inputs})
 	if err != nil {
-		return none, llb.State{}, fmt.Errorf("preparing the Dockerfile frontend: %w", err)
+		return none, fmt.Errorf("preparing the Dockerfile frontend: %w", err)
 	}
 	result, err := dockerfile2llb.Dockerfile2LLB(ctx, j.Dockerfile, dockerfile2llb.ConvertOpt{
 		Config: ui.Config,
@@ -80,13 +80,13 @@ func (f *frontend) convert(ctx context.Context, j *Job, stage string, n names) (
 		MetaResolver: &inputClient{Client: f.gateway, images: f.images},
 	})
 	if err != nil {
-		return none, llb.State{}, err
+		return none, err
 	}
 	def, err := result.State.Marshal(ctx)
 	if err != nil {
-		return none, llb.State{}, fmt.Errorf("writing the build graph: %w", err)
+		return none, fmt.Errorf("writing the build graph: %w", err)
 	}
-	return client.SolveRequest{Definition: def.ToPB(), Evaluate: true, CacheImports: ui.CacheImports}, result.State, nil
+	return client.SolveRequest{Definition: def.ToPB(), Evaluate: true, CacheImports: ui.CacheImports}, nil
 }
 
 // inputClient is the gateway client with one job's options and contexts in place of the session's.

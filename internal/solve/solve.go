@@ -22,6 +22,7 @@ import (
 	"github.com/moby/buildkit/client/llb"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/solver/pb"
 	digest "github.com/opencontainers/go-digest"
 	"github.com/tonistiigi/fsutil"
 	"github.com/tonistiigi/fsutil/types"
@@ -58,9 +59,10 @@ type Job struct {
 	// Dependencies is how many crates the dependencies of the job are at most.
 	Dependencies int
 
-	mounts    map[string]string // by the context's name: its name in the session
-	steps     []digest.Digest   // of the stage that is solved
-	baseStore string
+	mounts     map[string]string // by the context's name: its name in the session
+	steps      []digest.Digest   // of the stage that is solved
+	definition *pb.Definition    // likewise
+	baseStore  string
 }
 
 // ReadFile reads a file of a stage by its name. accept is told its size first, and its error is returned before a byte is
@@ -216,7 +218,7 @@ func one(ctx context.Context, f *frontend, j *Job, d *progress.Display, record *
 	if err != nil {
 		return Outcome{Err: err}
 	}
-	j.steps = g.steps()
+	j.steps, j.definition = g.steps(), g.request.Definition
 	d.Own(j.Label, j.steps)
 	steps := map[digest.Digest]progress.Known{}
 	for step, known := range g.known {
@@ -280,7 +282,7 @@ func marker(ctx context.Context, f *frontend, r Request, result *Result) (*gatew
 			failed = append(failed, j)
 			continue
 		}
-		_, state, err := f.convert(ctx, j, j.Stage, j.names())
+		state, err := stateOf(j.definition)
 		if err != nil {
 			return nil, err
 		}
@@ -293,8 +295,15 @@ func marker(ctx context.Context, f *frontend, r Request, result *Result) (*gatew
 	var deps []shared
 	for _, j := range failed {
 		mine := shared{string(j.Dockerfile), j.Contexts[dockerfile.Skeleton]}
-		request, state, err := f.convert(ctx, j, dockerfile.StageDeps, j.names())
-		if err != nil || slices.Contains(deps, mine) {
+		if slices.Contains(deps, mine) {
+			continue
+		}
+		request, err := f.convert(ctx, j, dockerfile.StageDeps, j.names())
+		if err != nil {
+			continue
+		}
+		state, err := stateOf(request.Definition)
+		if err != nil {
 			continue
 		}
 		if _, err := f.gateway.Solve(ctx, request); err != nil {
@@ -308,6 +317,15 @@ func marker(ctx context.Context, f *frontend, r Request, result *Result) (*gatew
 		return nil, err
 	}
 	return f.gateway.Solve(ctx, gateway.SolveRequest{Definition: def.ToPB(), Evaluate: true})
+}
+
+// stateOf is what comes of steps, for others to take.
+func stateOf(d *pb.Definition) (llb.State, error) {
+	op, err := llb.NewDefinitionOp(d)
+	if err != nil {
+		return llb.State{}, fmt.Errorf("reading the build graph: %w", err)
+	}
+	return llb.NewState(op.Output()), nil
 }
 
 // contexts names the jobs' inputs for the session. Jobs that share a skeleton or a base share its name.
