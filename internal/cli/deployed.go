@@ -147,7 +147,7 @@ func (a *app) statusCommand() *cobra.Command {
 			switch {
 			case c.Live != nil:
 				s.Live = c.Live.CodeSHA256
-				row = append(row, "alias "+o.Alias+" is version "+c.Alias.Version)
+				row = append(row, "alias "+o.Alias+" is version "+c.Alias.Version+c.Ahead())
 			case c.Latest != nil && o.Alias != "":
 				row = append(row, "there is no alias "+o.Alias)
 			}

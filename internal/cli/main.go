@@ -92,8 +92,12 @@ func Main(args []string, s Streams, environ []string) int {
 	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
 		a.completeFlags(root)
 	}
+	failure := report.JSON
 	if verb, _, err := root.Find(args); err == nil {
 		takeOnce(verb.Flags())
+		if name := verb.Name(); verb.Parent() == root && (name == "deploy" || name == "status") {
+			failure = report.NoFunctions
+		}
 	}
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, args, err) })
@@ -124,7 +128,7 @@ func Main(args []string, s Streams, environ []string) int {
 		tell(&summary, err)
 		a.annotate(summary)
 		if wantsJSON(args) && out.err == nil {
-			err = errors.Join(err, report.JSON(s.Out, summary))
+			err = errors.Join(err, failure(s.Out, summary))
 		}
 	}
 	fault.PrintOn(s.Err, err, screen(s.Err))

@@ -222,3 +222,16 @@ func (c Condition) Words() string {
 		return "differs"
 	}
 }
+
+// Ahead says that $LATEST has other code than what the alias names, as after a deployment that was interrupted or a code
+// upload of somebody else.
+func (c Condition) Ahead() string {
+	switch {
+	case c.Latest == nil || c.Live == nil || c.Latest.CodeSHA256 == c.Live.CodeSHA256:
+		return ""
+	case c.Latest.CodeSHA256 == c.Built:
+		return ", $LATEST is as built"
+	default:
+		return ", $LATEST has other code"
+	}
+}

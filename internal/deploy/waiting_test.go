@@ -109,3 +109,18 @@ func TestStatusInWords(t *testing.T) {
 		}
 	}
 }
+
+func TestCodeAheadOfAnAlias(t *testing.T) {
+	for want, c := range map[string]Condition{
+		"":                         {Built: "1", Latest: &Function{CodeSHA256: "1"}, Live: &Function{CodeSHA256: "1"}},
+		", $LATEST is as built":    {Built: "1", Latest: &Function{CodeSHA256: "1"}, Live: &Function{CodeSHA256: "2"}},
+		", $LATEST has other code": {Built: "1", Latest: &Function{CodeSHA256: "2"}, Live: &Function{CodeSHA256: "1"}},
+	} {
+		if got := c.Ahead(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got := (Condition{Built: "1", Latest: &Function{CodeSHA256: "2"}}).Ahead(); got != "" {
+		t.Errorf("without an alias %q", got)
+	}
+}
