@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"lpipe/internal/config"
+	"lpipe/internal/deploy"
 	"lpipe/internal/fault"
 	_ "lpipe/internal/garbage" // sets how seldom it is collected
 	"lpipe/internal/interrupt"
@@ -92,12 +93,10 @@ func Main(args []string, s Streams, environ []string) int {
 	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
 		a.completeFlags(root)
 	}
-	failure := report.JSON
+	functions := false // the JSON of the verb lists functions, and not lambdas
 	if verb, _, err := root.Find(args); err == nil {
 		takeOnce(verb.Flags())
-		if name := verb.Name(); verb.Parent() == root && (name == "deploy" || name == "status") {
-			failure = report.NoFunctions
-		}
+		functions = verb.Parent() == root && (verb.Name() == "deploy" || verb.Name() == "status")
 	}
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, args, err) })
@@ -127,8 +126,12 @@ func Main(args []string, s Streams, environ []string) int {
 		var summary report.Summary
 		tell(&summary, err)
 		a.annotate(summary)
-		if wantsJSON(args) && out.err == nil {
-			err = errors.Join(err, failure(s.Out, summary))
+		switch {
+		case !wantsJSON(args) || out.err != nil:
+		case functions:
+			err = a.showOutcomes(nil, deploy.Plan{}, err, 0, true)
+		default:
+			err = errors.Join(err, report.JSON(s.Out, summary))
 		}
 	}
 	fault.PrintOn(s.Err, err, screen(s.Err))

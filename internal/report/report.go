@@ -178,18 +178,6 @@ func JSON(w io.Writer, s Summary) error {
 	return foreign.WriteJSON(w, s, "")
 }
 
-// NoFunctions writes as one line what stopped a verb about functions before it had any to list.
-func NoFunctions(w io.Writer, s Summary) error {
-	s = s.shown()
-	return foreign.WriteJSON(w, struct {
-		Version   int        `json:"version"`
-		Functions []struct{} `json:"functions"`
-		Status    int        `json:"status"`
-		Kind      string     `json:"kind,omitempty"`
-		Errors    []Error    `json:"errors,omitempty"`
-	}{Version, []struct{}{}, s.Status, s.Kind, s.Errors}, "")
-}
-
 // reach says what a step with a network reaches beside other machines, where it is known to be in the network of this one.
 func reach(local bool) string {
 	if !local {
