@@ -185,7 +185,7 @@ var lpipeMap = map[string]row{
 	"internal/build": {
 		imports: in("cache", "internal/access", "internal/artifact", "internal/attest", "internal/cargo", "internal/config", "internal/disk", "internal/dockerfile", "internal/emulator", "internal/engine",
 			"internal/fault", "internal/finding", "internal/git", "internal/limits", "internal/login", "internal/network", "internal/pattern", "internal/plan", "internal/progress", "internal/project", "internal/publish",
-			"internal/reach", "internal/report", "internal/sigstore", "internal/skeleton", "internal/solve", "internal/subset", "internal/trace", "internal/userkey", "github.com/distribution/reference", "github.com/moby/patternmatcher",
+			"internal/program", "internal/reach", "internal/report", "internal/sigstore", "internal/skeleton", "internal/solve", "internal/subset", "internal/trace", "internal/userkey", "github.com/distribution/reference", "github.com/moby/patternmatcher",
 			"github.com/opencontainers", buildkit+"/client", buildkit+"/session"),
 		why: "the phases of a build, each from values to values; it reads no flag and prints nothing but the display",
 	},

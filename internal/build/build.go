@@ -100,8 +100,10 @@ func Prepare(ctx context.Context, here *project.Here, projects []*project.Projec
 	if len(from)+len(to) > 0 && o.Stage == dockerfile.StageLambda {
 		r.mainSizes, r.ownSizes = sizeNames(cfg, o.Network.Env, here.Checkout(ctx, projects[0].Dir), scope(selected, o.Stage, partial), to)
 	}
+	var drawn solve.Graphs
 	if cfg.CI == "" && o.Key.Lasting() { // then the folder of the key is there, and lies in no project
 		r.times = timesFile(here.Env, projects)
+		drawn = keptGraphs(here.Env, o.Key)
 		for _, p := range projects {
 			remember(here.Env, p.Dir)
 		}
@@ -141,6 +143,7 @@ func Prepare(ctx context.Context, here *project.Here, projects []*project.Projec
 	r.solve = solve.Request{
 		CacheFrom: from, CacheTo: to, NoCache: o.NoCache, Session: append(granted.Session(), r.Logins.Session()),
 		StallTimeout: o.StallTimeout, Explain: explain, Setting: settingOf(projects), Hidden: granted.Hidden, Trace: here.Trace,
+		Graphs: drawn,
 	}
 	for _, t := range r.Targets {
 		r.solve.Jobs = append(r.solve.Jobs, t.Job)

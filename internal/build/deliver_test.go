@@ -103,8 +103,8 @@ func TestCITakesNothing(t *testing.T) {
 	}
 }
 
-// program is the smallest that is one: a static ELF file for x86_64, with more bytes at its end.
-func program(t *testing.T, more string) []byte {
+// programOf is the smallest that is one: a static ELF file for x86_64, with more bytes at its end.
+func programOf(t *testing.T, more string) []byte {
 	t.Helper()
 	const heads = 64 + 56
 	size := uint64(heads + len(more))
@@ -146,7 +146,7 @@ func TestWhatWasBuiltIsDelivered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	target, first := r.Targets[0], program(t, "one")
+	target, first := r.Targets[0], programOf(t, "one")
 	o, _ := solved(t, target, first)
 	if held := o.Taken.(taken).program.Data; held != nil {
 		t.Errorf("%d bytes of a program that needs no other target are held for the end of the run", len(held))
@@ -176,7 +176,7 @@ func TestWhatWasBuiltIsDelivered(t *testing.T) {
 	if _, read := solved(t, next, first); read {
 		t.Error("a program that is there was read again")
 	}
-	if _, read := solved(t, next, program(t, "two")); !read {
+	if _, read := solved(t, next, programOf(t, "two")); !read {
 		t.Error("another program was not read")
 	}
 }
@@ -188,7 +188,7 @@ func TestWhatIsRefusedIsNoFailureOfItsJob(t *testing.T) {
 		program    []byte
 		kind       fault.Kind
 	}{
-		"a time that is none": {env: "yesterday", program: program(t, ""), kind: fault.Usage},
+		"a time that is none": {env: "yesterday", program: programOf(t, ""), kind: fault.Usage},
 		"not a program":       {program: []byte("#!/bin/sh"), kind: fault.Artifact},
 		"too large":           {program: make([]byte, 300<<20), kind: fault.Artifact},
 	} {

@@ -68,7 +68,7 @@ func TestWhatWasDeliveredIsPushed(t *testing.T) {
 	if want := []string{registry.Host + "/shop/orders:1.0.0"}; !slices.Equal(target.Images, want) {
 		t.Fatalf("the image is called %q, want %q", target.Images, want)
 	}
-	o, _ := solved(t, target, program(t, ""))
+	o, _ := solved(t, target, programOf(t, ""))
 	out, err := Deliver(Built{target, o, "rust:1"}, nil, nil)
 	if err != nil || len(out.Files) != 1 {
 		t.Fatalf("%v, %d files", err, len(out.Files))

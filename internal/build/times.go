@@ -56,12 +56,5 @@ func (t times) write(file string) {
 	if err != nil || len(data) > maxTimes || os.MkdirAll(filepath.Dir(file), 0o700) != nil {
 		return
 	}
-	temp, err := os.CreateTemp(filepath.Dir(file), ".times-*")
-	if err != nil {
-		return
-	}
-	_, err = temp.Write(data)
-	if closeErr := temp.Close(); err != nil || closeErr != nil || os.Rename(temp.Name(), file) != nil {
-		_ = os.Remove(temp.Name())
-	}
+	replace(file, data)
 }

@@ -36,7 +36,10 @@ func attempt(ctx context.Context, c *client.Client, r Request, opt client.SolveO
 	}()
 
 	result := &Result{Outcomes: make([]Outcome, len(r.Jobs))}
-	f := &frontend{images: newImages(), drafts: drafts(r.Jobs)}
+	f := &frontend{images: newImages()}
+	if len(r.CacheFrom) == 0 { // what to import is part of a request, and no part of a graph
+		f.graphs = r.Graphs
+	}
 	var built bool
 	var failed *importFailed
 	opt.FrontendAttrs = map[string]string{}
@@ -55,6 +58,7 @@ func attempt(ctx context.Context, c *client.Client, r Request, opt client.SolveO
 				return nil, err
 			}
 		}
+		f.setDrafts(r.Jobs)
 		refs, err := solveAll(ctx, f, r, d, result)
 		built = err == nil
 		errors.As(err, &failed)

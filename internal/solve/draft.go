@@ -17,29 +17,30 @@ import (
 	"lpipe/internal/progress"
 )
 
-// names are what a lambda has of its own in a Dockerfile that others share.
+// names are what a lambda has of its own in a Dockerfile that others share, or a run in one that others had.
 type names struct {
-	bin      string
-	contexts map[string]contextNames // by the context's name in the Dockerfile
+	Bin      string
+	Session  string
+	Contexts map[string]contextNames // by the context's name in the Dockerfile
 }
 
 // contextNames are those of a context.
 type contextNames struct {
-	mount string // in the session
-	hint  string // under which the engine keeps what it was sent
-	title string // as its step is shown
+	Mount string // in the session
+	Hint  string // under which the engine keeps what it was sent
+	Title string // as its step is shown
 }
 
-// names are those of the job, once it has its mounts.
-func (j *Job) names() names {
-	n := names{j.Bin, map[string]contextNames{}}
+// names are those of a job, once it has its mounts.
+func (f *frontend) names(j *Job) names {
+	n := names{j.Bin, f.gateway.BuildOpts().SessionID, map[string]contextNames{}}
 	for name, mount := range j.mounts {
-		n.contexts[name] = contextNames{
-			mount: mount,
+		n.Contexts[name] = contextNames{
+			Mount: mount,
 			// By size and time the engine is told the difference to what is sent the next time. Two files can have equal ones, so
 			// it never compares trees that are not the same.
-			hint:  j.SharedKey + ":" + mount + ":" + j.Contexts[name].Digest(),
-			title: strings.TrimSuffix(mount, progress.OwnerMark+j.Owner),
+			Hint:  j.SharedKey + ":" + mount + ":" + j.Contexts[name].Digest(),
+			Title: strings.TrimSuffix(mount, progress.OwnerMark+j.Owner),
 		}
 	}
 	return n
@@ -48,8 +49,10 @@ func (j *Job) names() names {
 // draft is the graph of jobs that differ by their names alone, with marks in the place of those. To convert a Dockerfile takes
 // many times as long as to put in the names.
 type draft struct {
-	mark []byte // what all marks begin with
-	with names
+	of    *Job // the first of them
+	with  names
+	mark  []byte // what all marks in them begin with; nil where there are none, of one job alone
+	known *keptGraph
 
 	once  sync.Once
 	graph *graph
@@ -57,27 +60,25 @@ type draft struct {
 	err   error
 }
 
-// drafts returns those of jobs of which there are others with another name and the same Dockerfile.
-func drafts(jobs []*Job) map[*Job]*draft {
-	alike := map[string][]*Job{}
+// setDrafts has the jobs that have the same Dockerfile and differ by their names share a draft.
+func (f *frontend) setDrafts(jobs []*Job) {
+	alike := map[shape][]*Job{}
 	for _, j := range jobs {
 		alike[j.shape()] = append(alike[j.shape()], j)
 	}
-	all := map[*Job]*draft{}
+	f.drafts = map[*Job]*draft{}
 	for _, group := range alike {
-		if len(group) < 2 {
-			continue
-		}
-		d := newDraft(group)
+		d := f.newDraft(group)
 		for _, j := range group {
-			all[j] = d
+			f.drafts[j] = d
 		}
 	}
-	return all
 }
 
 // shape is equal for jobs that differ by their names alone.
-func (j *Job) shape() string {
+type shape struct{ dockerfile, stage, kind, late, base, contexts string }
+
+func (j *Job) shape() shape {
 	same := map[string]int{} // contexts that are one
 	var contexts []string
 	for i, name := range slices.Sorted(maps.Keys(j.mounts)) {
@@ -91,40 +92,40 @@ func (j *Job) shape() string {
 	if j.Base != nil {
 		base = j.baseStore + "@" + j.Base.Digest.String()
 	}
-	return fmt.Sprintf("%q %q %q %q %q %q", j.Dockerfile, j.Stage, j.Kind, j.Late, base, contexts)
+	return shape{string(j.Dockerfile), j.Stage, j.Kind, fmt.Sprintf("%q", j.Late), base, strings.Join(contexts, " ")}
 }
 
-// newDraft has marks for the names that not all jobs of the group have.
-func newDraft(group []*Job) *draft {
+// newDraft has marks for the names that not all jobs of the group have, those of the graph that is kept of it where there is one.
+func (f *frontend) newDraft(group []*Job) *draft {
+	d := &draft{of: group[0], with: f.names(group[0]), known: f.kept(group[0])}
+	if len(group) == 1 {
+		return d
+	}
 	mark := "lpipe-" + rand.Text()
-	d := &draft{mark: []byte(mark), with: names{mark + ".bin.", map[string]contextNames{}}}
-	var all []names
-	for _, j := range group {
-		all = append(all, j.names())
+	if d.known != nil && d.known.Mark != "" {
+		mark = d.known.Mark
 	}
+	d.mark = []byte(mark)
 	marks := map[string]contextNames{} // by the mount that the first job has
-	for name, mine := range all[0].contexts {
-		everyone := !slices.ContainsFunc(all, func(n names) bool { return n.contexts[name] != mine })
-		switch known, ok := marks[mine.mount]; {
-		case everyone:
-			d.with.contexts[name] = mine
-		case ok:
-			d.with.contexts[name] = known
-		default:
-			n := len(marks)
-			marks[mine.mount] = contextNames{
-				fmt.Sprintf("%s.mount-%d.", mark, n), fmt.Sprintf("%s.hint-%d.", mark, n), fmt.Sprintf("%s.title-%d.", mark, n),
-			}
-			d.with.contexts[name] = marks[mine.mount]
+	for _, name := range slices.Sorted(maps.Keys(d.with.Contexts)) {
+		mine := d.with.Contexts[name]
+		if !slices.ContainsFunc(group, func(j *Job) bool { return f.names(j).Contexts[name] != mine }) {
+			continue
 		}
+		if _, ok := marks[mine.Mount]; !ok {
+			at := fmt.Sprintf("-%d.", len(marks))
+			marks[mine.Mount] = contextNames{mark + ".mount" + at, mark + ".hint" + at, mark + ".title" + at}
+		}
+		d.with.Contexts[name] = marks[mine.Mount]
 	}
+	d.with.Bin = mark + ".bin."
 	return d
 }
 
-// of returns the graph of a job, and false where the marks do not do.
-func (d *draft) of(ctx context.Context, f *frontend, j *Job) (*graph, bool) {
+// graphOf returns the graph of a job, and false where the marks do not do.
+func (d *draft) graphOf(ctx context.Context, f *frontend, j *Job) (*graph, bool) {
 	d.once.Do(func() {
-		if d.graph, d.err = f.draw(ctx, j, j.Stage, d.with); d.err != nil {
+		if d.graph, d.err = f.revive(ctx, d); d.err != nil || d.mark == nil {
 			return
 		}
 		own := map[string]bool{}
@@ -137,10 +138,10 @@ func (d *draft) of(ctx context.Context, f *frontend, j *Job) (*graph, bool) {
 			d.own = append(d.own, mine)
 		}
 	})
-	if d.err != nil {
-		return nil, false
+	if d.err != nil || d.mark == nil {
+		return d.graph, d.err == nil
 	}
-	return d.fill(j.names())
+	return d.fill(f.names(j))
 }
 
 // fill puts names into the place of the marks.
@@ -187,7 +188,7 @@ func (d *draft) fill(n names) (*graph, bool) {
 				meta.Description[key] = put.Replace(text)
 			}
 			if g := meta.ProgressGroup; g != nil {
-				g.Id += "-" + n.bin // what a display takes for one step is none of another lambda
+				g.Id += "-" + n.Bin // what a display takes for one step is none of another lambda
 			}
 		}
 		def.Metadata[dgst] = meta
@@ -203,10 +204,10 @@ func (d *draft) fill(n names) (*graph, bool) {
 
 // replacer replaces the marks by names.
 func (d *draft) replacer(n names) *strings.Replacer {
-	pairs := []string{d.with.bin, n.bin}
-	for name, with := range d.with.contexts {
-		if mine := n.contexts[name]; with != mine {
-			pairs = append(pairs, with.mount, mine.mount, with.hint, mine.hint, with.title, mine.title)
+	pairs := []string{d.with.Bin, n.Bin}
+	for name, with := range d.with.Contexts {
+		if mine := n.Contexts[name]; with != mine {
+			pairs = append(pairs, with.Mount, mine.Mount, with.Hint, mine.Hint, with.Title, mine.Title)
 		}
 	}
 	return strings.NewReplacer(pairs...)

@@ -24,51 +24,58 @@ type frontend struct {
 	gateway client.Client
 	images  *images
 	opts    map[string]string
+	graphs  Graphs // nil where none are kept
 	drafts  map[*Job]*draft
 }
 
 // graph returns what the engine is asked to do for a job.
 func (f *frontend) graph(ctx context.Context, j *Job) (*graph, error) {
 	if d := f.drafts[j]; d != nil {
-		if g, ok := d.of(ctx, f, j); ok {
+		if g, ok := d.graphOf(ctx, f, j); ok {
 			return g, nil
 		}
 	}
-	return f.draw(ctx, j, j.Stage, j.names())
+	return f.draw(ctx, j, j.Stage, f.names(j))
 }
 
 // draw converts a stage of the job's Dockerfile, with these names.
 func (f *frontend) draw(ctx context.Context, j *Job, stage string, n names) (*graph, error) {
-	request, err := f.convert(ctx, j, stage, n)
+	c := &inputClient{Client: f.gateway, images: f.images, session: n.Session}
+	request, err := f.convert(ctx, c, j, stage, n)
 	if err != nil {
 		return nil, err
 	}
-	return newGraph(request, dockerfile.StagesOf(j.Dockerfile))
+	g, err := newGraph(request, dockerfile.StagesOf(j.Dockerfile))
+	if err == nil {
+		g.asked = c.asked
+	}
+	return g, err
 }
 
 // convert returns the request that solves one stage of the job's Dockerfile, with these names.
-func (f *frontend) convert(ctx context.Context, j *Job, stage string, n names) (client.SolveRequest, error) {
+func (f *frontend) convert(ctx context.Context, c *inputClient, j *Job, stage string, n names) (client.SolveRequest, error) {
 	var none client.SolveRequest
 	opts := maps.Clone(f.opts)
 	opts["target"] = stage
 	opts["build-arg:"+dockerfile.ArgKind] = j.Kind
-	opts["build-arg:"+dockerfile.ArgBin] = n.bin
+	opts["build-arg:"+dockerfile.ArgBin] = n.Bin
 	for name, value := range j.Late {
 		opts["build-arg:"+dockerfile.ArgLate(name)] = value
 	}
 	// An empty main context: without one the frontend would ask the session for a .dockerignore.
 	inputs := map[string]llb.State{"context": llb.Scratch()}
-	for name, c := range n.contexts {
+	for name, c := range n.Contexts {
 		opts["context:"+name] = "input:" + name
-		inputs[name] = llb.Local(c.mount,
-			llb.SessionID(f.gateway.BuildOpts().SessionID),
-			llb.SharedKeyHint(c.hint),
-			llb.WithCustomName("[context] "+c.title))
+		inputs[name] = llb.Local(c.Mount,
+			llb.SessionID(n.Session),
+			llb.SharedKeyHint(c.Hint),
+			llb.WithCustomName("[context] "+c.Title))
 	}
 	if j.Base != nil {
 		opts["context:"+dockerfile.BaseContext] = "oci-layout://" + j.baseStore + "@" + j.Base.Digest.String()
 	}
-	ui, err := dockerui.NewClient(&inputClient{Client: f.gateway, images: f.images, opts: opts, inputs: inputs})
+	c.opts, c.inputs = opts, inputs
+	ui, err := dockerui.NewClient(c)
 	if err != nil {
 		return none, fmt.Errorf("preparing the Dockerfile frontend: %w", err)
 	}
@@ -77,7 +84,7 @@ func (f *frontend) convert(ctx context.Context, j *Job, stage string, n names) (
 		Client: ui,
 		// The lines that steps come from, without the text: nothing shows it, and each job would send it.
 		SourceMap:    llb.NewSourceMap(nil, "Dockerfile", "Dockerfile", nil),
-		MetaResolver: &inputClient{Client: f.gateway, images: f.images},
+		MetaResolver: c,
 	})
 	if err != nil {
 		return none, err
@@ -89,26 +96,41 @@ func (f *frontend) convert(ctx context.Context, j *Job, stage string, n names) (
 	return client.SolveRequest{Definition: def.ToPB(), Evaluate: true, CacheImports: ui.CacheImports}, nil
 }
 
-// inputClient is the gateway client with one job's options and contexts in place of the session's.
+// inputClient is the gateway client with one job's options, contexts and name of the session in place of the session's.
 type inputClient struct {
 	client.Client
-	images *images
-	opts   map[string]string
-	inputs map[string]llb.State
+	images  *images
+	session string
+	opts    map[string]string
+	inputs  map[string]llb.State
+
+	mu    sync.Mutex
+	asked []asked
 }
 
 func (c *inputClient) BuildOpts() client.BuildOpts {
 	o := c.Client.BuildOpts()
-	if c.opts != nil {
-		o.Opts = c.opts
-	}
+	o.Opts, o.SessionID = c.opts, c.session
 	return o
 }
 
 func (c *inputClient) Inputs(context.Context) (map[string]llb.State, error) { return c.inputs, nil }
 
 func (c *inputClient) ResolveImageConfig(ctx context.Context, ref string, o sourceresolver.Opt) (string, digest.Digest, []byte, error) {
-	return c.images.resolve(ctx, c.Client, ref, o)
+	question := o
+	if o.OCILayoutOpt != nil {
+		// The session is that of this run, whatever stands for its name.
+		layout, without := *o.OCILayoutOpt, *o.OCILayoutOpt
+		layout.Store.SessionID, without.Store.SessionID = c.Client.BuildOpts().SessionID, ""
+		o.OCILayoutOpt, question.OCILayoutOpt = &layout, &without
+	}
+	full, dgst, config, err := c.images.resolve(ctx, c.Client, ref, o)
+	if err == nil {
+		c.mu.Lock()
+		c.asked = append(c.asked, asked{ref, question, full, dgst, digest.FromBytes(config)})
+		c.mu.Unlock()
+	}
+	return full, dgst, config, err
 }
 
 // images resolves each base image once an attempt, whichever job asks first.
@@ -144,9 +166,15 @@ type image struct {
 }
 
 func (i *images) resolve(ctx context.Context, c client.Client, ref string, o sourceresolver.Opt) (string, digest.Digest, []byte, error) {
-	key := fmt.Sprintf("%s %+v", ref, o.ImageOpt)
+	key, err := json.Marshal(struct {
+		Ref string
+		Opt sourceresolver.Opt
+	}{ref, o})
+	if err != nil {
+		return "", "", nil, err
+	}
 	i.mu.Lock()
-	get, ok := i.known[key]
+	get, ok := i.known[string(key)]
 	if !ok {
 		get = sync.OnceValues(func() (image, error) {
 			full, dgst, config, err := c.ResolveImageConfig(ctx, ref, o)
@@ -155,7 +183,7 @@ func (i *images) resolve(ctx context.Context, c client.Client, ref string, o sou
 			}
 			return image{full, dgst, config}, err
 		})
-		i.known[key] = get
+		i.known[string(key)] = get
 	}
 	i.mu.Unlock()
 	img, err := get()

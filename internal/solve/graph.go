@@ -19,6 +19,7 @@ type graph struct {
 	digests []digest.Digest                  // of the steps, in the order of the request
 	known   map[digest.Digest]progress.Known // the steps that run a program; [progress.Known.Most] is not set
 	images  map[digest.Digest]digest.Digest  // those of the steps that download an image
+	asked   []asked                          // about images, while it was made; nil where it was made of another graph
 }
 
 // newGraph reads the steps of a request, which were made of a Dockerfile with these stages.

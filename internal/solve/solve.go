@@ -101,6 +101,7 @@ type Request struct {
 	// without them.
 	Hidden func() []string
 	Trace  *trace.Recorder // may be nil
+	Graphs Graphs          // may be nil
 	// Renew, set where the engine is the user's own, replaces it by a new one, with its cache or an empty one, and returns the
 	// one that there is then, also with an error.
 	Renew func(ctx context.Context, empty bool) (*client.Client, error)
@@ -298,15 +299,15 @@ func marker(ctx context.Context, f *frontend, r Request, result *Result) (*gatew
 		if slices.Contains(deps, mine) {
 			continue
 		}
-		request, err := f.convert(ctx, j, dockerfile.StageDeps, j.names())
+		g, err := f.draw(ctx, j, dockerfile.StageDeps, f.names(j))
 		if err != nil {
 			continue
 		}
-		state, err := stateOf(request.Definition)
+		state, err := stateOf(g.request.Definition)
 		if err != nil {
 			continue
 		}
-		if _, err := f.gateway.Solve(ctx, request); err != nil {
+		if _, err := f.gateway.Solve(ctx, g.request); err != nil {
 			continue
 		}
 		deps = append(deps, mine)
