@@ -30,6 +30,20 @@ func Text(s string) string {
 	if !strings.ContainsAny(s, "@?") {
 		return s
 	}
+	if strings.Contains(s, "//") {
+		s = addresses(s)
+	}
+	if at := strings.LastIndexByte(s, '@'); at >= 0 && strings.Contains(s[:at], ":") {
+		s = login().ReplaceAllString(s, "${1}${2}:"+Hidden+"@${3}")
+	}
+	if strings.ContainsAny(s, "?&;") && strings.Contains(s, "=") {
+		s = parameter().ReplaceAllString(s, "${1}"+Hidden)
+	}
+	return s
+}
+
+// addresses is the text without passwords in addresses that have a "//".
+func addresses(s string) string {
 	var out strings.Builder
 	pos, end, last := 0, -1, -1 // end is that of the word that pos is in, last the place of the last @ in it
 	for at := opening().FindStringIndex(s); at != nil; at = opening().FindStringIndex(s[pos:]) {
@@ -54,7 +68,7 @@ func Text(s string) string {
 		pos += len(who)
 	}
 	out.WriteString(s[pos:])
-	return parameter().ReplaceAllString(login().ReplaceAllString(out.String(), "${1}${2}:"+Hidden+"@${3}"), "${1}"+Hidden)
+	return out.String()
 }
 
 // credentials is the length of what stands before the @ of an address, 0 if there is nothing. word is what follows its "//" up to
