@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"text/template"
@@ -75,7 +74,7 @@ func withWarmID(text string) string {
 		from, _, _ := strings.Cut(stage, "\n")
 		switch _, name, _ := strings.Cut(from, " AS "); name {
 		case StageToolchain, stageCompiler, StageDeps:
-			id.Write(strconv.AppendQuote(nil, stage))
+			fmt.Fprintf(id, "%d:%s", len(stage), stage)
 		}
 	}
 	return strings.ReplaceAll(text, warmMount, warmMount+hex.EncodeToString(id.Sum(nil)[:8]))

@@ -518,7 +518,7 @@ EOF
 FROM compiler AS strata
 RUN --network=none --mount=type=bind,from=units,source=/strata/1/src,target=/src,rw \
     --mount=type=bind,from=units,source=/strata/1/cargo,target=/cargo,rw \
-    --mount=type=cache,id=lpipe-warm-52a2cd1a152df976,sharing=private,target=/warm \
+    --mount=type=cache,id=lpipe-warm-992c766b7d90f139,sharing=private,target=/warm \
     --mount=type=secret,id=lpipe-warm,target=/run/lpipe-warm \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu # strata
@@ -645,7 +645,7 @@ EOF
 FROM strata AS strata-2
 RUN --network=none --mount=type=bind,from=units,source=/strata/2/src,target=/src,rw \
     --mount=type=bind,from=units,source=/strata/2/cargo,target=/cargo,rw \
-    --mount=type=cache,id=lpipe-warm-52a2cd1a152df976,sharing=private,target=/warm \
+    --mount=type=cache,id=lpipe-warm-992c766b7d90f139,sharing=private,target=/warm \
     --mount=type=secret,id=lpipe-warm,target=/run/lpipe-warm \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu # strata
@@ -772,7 +772,7 @@ EOF
 FROM strata-2 AS strata-3
 RUN --network=none --mount=type=bind,from=units,source=/strata/3/src,target=/src,rw \
     --mount=type=bind,from=units,source=/strata/3/cargo,target=/cargo,rw \
-    --mount=type=cache,id=lpipe-warm-52a2cd1a152df976,sharing=private,target=/warm \
+    --mount=type=cache,id=lpipe-warm-992c766b7d90f139,sharing=private,target=/warm \
     --mount=type=secret,id=lpipe-warm,target=/run/lpipe-warm \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu # strata
@@ -899,7 +899,7 @@ EOF
 FROM strata-3 AS deps
 RUN --network=none --mount=type=bind,from=skeleton,source=/files,target=/src,rw \
     --mount=type=bind,from=fetch,source=/cargo,target=/cargo,rw \
-    --mount=type=cache,id=lpipe-warm-52a2cd1a152df976,sharing=private,target=/warm \
+    --mount=type=cache,id=lpipe-warm-992c766b7d90f139,sharing=private,target=/warm \
     --mount=type=secret,id=lpipe-warm,target=/run/lpipe-warm \
     --mount=type=tmpfs,target=/tmp <<EOF
 set -eu # deps
