@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +14,7 @@ import (
 	"lpipe/internal/engine/daemon"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
+	"lpipe/internal/garbage"
 	"lpipe/internal/network"
 )
 
@@ -73,7 +73,7 @@ it has been idle. "status" tells whether it runs and where its log is, "stop" en
 				if err != nil {
 					return err
 				}
-				debug.SetGCPercent(100) // unlike every other verb it lives long
+				garbage.Usual() // unlike every other verb it lives long
 				err = daemon.Run(cmd.Context(), c)
 				if cmd.Context().Err() != nil {
 					return nil //nolint:nilerr // asked to leave, be it while it started: who wants it starts it again

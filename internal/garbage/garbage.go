@@ -5,9 +5,30 @@
 // one imports next to nothing, and so is initialised before them, as package interrupt is.
 package garbage
 
-import "runtime/debug"
+import (
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+)
 
-// percent is that of GOGC: https://pkg.go.dev/runtime/debug#SetGCPercent.
-const percent = 400
+// Those of GOGC: https://pkg.go.dev/runtime/debug#SetGCPercent. At first it is of the 4 MiB that Go takes for the least heap, so
+// that nothing is collected before there are 64 MiB, and then of what is in use.
+const (
+	first = 1500
+	later = 400
+	usual = 100
+)
 
-func init() { debug.SetGCPercent(percent) }
+var percent atomic.Int64 // after the first collection
+
+func init() {
+	debug.SetGCPercent(first)
+	percent.Store(later)
+	runtime.AddCleanup(new([64]byte), func(int) { debug.SetGCPercent(int(percent.Load())) }, 0)
+}
+
+// Usual has a process that lives long collect as often as Go does by itself.
+func Usual() {
+	percent.Store(usual)
+	debug.SetGCPercent(usual)
+}
