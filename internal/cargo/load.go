@@ -19,6 +19,8 @@ type loader struct {
 	dir       string     // the folder asked for
 	from      string     // the folder that paths in messages start at
 	manifests map[string]*Manifest
+	ahead     map[string]readManifest // what was read ahead, by folder
+	entered   map[string]bool         // folders for which enter found nothing wrong
 	packages  map[string]*Package
 	reported  map[string]bool
 	root      *Manifest
@@ -86,7 +88,7 @@ func WorkspaceFor(d disk.Disk, dir string) string {
 // sees no more of the disk than the project may use.
 func locate(d disk.Disk, dir, from string) (l *loader, current *Manifest, err error) {
 	l = &loader{
-		disk: d, dir: path.Clean(dir), from: path.Clean(from), manifests: map[string]*Manifest{},
+		disk: d, dir: path.Clean(dir), from: path.Clean(from), manifests: map[string]*Manifest{}, entered: map[string]bool{},
 		packages: map[string]*Package{}, reported: map[string]bool{},
 	}
 	if l.fsys, err = search(d, l.dir); err != nil {
@@ -245,11 +247,15 @@ func (l *loader) above(m *Manifest) *Manifest {
 // enter takes a folder that a manifest or the configuration names for a package. Without a repository it joins what the
 // project may use, with one it must lie there; what says who names it.
 func (l *loader) enter(dir, what string) bool {
+	if l.entered[dir] {
+		return true
+	}
 	if isManifest(l.disk.FS, dir) {
 		l.fsys.Join(dir)
 	}
 	out := l.outsideOf(l.fsys.Check(dir))
 	if out == nil {
+		l.entered[dir] = true
 		return true
 	}
 	l.report(what+" is outside of the project", out.Error(), out.Fix())
@@ -264,18 +270,23 @@ const maxFile = 16 << 20
 // it cannot be read, or it lies above the folder asked for and another user can write it.
 func (l *loader) read(name string) (data []byte, ok bool) {
 	data, err := disk.Read(l.fsys, name, maxFile)
+	return data, l.mayUse(name, err)
+}
+
+// mayUse reports that a file was read, with this error, and may be used.
+func (l *loader) mayUse(name string, err error) bool {
 	switch {
 	case err != nil && l.isMissing(err):
-		return nil, false
+		return false
 	case err != nil:
 		l.unreadable(name, err)
-		return nil, false
+		return false
 	}
 	if err := l.fsys.Trust(name); err != nil {
 		l.report(l.show(name)+" may come from another user", err.Error(), "remove it, or make it your own with chown and chmod")
-		return nil, false
+		return false
 	}
-	return data, true
+	return true
 }
 
 func (l *loader) notMember(m *Manifest) {
@@ -336,14 +347,14 @@ func (l *loader) isMissing(err error) bool {
 
 // isFile reports whether there is a file. One outside of the project is reported, and counts as there.
 func (l *loader) isFile(name string) bool {
-	info, err := l.fsys.Stat(name)
-	return l.isOutside(name, err) || err == nil && !info.IsDir()
+	mode, err := l.fsys.Kind(name)
+	return l.isOutside(name, err) || err == nil && !mode.IsDir()
 }
 
 // isDir reports whether there is a folder. One outside of the project is reported, and counts as there.
 func (l *loader) isDir(name string) bool {
-	info, err := l.fsys.Stat(name)
-	return l.isOutside(name, err) || err == nil && info.IsDir()
+	mode, err := l.fsys.Kind(name)
+	return l.isOutside(name, err) || err == nil && mode.IsDir()
 }
 
 func (l *loader) isOutside(name string, err error) bool {

@@ -3,11 +3,16 @@ package cargo
 import (
 	"maps"
 	"path"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"lpipe/internal/disk"
 )
 
 // Manifest is a Cargo.toml as written: nothing is inherited or defaulted yet.
@@ -159,17 +164,62 @@ func (l *loader) manifest(dir string) *Manifest {
 		return m
 	}
 	l.manifests[dir] = nil
-	name := path.Join(dir, "Cargo.toml")
-	data, ok := l.read(name)
+	r, ok := l.ahead[dir]
 	if !ok {
+		r = l.readManifest(dir)
+	}
+	if !l.mayUse(r.name, r.err) {
 		return nil
 	}
-	doc, err := parse(l.show(name), data, correctTOML)
-	if err != nil {
-		l.errs.Add(err)
+	if r.mistake != nil {
+		l.errs.Add(r.mistake)
 		return nil
 	}
-	m := &Manifest{Path: name, Data: doc.data, Tree: doc.tree, dir: dir, doc: doc}
+	m := &Manifest{Path: r.name, Data: r.doc.data, Tree: r.doc.tree, dir: dir, doc: r.doc}
 	l.manifests[dir] = m
 	return m
+}
+
+// readManifest is what came of reading a manifest.
+type readManifest struct {
+	name    string
+	err     error // that it could not be read
+	doc     *document
+	mistake error // in it
+}
+
+func (l *loader) readManifest(dir string) readManifest {
+	r := readManifest{name: path.Join(dir, "Cargo.toml")}
+	data, err := disk.Read(l.fsys, r.name, maxFile)
+	if r.err = err; err == nil {
+		r.doc, r.mistake = parse(l.show(r.name), data, correctTOML)
+	}
+	return r
+}
+
+// fewManifests are read by one processor: to share them takes as long.
+const fewManifests = 8
+
+// readAhead reads the manifests of folders, and looks at what is beside them, on all processors.
+func (l *loader) readAhead(dirs []string) {
+	if len(dirs) <= fewManifests {
+		return
+	}
+	all := make([]readManifest, len(dirs))
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(dirs)); i = next.Add(1) - 1 {
+				all[i] = l.readManifest(dirs[i])
+				_, _ = l.fsys.List(dirs[i])
+				_, _ = l.fsys.List(path.Join(dirs[i], "src"))
+			}
+		})
+	}
+	wait.Wait() // before the bound of the project changes
+	l.ahead = map[string]readManifest{}
+	for i, dir := range dirs {
+		l.ahead[dir] = all[i]
+	}
 }

@@ -19,6 +19,7 @@ func (l *loader) members(w *Workspace) []string {
 	var members []string
 	listed, strays := l.expand("members")
 	w.Strays = strays
+	l.readAhead(listed)
 	for _, dir := range listed {
 		members = l.addMember(members, dir, false)
 	}

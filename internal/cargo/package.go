@@ -155,7 +155,7 @@ func (l *loader) describing(p *Package, key string) string {
 		return ""
 	}
 	for _, name := range []string{"README.md", "README.txt", "README"} { // as cargo looks for it
-		if info, err := l.fsys.Stat(path.Join(p.Dir, name)); err == nil && info.Mode().IsRegular() {
+		if mode, err := l.fsys.Kind(path.Join(p.Dir, name)); err == nil && mode.IsRegular() {
 			return name
 		}
 	}

@@ -70,7 +70,10 @@ func (l *loader) library(p *Package) {
 
 // discover returns the targets of a folder: NAME.rs and NAME/main.rs.
 func (l *loader) discover(dir, folder string) []Target {
-	entries, err := l.fsys.ReadDir(path.Join(dir, folder))
+	if mode, err := l.fsys.Kind(path.Join(dir, folder)); err != nil || !mode.IsDir() {
+		return nil
+	}
+	entries, err := l.fsys.List(path.Join(dir, folder))
 	if err != nil {
 		return nil
 	}

@@ -78,7 +78,9 @@ func TestNothingLeadsOutOfTheBound(t *testing.T) {
 		_, statErr := v.Stat(name)
 		_, listErr := v.ReadDir(name)
 		_, readErr := Read(v, name, 100)
-		for _, err := range []error{openErr, statErr, listErr, readErr, v.Check(name)} {
+		_, listedErr := v.List(name)
+		_, kindErr := v.Kind(name)
+		for _, err := range []error{openErr, statErr, listErr, readErr, listedErr, kindErr, v.Check(name)} {
 			if Outside(err) == nil {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -113,6 +115,49 @@ func TestNothingLeadsOutOfTheBound(t *testing.T) {
 	}
 	if all := v.Up("home/me/repo/p"); !slices.Equal(all, []string{"home/me/repo/p", "home/me/repo"}) {
 		t.Errorf("up to the bound: %q", all)
+	}
+}
+
+// TestKindIsThatOfStat compares what lists of folders say with what is there.
+func TestKindIsThatOfStat(t *testing.T) {
+	d := machine(t, map[string]string{
+		"repo/.git/config": "", "repo/a/file": "", "repo/a/sub/file": "", "repo/a/link": "-> sub", "repo/a/dangling": "-> none", "repo/a/out": "-> ../../else",
+		"repo/a/x.git/file": "", "repo/a/sub/.git/file": "", "else/file": "",
+	})
+	names := []string{".", "none", "none/none"}
+	if err := fs.WalkDir(d.FS, ".", func(name string, _ fs.DirEntry, _ error) error {
+		names = append(names, name, name+"/none")
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time by lists that are known
+		v := view(t, d, "repo/a")
+		for _, name := range slices.Concat(names, []string{"repo/a/link/file", "repo/a/file/..", "/repo"}) {
+			info, want := v.Stat(name)
+			for range 2 {
+				kind, err := v.Kind(name)
+				if (err == nil) != (want == nil) || (Outside(err) == nil) != (Outside(want) == nil) || errors.Is(err, fs.ErrNotExist) != errors.Is(want, fs.ErrNotExist) {
+					t.Errorf("%s: %v, by Stat %v", name, err, want)
+				}
+				if want == nil && kind != info.Mode().Type() {
+					t.Errorf("%s: %v, by Stat %v", name, kind, info.Mode())
+				}
+			}
+		}
+	}
+	v := view(t, d, "repo/a")
+	v.repository = "" // of which the bound can change
+	if _, err := v.List("else"); Outside(err) == nil {
+		t.Fatal(err)
+	}
+	v.Join("else")
+	if kind, err := v.Kind("else/file"); err != nil || kind != 0 {
+		t.Errorf("within the bound now: %v, %v", kind, err)
+	}
+	v.Settle("repo/a/sub")
+	if _, err := v.Kind("else/file"); Outside(err) == nil {
+		t.Errorf("no longer within the bound: %v", err)
 	}
 }
 

@@ -27,6 +27,7 @@ type View struct {
 	allowed    []string // resolved
 
 	folders sync.Map // the folders that were resolved: name -> real name
+	lists   sync.Map // what [View.List] found in folders: name -> []fs.DirEntry
 }
 
 var (
@@ -343,6 +344,41 @@ func (v *View) ReadLink(name string) (string, error) {
 		return "", err
 	}
 	return fs.ReadLink(v.disk.FS, real)
+}
+
+// List is [View.ReadDir] for who goes through a project once: a folder is read the first time alone, and what comes or goes
+// after that is not noticed.
+func (v *View) List(name string) ([]fs.DirEntry, error) {
+	if list, ok := v.lists.Load(name); ok {
+		return list.([]fs.DirEntry), nil
+	}
+	entries, err := v.ReadDir(name)
+	if err == nil {
+		v.lists.Store(name, entries)
+	}
+	return entries, err
+}
+
+// Kind returns what is at a name, links followed, as [View.Stat] does, by what [View.List] has of its folder: of many names that
+// may be there, none takes a look at the disk of its own.
+func (v *View) Kind(name string) (fs.FileMode, error) {
+	folder, base := path.Dir(name), path.Base(name)
+	if entries, err := v.List(folder); err == nil && name != "." {
+		real, err := v.folder(folder)
+		i, found := slices.BinarySearchFunc(entries, base, func(e fs.DirEntry, name string) int { return strings.Compare(e.Name(), name) })
+		switch {
+		case err != nil || !v.inside(path.Join(real, base)):
+		case !found:
+			return 0, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrNotExist}
+		case entries[i].Type()&fs.ModeSymlink == 0:
+			return entries[i].Type(), nil
+		}
+	}
+	info, err := v.Stat(name)
+	if err != nil {
+		return 0, err
+	}
+	return info.Mode().Type(), nil
 }
 
 // ReadDir returns what is in a folder, sorted by name, links not followed.

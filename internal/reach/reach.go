@@ -11,9 +11,12 @@ package reach
 
 import (
 	"io/fs"
+	"maps"
 	"path"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"lpipe/internal/cargo"
 )
@@ -63,12 +66,7 @@ type Package struct {
 func Find(w *cargo.Workspace) (*cargo.Workspace, *Findings) {
 	w = w.RelativeTo(".")
 	s := newScanner(w)
-	why := unstubbable(w)
-	hosts := hosts(w)
-	all := make([]Package, len(w.Packages))
-	for i, p := range w.Packages {
-		all[i] = s.scan(p, why[p], hosts[p])
-	}
+	all := s.scanAll()
 	beyond := s.variablesOfCrates()
 	base := base(w, all)
 	within := func(names []string) []string {
@@ -102,6 +100,34 @@ func Find(w *cargo.Workspace) (*cargo.Workspace, *Findings) {
 		found.Packages[p] = one
 	}
 	return w, found
+}
+
+// fewPackages are looked through by one processor: to share them takes as long.
+const fewPackages = 8
+
+// scanAll looks through all packages, on all processors.
+func (s *scanner) scanAll() []Package {
+	why, hosts, all := unstubbable(s.ws), hosts(s.ws), make([]Package, len(s.ws.Packages))
+	scanners := []*scanner{s}
+	for len(scanners) < min(runtime.GOMAXPROCS(0), len(all)/fewPackages) {
+		scanners = append(scanners, s.another())
+	}
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for _, one := range scanners {
+		wait.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(all)); i = next.Add(1) - 1 {
+				p := s.ws.Packages[i]
+				all[i] = one.scan(p, why[p], hosts[p])
+			}
+		})
+	}
+	wait.Wait()
+	for _, other := range scanners[1:] {
+		maps.Copy(s.used, other.used)
+		maps.Copy(s.sums, other.sums)
+	}
+	return all
 }
 
 // base is the closest folder that holds all that a build may read.

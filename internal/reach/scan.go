@@ -82,10 +82,17 @@ func newScanner(w *cargo.Workspace) *scanner {
 		s.roots[vendored] = true
 	}
 	if !s.roots[w.Root] {
-		entries, _ := w.FS.ReadDir(w.Root)
-		s.settings = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return !e.Type().IsRegular() || !isConfiguration(e.Name()) })
+		entries, _ := w.FS.List(w.Root)
+		s.settings = slices.DeleteFunc(slices.Clone(entries), func(e fs.DirEntry) bool { return !e.Type().IsRegular() || !isConfiguration(e.Name()) })
 	}
 	return s
+}
+
+// another is a scanner of the same packages, for beside this one.
+func (s *scanner) another() *scanner {
+	o := *s
+	o.used, o.sums, o.entries = map[string]bool{}, map[string]content{}, map[string]map[string]bool{}
+	return &o
 }
 
 // scan looks through the package, first the sources that cargo compiles and their modules. unstubbable says why no stub
@@ -158,7 +165,7 @@ func (s *scanner) use() use {
 
 // folder looks through a folder. What its files are for follows from where they lie, unless u says it.
 func (s *scanner) folder(dir string, u use) {
-	entries, err := s.ws.FS.ReadDir(dir)
+	entries, err := s.ws.FS.List(dir)
 	if err != nil {
 		return // reported when the context is made
 	}
@@ -338,7 +345,7 @@ func (s *scanner) mayHold(dir, name string) bool {
 	there, known := s.entries[dir]
 	if !known {
 		there = map[string]bool{}
-		entries, _ := s.ws.FS.ReadDir(dir)
+		entries, _ := s.ws.FS.List(dir)
 		for _, e := range entries {
 			there[e.Name()] = true
 		}
