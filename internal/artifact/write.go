@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"lpipe/internal/disk"
@@ -201,14 +202,26 @@ func existing(dir string, stat func(string) (fs.FileInfo, error)) (string, error
 
 const mayWrite, mayEnter = 0o2, 0o1 // W_OK and X_OK of access(2)
 
-// enterable is nil for a folder that files can be made in. To root access(2) allows it in those of the kernel too.
+// takesFiles are the devices of folders that a file could be made in.
+var takesFiles sync.Map
+
+// enterable is nil for a folder that files can be made in. To root access(2) allows it in those of the kernel too: on each device
+// one file is made.
 func enterable(dir string) error {
 	if err := syscall.Access(dir, mayWrite|mayEnter); err != nil {
 		return WriteFault(dir, err)
 	}
+	var at syscall.Stat_t
+	if err := syscall.Stat(dir, &at); err != nil {
+		return WriteFault(dir, err)
+	}
+	if _, known := takesFiles.Load(at.Dev); known {
+		return nil
+	}
 	if err := tryToCreate(dir); err != nil {
 		return WriteFault(dir, err)
 	}
+	takesFiles.Store(at.Dev, true)
 	return nil
 }
 
