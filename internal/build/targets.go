@@ -165,15 +165,30 @@ func sharedKey(p *project.Project, key userkey.Key) string {
 type contexts struct {
 	workspace *cargo.Workspace
 	found     *reach.Findings
-	stubs     *skeleton.Base            // nil until a closure is laid over it
+	makeBase  func() laidUnder
+	stubs     *skeleton.Base            // what closures are laid over; nil until one is
 	trees     map[string]*skeleton.Tree // by the packages in them: lambdas of one package share a closure, and groups of lambdas their libraries
 	notes     []string
 	leftOut   []string // as of [skeleton.LeftOut], which are one note
 }
 
+// laidUnder is what came of making what closures are laid over.
+type laidUnder struct {
+	base  *skeleton.Base
+	notes []skeleton.Note
+	err   error
+}
+
 // newContexts returns those of a project, and the one that all of its jobs have.
 func newContexts(p *project.Project) (*contexts, *skeleton.Tree, error) {
 	c := &contexts{workspace: p.Plan.Workspace, found: p.Plan.Reach, trees: map[string]*skeleton.Tree{}}
+	c.makeBase = sync.OnceValue(func() (made laidUnder) {
+		made.base, made.notes, made.err = skeleton.Stubs(c.workspace, c.found)
+		return made
+	})
+	if slices.ContainsFunc(p.Plan.Variants, func(v *plan.Variant) bool { return v.Stubs }) {
+		go c.makeBase() // it takes as long as the skeleton
+	}
 	skel, said, err := skeleton.MakeStratified(p.Plan.Workspace, p.Plan.Reach, p.Plan.Strata)
 	c.note(said)
 	return c, skel, err
@@ -222,10 +237,10 @@ func (c *contexts) makeStubs() error {
 	if c.stubs != nil {
 		return nil
 	}
-	stubs, notes, err := skeleton.Stubs(c.workspace, c.found)
-	c.stubs = stubs
-	c.note(notes)
-	return err
+	made := c.makeBase()
+	c.stubs = made.base
+	c.note(made.notes)
+	return made.err
 }
 
 // contextFunc makes a context from packages: [skeleton.Closure] or [skeleton.Libraries].

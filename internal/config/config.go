@@ -239,8 +239,10 @@ func newLoader(in Input) *loader {
 // For returns [build] with the lambda's own keys laid over it. A name without a [lambda.NAME] table gets [build].
 func (c *Config) For(lambda string) Build {
 	var b Build
-	for _, k := range slices.Concat(buildKeys, budgetKeys) {
-		k.set(&b, c, lambda)
+	for _, keys := range [][]key{buildKeys, budgetKeys} {
+		for i := range keys {
+			keys[i].set(&b, c, lambda)
+		}
 	}
 	if c.Lambda[lambda].Kind == KindExtension { // which answers no events, and is in a layer itself
 		b.Smoke, b.SmokeExpect, b.SmokeEnv, b.Layers = nil, nil, nil, nil
