@@ -165,33 +165,66 @@ func sharedKey(p *project.Project, key userkey.Key) string {
 type contexts struct {
 	workspace *cargo.Workspace
 	found     *reach.Findings
-	makeBase  func() laidUnder
+	lock      *skeleton.Lock
+	makeBase  func() made
+	makeLibs  map[string]func() made    // by the packages in them
 	stubs     *skeleton.Base            // what closures are laid over; nil until one is
 	trees     map[string]*skeleton.Tree // by the packages in them: lambdas of one package share a closure, and groups of lambdas their libraries
 	notes     []string
 	leftOut   []string // as of [skeleton.LeftOut], which are one note
 }
 
-// laidUnder is what came of making what closures are laid over.
-type laidUnder struct {
+// made is what came of making a context.
+type made struct {
 	base  *skeleton.Base
+	tree  *skeleton.Tree
 	notes []skeleton.Note
 	err   error
 }
 
-// newContexts returns those of a project, and the one that all of its jobs have.
+// newContexts returns those of a project, and the one that all of its jobs have. What others have that are as large is made
+// beside it.
 func newContexts(p *project.Project) (*contexts, *skeleton.Tree, error) {
-	c := &contexts{workspace: p.Plan.Workspace, found: p.Plan.Reach, trees: map[string]*skeleton.Tree{}}
-	c.makeBase = sync.OnceValue(func() (made laidUnder) {
-		made.base, made.notes, made.err = skeleton.Stubs(c.workspace, c.found)
-		return made
-	})
-	if slices.ContainsFunc(p.Plan.Variants, func(v *plan.Variant) bool { return v.Stubs }) {
-		go c.makeBase() // it takes as long as the skeleton
+	c := &contexts{
+		workspace: p.Plan.Workspace, found: p.Plan.Reach, lock: skeleton.NewLock(p.Plan.Workspace),
+		makeLibs: map[string]func() made{}, trees: map[string]*skeleton.Tree{},
 	}
-	skel, said, err := skeleton.MakeStratified(p.Plan.Workspace, p.Plan.Reach, p.Plan.Strata)
+	c.makeBase = sync.OnceValue(func() (m made) {
+		m.base, m.notes, m.err = skeleton.Stubs(c.workspace, c.found, c.lock)
+		return m
+	})
+	var wanted []func() made
+	if slices.ContainsFunc(p.Plan.Variants, func(v *plan.Variant) bool { return v.Stubs }) {
+		wanted = append(wanted, c.makeBase)
+	}
+	for _, v := range p.Plan.Variants {
+		for i, set := range v.Libs {
+			key := keyOf(dockerfile.Libraries(i), set)
+			if c.makeLibs[key] == nil {
+				c.makeLibs[key] = sync.OnceValue(func() (m made) {
+					m.tree, m.notes, m.err = skeleton.Libraries(c.workspace, c.found, set, skeleton.Options{Lock: c.lock})
+					return m
+				})
+				wanted = append(wanted, c.makeLibs[key])
+			}
+		}
+	}
+	go func() {
+		for _, one := range wanted {
+			one()
+		}
+	}()
+	skel, said, err := skeleton.MakeStratified(p.Plan.Workspace, p.Plan.Reach, c.lock, p.Plan.Strata)
 	c.note(said)
 	return c, skel, err
+}
+
+// keyOf identifies a context of the packages, of those of one workspace.
+func keyOf(name string, pkgs []*cargo.Package) string {
+	for _, p := range pkgs {
+		name += "\n" + p.Dir
+	}
+	return name
 }
 
 // Notes are those on what the lambdas of a project are sent, and warnings, as a build has them in its report.
@@ -215,19 +248,25 @@ func Notes(p *project.Project) (notes, warnings []string, err error) {
 // add gives the job the contexts of its lambda.
 func (c *contexts) add(job *solve.Job, v *plan.Variant, lambda *plan.Lambda) error {
 	var l fault.List
-	var over skeleton.Options
+	o, own := skeleton.Options{Lock: c.lock}, []*cargo.Package{lambda.Package}
 	if v.Stubs {
 		l.Add(c.makeStubs())
-		over.Over = c.stubs
+		o.Over = c.stubs
 		job.Contexts[dockerfile.Stubs] = c.stubs.Tree
 	}
-	l.Add(c.addContext(job, dockerfile.Closure, skeleton.Closure, over, lambda.Package))
+	l.Add(c.addContext(job, dockerfile.Closure, own, func() (m made) {
+		m.tree, m.notes, m.err = skeleton.Closure(c.workspace, c.found, own, o)
+		return m
+	}))
 	job.Contexts[dockerfile.Tests] = job.Contexts[dockerfile.Closure]
-	if c.found.TestsReadMore(c.workspace, []*cargo.Package{lambda.Package}) {
-		l.Add(c.addContext(job, dockerfile.Tests, skeleton.Tests, over, lambda.Package))
+	if c.found.TestsReadMore(c.workspace, own) {
+		l.Add(c.addContext(job, dockerfile.Tests, own, func() (m made) {
+			m.tree, m.notes, m.err = skeleton.Tests(c.workspace, c.found, own, o)
+			return m
+		}))
 	}
 	for i, set := range v.Libs {
-		l.Add(c.addContext(job, dockerfile.Libraries(i), skeleton.Libraries, skeleton.Options{}, set...))
+		l.Add(c.addContext(job, dockerfile.Libraries(i), set, c.makeLibs[keyOf(dockerfile.Libraries(i), set)]))
 	}
 	return l.Err()
 }
@@ -243,22 +282,16 @@ func (c *contexts) makeStubs() error {
 	return made.err
 }
 
-// contextFunc makes a context from packages: [skeleton.Closure] or [skeleton.Libraries].
-type contextFunc func(*cargo.Workspace, *reach.Findings, []*cargo.Package, skeleton.Options) (*skeleton.Tree, []skeleton.Note, error)
-
-// addContext gives the job a context with the real folders of pkgs and of what they depend on.
-func (c *contexts) addContext(job *solve.Job, name string, make contextFunc, o skeleton.Options, pkgs ...*cargo.Package) error {
-	key := name
-	for _, p := range pkgs {
-		key += "\n" + p.Dir
-	}
+// addContext gives the job a context with the real folders of pkgs and of what they depend on, which is made once.
+func (c *contexts) addContext(job *solve.Job, name string, pkgs []*cargo.Package, make func() made) error {
+	key := keyOf(name, pkgs)
 	if c.trees[key] == nil {
-		tree, notes, err := make(c.workspace, c.found, pkgs, o)
-		if err != nil {
-			return err
+		m := make()
+		if m.err != nil {
+			return m.err
 		}
-		c.note(notes)
-		c.trees[key] = tree
+		c.note(m.notes)
+		c.trees[key] = m.tree
 	}
 	job.Contexts[name] = c.trees[key]
 	return nil

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/moby/patternmatcher"
@@ -31,8 +32,7 @@ type ignore struct {
 type ignoreFile struct {
 	name, dir string
 	patterns  *patternmatcher.PatternMatcher
-	data      []byte
-	lines     []line // of data, once they were needed
+	lines     func() []line // of the file
 }
 
 type line struct {
@@ -72,7 +72,7 @@ func readIgnore(ws *cargo.Workspace, all *reach.Files) (*ignore, error) {
 				errs.Addf("cannot read the patterns of "+name, err.Error(), "correct the pattern: its syntax is that of .dockerignore")
 				break
 			}
-			g.files = append(g.files, ignoreFile{name: name, dir: dir, patterns: patterns, data: data})
+			g.files = append(g.files, ignoreFile{name, dir, patterns, sync.OnceValue(func() []line { return lines(data) })})
 			break
 		}
 	}
@@ -124,10 +124,7 @@ func (g *ignore) excludes(name string) string {
 			continue
 		}
 		at := g.ws.Show(f.name)
-		if f.lines == nil {
-			f.lines = lines(f.data)
-		}
-		for _, l := range slices.Backward(f.lines) { // the last that matches decides
+		for _, l := range slices.Backward(f.lines()) { // the last that matches decides
 			if f.match(name, l.pattern) {
 				return fmt.Sprintf("%s:%d", at, l.number)
 			}

@@ -8,13 +8,15 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"lpipe/internal/cargo"
 )
 
-// lockFile is the lock file of a workspace in pieces. Most of them are the same in all contexts, so what a context costs does
-// not grow with the workspace. It is for one context at a time.
-type lockFile struct {
+// Lock is the lock file of a workspace in pieces, for all contexts of it. Most pieces are the same in all, so what a context
+// costs does not grow with the workspace. It is safe for concurrent use.
+type Lock struct {
+	mu      sync.Mutex
 	tree    table // but for the packages
 	entries []*lockEntry
 	local   map[string][]*cargo.Package // by name and version
@@ -31,8 +33,9 @@ type lockEntry struct {
 	from, to              int // where it is in what the lock file is if every local package is a stub
 }
 
-func newLockFile(ws *cargo.Workspace) *lockFile {
-	l := &lockFile{tree: table{}, local: map[string][]*cargo.Package{}}
+// NewLock reads that of ws.
+func NewLock(ws *cargo.Workspace) *Lock {
+	l := &Lock{tree: table{}, local: map[string][]*cargo.Package{}}
 	for _, p := range ws.Packages {
 		l.local[p.Name+" "+p.Version] = append(l.local[p.Name+" "+p.Version], p)
 	}
@@ -73,10 +76,12 @@ func newLockFile(ws *cargo.Workspace) *lockFile {
 
 // write returns the lock file in which every package that is not real has the stubs' version, in its own entry and in
 // references to it. A foreign package of the same name keeps its own.
-func (l *lockFile) write(real map[*cargo.Package]bool) (content, error) {
+func (l *Lock) write(real map[*cargo.Package]bool) (content, error) {
 	if l.err != nil {
 		return nil, l.err
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	head := l.tree
 	if root, ok := head["root"].(table); ok {
 		head = maps.Clone(head)
@@ -114,7 +119,7 @@ func (l *lockFile) write(real map[*cargo.Package]bool) (content, error) {
 }
 
 // sort orders entries by what is left of them once versions are masked.
-func (l *lockFile) sort(entries []*lockEntry, real map[*cargo.Package]bool) {
+func (l *Lock) sort(entries []*lockEntry, real map[*cargo.Package]bool) {
 	slices.SortStableFunc(entries, func(a, b *lockEntry) int {
 		return cmp.Or(strings.Compare(a.name+" ", b.name+" "), strings.Compare(a.masked(real), b.masked(real)))
 	})
@@ -147,7 +152,7 @@ func stub(all []*cargo.Package, real map[*cargo.Package]bool) bool {
 }
 
 // text returns the entry as it is written, after the one before it.
-func (l *lockFile) text(e *lockEntry, real map[*cargo.Package]bool) ([]byte, error) {
+func (l *Lock) text(e *lockEntry, real map[*cargo.Package]bool) ([]byte, error) {
 	key := make([]byte, 0, len(e.is)+len(e.needs))
 	for _, p := range slices.Concat(e.is, e.needs) {
 		if real[p] {
@@ -167,7 +172,7 @@ func (l *lockFile) text(e *lockEntry, real map[*cargo.Package]bool) ([]byte, err
 }
 
 // masked returns an entry with the version of stubs.
-func (l *lockFile) masked(t table, real map[*cargo.Package]bool) table {
+func (l *Lock) masked(t table, real map[*cargo.Package]bool) table {
 	out := maps.Clone(t)
 	name, _ := t["name"].(string)
 	version, _ := t["version"].(string)

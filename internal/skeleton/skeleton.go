@@ -48,6 +48,7 @@ const DefaultLimit = 512 << 20
 type Options struct {
 	Limit int64 // the largest size of the context in bytes; 0 means DefaultLimit
 	Over  *Base // what the context is laid over, and so does not hold itself; nil is nothing
+	Lock  *Lock // of ws; nil is one for this context alone. With Over, it is that of what the context is laid over
 	// WithoutLock leaves out the lock file, which differs from context to context: of no use but to compare contexts.
 	WithoutLock bool
 }
@@ -62,12 +63,12 @@ const configuration = "cargo's configuration"
 // Make returns the skeleton, the context of the stages that fetch and compile the dependencies. Its errors are
 // usage faults, all of them at once.
 func Make(ws *cargo.Workspace, found *reach.Findings) (*Tree, []Note, error) {
-	return MakeStratified(ws, found, nil)
+	return MakeStratified(ws, found, NewLock(ws), nil)
 }
 
 // MakeStratified returns the skeleton with what strata are made of, which are as of [plan.StrataByPackage].
-func MakeStratified(ws *cargo.Workspace, found *reach.Findings, strata map[string][]plan.Stratum) (*Tree, []Note, error) {
-	m := newMaker(ws, found, Options{})
+func MakeStratified(ws *cargo.Workspace, found *reach.Findings, lock *Lock, strata map[string][]plan.Stratum) (*Tree, []Note, error) {
+	m := newMaker(ws, found, Options{Lock: lock})
 	m.strata = strata
 	for _, place := range found.Beyond {
 		m.say(configuration, place)
@@ -79,7 +80,7 @@ func MakeStratified(ws *cargo.Workspace, found *reach.Findings, strata map[strin
 type Base struct {
 	*Tree
 	wide   bool // it has every file of the workspace that belongs to no package
-	lock   *lockFile
+	lock   *Lock
 	owned  map[string]*cargo.Package // by folder
 	ignore *ignore
 	left   []problem // what cannot be sent; whether that matters, a closure knows
@@ -87,8 +88,8 @@ type Base struct {
 
 // Stubs returns what the closures of ws have in common: its closure of no package. Its errors are usage faults, all of
 // them at once.
-func Stubs(ws *cargo.Workspace, found *reach.Findings) (*Base, []Note, error) {
-	m := newMaker(ws, found, Options{})
+func Stubs(ws *cargo.Workspace, found *reach.Findings, lock *Lock) (*Base, []Note, error) {
+	m := newMaker(ws, found, Options{Lock: lock})
 	m.closure = true
 	tree, notes, err := m.make(nil)
 	return &Base{tree, m.wideContext, m.lock, m.owned, m.ignore, m.left}, notes, err
@@ -152,7 +153,7 @@ type maker struct {
 	complete  []string        // folders of which everything is needed
 	done      map[string]bool // outside files and folders that were added
 	over      *Base           // what the tree is laid over, nil for one that stands alone
-	lock      *lockFile
+	lock      *Lock
 	unlocked  bool // the context has no lock file
 
 	wideContext bool       // a real package may read anything
@@ -170,7 +171,9 @@ func newMaker(ws *cargo.Workspace, found *reach.Findings, o Options) *maker {
 		m.unsent = slices.Clone(m.over.left)
 		return m
 	}
-	m.lock, m.owned = newLockFile(ws), map[string]*cargo.Package{}
+	if m.lock, m.owned = o.Lock, map[string]*cargo.Package{}; m.lock == nil {
+		m.lock = NewLock(ws)
+	}
 	for _, p := range ws.Packages {
 		m.owned[p.Dir] = p
 	}

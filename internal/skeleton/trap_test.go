@@ -114,7 +114,7 @@ func trap(t *testing.T, archive string) {
 			}
 			compiled = rlibs(t, target, apart)
 		}
-		stubs, notes, err := Stubs(ws, found)
+		stubs, notes, err := Stubs(ws, found, NewLock(ws))
 		if err != nil {
 			t.Fatal(err)
 		}
