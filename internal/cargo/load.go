@@ -250,7 +250,7 @@ func (l *loader) enter(dir, what string) bool {
 	if l.entered[dir] {
 		return true
 	}
-	if isManifest(l.disk.FS, dir) {
+	if l.fsys.Repository() == "" && isManifest(l.disk.FS, dir) {
 		l.fsys.Join(dir)
 	}
 	out := l.outsideOf(l.fsys.Check(dir))

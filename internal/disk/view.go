@@ -26,7 +26,7 @@ type View struct {
 	bound      []string // resolved; without what is allowed
 	allowed    []string // resolved
 
-	folders sync.Map // the folders that were resolved: name -> real name
+	folders sync.Map // those that were resolved: name -> folder
 	lists   sync.Map // what [View.List] found in folders: name -> []fs.DirEntry
 }
 
@@ -200,31 +200,35 @@ func (v *View) resolve(op, name string) (real string, info fs.FileInfo, err erro
 	return real, info, err
 }
 
-// follow returns where name is, wherever that lies, and what is there.
+// folder is where a folder is, and what was there when it was resolved.
+type folder struct {
+	real string
+	info fs.FileInfo
+}
+
+// follow returns where name is, wherever that lies, and what is there. A folder is resolved once.
 func (v *View) follow(name string) (real string, info fs.FileInfo, err error) {
+	if known, ok := v.folders.Load(name); ok {
+		f := known.(folder)
+		return f.real, f.info, nil
+	}
 	dir, err := v.folder(path.Dir(name))
 	if err != nil {
 		return rooted(path.Join(dir, path.Base(name))), nil, err
 	}
-	return resolveFrom(v.disk.FS, dir, path.Base(name))
+	real, info, err = resolveFrom(v.disk.FS, dir, path.Base(name))
+	if err == nil && info.IsDir() {
+		v.folders.Store(name, folder{real, info})
+	}
+	return real, info, err
 }
 
-// folder resolves a folder once, wherever it lies.
+// folder resolves a folder, wherever it lies.
 func (v *View) folder(name string) (string, error) {
 	if name == "." {
 		return ".", nil
 	}
-	if real, ok := v.folders.Load(name); ok {
-		return real.(string), nil
-	}
-	dir, err := v.folder(path.Dir(name))
-	if err != nil {
-		return rooted(path.Join(dir, path.Base(name))), err
-	}
-	real, info, err := resolveFrom(v.disk.FS, dir, path.Base(name))
-	if err == nil && info.IsDir() {
-		v.folders.Store(name, real)
-	}
+	real, _, err := v.follow(name)
 	return real, err
 }
 
