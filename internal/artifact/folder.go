@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 	"lpipe/internal/limits"
 )
@@ -168,9 +169,8 @@ func (f *Folder) CheckWritable() error {
 
 // checkLink returns what is wrong with a link as a folder to write to.
 func checkLink(project *os.Root, at string) string {
-	to, _ := project.Readlink(at)
+	to, info, err := disk.Follow(project, at)
 	why := fmt.Sprintf("it is a link to %q, which ", to)
-	info, err := project.Stat(at)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return why + "does not exist"

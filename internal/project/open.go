@@ -309,28 +309,21 @@ func (o *opening) out(w *workspace) (dir, to string) {
 	if o.Out != "" && o.Out != filepath.Join(own, "target", "lambda") {
 		return o.Out, ""
 	}
-	to, away := linkedAway(own, "target")
+	root, err := os.OpenRoot(own)
+	if err != nil {
+		return "", ""
+	}
+	defer root.Close()
+	to, _, err = disk.Follow(root, "target")
+	if to == "" || err == nil {
+		return "", ""
+	}
 	folder, err := userkey.Folder(o.Env)
-	if !away || err != nil { // without such a folder the link is refused later
+	if err != nil { // the link is refused later
 		return "", ""
 	}
 	sum := sha256.Sum256([]byte(own))
 	return filepath.Join(folder, "results", filepath.Base(own)+"-"+hex.EncodeToString(sum[:8])), to
-}
-
-// linkedAway returns what a link in a folder leads to, and whether that is out of the folder, or not there.
-func linkedAway(dir, name string) (to string, away bool) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return "", false
-	}
-	defer root.Close()
-	to, err = root.Readlink(name)
-	if err != nil {
-		return "", false
-	}
-	_, err = root.Stat(name)
-	return to, err != nil
 }
 
 // oneLine refuses folders whose path breaks a line, or would be taken for something else from one of its folders on. Paths
