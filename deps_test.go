@@ -174,6 +174,10 @@ var lpipeMap = map[string]row{
 		imports: in("internal/artifact", "internal/pattern"),
 		why:     "a program and a text in, a text out; where they are from is not its concern", pure: true,
 	},
+	"internal/debuginfo": {
+		imports: in("internal/artifact", "internal/bloat", "internal/disk", "internal/fault", "internal/project", "internal/symbolize"),
+		why:     "it finds a program with symbols, wherever that is; what is read in it is for others",
+	},
 	"internal/inventory": {
 		imports: in("internal/artifact", "internal/attest", "internal/disk", "github.com/Masterminds/semver/v3", "github.com/package-url/packageurl-go", "github.com/pelletier/go-toml/v2"),
 		why:     "it reads what others wrote of zips, and compares versions; who wrote it is not its concern",
@@ -211,9 +215,9 @@ var lpipeMap = map[string]row{
 		why:     "it looks at what a build would use, and builds nothing",
 	},
 	"internal/cli": {
-		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/awsapi", "internal/attest", "internal/bloat", "internal/build", "internal/config", "internal/deploy", "internal/deployable", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
+		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/awsapi", "internal/attest", "internal/bloat", "internal/build", "internal/config", "internal/debuginfo", "internal/deploy", "internal/deployable", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
 			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/garbage", "internal/interrupt", "internal/inventory", "internal/limits", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
-			"internal/progress", "internal/project", "internal/proof", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/sigstore", "internal/since", "internal/site", "internal/symbolize", "internal/template", "internal/trace", "internal/userkey", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
+			"internal/progress", "internal/project", "internal/proof", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/sigstore", "internal/since", "internal/site", "internal/template", "internal/trace", "internal/userkey", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/mod/semver", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",
 	},

@@ -1,21 +1,14 @@
 package cli
 
 import (
-	"bytes"
-	"debug/elf"
-	"errors"
 	"fmt"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"lpipe/internal/artifact"
 	"lpipe/internal/bloat"
-	"lpipe/internal/disk"
+	"lpipe/internal/debuginfo"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
-	"lpipe/internal/symbolize"
 )
 
 func (a *app) sizeCommand() *cobra.Command {
@@ -41,17 +34,17 @@ is C, assembly, and data without a name.`,
 		if err != nil {
 			return err
 		}
-		file, err := debugFile(here, args[0])
+		file, err := debuginfo.File(here, args[0])
 		if err != nil {
 			return err
 		}
-		now, err := sizes(file)
+		now, err := debuginfo.Sizes(file)
 		if err != nil {
 			return err
 		}
 		var before *bloat.Report
 		if *diff != "" {
-			old, err := sizes(here.Abs(*diff))
+			old, err := debuginfo.Sizes(here.Abs(*diff))
 			if err != nil {
 				return err
 			}
@@ -107,52 +100,4 @@ func named(name string) string {
 		return "(no crate)"
 	}
 	return name
-}
-
-// sizes reads what a program consists of, with the symbols beside it where it has none.
-func sizes(file string) (bloat.Report, error) {
-	refuse := func(err error, fix string) error {
-		return &fault.Error{Kind: fault.Usage, What: "cannot tell what " + file + " consists of", Err: err, Fix: fix}
-	}
-	data, err := readProgram(file)
-	if err != nil {
-		return bloat.Report{}, refuse(err, "name a lambda, a zip or a program")
-	}
-	r, err := bloat.Of(data)
-	if errors.Is(err, bloat.ErrStripped) {
-		if debug, ok := debugBeside(file, data); ok {
-			r, err = bloat.Of(debug)
-		}
-	}
-	if err != nil {
-		return r, refuse(err, `build with debug = "split" in [build], and keep bootstrap.debug beside the zip; or with strip = false in the profile`)
-	}
-	return r, nil
-}
-
-// maxProgram is how large a program with its symbols is at most, in bytes.
-const maxProgram = 2 << 30
-
-// readProgram reads a program, or that in a zip. A file in the folder of a project may be anything.
-func readProgram(file string) ([]byte, error) {
-	data, err := disk.ReadFile(file, maxProgram)
-	if err == nil && strings.HasSuffix(file, ".zip") {
-		data, err = artifact.Program(data)
-	}
-	return data, err
-}
-
-// debugBeside is the program with symbols beside a file, if it is of the same build-id.
-func debugBeside(file string, program []byte) ([]byte, bool) {
-	id := buildID(program)
-	debug, err := readProgram(filepath.Join(filepath.Dir(file), artifact.DebugName))
-	return debug, err == nil && id != "" && buildID(debug) == id
-}
-
-func buildID(program []byte) string {
-	f, err := elf.NewFile(bytes.NewReader(program))
-	if err != nil {
-		return ""
-	}
-	return symbolize.BuildID(f)
 }
