@@ -210,6 +210,10 @@ var lpipeMap = map[string]row{
 		imports: in("internal/build", "internal/config", "internal/deploy", "internal/disk", "internal/emulator", "internal/fault", "internal/project"),
 		why:     "projects in, what is wanted of them on AWS out; nobody is asked",
 	},
+	"internal/runnable": {
+		imports: in("internal/artifact", "internal/build", "internal/config", "internal/emulator", "internal/fault", "internal/foreign", "internal/limits", "internal/plan", "internal/project"),
+		why:     "built lambdas in, programs for the emulator out; it starts none",
+	},
 	"internal/doctor": {
 		imports: in("internal/access", "internal/build", "internal/engine", "internal/fault", "internal/foreign", "internal/project"),
 		why:     "it looks at what a build would use, and builds nothing",
@@ -217,7 +221,7 @@ var lpipeMap = map[string]row{
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/awsapi", "internal/attest", "internal/bloat", "internal/build", "internal/config", "internal/debuginfo", "internal/deploy", "internal/deployable", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
 			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/garbage", "internal/interrupt", "internal/inventory", "internal/limits", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
-			"internal/progress", "internal/project", "internal/proof", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/scaffold", "internal/serve", "internal/shell", "internal/sigstore", "internal/since", "internal/site", "internal/template", "internal/trace", "internal/userkey", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
+			"internal/progress", "internal/project", "internal/proof", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/runnable", "internal/scaffold", "internal/serve", "internal/shell", "internal/sigstore", "internal/since", "internal/site", "internal/template", "internal/trace", "internal/userkey", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/mod/semver", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",
 	},

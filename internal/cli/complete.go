@@ -12,6 +12,7 @@ import (
 	"lpipe/internal/plan"
 	"lpipe/internal/progress"
 	"lpipe/internal/project"
+	"lpipe/internal/runnable"
 	"lpipe/internal/scaffold"
 )
 
@@ -22,7 +23,7 @@ var flagValues = map[string][]string{
 	"link":     {"static", "dynamic"},
 	"network":  {"none", "default"},
 
-	"isolate-network": isolatedNetworks,
+	"isolate-network": runnable.Networks,
 
 	"engine":     engine.Names(),
 	"progress":   progress.Modes,

@@ -78,7 +78,7 @@ func (s *serving) announcePrograms(apis map[string]string) {
 
 // variables are those that a runtime needs, as a shell takes them.
 func (s *serving) variables(api, name string) (needed []string) {
-	for _, v := range s.running.config(name).Environment(api, "", limits.Opt) {
+	for _, v := range s.running.Config(name).Environment(api, "", limits.Opt) {
 		switch variable, value, _ := strings.Cut(v, "="); variable {
 		case "AWS_LAMBDA_FUNCTION_VERSION":
 			needed = append(needed, variable+"='"+value+"'")

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"lpipe/internal/runnable"
 )
 
 func TestFlagsThatMeanNothingForOthersProgramsAreRefused(t *testing.T) {
@@ -26,7 +28,7 @@ func TestFlagsThatMeanNothingForOthersProgramsAreRefused(t *testing.T) {
 }
 
 func TestVariablesForAProgramThatIsStartedElsewhere(t *testing.T) {
-	s := &serving{running: running{memory: 512, timeout: time.Second}}
+	s := &serving{running: runnable.Settings{Memory: 512, Timeout: time.Second}}
 	got := strings.Join(s.variables("127.0.0.1:9001", "orders"), " ")
 	if want := "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512 AWS_LAMBDA_FUNCTION_NAME=orders AWS_LAMBDA_FUNCTION_VERSION='$LATEST' AWS_LAMBDA_RUNTIME_API=127.0.0.1:9001"; got != want {
 		t.Errorf("%s\nwant %s", got, want)

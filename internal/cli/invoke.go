@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -16,15 +14,17 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"lpipe/internal/artifact"
 	"lpipe/internal/build"
+	"lpipe/internal/config"
 	"lpipe/internal/deploy"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/emulator"
+	"lpipe/internal/engine"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
 	"lpipe/internal/project"
 	"lpipe/internal/report"
+	"lpipe/internal/runnable"
 )
 
 func (a *app) invokeCommand() *cobra.Command {
@@ -110,7 +110,7 @@ tools.`,
 		if remote.asked {
 			return a.invokeRemote(cmd.Context(), built[0], remote, deploy.Event{Payload: payload, ClientContext: *client, TenantID: *tenant}, logged == "Tail")
 		}
-		if err := running.canRun(built[0].Lambda); err != nil {
+		if err := running.Check(built[0].Lambda); err != nil {
 			return err
 		}
 		if *builds {
@@ -118,14 +118,11 @@ tools.`,
 				return err
 			}
 		}
-		program, clean, err := a.program(cmd.Context(), here, built[0], running)
+		program, clean, err := a.program(cmd.Context(), here, built[0].Config, built[0], running)
 		if err != nil {
 			return err
 		}
 		defer clean()
-		if err := a.isolate(cmd.Context(), built[0].Config, running.isolation, built[0].Lambda, &program); err != nil {
-			return err
-		}
 		if logged == "Tail" {
 			program.Log = program.Stderr
 		}
@@ -158,46 +155,62 @@ func (a *app) buildFirst(ctx context.Context, here *project.Here, projects []*pr
 	return err
 }
 
-// program is the lambda as the last build left it, for the emulator to run; clean removes it. The user is told when its
-// sources are others now.
-func (a *app) program(ctx context.Context, here *project.Here, t project.Target, r running) (program emulator.Program, clean func(), err error) {
-	l := t.Lambda
-	if err := r.canRun(l); err != nil {
-		return program, nil, err
+// program is the lambda as the last build left it, for the emulator to run; clean removes it. cfg is the configuration of the run. The
+// user is told what it is run in, and with what it is not as on AWS.
+func (a *app) program(ctx context.Context, here *project.Here, cfg *config.Config, t project.Target, r runnable.Settings) (program emulator.Program, clean func(), err error) {
+	program, warnings, clean, err := r.Program(ctx, here, t, []string{"/proc/self/exe", "supervise"}, a.shown(r))
+	for _, w := range warnings {
+		fmt.Fprintf(a.Err, "warning: %s\n", w)
 	}
-	dir, from, err := here.Unpack(t)
-	if err != nil {
-		return program, nil, err
+	if err != nil || r.Isolation == nil {
+		return program, clean, err
 	}
-	if now, err := build.Sources(ctx, t); err == nil && from != "" && now != from {
-		foreign.Fprintf(a.Err, "warning: the sources of %s changed since it was built; lpipe build %s builds it anew\n", l.Label(), l.Name)
-	}
-	clean = func() { os.RemoveAll(dir) }
-	task := filepath.Join(dir, project.TaskFolder)
-	extensions, err := emulator.Extensions(task)
+	image := r.Isolation.ImageFor(t.Lambda.Build.Runtime)
+	root, err := a.imageRoot(ctx, cfg, image, t.Lambda.Arch)
 	if err != nil {
 		clean()
-		return program, nil, err
+		return program, nil, &fault.Error{
+			Kind: fault.Worst(err), What: "cannot get the files of the image " + image, Err: err,
+			Fix: "name another one, from a registry that the engine reaches: --isolate --isolate-image IMAGE",
+		}
 	}
-	if len(extensions) > 0 {
-		foreign.Fprintf(a.Err, "warning: %s has extensions in its zip, which are started here: %s; AWS starts those of layers alone: make them a layer, as docs/artifact.md says\n",
-			l.Label(), strings.Join(extensions, ", "))
-	}
-	program = emulator.Program{
-		Config: emulator.Config{Name: l.Name}, Path: filepath.Join(task, artifact.ProgramName), Dir: task, Opt: filepath.Join(dir, project.OptFolder), Stdout: a.shown(r), Stderr: a.shown(r),
-		Supervisor: []string{"/proc/self/exe", "supervise", dir},
-	}
-	r.in(&program)
-	if !runsHere(l.Arch) {
-		program.Runner = r.emulatorOf(l.Arch)
-	}
+	foreign.Fprintf(a.Err, "lpipe: %s runs in a container with the files of %s: %s\n", t.Lambda.Label(), image, r.Isolation.Put(&program, root))
 	return program, clean, nil
+}
+
+// imageRoot is a folder with the files of an image, which an engine of the configuration gets.
+func (a *app) imageRoot(ctx context.Context, cfg *config.Config, image, arch string) (string, error) {
+	joined, err := a.join(cfg)
+	if err != nil {
+		return "", err
+	}
+	o, err := a.engineOptions(cfg, joined)
+	if err != nil {
+		return "", err
+	}
+	opened, _, err := engine.OpenEach(ctx, o, engine.ChooseEach(o), nil)
+	if err != nil {
+		return "", err
+	}
+	for _, e := range opened {
+		defer e.Close()
+	}
+	root, held, err := build.Root(ctx, opened[0], build.Logins(cfg, joined.Env, nil), image, arch, a.env)
+	switch {
+	case err != nil:
+		return "", err
+	case a.held[root] != nil: // by a program before
+		held.Close()
+	default:
+		a.held[root] = held
+	}
+	return root, nil
 }
 
 // shown takes the lines that a program prints. Those on the terminal of whoever starts it are as they are; a log may be read by a CI
 // system, and a program in a container has nothing to say to a terminal.
-func (a *app) shown(r running) io.Writer {
-	if f, ok := a.Err.(*os.File); ok && r.isolation == nil && term.IsTerminal(int(f.Fd())) {
+func (a *app) shown(r runnable.Settings) io.Writer {
+	if f, ok := a.Err.(*os.File); ok && r.Isolation == nil && term.IsTerminal(int(f.Fd())) {
 		return a.Err
 	}
 	return inert{a.Err}
@@ -236,38 +249,9 @@ func (a *app) superviseCommand() *cobra.Command {
 func (a *app) invoke(ctx context.Context, program emulator.Program, event emulator.Event) error {
 	results, err := emulator.Run(ctx, program, event)
 	if err != nil {
-		return cannotRun(program.Name, err)
+		return runnable.CannotRun(program.Name, err)
 	}
 	result := results[0]
 	fmt.Fprintf(a.Out, "%s\n", bytes.TrimRight(result.Payload, "\n"))
-	if result.FunctionError != "" {
-		return &fault.Error{Kind: fault.Build, What: program.Name + " failed", Why: result.ErrorType, Fix: fixFor(result.ErrorType, program.Config)}
-	}
-	return nil
-}
-
-// fixFor says what to do about a function error.
-func fixFor(errorType string, c emulator.Config) string {
-	switch errorType {
-	case "Runtime.OutOfMemory":
-		return fmt.Sprintf("it may use %d MB; give it more by --memory, as on AWS, or have it use less", c.Memory)
-	case "Sandbox.Timedout":
-		return fmt.Sprintf("it has %s; give it more by --timeout, as on AWS, or look for what it waits for", c.Timeout)
-	}
-	return "the answer and the output above say why; correct the lambda or the event, and run lpipe build before the next lpipe invoke"
-}
-
-// cannotRun explains an error of starting a program.
-func cannotRun(name string, err error) error {
-	if failed := new(emulator.IsolationError); errors.As(err, &failed) {
-		return &fault.Error{
-			Kind: fault.Usage, What: "cannot run " + name + " in a container", Err: err,
-			Fix: "allow namespaces, as for the embedded engine (docs/engines.md; in a container, docker run --privileged), or leave out --isolate; " +
-				"where a network of its own is all that is refused, --isolate-network default does without",
-		}
-	}
-	if errors.Is(err, fs.ErrPermission) {
-		return &fault.Error{Kind: fault.Usage, What: "cannot run " + name, Err: err, Fix: "set TMPDIR to a folder on a disk that is not mounted noexec"}
-	}
-	return err
+	return runnable.Failed(program.Config, result)
 }

@@ -16,6 +16,7 @@ import (
 	"lpipe/internal/foreign"
 	"lpipe/internal/measure"
 	"lpipe/internal/report"
+	"lpipe/internal/runnable"
 )
 
 // repeating is how often lpipe invoke calls a lambda.
@@ -52,7 +53,7 @@ func (a *app) repeat(ctx context.Context, program emulator.Program, event emulat
 		writeStats(a.Out, stats)
 	}
 	if err != nil {
-		return cannotRun(program.Name, err)
+		return runnable.CannotRun(program.Name, err)
 	}
 	failed := 0
 	for _, n := range stats.Errors {

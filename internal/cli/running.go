@@ -12,30 +12,8 @@ import (
 	"lpipe/internal/emulator"
 	"lpipe/internal/fault"
 	"lpipe/internal/limits"
+	"lpipe/internal/runnable"
 )
-
-// running is how lpipe invoke and lpipe serve run programs.
-type running struct {
-	env     []string // NAME=value
-	memory  int      // in MB
-	timeout time.Duration
-	log     emulator.LogFormat
-	managed int // requests that a process has at a time, 0 where it has one as on Lambda's own instances
-
-	isolation *isolation // nil for none
-	qemu      bool       // programs for other processors are emulated
-	bandwidth bool       // streams are as slow as on Lambda
-}
-
-// config is the configuration of a function that its program is told.
-func (r running) config(name string) emulator.Config {
-	return emulator.Config{Name: name, Memory: r.memory, Timeout: r.timeout, LimitBandwidth: r.bandwidth}
-}
-
-// in sets how a program runs.
-func (r running) in(p *emulator.Program) {
-	p.Env, p.Memory, p.Timeout, p.LogFormat, p.MaxConcurrency, p.LimitBandwidth = r.env, r.memory, r.timeout, r.log, r.managed, r.bandwidth
-}
 
 // Values of --log-format and --log-type, in the case that AWS has them; any is taken.
 var (
@@ -60,7 +38,7 @@ var credentialVariables = []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
 const mostManaged = 1600
 
 // runFlags declares the flags for running programs; the function returns what they say. All mistakes are reported at once.
-func runFlags(f *pflag.FlagSet) func(*app) (running, error) {
+func runFlags(f *pflag.FlagSet) func(*app) (runnable.Settings, error) {
 	env := listFlag(f, "env", "`NAME=VALUE` in the environment of the program, or NAME to pass on that of this shell")
 	files := listFlag(f, "env-file", "`FILE` with lines NAME=VALUE for the environment of the program, as for docker run")
 	credentials := f.Bool("aws-credentials", false, "pass on the AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN of this shell")
@@ -70,18 +48,18 @@ func runFlags(f *pflag.FlagSet) func(*app) (running, error) {
 	managed := f.Int("managed-concurrency", 0, "run as on Lambda Managed Instances, where a process has up to `N` requests at a time")
 	isolate := f.Bool("isolate", false, "run the program in a container, with the files of AWS's image of its runtime")
 	image := f.String("isolate-image", "", "`IMAGE` whose files it has instead, with --isolate: a reference, or oci-layout://DIR")
-	network := f.String("isolate-network", isolatedNetworks[0], "with --isolate, the `NETWORK` that it reaches: none, default for that of this machine with its loopback, or ports of that loopback alone, such as 5432,6379")
+	network := f.String("isolate-network", runnable.Networks[0], "with --isolate, the `NETWORK` that it reaches: none, default for that of this machine with its loopback, or ports of that loopback alone, such as 5432,6379")
 	storage := f.Int("ephemeral-storage", limits.LeastStorage, "with --isolate, the `MB` of /tmp")
 	qemu := f.Bool("qemu", false, "run programs for the other architecture too, by this machine's qemu-aarch64 or qemu-x86_64")
-	return func(a *app) (running, error) {
+	return func(a *app) (runnable.Settings, error) {
 		var l fault.List
-		r := running{qemu: *qemu, memory: *memory, timeout: *timeout, managed: *managed}
+		r := runnable.Settings{QEMU: *qemu, Memory: *memory, Timeout: *timeout, Managed: *managed}
 		if known, ok := choice(logFormats, *format); ok || *format == "" {
-			r.log = emulator.LogFormat(known)
+			r.Log = emulator.LogFormat(known)
 		} else {
 			l.Addf("--log-format "+*format+" is no format of Lambda's", "there are "+strings.Join(logFormats, " and "), "correct it")
 		}
-		r.env = a.variables(*env, *files, &l)
+		r.Env = a.variables(*env, *files, &l)
 		if *credentials {
 			var passed []string
 			for _, name := range credentialVariables {
@@ -93,7 +71,7 @@ func runFlags(f *pflag.FlagSet) func(*app) (running, error) {
 				l.Addf("--aws-credentials has nothing to pass on", "this shell has no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
 					`eval "$(aws configure export-credentials --format env)" sets them from a profile`)
 			}
-			r.env = slices.Concat(passed, r.env)
+			r.Env = slices.Concat(passed, r.Env)
 		}
 		if *memory < limits.LeastMemory || *memory > limits.MostMemory {
 			l.Addf(fmt.Sprintf("--memory %d is no memory of a function", *memory), fmt.Sprintf("Lambda has %d to %d MB", limits.LeastMemory, limits.MostMemory), "correct it")
@@ -102,9 +80,13 @@ func runFlags(f *pflag.FlagSet) func(*app) (running, error) {
 			l.Addf(fmt.Sprintf("--managed-concurrency %d is no concurrency of Lambda's", *managed), fmt.Sprintf("there are 1 to %d", mostManaged), "correct it, or leave it out")
 		}
 		if *isolate {
-			r.isolation = &isolation{image: *image, storage: *storage, network: checkIsolatedNetwork(*network, &l)}
+			r.Isolation = &runnable.Isolation{Storage: *storage}
+			var err error
+			r.Isolation.Network, err = runnable.ParseNetwork(*network)
+			l.Add(err)
 			if *image != "" {
-				r.isolation.image = checkImage("--isolate-image", *image, &l)
+				r.Isolation.Image, err = runnable.ParseImage(*image)
+				l.Add(err)
 			}
 		}
 		for _, name := range []string{"isolate-image", "isolate-network", "ephemeral-storage"} {

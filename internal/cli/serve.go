@@ -29,6 +29,7 @@ import (
 	"lpipe/internal/project"
 	"lpipe/internal/report"
 	"lpipe/internal/route"
+	"lpipe/internal/runnable"
 	"lpipe/internal/serve"
 	"lpipe/internal/shell"
 	"lpipe/internal/trace"
@@ -106,7 +107,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 		if *concurrency < 1 {
 			err = errors.Join(err, &fault.Error{Kind: fault.Usage, What: fmt.Sprintf("--concurrency %d answers nobody", *concurrency), Fix: "give 1 or more"})
 		}
-		running.bandwidth = *bandwidth
+		running.LimitBandwidth = *bandwidth
 		certificate, tlsErr := secure(a)
 		if err := errors.Join(err, tlsErr); err != nil {
 			return err
@@ -117,7 +118,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 			}
 			*watch = false
 			if !f.Changed("timeout") {
-				running.timeout = limits.MostTimeout * time.Second // of a program that somebody steps through
+				running.Timeout = limits.MostTimeout * time.Second // of a program that somebody steps through
 			}
 		}
 		fixed := []config.Setting{{Key: "build.test", Values: []string{"false"}, Flag: "lpipe serve"}}
@@ -153,7 +154,7 @@ type serving struct {
 	settings []config.Setting
 	out      func(*app, *project.Here) error // says where the results go
 	ssh      []string
-	running  running
+	running  runnable.Settings
 
 	certificate certified
 	external    bool                    // others start the programs
@@ -190,7 +191,7 @@ func (s *serving) read() (input, error) {
 	for i, p := range projects {
 		one := *p
 		one.Plan = p.Plan.Keep(func(l *plan.Lambda) bool {
-			here := s.external || s.running.runs(l.Arch)
+			here := s.external || s.running.Runs(l.Arch)
 			if !here {
 				foreign = append(foreign, l.Label())
 			}
@@ -233,7 +234,7 @@ func (s *serving) open(concurrency int) error {
 		s.server = serve.New(nil, concurrency, inert{s.Err})
 		s.runtimes = map[string]http.Handler{}
 		for _, name := range names {
-			s.runtimes[name] = s.server.Wait(s.running.config(name))
+			s.runtimes[name] = s.server.Wait(s.running.Config(name))
 		}
 		s.server.Route(in.routes)
 		s.server.SetCORS(in.urls)
@@ -426,12 +427,7 @@ func (s *serving) build(ctx context.Context, progress string) (files serve.Files
 		if digest == s.digests[label] {
 			continue
 		}
-		program, clean, startErr := s.program(ctx, here, t, s.running)
-		if startErr == nil {
-			if startErr = s.isolate(ctx, cfg, s.running.isolation, t.Lambda, &program); startErr != nil {
-				clean()
-			}
-		}
+		program, clean, startErr := s.program(ctx, here, cfg, t, s.running)
 		if startErr != nil {
 			err = errors.Join(err, startErr)
 			continue

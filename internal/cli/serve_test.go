@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"lpipe/internal/route"
+	"lpipe/internal/runnable"
 	"lpipe/internal/serve"
 )
 
@@ -34,8 +35,8 @@ func TestWhatIsAnnouncedIsInert(t *testing.T) {
 func TestWhatAProgramPrintsIsInert(t *testing.T) {
 	var out strings.Builder
 	a := &app{Streams: Streams{Err: &out}}
-	lines := &serve.Lines{W: a.shown(running{})}
-	for _, w := range []io.Writer{a.shown(running{}), a.shown(running{isolation: &isolation{}}), lines.Of("orders")} {
+	lines := &serve.Lines{W: a.shown(runnable.Settings{})}
+	for _, w := range []io.Writer{a.shown(runnable.Settings{}), a.shown(runnable.Settings{Isolation: &runnable.Isolation{}}), lines.Of("orders")} {
 		for _, line := range []string{"::add-mask::x\n", "lpipe: fix: run it\n", "GET https://me:pw@example.com/?key=1\n", "a ##vso[task.setvariable variable=x]y\n", "\x1b]52;c;eA==\ax\rlpipe: fix: run it\n", "cut"} {
 			if n, err := w.Write([]byte(line)); n != len(line) || err != nil {
 				t.Errorf("%d, %v", n, err)
