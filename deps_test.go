@@ -139,7 +139,7 @@ var lpipeMap = map[string]row{
 			"github.com/in-toto/attestation", "github.com/opencontainers", "google.golang.org/protobuf"),
 		why: "it makes an image of the files of a zip and sends it; what they are and who may push is not its concern",
 	},
-	"internal/report":   {imports: in("internal/artifact", "internal/finding", "internal/foreign", "internal/pattern"), why: "it tells what happened and makes nothing happen"},
+	"internal/report":   {imports: in("internal/artifact", "internal/fault", "internal/finding", "internal/foreign", "internal/pattern"), why: "it tells what happened and makes nothing happen"},
 	"internal/emulator": {imports: in("internal/limits", "internal/pattern", "golang.org/x/sys"), why: "it serves HTTP as Lambda does, and beside expressions and calls of the kernel the standard library is enough"},
 	"internal/examples": {pure: true, why: "events as files; the library that they come from is for its test alone"},
 	"internal/measure":  {imports: in("internal/emulator"), why: "it calls a function and counts; who it is, and how numbers are shown, is for others"},
@@ -189,7 +189,7 @@ var lpipeMap = map[string]row{
 	"internal/build": {
 		imports: in("cache", "internal/access", "internal/artifact", "internal/attest", "internal/cargo", "internal/config", "internal/disk", "internal/dockerfile", "internal/emulator", "internal/engine",
 			"internal/fault", "internal/finding", "internal/git", "internal/limits", "internal/login", "internal/network", "internal/pattern", "internal/plan", "internal/progress", "internal/project", "internal/publish",
-			"internal/program", "internal/reach", "internal/report", "internal/sigstore", "internal/skeleton", "internal/solve", "internal/subset", "internal/trace", "internal/userkey", "github.com/distribution/reference", "github.com/moby/patternmatcher",
+			"internal/program", "internal/reach", "internal/report", "internal/sigstore", "internal/since", "internal/skeleton", "internal/solve", "internal/subset", "internal/trace", "internal/userkey", "github.com/distribution/reference", "github.com/moby/patternmatcher",
 			"github.com/opencontainers", buildkit+"/client", buildkit+"/session"),
 		why: "the phases of a build, each from values to values; it reads no flag and prints nothing but the display",
 	},
@@ -220,7 +220,7 @@ var lpipeMap = map[string]row{
 	},
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/awsapi", "internal/attest", "internal/bloat", "internal/build", "internal/config", "internal/debuginfo", "internal/deploy", "internal/deployable", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
-			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/finding", "internal/foreign", "internal/garbage", "internal/interrupt", "internal/inventory", "internal/limits", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
+			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/foreign", "internal/garbage", "internal/interrupt", "internal/inventory", "internal/limits", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
 			"internal/progress", "internal/project", "internal/proof", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/runnable", "internal/scaffold", "internal/serve", "internal/shell", "internal/sigstore", "internal/since", "internal/site", "internal/template", "internal/trace", "internal/userkey", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/mod/semver", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",

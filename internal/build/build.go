@@ -2,24 +2,23 @@
 //
 // [Prepare] makes of projects all that an engine is given: Dockerfiles, contexts, caches and credentials. It contacts no
 // engine. [Solve] has engines solve that. [Deliver] checks what came out for a lambda and puts it into the lambda's folder;
-// [Publish] makes an image of it.
+// [State] puts statements beside it, and [Publish] makes an image of it. [Run] is all of them, one after the other.
 package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"lpipe/internal/artifact"
-	"lpipe/internal/attest"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/engine"
 	"lpipe/internal/fault"
 	"lpipe/internal/login"
 	"lpipe/internal/network"
-	"lpipe/internal/plan"
 	"lpipe/internal/project"
 	"lpipe/internal/solve"
 	"lpipe/internal/userkey"
@@ -39,13 +38,13 @@ type Options struct {
 	Commits Commits
 	Key     userkey.Key
 	Network network.Joined
+	// NetworkErr is why Network says nothing of what was asked for. It is a mistake among the others.
+	NetworkErr error
+	Cases      bool // tests are reported one by one
 	// Engines are those that will solve. What is for this user alone needs all of them to be local; without any there is
 	// nothing of that.
 	Engines []engine.Chosen
 }
-
-// Commits is a function that returns the commit of each lambda of a project.
-type Commits func(ctx context.Context, p *project.Project) (map[*plan.Lambda]attest.Git, error)
 
 // Request is all that a run asks of engines.
 type Request struct {
@@ -77,13 +76,21 @@ type Target struct {
 	imaged   bool                      // an image is made of the files
 	epoch    func() (time.Time, error) // the time of what is delivered; zero where nobody says one
 	about    *about                    // what is stated of it; nil for nothing
-	record   func() []byte             // what of it a later build is compared with, as of [Why]; likewise
+	record   func() []byte             // what of it a later build is compared with, as of [SinceLast]; likewise
 	sources  func() string             // a digest of what it is compiled from, as of [Sources]; nil where nothing is delivered
 }
 
 // Prepare renders and lays out everything that engines are to solve for the projects, of which there is at least one. It
 // contacts no engine. All mistakes are reported at once.
 func Prepare(ctx context.Context, here *project.Here, projects []*project.Project, o Options) (*Request, error) {
+	r, err := prepareAll(ctx, here, projects, o)
+	if err := errors.Join(o.NetworkErr, err); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func prepareAll(ctx context.Context, here *project.Here, projects []*project.Project, o Options) (*Request, error) {
 	defer here.Trace.Begin("contexts")()
 	cfg, err := here.Common(projects)
 	if err != nil {
@@ -189,8 +196,8 @@ func local(engines []engine.Chosen) bool {
 	return len(engines) > 0 && !slices.ContainsFunc(engines, other)
 }
 
-// ReadOutputs reads what earlier builds delivered, which [Deliver] would do otherwise.
-func (r *Request) ReadOutputs() {
+// readOutputs reads what earlier builds delivered, which [Deliver] would do otherwise.
+func (r *Request) readOutputs() {
 	for _, t := range r.Targets {
 		if t.folder != nil {
 			t.folder.Read()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/moby/buildkit/client"
 
@@ -53,9 +54,16 @@ func sizeNames(
 	return read, write
 }
 
-// MainSizes are the sizes of the zips of the main branch, by the labels of their lambdas, as far as a cache has them. The error
+// beginMainSizes asks for [Request.readMainSizes] while something else is done; the function waits for the answer.
+func (r *Request) beginMainSizes(ctx context.Context, p *publish.Pusher) func() (map[string]int64, error) {
+	read := sync.OnceValues(func() (map[string]int64, error) { return r.readMainSizes(ctx, p) })
+	go func() { _, _ = read() }()
+	return read
+}
+
+// readMainSizes are the sizes of the zips of the main branch, by the labels of their lambdas, as far as a cache has them. The error
 // is why a registry does not tell.
-func (r *Request) MainSizes(ctx context.Context, p *publish.Pusher) (all map[string]int64, err error) {
+func (r *Request) readMainSizes(ctx context.Context, p *publish.Pusher) (all map[string]int64, err error) {
 	all = map[string]int64{}
 	for _, name := range r.mainSizes {
 		sizes, sizesErr := p.Sizes(ctx, name)
@@ -67,8 +75,8 @@ func (r *Request) MainSizes(ctx context.Context, p *publish.Pusher) (all map[str
 	return all, err
 }
 
-// KeepSizes keeps the sizes of the zips of this branch where its cache is written.
-func (r *Request) KeepSizes(ctx context.Context, p *publish.Pusher, sizes map[string]int64) error {
+// keepSizes keeps the sizes of the zips of this branch where its cache is written.
+func (r *Request) keepSizes(ctx context.Context, p *publish.Pusher, sizes map[string]int64) error {
 	var l fault.List
 	for _, name := range r.ownSizes {
 		l.Add(p.PushSizes(ctx, name, sizes))

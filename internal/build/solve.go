@@ -134,8 +134,8 @@ func renewal(e *engine.Engine) func(context.Context, bool) (*client.Client, erro
 	}
 }
 
-// CacheFault is the failure to export the cache for those who asked that it be one; for all others it is a warning.
-func (r *Request) CacheFault(err error) error {
+// cacheFault is the failure to export the cache for those who asked that it be one; for all others it is a warning.
+func (r *Request) cacheFault(err error) error {
 	for _, e := range r.solve.CacheTo {
 		if e.Attrs["ignore-error"] != "true" && err != nil {
 			return &fault.Error{

@@ -55,10 +55,10 @@ func TestAFailedCacheExportIsAFaultWhereItWasAskedToBe(t *testing.T) {
 	for ignored, want := range map[string]bool{"true": false, "false": true, "": true} {
 		r := &Request{}
 		r.solve.CacheTo = []client.CacheOptionsEntry{{Type: "registry", Attrs: map[string]string{"ignore-error": ignored}}}
-		if err := r.CacheFault(failed); (err != nil) != want {
+		if err := r.cacheFault(failed); (err != nil) != want {
 			t.Errorf("ignore-error=%s: %v", ignored, err)
 		}
-		if err := r.CacheFault(nil); err != nil {
+		if err := r.cacheFault(nil); err != nil {
 			t.Errorf("nothing failed: %v", err)
 		}
 	}

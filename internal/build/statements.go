@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 
 	"lpipe/internal/access"
@@ -30,6 +31,23 @@ type Stating struct {
 
 // Statements are which are put beside an image.
 type Statements struct{ Provenance, SBOM bool }
+
+// NewStating is what statements on lambdas say beside what a build says of itself. The notes are on what they cannot say.
+func NewStating(ctx context.Context, projects []*project.Project, commits Commits, images Statements, version string) (s Stating, notes []string) {
+	s = Stating{Zips: true, Images: images, Version: version, Git: map[*plan.Lambda]attest.Git{}}
+	for _, p := range projects {
+		image := p.Config.Push && (images.Provenance || images.SBOM)
+		if len(p.Config.Statements.Kinds) == 0 && !image {
+			continue
+		}
+		known, err := commits(ctx, p)
+		if err != nil {
+			notes = append(notes, "the statements name no commit: "+err.Error())
+		}
+		maps.Copy(s.Git, known)
+	}
+	return s, notes
+}
 
 // about is what is stated of a target, where something is.
 type about struct {

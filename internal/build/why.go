@@ -14,6 +14,7 @@ import (
 	"lpipe/internal/cargo"
 	"lpipe/internal/plan"
 	"lpipe/internal/project"
+	"lpipe/internal/since"
 	"lpipe/internal/skeleton"
 	"lpipe/internal/solve"
 	"lpipe/internal/userkey"
@@ -85,15 +86,25 @@ func recordOf(ctx context.Context, t project.Target, v *plan.Variant, job *solve
 	return data
 }
 
-// Change is one of the things that a lambda is made of and that differs from its last build.
-type Change struct {
-	Kind  string // "new", "settings", "sources", "dependencies" or "image"
-	Names []string
+// SinceLast is what differs of each lambda from its last build here; lambdas of which nothing differs are left out.
+func SinceLast(ctx context.Context, here *project.Here, projects []*project.Project) (map[*plan.Lambda][]since.Change, error) {
+	all := map[*plan.Lambda][]since.Change{}
+	key, _ := here.Key(projects)
+	for _, t := range project.Targets(projects) {
+		changes, err := why(ctx, t, key)
+		if err != nil {
+			return nil, err
+		}
+		if len(changes) > 0 {
+			all[t.Lambda] = changes
+		}
+	}
+	return all, nil
 }
 
-// Why returns what differs between the last build of a lambda in this folder and what a build would be given now; none where nothing
+// why returns what differs between the last build of a lambda in this folder and what a build would be given now; none where nothing
 // does. A lambda of which no build is known is "new".
-func Why(ctx context.Context, t project.Target, key userkey.Key) ([]Change, error) {
+func why(ctx context.Context, t project.Target, key userkey.Key) ([]since.Change, error) {
 	folder, err := t.OpenOutput(key)
 	if err != nil {
 		return nil, err
@@ -104,7 +115,7 @@ func Why(ctx context.Context, t project.Target, key userkey.Key) ([]Change, erro
 		return nil, err
 	}
 	if json.Unmarshal(data, &was) != nil || was == nil {
-		return []Change{{Kind: "new"}}, nil //nolint:nilerr // without a record there was no build
+		return []since.Change{{Kind: "new"}}, nil //nolint:nilerr // without a record there was no build
 	}
 	tree, _, err := skeleton.Closure(t.Plan.Workspace, t.Plan.Reach, []*cargo.Package{t.Lambda.Package}, skeleton.Options{WithoutLock: true})
 	if err != nil {
@@ -118,8 +129,8 @@ func Why(ctx context.Context, t project.Target, key userkey.Key) ([]Change, erro
 	return was.differ(now), nil
 }
 
-func (was record) differ(now record) []Change {
-	var all []Change
+func (was record) differ(now record) []since.Change {
+	var all []since.Change
 	for _, kind := range []string{kindSettings, kindSources, kindDependencies, kindImage} {
 		names := map[string]string{}
 		maps.Copy(names, was[kind])
@@ -137,7 +148,7 @@ func (was record) differ(now record) []Change {
 			differing = append(differing, name)
 		}
 		if len(differing) > 0 {
-			all = append(all, Change{kind, differing})
+			all = append(all, since.Change{Kind: kind, Names: differing})
 		}
 	}
 	return all

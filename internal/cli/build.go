@@ -13,14 +13,9 @@ import (
 	"lpipe/internal/build"
 	"lpipe/internal/config"
 	"lpipe/internal/dockerfile"
-	"lpipe/internal/engine"
 	"lpipe/internal/fault"
-	"lpipe/internal/finding"
-	"lpipe/internal/foreign"
 	"lpipe/internal/project"
-	"lpipe/internal/publish"
 	"lpipe/internal/report"
-	"lpipe/internal/since"
 )
 
 func (a *app) buildCommand() *cobra.Command {
@@ -104,7 +99,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		push.junit, push.codeQuality = *junit, *codeQuality
+		push.files.JUnit, push.files.CodeQuality = *junit, *codeQuality
 		here, err := a.here()
 		if err != nil {
 			return err
@@ -122,7 +117,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(push.useless(cfg), push.checkFiles(), a.checkJobFiles(cfg.CI)); err != nil {
+		if err := errors.Join(push.useless(cfg), push.files.Check(), a.checkJob(cfg.CI)); err != nil {
 			return err
 		}
 		key, notice := here.Key(projects)
@@ -135,7 +130,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 			notes = append(notes, said...)
 		}
 		if *rev != "" {
-			if projects, _, err = since.Changed(cmd.Context(), here, projects, *rev, given, build.Included); err != nil {
+			if projects, _, err = build.Changed(cmd.Context(), here, projects, *rev, given); err != nil {
 				return err
 			}
 			notes = append(notes, differing(len(project.Targets(projects)), *rev))
@@ -145,16 +140,17 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		}
 		summary := &report.Summary{} // when nothing differs, no engine is needed to say so
 		if len(project.Targets(projects)) > 0 {
-			stating, commits := build.Stating{}, commitsOf(here, given)
+			stating, commits := build.Stating{}, build.CommitsOf(here, given)
 			if stage == dockerfile.StageLambda {
 				var unknown []string
-				stating, unknown = stated(cmd.Context(), projects, commits, push)
+				lpipe, _ := versions()
+				stating, unknown = build.NewStating(cmd.Context(), projects, commits, push.statements, lpipe)
 				notes = append(notes, unknown...)
 			}
-			summary, err = a.build(cmd.Context(), here, projects, cfg, push, build.Options{
+			summary, err = a.build(cmd.Context(), here, projects, cfg, build.Options{
 				Stating: stating, Commits: commits,
 				Stage: stage, Partial: len(args) > 0 || *rev != "", NoCache: *noCache, StallTimeout: *stall, SSH: *ssh,
-				Images: stage == dockerfile.StageLambda, Key: key,
+				Images: stage == dockerfile.StageLambda, Key: key, Cases: *junit != "",
 			})
 			if summary == nil {
 				return err
@@ -172,10 +168,10 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		summary.Notes = distinct(append(notes, summary.Notes...))
 		summary.Warnings = distinct(summary.Warnings)
 		summary.Seconds = time.Since(start).Seconds()
-		tell(summary, err)
-		if writeErr := a.writeOutputs(*summary, push, cfg.CI, err); writeErr != nil {
+		summary.End(err)
+		if writeErr := a.writeOutputs(*summary, push.files, cfg.CI, err); writeErr != nil {
 			err = errors.Join(err, writeErr)
-			tell(summary, err)
+			summary.End(err)
 		}
 		a.told = true
 		a.annotate(*summary)
@@ -239,150 +235,17 @@ func distinct(all []string) (once []string) {
 }
 
 // build builds the lambdas of the projects. The summary is nil when there is nothing to report but the error.
-func (a *app) build(
-	ctx context.Context, here *project.Here, projects []*project.Project, cfg *config.Config, push pushing, o build.Options,
-) (*report.Summary, error) {
+func (a *app) build(ctx context.Context, here *project.Here, projects []*project.Project, cfg *config.Config, o build.Options) (*report.Summary, error) {
 	joined, joinErr := a.join(cfg)
 	engines, err := a.engineOptions(cfg, joined)
 	if err != nil {
 		return nil, err
 	}
 	engines.StallTimeout = o.StallTimeout
-	o.Network, o.Engines = joined, engine.ChooseEach(engines)
-	early := engine.Begin(ctx, engines, o.Engines)
-	defer early.Close()
-	request, err := build.Prepare(ctx, here, projects, o)
-	if err := errors.Join(joinErr, err); err != nil {
-		return nil, err
-	}
-	// Most builds of a lambda change nothing. One processor reads what there is while the other asks the engine.
-	go request.ReadOutputs()
-	end := a.trace.Begin("connect to the engine")
-	opened, warnings, err := engine.OpenEach(ctx, engines, o.Engines, early)
-	end()
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range opened {
-		defer e.Close()
-	}
-	pusher := &publish.Pusher{
-		Logins: request.Logins, Registries: build.Registries(cfg), Log: func(line string) { foreign.Fprintf(a.Err, "lpipe: %s\n", line) },
-	}
-	mainSizes := make(chan map[string]int64, 1)
-	var sizesErr error
-	go func() {
-		var sizes map[string]int64
-		sizes, sizesErr = request.MainSizes(ctx, pusher)
-		mainSizes <- sizes
-	}()
-	result, err := build.Solve(ctx, opened, request, build.Display{
+	o.Network, o.NetworkErr = joined, joinErr
+	return build.Run(ctx, here, projects, cfg, o, engines, build.Display{
 		Out: a.Err, Mode: cfg.Progress, Term: a.env["TERM"], NoColor: a.env["NO_COLOR"] != "",
 	})
-	if err != nil {
-		return nil, err
-	}
-	summary := &report.Summary{
-		Engine: string(opened[0].Description().Kind), Local: slices.ContainsFunc(opened, func(e *engine.Engine) bool { return e.Description().Local }),
-		Notes: request.Notes, Warnings: slices.Concat(warnings, request.Warnings, result.Warnings), Steps: result.Steps, Cached: result.Cached, Kept: result.Kept,
-	}
-	if result.CacheErr != nil {
-		summary.CacheExportFailed = true
-		summary.Warnings = append(summary.Warnings, "the cache was not exported: "+result.CacheErr.Error())
-	}
-	var l fault.List
-	l.Add(request.CacheFault(result.CacheErr))
-	outputs, failures := make([]build.Output, len(result.Built)), make([]error, len(result.Built))
-	places := func(t build.Target) (all []int) { // of the extensions of a function
-		for _, e := range t.Extensions() {
-			if i := slices.IndexFunc(result.Built, func(b build.Built) bool { return b.Lambda == e.Lambda }); i >= 0 {
-				all = append(all, i)
-			}
-		}
-		return all
-	}
-	for i, built := range result.Built {
-		var extensions []build.Built
-		for _, i := range places(built.Target) {
-			extensions = append(extensions, result.Built[i])
-		}
-		outputs[i], failures[i] = build.Deliver(built, extensions, a.trace)
-		if err := failures[i]; err != nil {
-			outputs[i].Error, outputs[i].Kind = err.Error(), fault.Worst(err).String()
-			if f := (*fault.Error)(nil); errors.As(err, &f) {
-				f.Found.Warnings = nil // the summary has them
-			}
-		}
-	}
-	extensionsOf := func(t build.Target) (all []build.Output) {
-		for _, i := range places(t) {
-			all = append(all, outputs[i])
-		}
-		return all
-	}
-	ofMain, sizes := <-mainSizes, map[string]int64{}
-	if sizesErr != nil {
-		summary.Notes = append(summary.Notes, "how the zips grew since the main branch is not known: "+sizesErr.Error())
-	}
-	seen := map[error]bool{}
-	for i, built := range result.Built {
-		out, err := outputs[i], failures[i]
-		if err == nil {
-			out.Statements, err = build.State(ctx, built, out)
-			if len(built.Images) > 0 {
-				var pushErr error
-				out.Image, pushErr = build.Publish(ctx, built, out, extensionsOf(built.Target), pusher)
-				err = errors.Join(err, pushErr)
-			}
-		}
-		if err != nil && !seen[err] {
-			seen[err] = true
-			l.Add(err)
-		}
-		if push.junit != "" && err == nil {
-			out.Cases = finding.Cases(string(out.TestLines))
-		}
-		for _, all := range [][]finding.Finding{out.Failures, out.CompilerWarnings} {
-			for i := range all {
-				all[i].File = here.Show(all[i].File)
-			}
-		}
-		for i := range out.Statements {
-			out.Statements[i] = here.Show(out.Statements[i])
-		}
-		if out.Debug != "" {
-			out.Debug = here.Show(out.Debug)
-		}
-		out.Bootstrap, out.Zip = here.Show(out.Bootstrap), here.Show(out.Zip)
-		for i := range out.Layers {
-			out.Layers[i].Zip = here.Show(out.Layers[i].Zip)
-		}
-		if out.ZipSize > 0 {
-			sizes[out.Name] = out.ZipSize
-		}
-		if before := ofMain[out.Name]; before != out.ZipSize {
-			out.ZipSizeMain = before
-		}
-		summary.Lambdas = append(summary.Lambdas, out.Lambda)
-		summary.Warnings = append(summary.Warnings, out.Warnings...)
-		summary.CompilerWarnings = append(summary.CompilerWarnings, out.CompilerWarnings...)
-	}
-	summary.CompilerWarnings = finding.Distinct(summary.CompilerWarnings)
-	if l.Err() == nil && result.CacheErr == nil {
-		if err := request.KeepSizes(ctx, pusher, sizes); err != nil {
-			summary.Notes = append(summary.Notes, "the sizes of the zips are not kept beside the cache: "+err.Error())
-		}
-	}
-	return summary, l.Err()
-}
-
-// tell says in the summary how the run ended.
-func tell(s *report.Summary, err error) {
-	s.Errors = nil
-	for _, f := range fault.Faults(err) {
-		s.Status, s.Kind = fault.Worst(err).ExitCode(), fault.Worst(err).String()
-		s.Errors = append(s.Errors, report.Error{Kind: f.Kind.String(), What: f.What, Why: f.Reason(), Fix: f.Fix, Found: len(f.Found.Findings) > 0})
-	}
 }
 
 // stallTimeout is longer than engines and registries are silent while they work: compressing the layers of a cache

@@ -114,7 +114,7 @@ tools.`,
 			return err
 		}
 		if *builds {
-			if err := a.buildFirst(cmd.Context(), here, projects, commitsOf(here, given)); err != nil {
+			if err := a.buildFirst(cmd.Context(), here, projects, build.CommitsOf(here, given)); err != nil {
 				return err
 			}
 		}
@@ -143,7 +143,7 @@ func (a *app) buildFirst(ctx context.Context, here *project.Here, projects []*pr
 	}
 	start := time.Now()
 	key, notice := here.Key(projects)
-	summary, err := a.build(ctx, here, projects, cfg, pushing{}, build.Options{
+	summary, err := a.build(ctx, here, projects, cfg, build.Options{
 		Stage: dockerfile.StageLambda, Partial: true, StallTimeout: stallTimeout, Key: key, Commits: commits,
 	})
 	if summary == nil {

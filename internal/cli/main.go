@@ -124,7 +124,7 @@ func Main(args []string, s Streams, environ []string) int {
 	}
 	if !a.told {
 		var summary report.Summary
-		tell(&summary, err)
+		summary.End(err)
 		a.annotate(summary)
 		switch {
 		case !wantsJSON(args) || out.err != nil:

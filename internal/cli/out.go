@@ -6,12 +6,10 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
 
 	"github.com/spf13/pflag"
 
-	"lpipe/internal/artifact"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
 	"lpipe/internal/project"
@@ -49,40 +47,6 @@ func lambdaIn(dir string) string {
 		return ""
 	}
 	return filepath.Join(dir, "lambda")
-}
-
-// checkFiles refuses the files that a run is to write at its end, where that cannot be.
-func (p pushing) checkFiles() error {
-	var l fault.List
-	flags := map[string]string{} // by the path
-	for _, f := range []struct{ flag, name string }{
-		{"--metadata-file", p.metadata}, {"--dotenv", p.dotenv}, {"--junit", p.junit}, {"--code-quality", p.codeQuality},
-	} {
-		if f.name == "" {
-			continue
-		}
-		l.Add(overwrites(f.flag, f.name))
-		l.Add(artifact.CheckWritable(f.name))
-		at, err := filepath.Abs(f.name)
-		if err != nil {
-			l.Add(err)
-		} else if flags[at] != "" && !artifact.Shared(at) {
-			l.Addf(flags[at]+" and "+f.flag+" name the same file", f.name+" would have the text of the second alone", "give each a file of its own")
-		}
-		flags[at] = f.flag
-	}
-	return l.Err()
-}
-
-// overwrites refuses the name of a file that a build reads, or writes itself, where a flag is to write something else.
-func overwrites(flag, name string) error {
-	switch base := filepath.Base(name); {
-	case filepath.Ext(base) == ".rs", slices.Contains([]string{"Cargo.toml", "Cargo.lock", "lpipe.toml", artifact.ProgramName, artifact.ZipName, artifact.LayerZipName}, base):
-		return &fault.Error{
-			Kind: fault.Usage, What: flag + " cannot write " + name, Why: "a build reads or writes a file of that name, which would be lost", Fix: "name another file",
-		}
-	}
-	return nil
 }
 
 // home sees to it that HOME names a folder, for this process and for what it starts: below it is what lpipe and docker keep

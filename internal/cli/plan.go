@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -57,12 +56,12 @@ Flags of "lpipe build" that change nothing of a plan are taken and not listed.`,
 		}
 		var why map[*plan.Lambda][]since.Change
 		if *last {
-			if why, err = sinceLast(cmd.Context(), here, projects); err != nil {
+			if why, err = build.SinceLast(cmd.Context(), here, projects); err != nil {
 				return err
 			}
 		}
 		if *rev != "" {
-			if projects, why, err = since.Changed(cmd.Context(), here, projects, *rev, settings(), build.Included); err != nil {
+			if projects, why, err = build.Changed(cmd.Context(), here, projects, *rev, settings()); err != nil {
 				return err
 			}
 		}
@@ -86,22 +85,6 @@ Flags of "lpipe build" that change nothing of a plan are taken and not listed.`,
 		return nil
 	}
 	return cmd
-}
-
-// sinceLast is what differs of each lambda from its last build here.
-func sinceLast(ctx context.Context, here *project.Here, projects []*project.Project) (map[*plan.Lambda][]since.Change, error) {
-	why := map[*plan.Lambda][]since.Change{}
-	key, _ := here.Key(projects)
-	for _, t := range project.Targets(projects) {
-		changes, err := build.Why(ctx, t, key)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range changes {
-			why[t.Lambda] = append(why[t.Lambda], since.Change(c))
-		}
-	}
-	return why, nil
 }
 
 // differing says how many lambdas differ from a revision.
@@ -145,7 +128,7 @@ func (a *app) listPlan(here *project.Here, projects []*project.Project, why map[
 	}{Version: 1, Lambdas: []planned{}, Notes: notes}
 	if broken != nil {
 		var s report.Summary
-		tell(&s, broken)
+		s.End(broken)
 		list.Status, list.Errors = s.Status, s.Errors
 		if asJSON {
 			a.annotate(s)

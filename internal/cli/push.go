@@ -10,16 +10,15 @@ import (
 	"lpipe/internal/build"
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
+	"lpipe/internal/report"
 )
 
 // pushing is what a run does beyond zips.
 type pushing struct {
-	statements       build.Statements // beside an image
-	metadata, dotenv string           // files to write; "" for none
-	junit            string           // likewise
-	codeQuality      string           // likewise
-	sigstore         bool             // --sigstore was given
-	ofImage          []string         // flags that were given and concern an image alone
+	statements build.Statements // beside an image
+	files      report.Files
+	sigstore   bool     // --sigstore was given
+	ofImage    []string // flags that were given and concern an image alone
 }
 
 // useless refuses flags for an image where none is made.
@@ -75,7 +74,7 @@ func pushFlags(f *pflag.FlagSet) (func() []config.Setting, func() (pushing, erro
 		return all
 	}
 	return settings, func() (pushing, error) {
-		p := pushing{metadata: *metadata, dotenv: *dotenv, sigstore: *sigstore}
+		p := pushing{files: report.Files{Metadata: *metadata, Dotenv: *dotenv}, sigstore: *sigstore}
 		var l fault.List
 		for _, flag := range []string{"tag", "provenance", "sbom", "ca-certificates", "snapstart"} {
 			if f.Changed(flag) && f.Lookup(flag).Value.String() != "false" {

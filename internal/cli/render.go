@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -48,7 +47,7 @@ Flags of "lpipe build" that change nothing of these are taken and not listed.`,
 		if *pin {
 			return a.pin(cmd.Context(), here, projects)
 		}
-		request, err := a.renderRequest(cmd.Context(), here, projects, commitsOf(here, given))
+		request, err := a.renderRequest(cmd.Context(), here, projects, build.CommitsOf(here, given))
 		if err != nil {
 			return err
 		}
@@ -83,8 +82,7 @@ func (a *app) renderRequest(ctx context.Context, here *project.Here, projects []
 	}
 	joined, joinErr := a.join(cfg)
 	key, _ := here.Key(projects)
-	request, err := build.Prepare(ctx, here, projects, build.Options{Stage: dockerfile.StageLambda, Key: key, Network: joined, Commits: commits})
-	return request, errors.Join(joinErr, err)
+	return build.Prepare(ctx, here, projects, build.Options{Stage: dockerfile.StageLambda, Key: key, Network: joined, NetworkErr: joinErr, Commits: commits})
 }
 
 // pin writes the digests of the base images into lpipe.toml, so that every build has the same ones until somebody

@@ -382,7 +382,7 @@ func (s *serving) build(ctx context.Context, progress string) (files serve.Files
 		quiet.Progress, cfg = progress, &quiet
 	}
 	key, notice := here.Key(projects)
-	o := build.Options{Stage: dockerfile.StageLambda, Partial: true, StallTimeout: stallTimeout, SSH: s.ssh, Key: key, Commits: commitsOf(here, s.settings)}
+	o := build.Options{Stage: dockerfile.StageLambda, Partial: true, StallTimeout: stallTimeout, SSH: s.ssh, Key: key, Commits: build.CommitsOf(here, s.settings)}
 	if joined, err := s.join(cfg); err == nil {
 		asked := o
 		asked.Network = joined
@@ -394,7 +394,7 @@ func (s *serving) build(ctx context.Context, progress string) (files serve.Files
 			before = serve.Look(s.sources) // and only then does the build read them: what changes from here on is built again
 		}
 	}
-	summary, err := s.app.build(ctx, here, projects, cfg, pushing{}, o)
+	summary, err := s.app.build(ctx, here, projects, cfg, o)
 	if summary == nil {
 		return before, err
 	}

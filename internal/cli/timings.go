@@ -11,6 +11,7 @@ import (
 	"lpipe/internal/fault"
 	"lpipe/internal/page"
 	"lpipe/internal/project"
+	"lpipe/internal/report"
 	"lpipe/internal/trace"
 )
 
@@ -49,7 +50,7 @@ func (t *timings) open(here *project.Here, targets []project.Target) (err error)
 	if !t.asked {
 		return nil
 	}
-	if err := overwrites("--timings", t.name); err != nil {
+	if err := report.CheckName("--timings", t.name); err != nil {
 		return err
 	}
 	if t.name != "" {

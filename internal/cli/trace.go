@@ -8,6 +8,7 @@ import (
 
 	"lpipe/internal/artifact"
 	"lpipe/internal/fault"
+	"lpipe/internal/report"
 	"lpipe/internal/trace"
 )
 
@@ -19,7 +20,7 @@ func traceFlag(f *pflag.FlagSet) func(a *app) (finish func() error, err error) {
 		if *name == "" {
 			return func() error { return nil }, nil
 		}
-		if err := overwrites("--trace", *name); err != nil {
+		if err := report.CheckName("--trace", *name); err != nil {
 			return nil, err
 		}
 		file, err := os.Create(*name)

@@ -87,7 +87,7 @@ writes them. Steps that the engine has done before are not done again: --no-cach
 			Here: here, Settings: settings(), Version: lpipe,
 			Build: func(ctx context.Context, here *project.Here, p *project.Project, o build.Options) (*report.Summary, error) {
 				o.NoCache, o.StallTimeout, o.SSH = *noCache, stallTimeout, *ssh
-				return a.build(ctx, here, []*project.Project{p}, p.Config, pushing{}, o)
+				return a.build(ctx, here, []*project.Project{p}, p.Config, o)
 			},
 		}
 		unproved := 0

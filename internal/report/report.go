@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"lpipe/internal/artifact"
+	"lpipe/internal/fault"
 	"lpipe/internal/finding"
 	"lpipe/internal/foreign"
 )
@@ -38,6 +39,15 @@ type Summary struct {
 	Kept *Kept `json:"kept,omitempty"`
 	// CacheExportFailed is set when everything was built and the cache could not be written.
 	CacheExportFailed bool `json:"cacheExportFailed,omitempty"`
+}
+
+// End says in the summary how the run ended.
+func (s *Summary) End(err error) {
+	s.Errors = nil
+	for _, f := range fault.Faults(err) {
+		s.Status, s.Kind = fault.Worst(err).ExitCode(), fault.Worst(err).String()
+		s.Errors = append(s.Errors, Error{Kind: f.Kind.String(), What: f.What, Why: f.Reason(), Fix: f.Fix, Found: len(f.Found.Findings) > 0})
+	}
 }
 
 // Error is a mistake or failure, in the sentences that a person reads.

@@ -11,7 +11,7 @@ import (
 
 // Change is one of the things that a lambda depends on and that differs.
 type Change struct {
-	Kind  string   // "new", "settings", "sources" or "dependencies"
+	Kind  string   // "new", "settings", "sources", "dependencies" or, since the last build, "image"
 	Names []string // what makes the difference: settings, files relative to the workspace's root, or crates
 }
 

@@ -1,4 +1,4 @@
-package since
+package since_test
 
 import (
 	"context"
@@ -21,6 +21,7 @@ import (
 	"lpipe/internal/fault"
 	"lpipe/internal/plan"
 	"lpipe/internal/project"
+	"lpipe/internal/since"
 	"lpipe/internal/skeleton"
 	"lpipe/internal/testparts"
 )
@@ -200,7 +201,7 @@ func (r *repository) changed() map[string]string {
 	r.Helper()
 	projects := r.open()
 	before := len(project.Targets(projects))
-	changed, why, err := Changed(r.Context(), r.here, projects, "HEAD", nil, build.Included)
+	changed, why, err := since.Changed(r.Context(), r.here, projects, "HEAD", nil, build.Included)
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -227,7 +228,7 @@ func (r *repository) oracle() map[string]bool {
 	if err != nil {
 		r.Fatal(err)
 	}
-	at, err := openRevision(r.Context(), os.DirFS("/"), g, "HEAD")
+	at, err := since.OpenRevision(r.Context(), os.DirFS("/"), g, "HEAD")
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -413,7 +414,7 @@ func TestLambdasThatDifferFromARevision(t *testing.T) {
 			if want := r.oracle(); !c.finer && !maps.Equal(names(got), want) {
 				t.Errorf("%q differ, and by whole contexts %v", slices.Sorted(maps.Keys(got)), want)
 			}
-			if _, _, err := Changed(t.Context(), r.here, r.open(), "nowhere", nil, build.Included); fault.Worst(err) != fault.Usage {
+			if _, _, err := since.Changed(t.Context(), r.here, r.open(), "nowhere", nil, build.Included); fault.Worst(err) != fault.Usage {
 				t.Errorf("an unknown revision: %v", err)
 			}
 		})

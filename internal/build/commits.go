@@ -1,40 +1,21 @@
-package cli
+package build
 
 import (
 	"context"
 	"path/filepath"
 
 	"lpipe/internal/attest"
-	"lpipe/internal/build"
 	"lpipe/internal/config"
 	"lpipe/internal/plan"
 	"lpipe/internal/project"
 	"lpipe/internal/since"
 )
 
-// stated is what statements on lambdas say beside what a build says of itself. The notes are on what they cannot say.
-func stated(ctx context.Context, projects []*project.Project, commits build.Commits, push pushing) (s build.Stating, notes []string) {
-	lpipe, _ := versions()
-	s = build.Stating{Zips: true, Images: push.statements, Version: lpipe, Git: map[*plan.Lambda]attest.Git{}}
-	for _, p := range projects {
-		image := p.Config.Push && (push.statements.Provenance || push.statements.SBOM)
-		if len(p.Config.Statements.Kinds) == 0 && !image {
-			continue
-		}
-		known, err := commits(ctx, p)
-		if err != nil {
-			notes = append(notes, "the statements name no commit: "+err.Error())
-		}
-		for l, at := range known {
-			s.Git[l] = at
-		}
-	}
-	return s, notes
-}
+// Commits is a function that returns the commit of each lambda of a project.
+type Commits func(ctx context.Context, p *project.Project) (map[*plan.Lambda]attest.Git, error)
 
-// commitsOf returns the function that tells the commits of projects that were opened with these settings. It asks git once for
-// each folder.
-func commitsOf(here *project.Here, settings []config.Setting) build.Commits {
+// CommitsOf returns the function for projects that were opened with these settings. It asks git once for each of them.
+func CommitsOf(here *project.Here, settings []config.Setting) Commits {
 	type answer struct {
 		git map[*plan.Lambda]attest.Git
 		err error
@@ -61,7 +42,7 @@ func commitOf(ctx context.Context, here *project.Here, p *project.Project, setti
 	if err != nil {
 		return nil, err
 	}
-	at := attest.Git{Commit: commit, Dir: "."}
+	at := attest.Git{Commit: commit}
 	if at.Tree, err = repository.Tree(ctx, commit); err != nil {
 		return nil, err
 	}
@@ -73,7 +54,7 @@ func commitOf(ctx context.Context, here *project.Here, p *project.Project, setti
 		return nil, err
 	}
 	at.Dir = filepath.ToSlash(dir)
-	_, why, err := since.Changed(ctx, here, []*project.Project{p}, commit, settings, build.Included)
+	_, why, err := Changed(ctx, here, []*project.Project{p}, commit, settings)
 	if err != nil {
 		return nil, err
 	}
@@ -84,4 +65,11 @@ func commitOf(ctx context.Context, here *project.Here, p *project.Project, setti
 		all[l] = mine
 	}
 	return all, nil
+}
+
+// Changed is [since.Changed], with what a build puts into zips beside programs.
+func Changed(
+	ctx context.Context, here *project.Here, projects []*project.Project, rev string, settings []config.Setting,
+) ([]*project.Project, map[*plan.Lambda][]since.Change, error) {
+	return since.Changed(ctx, here, projects, rev, settings, Included)
 }
