@@ -145,6 +145,10 @@ var lpipeMap = map[string]row{
 	"internal/measure":  {imports: in("internal/emulator"), why: "it calls a function and counts; who it is, and how numbers are shown, is for others"},
 	"internal/route":    {imports: in("internal/pattern"), pure: true, why: "which function answers a request, from values"},
 	"internal/template": {imports: in("internal/fault", "internal/limits", "internal/pattern", "internal/route", "go.yaml.in/yaml/v4"), pure: true, why: "it reads what a template says, and evaluates nothing"},
+	"internal/stack": {
+		imports: in("internal/artifact", "internal/disk", "internal/fault", "internal/foreign", "internal/project", "internal/route", "internal/template"),
+		why:     "it reads the templates that projects name; what one says is for template, and who answers its routes for serve",
+	},
 	"internal/scaffold": {
 		imports: in("internal/disk", "internal/examples", "internal/fault", "internal/foreign", "internal/pattern", "github.com/pelletier/go-toml/v2", "golang.org/x/mod/semver"),
 		why:     "answers in, files out; where they go is not its concern", pure: true,
@@ -221,7 +225,7 @@ var lpipeMap = map[string]row{
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/awsapi", "internal/attest", "internal/bloat", "internal/build", "internal/config", "internal/debuginfo", "internal/deploy", "internal/deployable", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
 			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/foreign", "internal/garbage", "internal/interrupt", "internal/inventory", "internal/limits", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
-			"internal/progress", "internal/project", "internal/proof", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/runnable", "internal/scaffold", "internal/serve", "internal/shell", "internal/sigstore", "internal/since", "internal/site", "internal/template", "internal/trace", "internal/userkey", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
+			"internal/progress", "internal/project", "internal/proof", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/runnable", "internal/scaffold", "internal/serve", "internal/shell", "internal/sigstore", "internal/since", "internal/site", "internal/stack", "internal/trace", "internal/userkey", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/mod/semver", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",
 	},

@@ -16,6 +16,7 @@ import (
 	"lpipe/internal/fault"
 	"lpipe/internal/project"
 	"lpipe/internal/report"
+	"lpipe/internal/stack"
 )
 
 func (a *app) buildCommand() *cobra.Command {
@@ -122,8 +123,8 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		}
 		key, notice := here.Key(projects)
 		notes := planNotes(projects, notice)
-		if files := templates(projects); len(files) > 0 && stage == dockerfile.StageLambda {
-			_, said, err := checkTemplates(here, projects, files, *all)
+		if files := stack.Files(projects); len(files) > 0 && stage == dockerfile.StageLambda {
+			_, said, err := stack.Check(here, projects, files, *all)
 			if err != nil {
 				return err
 			}

@@ -32,6 +32,7 @@ import (
 	"lpipe/internal/runnable"
 	"lpipe/internal/serve"
 	"lpipe/internal/shell"
+	"lpipe/internal/stack"
 	"lpipe/internal/trace"
 )
 
@@ -170,7 +171,7 @@ type serving struct {
 type input struct {
 	here     *project.Here
 	projects []*project.Project
-	routing
+	stack.Routes
 }
 
 // read reads the projects as they are now, without the lambdas that cannot run here, and their routes.
@@ -205,7 +206,7 @@ func (s *serving) read() (input, error) {
 			Kind: fault.Usage, What: "no lambda here runs on this machine", Why: strings.Join(foreign, ", ") + ": built for another architecture or system", Fix: "add --arch with that of this machine: x86_64 or arm64; or --qemu, with QEMU's user emulation installed",
 		}
 	}
-	routes, err := readRoutes(here, projects)
+	routes, err := stack.ReadRoutes(here, projects)
 	return input{here, projects, routes}, err
 }
 
@@ -236,9 +237,9 @@ func (s *serving) open(concurrency int) error {
 		for _, name := range names {
 			s.runtimes[name] = s.server.Wait(s.running.Config(name))
 		}
-		s.server.Route(in.routes)
-		s.server.SetCORS(in.urls)
-		report.Notes(s.Err, in.notes)
+		s.server.Route(in.Table)
+		s.server.SetCORS(in.URLs)
+		report.Notes(s.Err, in.Notes)
 		return nil
 	}
 	s.server = serve.New(names, concurrency, inert{s.Err})
@@ -365,12 +366,12 @@ func (s *serving) build(ctx context.Context, progress string) (files serve.Files
 		return before, err
 	}
 	here, projects := in.here, in.projects
-	s.server.SetCORS(in.urls)
-	if changed := !reflect.DeepEqual(s.server.Routes(), in.routes); changed {
-		s.server.Route(in.routes)
+	s.server.SetCORS(in.URLs)
+	if changed := !reflect.DeepEqual(s.server.Routes(), in.Table); changed {
+		s.server.Route(in.Table)
 		if progress != "" {
-			fmt.Fprintf(s.Err, "lpipe: %s now\n", report.Count(len(in.routes), "route", "routes"))
-			report.Notes(s.Err, in.notes)
+			fmt.Fprintf(s.Err, "lpipe: %s now\n", report.Count(len(in.Table), "route", "routes"))
+			report.Notes(s.Err, in.Notes)
 		}
 	}
 	cfg, err := here.Common(projects)
@@ -387,7 +388,7 @@ func (s *serving) build(ctx context.Context, progress string) (files serve.Files
 		asked := o
 		asked.Network = joined
 		if request, err := build.Prepare(ctx, here, projects, asked); err == nil {
-			s.sources = append(request.Files(), in.files...)
+			s.sources = append(request.Files(), in.Files...)
 			for _, t := range project.Targets(projects) {
 				_ = t.MakeOutput() // where that fails, the build does, and says so
 			}
@@ -399,7 +400,7 @@ func (s *serving) build(ctx context.Context, progress string) (files serve.Files
 		return before, err
 	}
 	if progress == "" {
-		summary.Notes = distinct(slices.Concat(planNotes(projects, notice), in.notes, summary.Notes))
+		summary.Notes = distinct(slices.Concat(planNotes(projects, notice), in.Notes, summary.Notes))
 		summary.Seconds = time.Since(start).Seconds()
 		report.Text(s.Err, *summary)
 	}

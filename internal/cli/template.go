@@ -1,22 +1,14 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"lpipe/internal/artifact"
-	"lpipe/internal/disk"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
-	"lpipe/internal/project"
 	"lpipe/internal/report"
-	"lpipe/internal/template"
+	"lpipe/internal/stack"
 )
 
 func (a *app) templateCommand() *cobra.Command {
@@ -48,18 +40,18 @@ there; the functions that were compared go to standard output.`,
 		if err != nil {
 			return err
 		}
-		var files []templateFile
-		for _, name := range args {
-			files = append(files, templateFile{file: here.Abs(name)})
+		files := stack.Files(projects)
+		if len(args) > 0 {
+			files = nil
 		}
-		if len(args) == 0 {
-			files = templates(projects)
+		for _, name := range args {
+			files = append(files, stack.File{Path: here.Abs(name)})
 		}
 		if len(files) == 0 {
 			return &fault.Error{Kind: fault.Usage, What: "there is no template to check", Fix: "name one, or write template = \"template.yaml\" into lpipe.toml"}
 		}
-		agree, notes, err := checkTemplates(here, projects, files, true)
-		report.Notes(a.Err, notes)
+		agree, notes, err := stack.Check(here, projects, files, true)
+		report.Notes(a.Err, distinct(notes))
 		if err == nil && len(agree) == 0 {
 			err = &fault.Error{
 				Kind: fault.Usage, What: "there is no function to compare", Why: "a function is for a lambda by the path of its zip, or by its name",
@@ -76,90 +68,4 @@ there; the functions that were compared go to standard output.`,
 	}
 	cmd.AddCommand(check)
 	return cmd
-}
-
-// templateFile is a template, its path absolute.
-type templateFile struct {
-	file string
-	by   *project.Project // whose lpipe.toml names it; nil for a file that the user names
-
-	stack string // that names it, as messages call it; "" where a person does
-}
-
-// read reads the file. One that lpipe.toml names has to be within the bound of the project.
-func (n templateFile) read(limit int64) ([]byte, error) {
-	if n.by == nil {
-		return disk.ReadFile(n.file, limit)
-	}
-	data, err := disk.Read(n.by.Plan.Workspace.FS, strings.TrimPrefix(filepath.ToSlash(n.file), "/"), limit)
-	if out := disk.Outside(err); out != nil {
-		return nil, out
-	}
-	return data, err
-}
-
-// unread is the fault of a template that cannot be read.
-func unread(here *project.Here, file string, err error, fix string) error {
-	if out := disk.Outside(err); out != nil {
-		fix = out.Fix()
-	}
-	return &fault.Error{Kind: fault.Usage, What: "reading the template " + here.Show(file), Err: err, Fix: fix}
-}
-
-// templates are those of the projects' configuration.
-func templates(projects []*project.Project) (files []templateFile) {
-	for _, p := range projects {
-		for _, file := range p.Config.Templates {
-			if !slices.ContainsFunc(files, func(n templateFile) bool { return n.file == file }) {
-				files = append(files, templateFile{file: file, by: p})
-			}
-		}
-	}
-	return files
-}
-
-// checkTemplates compares templates with the lambdas of the projects, which are all that there are or some, and those of the stacks in them.
-func checkTemplates(here *project.Here, projects []*project.Project, files []templateFile, all bool) (agree []template.Agreement, notes []string, err error) {
-	built := template.Built{All: all}
-	for _, t := range project.Functions(projects) {
-		l := t.Lambda
-		deployed := t.Config.Deploy(l.Name, l.Arch)
-		built.Lambdas = append(built.Lambdas, template.Lambda{
-			Name: l.Name, Arch: l.Arch, Runtime: l.Build.Runtime, Zip: filepath.ToSlash(filepath.Join(t.OutputDir(), artifact.ZipName)),
-			Memory: deployed.Memory, Timeout: deployed.Timeout,
-		})
-	}
-	var l fault.List
-	files = slices.Clone(files)
-	for i := 0; i < len(files); i++ {
-		n := files[i]
-		data, err := n.read(template.PlanLimit)
-		if n.stack != "" && errors.Is(err, fs.ErrNotExist) { // something may yet write it
-			notes = append(notes, n.stack+" has the template "+foreign.Line(here.Show(n.file))+", which is not there: its functions are not compared")
-			continue
-		}
-		if err != nil {
-			l.Add(unread(here, n.file, err, "name a template that is there: template in lpipe.toml, or lpipe template check FILE"))
-			continue
-		}
-		checked, err := template.Check(foreign.Line(here.Show(n.file)), filepath.ToSlash(filepath.Dir(n.file)), data, built)
-		l.Add(err)
-		agree = append(agree, checked.Agree...)
-		for _, note := range checked.Notes {
-			notes = append(notes, foreign.Line(note))
-		}
-		for _, nested := range checked.Nested {
-			file := filepath.FromSlash(nested.File)
-			if !slices.ContainsFunc(files, func(known templateFile) bool { return known.file == file }) {
-				files = append(files, templateFile{file: file, by: n.by, stack: foreign.Line(nested.Stack)})
-			}
-		}
-	}
-	for _, t := range project.Functions(projects) {
-		name := t.Lambda.Name
-		if l.Err() == nil && !slices.ContainsFunc(agree, func(one template.Agreement) bool { return one.Lambda == name }) {
-			notes = append(notes, "no template has a function for "+name)
-		}
-	}
-	return agree, distinct(notes), l.Err()
 }
