@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -165,6 +166,39 @@ func TestTheLocationOfCodeIsNotTold(t *testing.T) {
 	for _, location := range []string{"http://127.0.0.1:1/code?X-Amz-Signature=secret", "http://127.0.0.1:1/\x7f?X-Amz-Signature=secret"} {
 		if _, err := client.Download(t.Context(), location); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%v", err)
+		}
+	}
+}
+
+// TestCodesOfAllFunctions: over pages, and with an alias of those that have it.
+func TestCodesOfAllFunctions(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		name, isFunction := strings.CutPrefix(r.URL.Path, "/2015-03-31/functions/")
+		switch {
+		case isFunction && name == "one" && r.URL.Query().Get("Qualifier") == "live":
+			fmt.Fprint(w, `{"Configuration":{"FunctionName":"one","CodeSha256":"live"}}`)
+		case isFunction && name != "":
+			w.Header().Set("X-Amzn-ErrorType", "ResourceNotFoundException")
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, `{"Message":"Function not found"}`)
+		case r.URL.Query().Get("Marker") == "":
+			fmt.Fprint(w, `{"Functions":[{"FunctionName":"one","CodeSha256":"a"}],"NextMarker":"more"}`)
+		default:
+			fmt.Fprint(w, `{"Functions":[{"FunctionName":"two","CodeSha256":"b"}]}`)
+		}
+	}))
+	t.Cleanup(server.Close)
+	configured(t, "")
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret-of-the-test")
+	client, err := Open(t.Context(), Options{Region: "eu-west-1", Endpoint: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for alias, want := range map[string]map[string]string{"": {"one": "a", "two": "b"}, "live": {"one:live": "live"}} {
+		if got, err := client.Codes(t.Context(), alias); err != nil || !maps.Equal(got, want) {
+			t.Errorf("%q: %q, %v", alias, got, err)
 		}
 	}
 }

@@ -118,6 +118,30 @@ func (c *Client) Functions(ctx context.Context) (all []deploy.Function, err erro
 	}
 }
 
+// Codes are the digests of the code of all functions of the account, by their names; with an alias, of what it names in those that
+// have it, by NAME:ALIAS.
+func (c *Client) Codes(ctx context.Context, alias string) (map[string]string, error) {
+	functions, err := c.Functions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]string{}
+	for _, f := range functions {
+		name := f.Name
+		if alias != "" {
+			name += ":" + alias
+			if f, err = c.Function(ctx, f.Name, alias); errors.Is(err, deploy.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		all[name] = f.CodeSHA256
+	}
+	return all, nil
+}
+
 // limited sends a request to Lambda that is counted with most others.
 func limited[In, Out any](ctx context.Context, c *Client, action, of string, send request[In, lambda.Options, Out], in *In) (*Out, error) {
 	if err := c.control.Wait(ctx); err != nil {

@@ -1,24 +1,16 @@
 package cli
 
 import (
-	"context"
-	"encoding/base64"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"lpipe/internal/awsapi"
-	"lpipe/internal/deploy"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
 	"lpipe/internal/inventory"
-	"lpipe/internal/project"
 	"lpipe/internal/report"
 )
 
@@ -72,7 +64,7 @@ to which an advisory of RustSec applies, of a checkout of its database, each wit
 			}
 		}
 		functions, err := inventory.Read(paths)
-		notes := noted(err)
+		notes := problems(err)
 		if len(functions) == 0 {
 			why := "no zip and no file of statements is there"
 			if len(notes) > 0 {
@@ -90,9 +82,11 @@ to which an advisory of RustSec applies, of a checkout of its database, each wit
 			if err != nil {
 				return err
 			}
-			if functions, unknown, err = onAWS(cmd.Context(), aws, *alias, functions); err != nil {
+			codes, err := aws.Codes(cmd.Context(), *alias)
+			if err != nil {
 				return err
 			}
+			functions, unknown = inventory.Deployed(functions, codes)
 			if len(unknown) > 0 && !*asJSON {
 				notes = append(notes, fmt.Sprintf("%s code that no statement here is about: %s", report.Count(len(unknown), "function has", "functions have"), strings.Join(unknown, ", ")))
 			}
@@ -105,15 +99,18 @@ to which an advisory of RustSec applies, of a checkout of its database, each wit
 			if advisories == nil && err != nil {
 				return &fault.Error{Kind: fault.Usage, What: "--rustsec " + *rustsec + " cannot be used", Err: err, Fix: "name a checkout: git clone https://github.com/RustSec/advisory-db"}
 			}
-			notes = append(notes, noted(err)...)
+			notes = append(notes, problems(err)...)
 		}
-		list := found(here, functions, queries, advisories)
+		for i := range functions {
+			functions[i].From = here.Show(functions[i].From)
+		}
+		list := inventory.Find(functions, queries, advisories)
 		asked := len(queries) > 0 || *rustsec != ""
 		if *asJSON {
 			shown := struct {
 				Version   int                  `json:"version"`
 				Functions []inventory.Function `json:"functions"`
-				Found     []held               `json:"found"`
+				Found     []inventory.Match    `json:"found"`
 				Unknown   []string             `json:"unknown,omitempty"` // functions on AWS that no statement is about
 				Notes     []string             `json:"notes,omitempty"`
 			}{1, functions, list, unknown, notes}
@@ -121,7 +118,10 @@ to which an advisory of RustSec applies, of a checkout of its database, each wit
 		}
 		report.Notes(a.Err, notes)
 		if !asked {
-			a.listCrates(functions)
+			in := inventory.ByCrate(functions)
+			for _, c := range inventory.Sorted(in) {
+				foreign.Fprintf(a.Out, "%s %s  %s\n", c.Name, c.Version, strings.Join(in[c], ", "))
+			}
 			return nil
 		}
 		for _, f := range list {
@@ -145,97 +145,10 @@ to which an advisory of RustSec applies, of a checkout of its database, each wit
 	return cmd
 }
 
-// onAWS are the functions of an account, each with what the statements about its code say; unknown are those about whose code there
-// are none.
-func onAWS(ctx context.Context, aws *awsapi.Client, alias string, stated []inventory.Function) (all []inventory.Function, unknown []string, err error) {
-	functions, err := aws.Functions(ctx)
-	if err != nil {
-		return nil, nil, err
+// problems are what is wrong with single files, as notes.
+func problems(err error) (notes []string) {
+	for _, part := range fault.Parts(err) {
+		notes = append(notes, part.Error())
 	}
-	by := map[string]inventory.Function{}
-	for _, f := range stated {
-		if sum, err := hex.DecodeString(f.SHA256); err == nil && len(sum) > 0 {
-			by[base64.StdEncoding.EncodeToString(sum)] = f
-		}
-	}
-	for _, f := range functions {
-		name := f.Name
-		if alias != "" {
-			name += ":" + alias
-			if f, err = aws.Function(ctx, f.Name, alias); errors.Is(err, deploy.ErrNotFound) {
-				continue
-			}
-			if err != nil {
-				return nil, nil, err
-			}
-		}
-		one, ok := by[f.CodeSHA256]
-		if !ok {
-			unknown = append(unknown, name)
-			continue
-		}
-		one.Name = name
-		all = append(all, one)
-	}
-	slices.SortFunc(all, func(a, b inventory.Function) int { return strings.Compare(a.Name, b.Name) })
-	slices.Sort(unknown)
-	return all, unknown, nil
-}
-
-// noted are the single errors that err joins, as notes.
-func noted(err error) []string {
-	if err == nil {
-		return nil
-	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []string{err.Error()}
-	}
-	var all []string
-	for _, one := range joined.Unwrap() {
-		all = append(all, one.Error())
-	}
-	return all
-}
-
-// held is a crate in a function that was asked for, or that an advisory concerns.
-type held struct {
-	Function string              `json:"function"`
-	From     string              `json:"from"`
-	Crate    inventory.Crate     `json:"crate"`
-	Advisory *inventory.Advisory `json:"advisory,omitempty"`
-}
-
-// found are the crates that the queries and the advisories are about, in the order of the functions.
-func found(here *project.Here, functions []inventory.Function, queries []inventory.Query, advisories []inventory.Advisory) []held {
-	all := []held{}
-	for i := range functions {
-		f := &functions[i]
-		f.From = here.Show(f.From)
-		for _, c := range f.Crates {
-			asked := slices.ContainsFunc(queries, func(q inventory.Query) bool { return q.Holds(c) })
-			if asked && len(advisories) == 0 {
-				all = append(all, held{f.Name, f.From, c, nil})
-			}
-			for j := range advisories {
-				if advisories[j].Concerns(c) && (asked || len(queries) == 0) {
-					all = append(all, held{f.Name, f.From, c, &advisories[j]})
-				}
-			}
-		}
-	}
-	return all
-}
-
-// listCrates lists each version of each crate with the functions that contain it.
-func (a *app) listCrates(functions []inventory.Function) {
-	in := map[inventory.Crate][]string{}
-	for _, f := range functions {
-		for _, c := range f.Crates {
-			in[c] = append(in[c], f.Name)
-		}
-	}
-	for _, c := range inventory.Sorted(in) {
-		foreign.Fprintf(a.Out, "%s %s  %s\n", c.Name, c.Version, strings.Join(in[c], ", "))
-	}
+	return notes
 }
