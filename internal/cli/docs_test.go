@@ -17,8 +17,10 @@ import (
 	"go.yaml.in/yaml/v4"
 	"mvdan.cc/sh/v3/syntax"
 
+	"lpipe/internal/help"
 	"lpipe/internal/testparts/golden"
 	"lpipe/internal/testparts/pages"
+	"lpipe/internal/usage"
 )
 
 // TestDocsCallLpipeAsItIs: every command line of the README and of docs has verbs, flags and arguments that lpipe takes.
@@ -59,7 +61,7 @@ func TestFlagsInSentencesAreThoseOfLpipe(t *testing.T) {
 			}
 			for word := range strings.FieldsSeq(code.Text) {
 				name, _, _ := strings.Cut(strings.TrimPrefix(word, "--"), "=")
-				if strings.HasPrefix(word, "--") && name != "help" && len(verbsWith(root, name)) == 0 {
+				if strings.HasPrefix(word, "--") && name != "help" && len(usage.VerbsWith(root, name)) == 0 {
 					t.Errorf("%s: no verb has --%s", code.Where, name)
 				}
 			}
@@ -170,7 +172,7 @@ func takes(t *testing.T, args []string, all bool) error {
 	}
 	cmd.InitDefaultHelpFlag()
 	if err := cmd.ParseFlags(rest); err != nil {
-		return flagError(cmd, nil, err)
+		return usage.FlagError(cmd, nil, err)
 	}
 	if cmd.Flags().NArg() == 0 && !all {
 		return nil
@@ -234,17 +236,17 @@ func TestDocsListEveryFlag(t *testing.T) {
 	eachVerb(root, func(cmd *cobra.Command) {
 		fmt.Fprintf(&b, "\n## %s\n\n", cmd.CommandPath())
 		if cmd.HasParent() {
-			fmt.Fprintf(&b, "```text\n%s\n```\n\n", usageLine(cmd))
+			fmt.Fprintf(&b, "```text\n%s\n```\n\n", help.UsageLine(cmd))
 		}
-		b.WriteString(markdown(about(cmd)))
-		if verbs := listedVerbs(cmd); len(verbs) > 0 {
+		b.WriteString(markdown(help.About(cmd)))
+		if verbs := help.Verbs(cmd); len(verbs) > 0 {
 			b.WriteString("\n| verb | what it does |\n|---|---|\n" + rows(verbs))
 		}
-		if flags := listedFlags(cmd); len(flags) > 0 {
+		if flags := help.Flags(cmd); len(flags) > 0 {
 			b.WriteString("\n| flag | what it does |\n|---|---|\n" + rows(flags))
 		}
 		if !cmd.HasParent() {
-			b.WriteString("\n" + markdown(helpRest))
+			b.WriteString("\n" + markdown(outro))
 		}
 	})
 	golden.Check(t, "../../docs/flags.md", b.String())
@@ -253,10 +255,10 @@ func TestDocsListEveryFlag(t *testing.T) {
 // escape keeps what Markdown would take for its own.
 var escape = strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "<", "&lt;", "[", `\[`, "|", `\|`).Replace
 
-func rows(all []entry) string {
+func rows(all []help.Entry) string {
 	var b strings.Builder
 	for _, e := range all {
-		fmt.Fprintf(&b, "| `%s` | %s |\n", strings.ReplaceAll(strings.TrimSpace(e.left), "|", `\|`), escape(e.right))
+		fmt.Fprintf(&b, "| `%s` | %s |\n", strings.ReplaceAll(strings.TrimSpace(e.Left), "|", `\|`), escape(e.Right))
 	}
 	return b.String()
 }

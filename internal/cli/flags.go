@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"lpipe/internal/config"
@@ -141,23 +139,12 @@ type list []string
 func (l *list) String() string     { return strings.Join(*l, ",") }
 func (l *list) Set(v string) error { *l = append(*l, v); return nil }
 func (l *list) Type() string       { return "stringArray" }
+func (l *list) GetSlice() []string { return *l }
 
 func listFlag(f *pflag.FlagSet, name, usage string) *[]string {
 	var l list
 	f.Var(&l, name, usage)
 	return (*[]string)(&l)
-}
-
-func flagNames(cmd *cobra.Command) []string {
-	var names []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	for other := range samNames {
-		if cmd.Flags().Lookup(other) != nil {
-			names = append(names, other)
-		}
-	}
-	slices.Sort(names)
-	return names
 }
 
 // allFlag declares --all.

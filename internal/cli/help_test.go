@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"lpipe/internal/help"
 	"lpipe/internal/testparts/golden"
 )
 
@@ -42,7 +43,7 @@ func TestHelpOfEachVerb(t *testing.T) {
 		var all strings.Builder
 		root, _ := newRoot(t)
 		eachVerb(root, func(cmd *cobra.Command) {
-			text := helpText(cmd, min(terminal, widest))
+			text := help.Text(cmd, min(terminal, widest))
 			fmt.Fprintf(&all, "==== %s\n%s", cmd.CommandPath(), text)
 			for line := range strings.Lines(text) {
 				if len(line) > terminal {
@@ -73,12 +74,12 @@ func TestFlagsSayWhatTheyTake(t *testing.T) {
 	root, _ := newRoot(t)
 	eachVerb(root, func(cmd *cobra.Command) {
 		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
-			flag, value, usage := flagWords(f)
+			flag, value, about := help.FlagWords(f)
 			if takes := f.NoOptDefVal == ""; takes != (value != "") || takes && !placeholder.MatchString(value) {
 				t.Errorf("%s %s takes %q", cmd.CommandPath(), flag, value)
 			}
-			if usage == "" || strings.Contains(usage, "(default false)") || strings.Contains(usage, "(default 0") {
-				t.Errorf("%s %s: %q", cmd.CommandPath(), flag, usage)
+			if about == "" || strings.Contains(about, "(default false)") || strings.Contains(about, "(default 0") {
+				t.Errorf("%s %s: %q", cmd.CommandPath(), flag, about)
 			}
 		})
 	})
@@ -126,7 +127,7 @@ func TestManualPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	var want []string
-	eachVerb(root, func(cmd *cobra.Command) { want = append(want, pageName(cmd)+".1") })
+	eachVerb(root, func(cmd *cobra.Command) { want = append(want, help.PageName(cmd)+".1") })
 	for _, name := range want {
 		page, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sirupsen/logrus"
@@ -21,6 +22,7 @@ import (
 	"lpipe/internal/deploy"
 	"lpipe/internal/fault"
 	_ "lpipe/internal/garbage" // sets how seldom it is collected
+	"lpipe/internal/help"
 	"lpipe/internal/interrupt"
 	"lpipe/internal/login"
 	"lpipe/internal/network"
@@ -28,6 +30,7 @@ import (
 	"lpipe/internal/project"
 	"lpipe/internal/report"
 	"lpipe/internal/trace"
+	"lpipe/internal/usage"
 )
 
 // Streams are the standard streams of the process.
@@ -95,11 +98,11 @@ func Main(args []string, s Streams, environ []string) int {
 	}
 	functions := false // the JSON of the verb lists functions, and not lambdas
 	if verb, _, err := root.Find(args); err == nil {
-		takeOnce(verb.Flags())
+		usage.TakeOnce(verb.Flags())
 		functions = verb.Parent() == root && (verb.Name() == "deploy" || verb.Name() == "status")
 	}
 	root.SetArgs(args)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, args, err) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage.FlagError(cmd, args, err) })
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
@@ -138,6 +141,23 @@ func Main(args []string, s Streams, environ []string) int {
 	return fault.Worst(err).ExitCode()
 }
 
+// wantsJSON reports whether the arguments ask for JSON, also where they cannot be read otherwise.
+func wantsJSON(args []string) bool {
+	if end := slices.Index(args, "--"); end >= 0 {
+		args = args[:end]
+	}
+	wants := false
+	for _, arg := range args {
+		if arg == "--json" {
+			wants = true
+		} else if value, ok := strings.CutPrefix(arg, "--json="); ok {
+			on, err := strconv.ParseBool(value)
+			wants = on || err != nil && wants
+		}
+	}
+	return wants
+}
+
 // screen is what of w a person sees at once: that of a terminal, or what fits anywhere.
 func screen(w io.Writer) fault.Screen {
 	if f, ok := w.(*os.File); ok {
@@ -153,10 +173,11 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "lpipe",
 		Short:         "Build AWS Lambda functions written in Rust, in containers",
-		Long:          help,
+		Long:          intro,
+		Annotations:   map[string]string{help.Notes: outro},
 		SilenceErrors: true, // printed by Main, as what, why and fix
 		SilenceUsage:  true, // a failed build is no reason to explain the flags
-		Args:          knownVerb,
+		Args:          usage.CheckVerb,
 	}
 	version := root.Flags().BoolP("version", "V", false, "print the versions of lpipe and of the BuildKit in it")
 	root.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -166,7 +187,7 @@ func (a *app) root() *cobra.Command {
 		return cmd.Help()
 	}
 	root.CompletionOptions.DisableDescriptions = true
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprint(a.Out, helpText(cmd, a.helpWidth())) })
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprint(a.Out, help.Text(cmd, a.helpWidth())) })
 	root.AddCommand(
 		a.newCommand(),
 		a.initCommand(),
@@ -203,15 +224,15 @@ func (a *app) root() *cobra.Command {
 		completion.Long = ""
 		completion.Use, completion.Short = "completion SHELL", "Print what makes a shell complete verbs, flags, lambdas and values"
 	}
-	explainArgs(root)
+	usage.ExplainArgs(root)
 	return root
 }
 
-// help is what lpipe says of itself before the verbs, helpRest after them.
-const help = `lpipe builds AWS Lambda functions written in Rust, in containers, with BuildKit.
+// intro is what lpipe says of itself before the verbs, outro after them.
+const intro = `lpipe builds AWS Lambda functions written in Rust, in containers, with BuildKit.
 `
 
-const helpRest = `A cargo package or workspace builds as it is; lpipe.toml changes what needs changing. Paths of the zips go to
+const outro = `A cargo package or workspace builds as it is; lpipe.toml changes what needs changing. Paths of the zips go to
 standard output, one a line, and lpipe deploy puts them into functions on AWS.
 
 Flags win over the environment (LPIPE_ARCH, LPIPE_PROFILE, ..., BUILDKIT_PROGRESS), the environment over lpipe.toml.

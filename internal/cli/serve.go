@@ -34,6 +34,7 @@ import (
 	"lpipe/internal/shell"
 	"lpipe/internal/stack"
 	"lpipe/internal/trace"
+	"lpipe/internal/usage"
 )
 
 // The address of lpipe serve unless flags say otherwise: the port is that of cargo lambda watch.
@@ -79,6 +80,9 @@ status is that of lpipe: so a project's own integration tests run against the pr
 	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		return pflag.NormalizedName(cmp.Or(samNames[name], name))
 	})
+	for other, name := range samNames {
+		_ = f.SetAnnotation(name, usage.AlsoCalled, []string{other}) // the flag is there
+	}
 	secure := tlsFlags(f)
 	templates := listFlag(f, "template", "`FILE` with a SAM or CloudFormation template whose routes are answered too; give it again for another")
 	external := f.Bool("only-lambda-apis", false, "build and start nothing: wait for programs that you start, such as in a debugger, and print the variables that they need")
