@@ -159,7 +159,7 @@ var lpipeMap = map[string]row{
 	},
 	"internal/gateway": {imports: in("internal/emulator", "internal/route"), why: "HTTP to events and back, for whoever invokes"},
 	"internal/page":    {imports: in("internal/emulator", "internal/examples", "internal/foreign", "internal/route"), why: "it shows what it is handed, and invokes what it is handed"},
-	"internal/serve":   {imports: in("internal/emulator", "internal/gateway", "internal/page", "internal/route"), why: "it answers for programs, whoever builds them"},
+	"internal/serve":   {imports: in("internal/emulator", "internal/gateway", "internal/limits", "internal/page", "internal/route", "internal/shell"), why: "it answers for programs, whoever builds them"},
 	"internal/attest": {
 		imports: in("internal/artifact", "internal/cargo", "internal/config", "internal/plan", "internal/publish", "internal/redact", "github.com/CycloneDX/cyclonedx-go", "github.com/distribution/reference",
 			"github.com/github/go-spdx/v2", "github.com/google/uuid", "github.com/in-toto/attestation", "github.com/package-url/packageurl-go", "github.com/secure-systems-lab/go-securesystemslib/dsse",
@@ -215,7 +215,7 @@ var lpipeMap = map[string]row{
 		why:     "projects in, what is wanted of them on AWS out; nobody is asked",
 	},
 	"internal/runnable": {
-		imports: in("internal/artifact", "internal/build", "internal/config", "internal/emulator", "internal/fault", "internal/foreign", "internal/limits", "internal/plan", "internal/project"),
+		imports: in("internal/artifact", "internal/build", "internal/config", "internal/emulator", "internal/fault", "internal/foreign", "internal/limits", "internal/plan", "internal/project", "internal/report"),
 		why:     "built lambdas in, programs for the emulator out; it starts none",
 	},
 	"internal/doctor": {

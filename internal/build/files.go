@@ -10,9 +10,18 @@ import (
 	"lpipe/internal/skeleton"
 )
 
-// Files are the paths of the files that the contexts of the request were made of, of its settings and of their folders: where
+// Watched are the paths of the files whose change is one of what is built. The folders for the results are made first, since their
+// coming would change those of sources.
+func (r *Request) Watched() []string {
+	for _, t := range r.Targets {
+		_ = t.MakeOutput() // where that fails, the build does, and says so
+	}
+	return r.files()
+}
+
+// files are the paths of the files that the contexts of the request were made of, of its settings and of their folders: where
 // none of these changed, the same request comes out again.
-func (r *Request) Files() []string {
+func (r *Request) files() []string {
 	all := map[string]bool{}
 	for _, t := range r.Targets {
 		base := filepath.Join("/", t.Plan.Workspace.Base)

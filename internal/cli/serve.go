@@ -25,7 +25,6 @@ import (
 	"lpipe/internal/foreign"
 	"lpipe/internal/limits"
 	"lpipe/internal/page"
-	"lpipe/internal/plan"
 	"lpipe/internal/project"
 	"lpipe/internal/report"
 	"lpipe/internal/route"
@@ -140,7 +139,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 		defer listener.Close()
 		s := &serving{
 			app: a, args: args, all: *all, settings: slices.Concat(settings(), fixed),
-			out: out, ssh: *ssh, running: running, certificate: certificate, external: *external, lines: &serve.Lines{W: a.shown(running)}, digests: map[string]string{},
+			out: out, ssh: *ssh, running: running, certificate: certificate, external: *external, lines: &serve.Lines{W: a.shown(running)}, codes: map[string]string{},
 		}
 		if err := s.open(*concurrency); err != nil {
 			return err
@@ -161,14 +160,14 @@ type serving struct {
 	ssh      []string
 	running  runnable.Settings
 
-	certificate certified
+	certificate serve.Certificate
 	external    bool                    // others start the programs
 	runtimes    map[string]http.Handler // the Runtime API of each of them
 
 	server  *serve.Server
 	lines   *serve.Lines
 	sources []string          // the files of the last request
-	digests map[string]string // the zips that answer, by lambda
+	codes   map[string]string // what answers, as of [runnable.Codes]
 }
 
 // input is what lpipe serve has read before a build.
@@ -191,23 +190,9 @@ func (s *serving) read() (input, error) {
 	if err != nil {
 		return input{}, err
 	}
-	var foreign []string
-	count := 0
-	for i, p := range projects {
-		one := *p
-		one.Plan = p.Plan.Keep(func(l *plan.Lambda) bool {
-			here := s.external || s.running.Runs(l.Arch)
-			if !here {
-				foreign = append(foreign, l.Label())
-			}
-			return here
-		})
-		count += len(one.Plan.Lambdas())
-		projects[i] = &one
-	}
-	if count == 0 {
-		return input{}, &fault.Error{
-			Kind: fault.Usage, What: "no lambda here runs on this machine", Why: strings.Join(foreign, ", ") + ": built for another architecture or system", Fix: "add --arch with that of this machine: x86_64 or arm64; or --qemu, with QEMU's user emulation installed",
+	if !s.external {
+		if projects, err = s.running.Keep(projects); err != nil {
+			return input{}, err
 		}
 	}
 	routes, err := stack.ReadRoutes(here, projects)
@@ -220,20 +205,9 @@ func (s *serving) open(concurrency int) error {
 	if err != nil {
 		return err
 	}
-	var names []string
-	for _, t := range project.Functions(in.projects) {
-		names = append(names, t.Lambda.Name)
-	}
-	if len(names) == 0 {
-		return &fault.Error{
-			Kind: fault.Usage, What: "there is no function to serve", Why: "what is named are extensions, which take no events", Fix: "name a function that has them in layers",
-		}
-	}
-	slices.Sort(names)
-	if len(slices.Compact(slices.Clone(names))) < len(names) {
-		return &fault.Error{
-			Kind: fault.Usage, What: "two lambdas have one name", Why: "they are " + strings.Join(names, ", ") + ", of several projects", Fix: "name those to serve by the path of their project",
-		}
+	names, err := runnable.Names(in.projects)
+	if err != nil {
+		return err
 	}
 	if s.external {
 		s.server = serve.New(nil, concurrency, inert{s.Err})
@@ -253,7 +227,7 @@ func (s *serving) open(concurrency int) error {
 // serve builds, answers and builds again until ctx ends or the command does.
 func (s *serving) serve(ctx context.Context, listener net.Listener, watch bool, command []string) error {
 	var files serve.Files
-	apis, closeAPIs, err := s.listenForPrograms(ctx, listener.Addr())
+	apis, closeAPIs, err := serve.Listen(ctx, listener.Addr(), s.runtimes)
 	defer closeAPIs()
 	if err == nil && !s.external {
 		files, err = s.build(ctx, "")
@@ -261,7 +235,7 @@ func (s *serving) serve(ctx context.Context, listener net.Listener, watch bool, 
 	if err != nil && (!watch || ctx.Err() != nil) {
 		return err
 	}
-	web := &http.Server{Handler: s.server.Handler(), ReadHeaderTimeout: time.Minute, TLSConfig: s.certificate.config}
+	web := &http.Server{Handler: s.server.Handler(), ReadHeaderTimeout: time.Minute, TLSConfig: s.certificate.Config}
 	failed := make(chan error, 1)
 	go func() {
 		if web.TLSConfig != nil {
@@ -271,8 +245,8 @@ func (s *serving) serve(ctx context.Context, listener net.Listener, watch bool, 
 		failed <- web.Serve(listener)
 	}()
 	defer web.Close()
-	url := s.certificate.url(listener.Addr())
-	if warning := s.certificate.warning(listener.Addr()); warning != "" {
+	url := s.certificate.URL(listener.Addr())
+	if warning := s.certificate.Warning(listener.Addr()); warning != "" {
 		fmt.Fprintf(s.Err, "warning: %s\n", warning)
 	}
 	if err != nil {
@@ -334,12 +308,12 @@ func (s *serving) announce(url string) {
 		fmt.Fprintf(s.Err, "  and %s\n", report.Count(more, "route", "routes"))
 	}
 	if i := slices.IndexFunc(routes, func(r route.Route) bool { return r.Method == http.MethodGet || r.Method == route.Any }); i >= 0 {
-		foreign.Fprintf(s.Err, "  curl%s %s\n", s.certificate.trust("--cacert"), shell.Quote(foreign.Line(url+routes[i].Sample())))
+		foreign.Fprintf(s.Err, "  curl%s %s\n", s.certificate.Trust("--cacert"), shell.Quote(foreign.Line(url+routes[i].Sample())))
 	}
-	fmt.Fprintf(s.Err, "  curl%s %s%s%s/\n", s.certificate.trust("--cacert"), url, serve.Prefix, names[0])
+	fmt.Fprintf(s.Err, "  curl%s %s%s%s/\n", s.certificate.Trust("--cacert"), url, serve.Prefix, names[0])
 	// fileb:// is the one way that both versions of the AWS CLI take JSON as it is.
 	fmt.Fprintf(s.Err, "  echo '{}' | aws lambda invoke%s --endpoint-url %s --no-sign-request --region us-east-1 --function-name %s \\\n"+
-		"    --payload fileb:///dev/stdin /dev/stdout\n", s.certificate.trust("--ca-bundle"), url, names[0])
+		"    --payload fileb:///dev/stdin /dev/stdout\n", s.certificate.Trust("--ca-bundle"), url, names[0])
 }
 
 // watch builds again whenever the files change, until ctx ends.
@@ -392,10 +366,7 @@ func (s *serving) build(ctx context.Context, progress string) (files serve.Files
 		asked := o
 		asked.Network = joined
 		if request, err := build.Prepare(ctx, here, projects, asked); err == nil {
-			s.sources = append(request.Files(), in.Files...)
-			for _, t := range project.Targets(projects) {
-				_ = t.MakeOutput() // where that fails, the build does, and says so
-			}
+			s.sources = append(request.Watched(), in.Files...)
 			before = serve.Look(s.sources) // and only then does the build read them: what changes from here on is built again
 		}
 	}
@@ -409,27 +380,10 @@ func (s *serving) build(ctx context.Context, progress string) (files serve.Files
 		report.Text(s.Err, *summary)
 	}
 	var fresh []string
-	digests := map[string][]string{} // of the zip, and of the layers
-	for _, l := range summary.Lambdas {
-		if l.CodeSHA256 == "" {
-			continue
-		}
-		digests[l.Name] = []string{l.CodeSHA256}
-		for _, layer := range l.Layers {
-			digests[l.Name] = append(digests[l.Name], layer.CodeSHA256)
-		}
-	}
+	codes := runnable.Codes(projects, *summary)
 	for _, t := range project.Functions(projects) {
 		label := t.Lambda.Label()
-		if digests[label] == nil {
-			continue
-		}
-		all := slices.Clone(digests[label])
-		for _, e := range t.Extensions() {
-			all = append(all, digests[e.Lambda.Label()]...)
-		}
-		digest := strings.Join(all, " ")
-		if digest == s.digests[label] {
+		if codes[label] == "" || codes[label] == s.codes[label] {
 			continue
 		}
 		program, clean, startErr := s.program(ctx, here, cfg, t, s.running)
@@ -443,7 +397,7 @@ func (s *serving) build(ctx context.Context, progress string) (files serve.Files
 		}
 		program.Log = program.Stderr
 		s.server.Replace(program, clean)
-		s.digests[label] = digest
+		s.codes[label] = codes[label]
 		fresh = append(fresh, t.Lambda.Name)
 	}
 	if progress != "" && len(fresh) > 0 {

@@ -1,140 +1,25 @@
 package cli
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"io"
-	"math/big"
-	"net"
-	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/spf13/pflag"
 )
 
-// selfSigned writes a certificate for the names, and its key, into dir.
-func selfSigned(t *testing.T, dir string, names ...string) (cert, key string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	for _, name := range names {
-		if ip := net.ParseIP(name); ip != nil {
-			leaf.IPAddresses = append(leaf.IPAddresses, ip)
-		} else {
-			leaf.DNSNames = append(leaf.DNSNames, name)
-		}
-	}
-	der, err := x509.CreateCertificate(rand.Reader, leaf, leaf, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	for file, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: pkcs8}} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return cert, key
-}
-
-// secureWith reads the flags of lpipe serve for TLS.
-func secureWith(t *testing.T, arguments ...string) (certified, error) {
-	t.Helper()
-	f := pflag.NewFlagSet("serve", pflag.ContinueOnError)
-	secure := tlsFlags(f)
-	if err := f.Parse(arguments); err != nil {
-		t.Fatal(err)
-	}
-	return secure(&app{env: map[string]string{"PWD": "/work"}})
-}
-
-func TestACertificateAnswersByANameThatItIsFor(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	for names, want := range map[string]string{
-		"127.0.0.1 localhost": "https://127.0.0.1:" + port, "localhost": "https://localhost:" + port, "example.com": "https://127.0.0.1:" + port + " warned",
-	} {
-		cert, key := selfSigned(t, t.TempDir(), strings.Fields(names)...)
-		c, err := secureWith(t, "--tls-cert", cert, "--tls-key", key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := c.url(listener.Addr())
-		if c.warning(listener.Addr()) != "" {
-			got += " warned"
-		}
-		if got != want {
-			t.Errorf("%s: %s, want %s", names, got, want)
-		}
-		if trust := c.trust("--cacert"); trust != " --cacert '"+cert+"'" {
-			t.Errorf("%s: %s", names, trust)
-		}
-	}
-	if got := (certified{}).url(listener.Addr()); got != "http://127.0.0.1:"+port || (certified{}).trust("--cacert") != "" {
-		t.Error(got)
-	}
-}
-
-func TestItAnswersHTTPS(t *testing.T) {
-	cert, key := selfSigned(t, t.TempDir(), "127.0.0.1")
-	c, err := secureWith(t, "--tls-cert", cert, "--tls-key", key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	web := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Proto) }), TLSConfig: c.config}
-	go web.ServeTLS(listener, "", "")
-	defer web.Close()
-	roots := x509.NewCertPool()
-	roots.AddCert(c.leaf)
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}}
-	defer client.CloseIdleConnections()
-	resp, err := client.Get(c.url(listener.Addr()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if body, _ := io.ReadAll(resp.Body); string(body) != "HTTP/2.0" {
-		t.Errorf("%s", body)
-	}
-}
-
-func TestBadCertificatesAreRefused(t *testing.T) {
-	cert, key := selfSigned(t, t.TempDir(), "localhost")
-	other, otherKey := selfSigned(t, t.TempDir(), "localhost")
+func TestFlagsForTLSBelongTogether(t *testing.T) {
 	for arguments, want := range map[string]string{
-		"--tls-cert " + cert:                             "TLS needs a certificate and its key",
-		"--tls-key " + key:                               "TLS needs a certificate and its key",
-		"--tls-cert " + cert + " --tls-key " + otherKey:  "private key does not match",
-		"--tls-cert " + key + " --tls-key " + key:        "cannot be used",
-		"--tls-cert " + other + ".none --tls-key " + key: "no such file",
+		"":                               "",
+		"--tls-cert a.pem":               "TLS needs a certificate and its key",
+		"--tls-key a.pem":                "TLS needs a certificate and its key",
+		"--tls-cert none --tls-key none": "the certificate cannot be used",
 	} {
-		if _, err := secureWith(t, strings.Fields(arguments)...); err == nil || !strings.Contains(err.Error(), want) {
+		f := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+		secure := tlsFlags(f)
+		if err := f.Parse(strings.Fields(arguments)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := secure(&app{}); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", arguments, err, want)
 		}
 	}
