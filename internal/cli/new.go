@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,7 +18,6 @@ import (
 	"lpipe/internal/foreign"
 	"lpipe/internal/project"
 	"lpipe/internal/scaffold"
-	"lpipe/internal/shell"
 	"lpipe/internal/site"
 )
 
@@ -182,12 +179,7 @@ func answerFlags(f *pflag.FlagSet) answerFunc {
 			if f.Changed(q.Flag) || !q.Asked(of) {
 				continue
 			}
-			initial := q.Default
-			if q.Flag == "arch" && of.Arch != "" {
-				initial = of.Arch // as the project has it
-			} else if q.Flag == "arch" {
-				initial = thisArch()
-			}
+			initial := q.Initial(of)
 			if interactive && asked(q) {
 				if err := a.ask(ctx, in, q, &of, initial); err != nil {
 					return of, "", err
@@ -203,14 +195,6 @@ func answerFlags(f *pflag.FlagSet) answerFunc {
 		}
 		return of, strings.Join(defaults, " "), nil
 	}
-}
-
-// thisArch is the architecture of this machine as Lambda names it.
-func thisArch() string {
-	if runtime.GOARCH == "arm64" {
-		return "arm64"
-	}
-	return "x86_64"
 }
 
 // onTerminal reports whether somebody can be asked.
@@ -279,31 +263,18 @@ func (a *app) scaffold(ctx context.Context, here *project.Here, dir string, exis
 			f.Fix = "rename the folder; " + f.Fix
 		}
 	}
-	asked := func(q scaffold.Question) bool {
-		if own.From != "" {
-			return false // a template says itself what it wants: by --set
-		}
-		switch q.Flag {
-		case "runtime":
-			return !at.Present
-		case "event-type":
-			return !at.Present || len(at.Functions) == 1
-		case "workspace":
-			return !at.Present && at.Member == ""
-		}
-		return true
-	}
+	asked := func(q scaffold.Question) bool { return own.From == "" && at.Asks(q) } // a template says itself what it wants: by --set
 	of, defaults, err := complete(ctx, a, of, nameErr, asked)
 	if err != nil {
 		return err
 	}
-	if of.Workspace && (at.Present || at.Member != "") {
-		return &fault.Error{Kind: fault.Usage, What: "--workspace is for a new project", Why: here.Show(at.Root) + " is one already", Fix: "leave it out"}
+	if err := at.Check(here, of); err != nil {
+		return err
 	}
 	if defaults != "" {
 		fmt.Fprintf(a.Err, "lpipe: by default: %s\n", defaults)
 	}
-	w, err := write(ctx, here, at, of, own)
+	w, err := at.Write(ctx, here, of, own)
 	if err != nil {
 		return err
 	}
@@ -318,46 +289,13 @@ func (a *app) scaffold(ctx context.Context, here *project.Here, dir string, exis
 	for _, note := range w.Notes {
 		foreign.Fprintf(a.Err, "note: %s\n", note)
 	}
-	if own.From == "" {
-		a.nextSteps(here, at, of)
-	}
-	return nil
-}
-
-// write writes the files of a lambda, by the user's own template if there is one.
-func write(ctx context.Context, here *project.Here, at site.Site, of scaffold.Answers, own site.Template) (site.Written, error) {
-	if own.From == "" {
-		return at.Write(here, of)
-	}
-	files, notice, err := own.Render(ctx, here, of)
-	if err != nil {
-		return site.Written{}, err
-	}
-	w, err := at.WriteTemplate(here, of, files)
-	if notice != "" {
-		w.Notes = append([]string{notice}, w.Notes...)
-	}
-	return w, err
-}
-
-// nextSteps says what can be done with what was written.
-func (a *app) nextSteps(here *project.Here, s site.Site, of scaffold.Answers) {
-	if s.Present {
-		return
+	next := at.Next(here, of)
+	if own.From != "" || next == nil {
+		return nil
 	}
 	fmt.Fprintln(a.Err, "lpipe: next:")
-	event := path.Join("events", of.EventFile())
-	if s.Root != here.Dir && s.Manifest == "" {
-		foreign.Fprintf(a.Err, "  cd %s\n", shell.Word(here.Show(s.Root)))
-		if of.Workspace {
-			event = path.Join("lambdas", of.Name, event)
-		}
-	} else if s.Manifest != "" {
-		event = filepath.Join(here.Show(filepath.Join(s.Root, s.Member)), event)
+	for _, command := range next {
+		foreign.Fprintf(a.Err, "  %s\n", command)
 	}
-	fmt.Fprintf(a.Err, "  lpipe build %s\n", of.Name)
-	if of.Arch == thisArch() && runtime.GOOS == "linux" {
-		foreign.Fprintf(a.Err, "  lpipe invoke %s --event %s\n", of.Name, shell.Word(event))
-		fmt.Fprintf(a.Err, "  lpipe serve %s\n", of.Name)
-	}
+	return nil
 }

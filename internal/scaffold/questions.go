@@ -1,6 +1,8 @@
 package scaffold
 
 import (
+	"cmp"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -64,6 +66,22 @@ func eventTypeNames() (names []string) {
 
 // Asked reports whether the question means something beside the answers that there are.
 func (q Question) Asked(a Answers) bool { return q.asked == nil || q.asked(a) }
+
+// Initial is the answer where nobody gives one: the architecture is that of the answers, if they have one, or of this machine.
+func (q Question) Initial(a Answers) string {
+	if q.Flag == "arch" {
+		return cmp.Or(a.Arch, ThisArch())
+	}
+	return q.Default
+}
+
+// ThisArch is the architecture of this machine as Lambda names it.
+func ThisArch() string {
+	if runtime.GOARCH == "arm64" {
+		return "arm64"
+	}
+	return "x86_64"
+}
 
 // Answer puts a value into the answers: a choice, or true or false; y, yes, n and no are also taken. The error is a usage fault.
 func (q Question) Answer(a *Answers, value string) error {

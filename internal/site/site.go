@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 
 	"lpipe/internal/artifact"
@@ -55,6 +56,48 @@ func Find(here *project.Here, dir string, existing bool) (Site, error) {
 		s.Root, s.Member, s.Manifest = root, filepath.ToSlash(rel), filepath.Join(root, "Cargo.toml")
 	}
 	return s, nil
+}
+
+// Asks reports whether a question is about what is written here.
+func (s Site) Asks(q scaffold.Question) bool {
+	switch q.Flag {
+	case "runtime":
+		return !s.Present
+	case "event-type":
+		return !s.Present || len(s.Functions) == 1
+	case "workspace":
+		return !s.Present && s.Member == ""
+	}
+	return true
+}
+
+// Check refuses answers that cannot be had here.
+func (s Site) Check(here *project.Here, of scaffold.Answers) error {
+	if of.Workspace && (s.Present || s.Member != "") {
+		return &fault.Error{Kind: fault.Usage, What: "--workspace is for a new project", Why: here.Show(s.Root) + " is one already", Fix: "leave it out"}
+	}
+	return nil
+}
+
+// Next are the commands for what was written, as a shell takes them: none for a project that was there before.
+func (s Site) Next(here *project.Here, of scaffold.Answers) (commands []string) {
+	if s.Present {
+		return nil
+	}
+	event := path.Join("events", of.EventFile())
+	if s.Root != here.Dir && s.Manifest == "" {
+		commands = append(commands, "cd "+shell.Word(here.Show(s.Root)))
+		if of.Workspace {
+			event = path.Join("lambdas", of.Name, event)
+		}
+	} else if s.Manifest != "" {
+		event = filepath.Join(here.Show(filepath.Join(s.Root, s.Member)), event)
+	}
+	commands = append(commands, "lpipe build "+of.Name)
+	if of.Arch == scaffold.ThisArch() && runtime.GOOS == "linux" {
+		commands = append(commands, "lpipe invoke "+of.Name+" --event "+shell.Word(event), "lpipe serve "+of.Name)
+	}
+	return commands
 }
 
 // existingSite is that of a folder with a package or a workspace.

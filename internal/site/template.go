@@ -22,8 +22,8 @@ type Template struct {
 	Set       map[string]string
 }
 
-// Render renders the template. notice says which commit it was, where nothing else does.
-func (o Template) Render(ctx context.Context, here *project.Here, of scaffold.Answers) (files []scaffold.File, notice string, err error) {
+// render renders the template. notice says which commit it was, where nothing else does.
+func (o Template) render(ctx context.Context, here *project.Here, of scaffold.Answers) (files []scaffold.File, notice string, err error) {
 	values := scaffold.Values{Answers: of, Set: o.Set}
 	remote, isRemote, err := git.ParseURL(o.From, o.Rev)
 	switch {

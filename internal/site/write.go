@@ -1,6 +1,7 @@
 package site
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,17 +26,21 @@ type Written struct {
 	root string
 }
 
-// Write writes what is missing of a lambda.
-func (s Site) Write(here *project.Here, of scaffold.Answers) (Written, error) {
+// Write writes what is missing of a lambda, or what comes of a template of the user's own, if there is one.
+func (s Site) Write(ctx context.Context, here *project.Here, of scaffold.Answers, own Template) (Written, error) {
 	w := Written{here: here, root: s.Root}
-	err := w.lambda(s, of)
-	return w, err
-}
-
-// WriteTemplate writes what comes of a template of the user's own.
-func (s Site) WriteTemplate(here *project.Here, of scaffold.Answers, files []scaffold.File) (Written, error) {
-	w := Written{here: here, root: s.Root}
-	err := w.template(s, of, files)
+	if own.From == "" {
+		err := w.lambda(s, of)
+		return w, err
+	}
+	files, notice, err := own.render(ctx, here, of)
+	if err != nil {
+		return Written{}, err
+	}
+	err = w.template(s, of, files)
+	if notice != "" {
+		w.Notes = append([]string{notice}, w.Notes...)
+	}
 	return w, err
 }
 
