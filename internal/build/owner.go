@@ -3,10 +3,13 @@ package build
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"lpipe/internal/disk"
+	"lpipe/internal/engine"
 	"lpipe/internal/userkey"
 )
 
@@ -45,19 +48,48 @@ func remember(env map[string]string, dir string) {
 	_ = os.WriteFile(name, []byte(dir), 0o600)
 }
 
-// Owners are the folders of the projects that this user has built here, by the words for what engines keep of them alone.
-func Owners(env map[string]string, key userkey.Key) map[string]string {
+// owners are the folders of the projects that this user has built here, by the words for what engines keep of them alone.
+func owners(env map[string]string, key userkey.Key) map[string]string {
 	folder, err := projectsFolder(env)
 	if err != nil {
 		return nil
 	}
 	entries, _ := os.ReadDir(folder) // none where nothing was built
-	owners := map[string]string{}
+	folders := map[string]string{}
 	for _, e := range entries {
 		data, err := disk.ReadFile(filepath.Join(folder, e.Name()), maxFolder)
 		if dir := string(data); err == nil && filepath.IsAbs(dir) {
-			owners[warmOwner(dir, key)], owners[contextOwner(dir, key)] = dir, dir
+			folders[warmOwner(dir, key)], folders[contextOwner(dir, key)] = dir, dir
 		}
 	}
-	return owners
+	return folders
+}
+
+// KeptProject is what an engine keeps for one project alone.
+type KeptProject struct {
+	Folder string         `json:"folder"` // "" for those that this user has not built from this machine
+	Kinds  []engine.Usage `json:"kinds"`
+}
+
+// KeptProjects are those of this user by their folders, and at the end all others together.
+func KeptProjects(env map[string]string, kept engine.Kept) []KeptProject {
+	all := []KeptProject{} // also where there is none: as JSON it is a list
+	if len(kept.Projects) == 0 {
+		return all
+	}
+	key, _ := userkey.Load(env) // a random one finds nobody
+	folders := owners(env, key)
+	byFolder := map[string][]engine.Usage{}
+	for owner, kinds := range kept.Projects {
+		byFolder[folders[owner]] = engine.AddUsage(byFolder[folders[owner]], kinds)
+	}
+	for _, folder := range slices.Sorted(maps.Keys(byFolder)) {
+		if folder != "" {
+			all = append(all, KeptProject{folder, byFolder[folder]})
+		}
+	}
+	if others := byFolder[""]; others != nil {
+		all = append(all, KeptProject{"", others})
+	}
+	return all
 }

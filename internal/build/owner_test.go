@@ -4,9 +4,11 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
+	"lpipe/internal/engine"
 	"lpipe/internal/userkey"
 )
 
@@ -39,7 +41,7 @@ func TestProjectsAreRemembered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := Owners(env, key); len(got) != 0 {
+	if got := owners(env, key); len(got) != 0 {
 		t.Errorf("before the first build: %v", got)
 	}
 	for _, dir := range []string{"/home/me/api", "/home/me/shop", "/home/me/api"} {
@@ -49,7 +51,7 @@ func TestProjectsAreRemembered(t *testing.T) {
 	for _, dir := range []string{"/home/me/api", "/home/me/shop"} {
 		want[warmOwner(dir, key)], want[contextOwner(dir, key)] = dir, dir
 	}
-	if got := Owners(env, key); !maps.Equal(got, want) {
+	if got := owners(env, key); !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	folder, err := projectsFolder(env)
@@ -64,11 +66,33 @@ func TestProjectsAreRemembered(t *testing.T) {
 	if err := os.Symlink("/dev/zero", filepath.Join(folder, "endless")); err != nil {
 		t.Fatal(err)
 	}
-	if got := Owners(env, key); !maps.Equal(got, want) {
+	if got := owners(env, key); !maps.Equal(got, want) {
 		t.Errorf("with files that are none of lpipe's: %v", got)
 	}
 	remember(nil, "/nowhere")
-	if got := Owners(nil, key); got != nil {
+	if got := owners(nil, key); got != nil {
 		t.Errorf("without a home: %v", got)
+	}
+}
+
+// TestWhatIsKeptIsListedByProject: those that were built here by their folders, and what others have together.
+func TestWhatIsKeptIsListedByProject(t *testing.T) {
+	env := map[string]string{"HOME": t.TempDir()}
+	key, err := userkey.Load(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	remember(env, "/home/me/shop")
+	warm, sources := engine.Usage{Kind: "warm", Count: 2, Size: 300}, engine.Usage{Kind: "sources", Count: 12, Size: 5}
+	kept := engine.Kept{Projects: map[string][]engine.Usage{
+		warmOwner("/home/me/shop", key): {warm}, contextOwner("/home/me/shop", key): {sources}, "ab": {warm, sources}, "cd": {sources},
+	}}
+	twice := engine.Usage{Kind: "sources", Count: 24, Size: 10}
+	want := []KeptProject{{"/home/me/shop", []engine.Usage{warm, sources}}, {"", []engine.Usage{warm, twice}}}
+	if got := KeptProjects(env, kept); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if got := KeptProjects(env, engine.Kept{}); got == nil || len(got) > 0 {
+		t.Errorf("%#v", got)
 	}
 }

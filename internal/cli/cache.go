@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,7 +14,6 @@ import (
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
 	"lpipe/internal/report"
-	"lpipe/internal/userkey"
 )
 
 func (a *app) cacheCommand() *cobra.Command {
@@ -57,17 +54,17 @@ removable.`,
 		if err != nil {
 			return err
 		}
-		addImages(&kept, images)
-		projects := a.keptProjects(kept)
+		kept.AddShared(images)
+		projects := build.KeptProjects(a.env, kept)
 		if *asJSON {
 			return foreign.WriteJSON(a.Out, struct {
-				Version   int            `json:"version"`
-				Records   int            `json:"records"`
-				Size      int64          `json:"size"`
-				Removable int64          `json:"removable"`
-				Kinds     []engine.Usage `json:"kinds"` // of all
-				Shared    []engine.Usage `json:"shared"`
-				Projects  []keptProject  `json:"projects"`
+				Version   int                 `json:"version"`
+				Records   int                 `json:"records"`
+				Size      int64               `json:"size"`
+				Removable int64               `json:"removable"`
+				Kinds     []engine.Usage      `json:"kinds"` // of all
+				Shared    []engine.Usage      `json:"shared"`
+				Projects  []build.KeptProject `json:"projects"`
 			}{1, kept.Total.Count, kept.Total.Size, kept.Total.Removable, kept.Kinds, kept.Shared, projects}, "")
 		}
 		a.printKept(kept, projects, true)
@@ -76,47 +73,8 @@ removable.`,
 	return cmd
 }
 
-// addImages adds what this machine keeps of images to what an engine keeps.
-func addImages(kept *engine.Kept, images engine.Usage) {
-	if images.Count == 0 {
-		return
-	}
-	more := []engine.Usage{images}
-	kept.Kinds, kept.Shared = engine.AddUsage(kept.Kinds, more), engine.AddUsage(kept.Shared, more)
-	kept.Total = kept.Total.Plus(images)
-}
-
-// keptProject is what an engine keeps for one project alone.
-type keptProject struct {
-	Folder string         `json:"folder"` // "" for those that this user has not built from this machine
-	Kinds  []engine.Usage `json:"kinds"`
-}
-
-// keptProjects are those of this user by their folders, and at the end all others.
-func (a *app) keptProjects(kept engine.Kept) []keptProject {
-	if len(kept.Projects) == 0 {
-		return []keptProject{}
-	}
-	key, _ := userkey.Load(a.env) // a random one finds nobody
-	folders := build.Owners(a.env, key)
-	byFolder := map[string][]engine.Usage{}
-	for owner, kinds := range kept.Projects {
-		byFolder[folders[owner]] = engine.AddUsage(byFolder[folders[owner]], kinds)
-	}
-	all := []keptProject{}
-	for _, folder := range slices.Sorted(maps.Keys(byFolder)) {
-		if folder != "" {
-			all = append(all, keptProject{folder, byFolder[folder]})
-		}
-	}
-	if others := byFolder[""]; others != nil {
-		all = append(all, keptProject{"", others})
-	}
-	return all
-}
-
 // printKept prints a row for each kind, by projects, and one for all.
-func (a *app) printKept(kept engine.Kept, projects []keptProject, removable bool) {
+func (a *app) printKept(kept engine.Kept, projects []build.KeptProject, removable bool) {
 	type row struct {
 		title string
 		usage *engine.Usage // nil for a title alone
@@ -187,10 +145,10 @@ that other programs made, and the files of images for --isolate that no program 
 		if err == nil && !*mounts && storage == 0 {
 			var images engine.Usage
 			images, err = build.PruneImages(a.env, *keep, *dry)
-			addImages(&kept, images)
+			kept.AddShared(images)
 		}
 		if kept.Total.Count > 0 {
-			a.printKept(kept, a.keptProjects(kept), false)
+			a.printKept(kept, build.KeptProjects(a.env, kept), false)
 		}
 		if err != nil {
 			return err

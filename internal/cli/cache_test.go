@@ -4,12 +4,13 @@ import (
 	"strings"
 	"testing"
 
+	"lpipe/internal/build"
 	"lpipe/internal/engine"
 )
 
 func TestWhatIsKeptIsListedByProject(t *testing.T) {
 	var out strings.Builder
-	a := &app{Streams: Streams{Out: &out}, env: map[string]string{"HOME": t.TempDir()}}
+	a := &app{Streams: Streams{Out: &out}}
 	warm := engine.Usage{Kind: "compiled dependencies kept for the next build", Count: 2, Size: 300 << 20, Removable: 300 << 20}
 	sources := engine.Usage{Kind: "sources", Count: 12, Size: 5 << 10, Removable: 0}
 	kept := engine.Kept{
@@ -17,7 +18,7 @@ func TestWhatIsKeptIsListedByProject(t *testing.T) {
 		Shared:   []engine.Usage{{Kind: "base images", Count: 1, Size: 1 << 30, Removable: 1 << 30}},
 		Projects: map[string][]engine.Usage{"ab": {warm, sources}, "cd": {sources}},
 	}
-	a.printKept(kept, []keptProject{{"/home/me/shop", kept.Projects["ab"]}, {"", kept.Projects["cd"]}}, true)
+	a.printKept(kept, []build.KeptProject{{Folder: "/home/me/shop", Kinds: kept.Projects["ab"]}, {Kinds: kept.Projects["cd"]}}, true)
 	const want = `KIND                                             RECORDS        SIZE   REMOVABLE
 /home/me/shop
   compiled dependencies kept for the next build        2   300.0 MiB   300.0 MiB
@@ -35,19 +36,5 @@ total                                                 27     2.0 GiB     1.0 GiB
 		if len(line) > 81 {
 			t.Errorf("does not fit on a terminal: %q", line)
 		}
-	}
-	// Nobody here has built them: the words of two projects are one group, whose kinds are added up.
-	all := a.keptProjects(kept)
-	if len(all) != 1 || all[0].Folder != "" || len(all[0].Kinds) != 2 || all[0].Kinds[1].Count != 24 {
-		t.Errorf("%+v", all)
-	}
-}
-
-// TestImagesAreListedByTheirSize: as what an engine keeps is, the largest first.
-func TestImagesAreListedByTheirSize(t *testing.T) {
-	kept := engine.Kept{Kinds: []engine.Usage{{Kind: "programs", Count: 1, Size: 5, Removable: 5}}, Total: engine.Usage{Count: 1, Size: 5, Removable: 5}}
-	addImages(&kept, engine.Usage{Kind: "images", Count: 2, Size: 7, Removable: 1})
-	if len(kept.Kinds) != 2 || kept.Kinds[0].Kind != "images" || len(kept.Shared) != 1 || kept.Total != (engine.Usage{Count: 3, Size: 12, Removable: 6}) {
-		t.Errorf("%+v", kept)
 	}
 }

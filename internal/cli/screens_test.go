@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"lpipe/internal/build"
 	"lpipe/internal/doctor"
 	"lpipe/internal/engine"
 	"lpipe/internal/fault"
@@ -154,9 +155,9 @@ func TestScreens(t *testing.T) {
 		return engine.Usage{Kind: kind, Count: count, Size: size, Removable: removable}
 	}
 	kept := engine.Kept{Total: usage("", 227, 9<<30, 8<<30), Shared: []engine.Usage{usage("base images", 1, 1<<30, 1<<30), usage("compiled dependencies", 24, 5<<30, 5<<30)}}
-	projects := []keptProject{
-		{"/home/me/a-folder-with-a-long-name/and-another-one-below-it/and-one-more/shop", []engine.Usage{usage("compiled dependencies kept for the next build", 2, 300<<20, 0), usage("sources", 12, 5<<10, 0)}},
-		{"", []engine.Usage{usage("sources", 3, 1<<10, 1<<10)}},
+	projects := []build.KeptProject{
+		{Folder: "/home/me/a-folder-with-a-long-name/and-another-one-below-it/and-one-more/shop", Kinds: []engine.Usage{usage("compiled dependencies kept for the next build", 2, 300<<20, 0), usage("sources", 12, 5<<10, 0)}},
+		{Kinds: []engine.Usage{usage("sources", 3, 1<<10, 1<<10)}},
 	}
 	for _, removable := range []bool{true, false} {
 		title := map[bool]string{true: "$ lpipe cache usage", false: "$ lpipe cache prune --dry-run, before its last line"}[removable]

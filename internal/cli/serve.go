@@ -334,7 +334,7 @@ func (s *serving) build(ctx context.Context, progress string) (files serve.Files
 	start := time.Now()
 	s.trace = &trace.Recorder{}
 	s.server.BeginBuild()
-	defer func() { s.server.EndBuild(words(err), steps(s.trace)) }()
+	defer func() { s.server.EndBuild(words(err), page.Steps(s.trace)) }()
 	if s.sources == nil {
 		s.sources = []string{filepath.Join(s.env["PWD"], "Cargo.toml")} // until a request could be made
 	}

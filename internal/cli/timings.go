@@ -71,33 +71,9 @@ func (t *timings) finish(failed bool) error {
 	}
 	defer func() { t.file = nil }()
 	lpipe, _ := versions()
-	shown := page.Timings{Command: t.command, Version: lpipe, Began: t.began, Ended: time.Now(), Failed: failed, Steps: steps(t.app.trace)}
-	for _, s := range t.app.trace.Spans(trace.Run) {
-		shown.Work = append(shown.Work, page.Step{Name: s.Name, Start: s.Start, End: s.End})
-	}
+	shown := page.Timings{Command: t.command, Version: lpipe, Began: t.began, Ended: time.Now(), Failed: failed, Work: page.Work(t.app.trace), Steps: page.Steps(t.app.trace)}
 	if err := errors.Join(page.WriteTimings(t.file, shown), t.file.Close()); err != nil {
 		return artifact.WriteFault(t.file.Name(), err)
 	}
 	return nil
-}
-
-// steps are those of a build.
-func steps(t *trace.Recorder) (all []page.Step) {
-	spans := t.Spans(trace.Steps)
-	critical := map[string]bool{}
-	for _, s := range trace.Critical(spans) {
-		critical[s.ID] = true
-	}
-	for _, s := range spans {
-		cached, _ := s.Args["cached"].(bool)
-		step := page.Step{Name: s.Name, Start: s.Start, End: s.End, Cached: cached, Critical: critical[s.ID]}
-		if ready := trace.Ready(s, spans); !ready.IsZero() && !cached {
-			step.Waited = max(0, s.Start.Sub(ready)).Round(time.Millisecond)
-		}
-		for _, p := range s.Parts {
-			step.Crates = append(step.Crates, page.Crate(p))
-		}
-		all = append(all, step)
-	}
-	return all
 }

@@ -145,6 +145,15 @@ type Kept struct {
 	Projects map[string][]Usage // what one project alone has, by the words by which the engine was told whose it is
 }
 
+// AddShared adds what this machine keeps beside the engine for any project.
+func (k *Kept) AddShared(u Usage) {
+	if u.Count == 0 {
+		return
+	}
+	more := []Usage{u}
+	k.Kinds, k.Shared, k.Total = AddUsage(k.Kinds, more), AddUsage(k.Shared, more), k.Total.Plus(u)
+}
+
 func kept(records []*client.UsageInfo) (k Kept) {
 	byOwner := map[string][]*client.UsageInfo{}
 	for _, r := range records {

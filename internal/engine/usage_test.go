@@ -144,3 +144,15 @@ func TestWhatIsQuickToMakeIsCollectedFirst(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsBesideTheEngineIsListedByItsSize: as what an engine keeps is, the largest first.
+func TestWhatIsBesideTheEngineIsListedByItsSize(t *testing.T) {
+	kept := Kept{Kinds: []Usage{{Kind: "programs", Count: 1, Size: 5, Removable: 5}}, Total: Usage{Count: 1, Size: 5, Removable: 5}}
+	kept.AddShared(Usage{Kind: "images", Count: 2, Size: 7, Removable: 1})
+	if len(kept.Kinds) != 2 || kept.Kinds[0].Kind != "images" || len(kept.Shared) != 1 || kept.Total != (Usage{Count: 3, Size: 12, Removable: 6}) {
+		t.Errorf("%+v", kept)
+	}
+	if kept.AddShared(Usage{Kind: "nothing"}); len(kept.Kinds) != 2 {
+		t.Errorf("%+v", kept)
+	}
+}
