@@ -50,7 +50,7 @@ var lpipeMap = map[string]row{
 	"internal/ownership": {why: "every package that reads what others may write may import it, so it imports nothing of lpipe"},
 	"internal/userkey":   {imports: in("internal/ownership"), why: "a secret and what is derived from it; what it protects is for the packages that use it"},
 
-	"internal/program": {why: "it identifies the program that runs; who is told apart by that is not its concern"},
+	"internal/program": {imports: in("golang.org/x/mod/semver"), why: "it identifies the program that runs, and asks whether there is a newer one; what follows from that is not its concern"},
 
 	"internal/limits":  {why: "every package may import it, so it imports nothing", pure: true},
 	"internal/shell":   {why: "every package that writes for a shell may import it, so it imports nothing", pure: true},
@@ -230,7 +230,7 @@ var lpipeMap = map[string]row{
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/awsapi", "internal/attest", "internal/bloat", "internal/build", "internal/config", "internal/debuginfo", "internal/deploy", "internal/deployable", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
 			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/foreign", "internal/garbage", "internal/help", "internal/interrupt", "internal/inventory", "internal/limits", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
-			"internal/progress", "internal/project", "internal/proof", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/runnable", "internal/scaffold", "internal/serve", "internal/shell", "internal/sigstore", "internal/since", "internal/site", "internal/stack", "internal/trace", "internal/usage", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
+			"internal/program", "internal/progress", "internal/project", "internal/proof", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/runnable", "internal/scaffold", "internal/serve", "internal/shell", "internal/sigstore", "internal/since", "internal/site", "internal/stack", "internal/trace", "internal/usage", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/mod/semver", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",
 	},

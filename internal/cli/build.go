@@ -14,6 +14,7 @@ import (
 	"lpipe/internal/config"
 	"lpipe/internal/dockerfile"
 	"lpipe/internal/fault"
+	"lpipe/internal/program"
 	"lpipe/internal/project"
 	"lpipe/internal/report"
 	"lpipe/internal/stack"
@@ -61,7 +62,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		noTest = noTestFlag(cmd.Flags())
 		pushSettings, pushes = pushFlags(cmd.Flags())
 	}
-	out := func(*app, *project.Here) error { return nil }
+	out := func(*project.Here) error { return nil }
 	if stage == dockerfile.StageLambda {
 		out = outFlag(cmd.Flags())
 	}
@@ -105,7 +106,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := out(a, here); err != nil {
+		if err := out(here); err != nil {
 			return err
 		}
 		given := slices.Concat(settings(), noTest())
@@ -144,7 +145,7 @@ func (a *app) runCommand(cmd *cobra.Command, stage string) *cobra.Command {
 			stating, commits := build.Stating{}, build.CommitsOf(here, given)
 			if stage == dockerfile.StageLambda {
 				var unknown []string
-				lpipe, _ := versions()
+				lpipe, _ := program.Versions()
 				stating, unknown = build.NewStating(cmd.Context(), projects, commits, push.statements, lpipe)
 				notes = append(notes, unknown...)
 			}

@@ -19,7 +19,6 @@ import (
 	"lpipe/internal/deployable"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
-	"lpipe/internal/project"
 	"lpipe/internal/report"
 )
 
@@ -101,7 +100,7 @@ Credentials, profiles and regions are those of AWS's own tools. --profile is AWS
 	asJSON := f.Bool("json", false, "print one JSON object")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		start := time.Now()
-		here, projects, err := a.builtProjects(args, *all, out, slices.Concat(settings(), deploying()))
+		here, projects, err := a.open(args, *all, out, slices.Concat(settings(), deploying()))
 		if err != nil {
 			return err
 		}
@@ -146,19 +145,6 @@ Credentials, profiles and regions are those of AWS's own tools. --profile is AWS
 		return a.showOutcomes(outcomes, plan, alike(interrupted(cmd.Context(), err)), time.Since(start), *asJSON)
 	}
 	return cmd
-}
-
-// builtProjects are those whose results are asked for.
-func (a *app) builtProjects(args []string, all bool, out func(*app, *project.Here) error, settings []config.Setting) (*project.Here, []*project.Project, error) {
-	here, err := a.here()
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := out(a, here); err != nil {
-		return nil, nil, err
-	}
-	projects, err := here.Open(args, all, settings)
-	return here, projects, err
 }
 
 // aws asks AWS as this machine reaches the network. All verbs that ask AWS come by here.

@@ -37,7 +37,7 @@ func (a *app) onFunctions(cmd *cobra.Command, do func(ctx context.Context, aws *
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var given []config.Setting
 		given = append(append(given, settings()...), naming()...)
-		here, projects, err := a.builtProjects(args, *all, out, given)
+		here, projects, err := a.open(args, *all, out, given)
 		if err != nil {
 			return err
 		}

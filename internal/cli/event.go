@@ -73,13 +73,7 @@ func exampleEvent(name string) ([]byte, error) {
 		return event, nil
 	}
 	f := &fault.Error{Kind: fault.Usage, What: "there is no example " + fault.Quote(name), Fix: "lpipe examples lists them"}
-	var like []string
-	for _, known := range examples.Names() {
-		if strings.Contains(known, name) && name != "" && !strings.HasSuffix(known, examples.Null) {
-			like = append(like, known)
-		}
-	}
-	if len(like) > 0 && len(like) <= 12 {
+	if like := examples.Like(name); len(like) > 0 && len(like) <= 12 {
 		f.Fix = "write one of: " + strings.Join(like, ", ")
 	} else if near := fault.Nearest(name, examples.Names()); near != "" {
 		f.Fix = "did you mean " + near + "?"

@@ -59,15 +59,8 @@ tools.`,
 		if err := remote.useless(cmd.Flags()); err != nil {
 			return err
 		}
-		here, err := a.here()
-		if err != nil {
-			return err
-		}
-		if err := out(a, here); err != nil {
-			return err
-		}
 		given := settings()
-		projects, err := here.Open(args, false, given)
+		here, projects, err := a.open(args, false, out, given)
 		if err != nil {
 			return err
 		}

@@ -57,6 +57,19 @@ func (a *app) here() (*project.Here, error) {
 	return project.NewHere(a.env, a.trace)
 }
 
+// open reads the projects that the arguments name, whose results are where out says.
+func (a *app) open(args []string, all bool, out func(*project.Here) error, settings []config.Setting) (*project.Here, []*project.Project, error) {
+	here, err := a.here()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := out(here); err != nil {
+		return nil, nil, err
+	}
+	projects, err := here.Open(args, all, settings)
+	return here, projects, err
+}
+
 // join reads how this run reaches the network. This process, the engine that it starts and the credential helpers that it
 // calls reach it in that way from then on.
 func (a *app) join(cfg *config.Config) (network.Joined, error) {

@@ -5,6 +5,7 @@ import (
 
 	"lpipe/internal/fault"
 	"lpipe/internal/help"
+	"lpipe/internal/program"
 )
 
 func (a *app) manCommand() *cobra.Command {
@@ -14,7 +15,7 @@ func (a *app) manCommand() *cobra.Command {
 			"~/.local/share/man/man1 as the folder, \"man lpipe-build\" shows one.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			lpipe, _ := versions()
+			lpipe, _ := program.Versions()
 			if err := help.WriteManual(cmd.Root(), args[0], lpipe); err != nil {
 				return &fault.Error{Kind: fault.Usage, What: "the manual pages cannot be written", Err: err, Fix: "name a folder that can be written to"}
 			}

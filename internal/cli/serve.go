@@ -156,7 +156,7 @@ type serving struct {
 	args     []string
 	all      bool
 	settings []config.Setting
-	out      func(*app, *project.Here) error // says where the results go
+	out      func(*project.Here) error // says where the results go
 	ssh      []string
 	running  runnable.Settings
 
@@ -179,14 +179,7 @@ type input struct {
 
 // read reads the projects as they are now, without the lambdas that cannot run here, and their routes.
 func (s *serving) read() (input, error) {
-	here, err := s.here()
-	if err != nil {
-		return input{}, err
-	}
-	if err := s.out(s.app, here); err != nil {
-		return input{}, err
-	}
-	projects, err := here.Open(s.args, s.all, s.settings)
+	here, projects, err := s.app.open(s.args, s.all, s.out, s.settings)
 	if err != nil {
 		return input{}, err
 	}

@@ -29,14 +29,7 @@ there; the functions that were compared go to standard output.`,
 	settings := settingFlags(check.Flags(), aboutProject, aboutBuild)
 	out := outFlag(check.Flags())
 	check.RunE = func(_ *cobra.Command, args []string) error {
-		here, err := a.here()
-		if err != nil {
-			return err
-		}
-		if err := out(a, here); err != nil {
-			return err
-		}
-		projects, err := here.Open(nil, true, settings())
+		here, projects, err := a.open(nil, true, out, settings())
 		if err != nil {
 			return err
 		}

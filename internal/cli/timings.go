@@ -10,6 +10,7 @@ import (
 	"lpipe/internal/artifact"
 	"lpipe/internal/fault"
 	"lpipe/internal/page"
+	"lpipe/internal/program"
 	"lpipe/internal/project"
 	"lpipe/internal/report"
 	"lpipe/internal/trace"
@@ -70,7 +71,7 @@ func (t *timings) finish(failed bool) error {
 		return nil
 	}
 	defer func() { t.file = nil }()
-	lpipe, _ := versions()
+	lpipe, _ := program.Versions()
 	shown := page.Timings{Command: t.command, Version: lpipe, Began: t.began, Ended: time.Now(), Failed: failed, Work: page.Work(t.app.trace), Steps: page.Steps(t.app.trace)}
 	if err := errors.Join(page.WriteTimings(t.file, shown), t.file.Close()); err != nil {
 		return artifact.WriteFault(t.file.Name(), err)

@@ -11,6 +11,7 @@ import (
 	"lpipe/internal/config"
 	"lpipe/internal/fault"
 	"lpipe/internal/foreign"
+	"lpipe/internal/program"
 	"lpipe/internal/project"
 	"lpipe/internal/proof"
 	"lpipe/internal/report"
@@ -82,7 +83,7 @@ writes them. Steps that the engine has done before are not done again: --no-cach
 		if err != nil {
 			return err
 		}
-		lpipe, _ := versions()
+		lpipe, _ := program.Versions()
 		again := proof.Rebuilder{
 			Here: here, Settings: settings(), Version: lpipe,
 			Build: func(ctx context.Context, here *project.Here, p *project.Project, o build.Options) (*report.Summary, error) {
@@ -93,7 +94,7 @@ writes them. Steps that the engine has done before are not done again: --no-cach
 		unproved := 0
 		var l fault.List
 		for _, s := range subjects {
-			z, r, err := verified(cmd.Context(), s, again, find, signed)
+			z, r, err := again.Verify(cmd.Context(), s, find, signed)
 			if err != nil {
 				l.Add(err)
 				if cmd.Context().Err() != nil {
@@ -118,22 +119,4 @@ writes them. Steps that the engine has done before are not done again: --no-cach
 		return l.Err()
 	}
 	return cmd
-}
-
-// verified reads a zip and its statements, and rebuilds it.
-func verified(ctx context.Context, s proof.Subject, again proof.Rebuilder, find func(s proof.Subject, data []byte) (string, error), signed func(attest.Statement) error) (verify.Zip, verify.Result, error) {
-	data, err := s.Data()
-	if err != nil {
-		return verify.Zip{}, verify.Result{}, err
-	}
-	bundle, err := find(s, data)
-	if err != nil {
-		return verify.Zip{}, verify.Result{}, err
-	}
-	z, err := proof.Read(s.Shown, data, bundle, signed)
-	if err != nil {
-		return z, verify.Result{}, err
-	}
-	r, err := again.Rebuild(ctx, z)
-	return z, r, fault.About(s.Shown, err)
 }

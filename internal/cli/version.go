@@ -2,18 +2,13 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"runtime/debug"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/semver"
 
 	"lpipe/internal/fault"
+	"lpipe/internal/program"
 )
 
 // releases is the URL of the releases, whose files are at releases/download/VERSION/ as on GitHub; "" in a program that
@@ -30,7 +25,7 @@ func (a *app) versionCommand() *cobra.Command {
 	check := cmd.Flags().Bool("check", false, "ask whether there is a newer release, and say where")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *check {
-			mine, _ := versions()
+			mine, _ := program.Versions()
 			return a.checkVersion(cmd.Context(), releases, mine)
 		}
 		return a.printVersions()
@@ -46,7 +41,7 @@ func (a *app) checkVersion(ctx context.Context, releases, mine string) error {
 			Fix: "compare lpipe version with the tags of the repository that it was built from",
 		}
 	}
-	newest, err := newestVersion(ctx, releases)
+	newest, err := program.Newest(ctx, releases)
 	switch {
 	case err != nil:
 		return &fault.Error{Kind: fault.Build, What: "whether there is a newer lpipe is not known", Err: err, Fix: "try it later, or open " + releases + "; behind a proxy set HTTPS_PROXY"}
@@ -58,46 +53,8 @@ func (a *app) checkVersion(ctx context.Context, releases, mine string) error {
 	return nil
 }
 
-// newestVersion is that of the newest release, such as v1.2.3.
-func newestVersion(ctx context.Context, releases string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, releases+"/latest/download/VERSION", nil)
-	if err != nil {
-		return "", err
-	}
-	client := http.Client{Timeout: 20 * time.Second}
-	resp, err := client.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 100))
-	if err != nil {
-		return "", err
-	}
-	version := "v" + strings.TrimSpace(string(text))
-	if resp.StatusCode != http.StatusOK || !semver.IsValid(version) {
-		return "", errors.New(req.URL.String() + " is answered with " + resp.Status + " and no version")
-	}
-	return version, nil
-}
-
 func (a *app) printVersions() error {
-	lpipe, buildkit := versions()
+	lpipe, buildkit := program.Versions()
 	fmt.Fprintf(a.Out, "lpipe %s, BuildKit %s\n", lpipe, buildkit)
 	return nil
-}
-
-// versions reads what the Go toolchain recorded in the program.
-func versions() (lpipe, buildkit string) {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown", "unknown"
-	}
-	lpipe = info.Main.Version
-	for _, m := range info.Deps {
-		if m.Path == "github.com/moby/buildkit" {
-			buildkit = m.Version
-		}
-	}
-	return lpipe, buildkit
 }

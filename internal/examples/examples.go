@@ -36,3 +36,13 @@ func Event(name string) (event []byte, ok bool) {
 	event, err := files.ReadFile("events/" + name + ".json")
 	return event, err == nil
 }
+
+// Like are the names with a text in them, but for those with null in some fields.
+func Like(text string) (names []string) {
+	for _, name := range Names() {
+		if text != "" && strings.Contains(name, text) && !strings.HasSuffix(name, Null) {
+			names = append(names, name)
+		}
+	}
+	return names
+}

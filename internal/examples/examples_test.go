@@ -274,3 +274,12 @@ func TestNamesLeadToEventsAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesThatAreAlike(t *testing.T) {
+	if got := Like("sqs"); !slices.Contains(got, "sqs-event") || slices.Contains(got, "sqs-event"+Null) {
+		t.Errorf("%q", got)
+	}
+	if got := append(Like(""), Like("no such service")...); got != nil {
+		t.Errorf("%q", got)
+	}
+}

@@ -1,4 +1,4 @@
-// Package program identifies the lpipe that runs, so that what another one made is not taken for its own.
+// Package program identifies the lpipe that runs, so that what another one made is not taken for its own, and tells its version.
 package program
 
 import (

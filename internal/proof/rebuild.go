@@ -30,8 +30,28 @@ type Rebuilder struct {
 	Build func(ctx context.Context, here *project.Here, p *project.Project, o build.Options) (*report.Summary, error)
 }
 
-// Rebuild builds the commit of a zip in a folder of its own, and compares.
-func (v Rebuilder) Rebuild(ctx context.Context, z verify.Zip) (verify.Result, error) {
+// Verify reads a zip and its statements, which find finds and signed accepts, and rebuilds it.
+func (v Rebuilder) Verify(
+	ctx context.Context, s Subject, find func(s Subject, data []byte) (string, error), signed func(attest.Statement) error,
+) (verify.Zip, verify.Result, error) {
+	data, err := s.Data()
+	if err != nil {
+		return verify.Zip{}, verify.Result{}, err
+	}
+	bundle, err := find(s, data)
+	if err != nil {
+		return verify.Zip{}, verify.Result{}, err
+	}
+	z, err := Read(s.Shown, data, bundle, signed)
+	if err != nil {
+		return z, verify.Result{}, err
+	}
+	r, err := v.rebuild(ctx, z)
+	return z, r, fault.About(s.Shown, err)
+}
+
+// rebuild builds the commit of a zip in a folder of its own, and compares.
+func (v Rebuilder) rebuild(ctx context.Context, z verify.Zip) (verify.Result, error) {
 	repository, err := v.Here.Repository(ctx, v.Here.Dir)
 	if err != nil {
 		return verify.Result{}, err
