@@ -219,7 +219,7 @@ var lpipeMap = map[string]row{
 		why:     "built lambdas in, programs for the emulator out; it starts none",
 	},
 	"internal/doctor": {
-		imports: in("internal/access", "internal/build", "internal/engine", "internal/fault", "internal/foreign", "internal/project"),
+		imports: in("internal/access", "internal/build", "internal/config", "internal/engine", "internal/fault", "internal/foreign", "internal/network", "internal/project", "internal/publish"),
 		why:     "it looks at what a build would use, and builds nothing",
 	},
 	"internal/help": {imports: in("github.com/spf13/cobra", "github.com/spf13/pflag"), why: "verbs in, text out; what they do is not its concern"},
@@ -230,7 +230,7 @@ var lpipeMap = map[string]row{
 	"internal/cli": {
 		imports: in("hostkeys", "internal/access", "internal/artifact", "internal/awsapi", "internal/attest", "internal/bloat", "internal/build", "internal/config", "internal/debuginfo", "internal/deploy", "internal/deployable", "internal/disk", "internal/dockerfile", "internal/doctor", "internal/emulator",
 			"internal/engine", "internal/engine/daemon", "internal/examples", "internal/fault", "internal/foreign", "internal/garbage", "internal/help", "internal/interrupt", "internal/inventory", "internal/limits", "internal/login", "internal/measure", "internal/network", "internal/page", "internal/plan",
-			"internal/program", "internal/progress", "internal/project", "internal/proof", "internal/publish", "internal/redact", "internal/report", "internal/route", "internal/runnable", "internal/scaffold", "internal/serve", "internal/shell", "internal/sigstore", "internal/since", "internal/site", "internal/stack", "internal/trace", "internal/usage", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
+			"internal/program", "internal/progress", "internal/project", "internal/proof", "internal/redact", "internal/report", "internal/route", "internal/runnable", "internal/scaffold", "internal/serve", "internal/shell", "internal/sigstore", "internal/since", "internal/site", "internal/stack", "internal/trace", "internal/usage", "internal/verify", "github.com/docker/cli/pkg/kvfile", "github.com/sirupsen/logrus", "github.com/spf13/cobra",
 			"github.com/spf13/pflag", "golang.org/x/mod/semver", "golang.org/x/term"),
 		why: "flags, help, printing and exit codes",
 	},

@@ -101,8 +101,8 @@ func (c *Client) Versions(ctx context.Context, name string) (all []deploy.Functi
 	}
 }
 
-// Functions are all of the account in the region, each as [deploy.Latest] is.
-func (c *Client) Functions(ctx context.Context) (all []deploy.Function, err error) {
+// functions are all of the account in the region, each as [deploy.Latest] is.
+func (c *Client) functions(ctx context.Context) (all []deploy.Function, err error) {
 	in := &lambda.ListFunctionsInput{}
 	for {
 		page, err := limited(ctx, c, "ListFunctions", "", c.listFunctions, in)
@@ -121,7 +121,7 @@ func (c *Client) Functions(ctx context.Context) (all []deploy.Function, err erro
 // Codes are the digests of the code of all functions of the account, by their names; with an alias, of what it names in those that
 // have it, by NAME:ALIAS.
 func (c *Client) Codes(ctx context.Context, alias string) (map[string]string, error) {
-	functions, err := c.Functions(ctx)
+	functions, err := c.functions(ctx)
 	if err != nil {
 		return nil, err
 	}

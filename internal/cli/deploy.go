@@ -152,7 +152,7 @@ func (a *app) aws(ctx context.Context, cfg *config.Config, o awsapi.Options) (*a
 	if _, err := a.join(cfg); err != nil {
 		return nil, err
 	}
-	o.Say = func(line string) { foreign.Fprintf(a.Err, "lpipe: %s\n", line) }
+	o.Say = a.say
 	return awsapi.Open(ctx, o)
 }
 

@@ -44,7 +44,7 @@ func (a *app) engineOptions(cfg *config.Config, joined network.Joined) (engine.O
 	}
 	o := build.EngineOptions(cfg, joined.Env)
 	o.StallTimeout, o.DaemonCommand = stallTimeout, []string{self, "engine", "run"}
-	o.Log = func(line string) { foreign.Fprintf(a.Err, "lpipe: %s\n", line) }
+	o.Log = a.say
 	return o, nil
 }
 

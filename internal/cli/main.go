@@ -21,6 +21,7 @@ import (
 	"lpipe/internal/config"
 	"lpipe/internal/deploy"
 	"lpipe/internal/fault"
+	"lpipe/internal/foreign"
 	_ "lpipe/internal/garbage" // sets how seldom it is collected
 	"lpipe/internal/help"
 	"lpipe/internal/interrupt"
@@ -81,6 +82,9 @@ func (a *app) join(cfg *config.Config) (network.Joined, error) {
 	}
 	return joined, err
 }
+
+// say writes a line of lpipe's own to standard error.
+func (a *app) say(line string) { foreign.Fprintf(a.Err, "lpipe: %s\n", line) }
 
 // lookup is os.Getenv for an environment.
 func lookup(env map[string]string) func(name string) string {

@@ -141,7 +141,7 @@ status is that of lpipe: so a project's own integration tests run against the pr
 			app: a, args: args, all: *all, settings: slices.Concat(settings(), fixed),
 			out: out, ssh: *ssh, running: running, certificate: certificate, external: *external, lines: &serve.Lines{W: a.shown(running)}, codes: map[string]string{},
 		}
-		if err := s.open(*concurrency); err != nil {
+		if err := s.prepare(*concurrency); err != nil {
 			return err
 		}
 		defer s.server.Close()
@@ -179,7 +179,7 @@ type input struct {
 
 // read reads the projects as they are now, without the lambdas that cannot run here, and their routes.
 func (s *serving) read() (input, error) {
-	here, projects, err := s.app.open(s.args, s.all, s.out, s.settings)
+	here, projects, err := s.open(s.args, s.all, s.out, s.settings)
 	if err != nil {
 		return input{}, err
 	}
@@ -192,8 +192,8 @@ func (s *serving) read() (input, error) {
 	return input{here, projects, routes}, err
 }
 
-// open reads the projects and makes the server of their lambdas.
-func (s *serving) open(concurrency int) error {
+// prepare reads the projects and makes the server of their lambdas.
+func (s *serving) prepare(concurrency int) error {
 	in, err := s.read()
 	if err != nil {
 		return err

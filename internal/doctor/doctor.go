@@ -1,7 +1,7 @@
 // Package doctor checks what a build needs of this machine and tells what works, what does not, and the fix.
 //
 // It starts the engine and asks the SSH agent and the registries, as a build would, but builds nothing and contacts no git
-// server. Its checks are those of the other packages, one row each; it prints them, and the command line decides what to check.
+// server. Its checks are those of the other packages, one row each, and it prints them.
 package doctor
 
 import (
