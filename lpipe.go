@@ -10,7 +10,8 @@
 //	                         access (sshfwd, hostkeys), login, network, cache ─────┘                │                        └─ publish, attest
 //	                         embedded | docker | address ─ engine ─────────────────── solve ────────┘
 //
-// What was built is run here by emulator, and put into functions on AWS by deploy.
+// What was built is run here by emulator, and put into functions on AWS by deploy; what each is given of it, packages runnable
+// and deployable say.
 //
 // Planning and rendering are pure: values and an [io/fs.FS] in, values out. deps_test.go holds the map: what each
 // package may import, which ones know BuildKit, and a reason for each line.
