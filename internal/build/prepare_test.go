@@ -319,7 +319,7 @@ func TestSources(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			digest, err := Sources(t.Context(), project.Targets(projects)[0])
+			digest, err := Sources(project.Targets(projects)[0])
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -192,7 +192,7 @@ func TestALambdaThatWasNotBuiltIsNew(t *testing.T) {
 	testparts.Unpack(t, dir, shop)
 	here, projects, _ := opened(t, dir, false)
 	here.Env["HOME"] = t.TempDir()
-	all, err := SinceLast(t.Context(), here, projects)
+	all, err := SinceLast(here, projects)
 	if err != nil || len(all) != 2 {
 		t.Errorf("%v, %v", all, err)
 	}

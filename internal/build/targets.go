@@ -93,8 +93,8 @@ func prepare(
 					job.Contexts[dockerfile.Smoke] = tree
 					job.Files = append(slices.Clone(job.Files), dockerfile.FileSmoke)
 				}
-				t.record = func() []byte { return recordOf(ctx, t.Target, v, job) }
-				t.sources = func() string { return sourcesOf(ctx, t.Target, job) }
+				t.record = func() []byte { return recordOf(t.Target, v, job) }
+				t.sources = func() string { return sources(t.Target, treesOf(job)...) }
 				t, err = delivered(t, here.Env, here.Trace, o.Key)
 				if err != nil && !refused[err.Error()] { // a folder is that of many lambdas
 					refused[err.Error()] = true

@@ -1,7 +1,6 @@
 package build
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -33,11 +32,8 @@ const (
 )
 
 // newRecord is that of a lambda whose sources are in the trees.
-func newRecord(ctx context.Context, t project.Target, v *plan.Variant, trees ...*skeleton.Tree) (record, error) {
-	files, crates, err := compiled(ctx, t, trees...)
-	if err != nil {
-		return nil, err
-	}
+func newRecord(t project.Target, v *plan.Variant, trees ...*skeleton.Tree) (record, error) {
+	files, crates := compiled(t, trees...)
 	included, err := Included(t)
 	if err != nil {
 		return nil, err
@@ -74,8 +70,8 @@ func newRecord(ctx context.Context, t project.Target, v *plan.Variant, trees ...
 }
 
 // recordOf is the record of what a job was given, as bytes; nil where it could not be told.
-func recordOf(ctx context.Context, t project.Target, v *plan.Variant, job *solve.Job) []byte {
-	r, err := newRecord(ctx, t, v, treesOf(job)...)
+func recordOf(t project.Target, v *plan.Variant, job *solve.Job) []byte {
+	r, err := newRecord(t, v, treesOf(job)...)
 	if err != nil {
 		return nil
 	}
@@ -87,11 +83,11 @@ func recordOf(ctx context.Context, t project.Target, v *plan.Variant, job *solve
 }
 
 // SinceLast is what differs of each lambda from its last build here; lambdas of which nothing differs are left out.
-func SinceLast(ctx context.Context, here *project.Here, projects []*project.Project) (map[*plan.Lambda][]since.Change, error) {
+func SinceLast(here *project.Here, projects []*project.Project) (map[*plan.Lambda][]since.Change, error) {
 	all := map[*plan.Lambda][]since.Change{}
 	key, _ := here.Key(projects)
 	for _, t := range project.Targets(projects) {
-		changes, err := why(ctx, t, key)
+		changes, err := why(t, key)
 		if err != nil {
 			return nil, err
 		}
@@ -104,7 +100,7 @@ func SinceLast(ctx context.Context, here *project.Here, projects []*project.Proj
 
 // why returns what differs between the last build of a lambda in this folder and what a build would be given now; none where nothing
 // does. A lambda of which no build is known is "new".
-func why(ctx context.Context, t project.Target, key userkey.Key) ([]since.Change, error) {
+func why(t project.Target, key userkey.Key) ([]since.Change, error) {
 	folder, err := t.OpenOutput(key)
 	if err != nil {
 		return nil, err
@@ -122,7 +118,7 @@ func why(ctx context.Context, t project.Target, key userkey.Key) ([]since.Change
 		return nil, err
 	}
 	i := slices.IndexFunc(t.Plan.Variants, func(v *plan.Variant) bool { return slices.Contains(v.Lambdas, t.Lambda) })
-	now, err := newRecord(ctx, t, t.Plan.Variants[i], tree)
+	now, err := newRecord(t, t.Plan.Variants[i], tree)
 	if err != nil {
 		return nil, err
 	}

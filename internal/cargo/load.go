@@ -186,7 +186,7 @@ func (l *loader) findRoot(m *Manifest) *Manifest {
 			}
 		case asString(c.Package()["workspace"]) != "":
 			to := asString(c.Package()["workspace"])
-			if !l.enter(path.Join(dir, to), c.At("package", "workspace")+": the workspace "+fault.Quote(to)) {
+			if !l.enter(path.Join(dir, to), func() string { return c.At("package", "workspace") + ": the workspace " + fault.Quote(to) }) {
 				return nil
 			}
 			root := l.manifest(path.Join(dir, to))
@@ -204,7 +204,7 @@ func (l *loader) findRoot(m *Manifest) *Manifest {
 	if l.fsys.Repository() != "" || !m.inherits() {
 		return nil
 	}
-	if above := l.above(m); above != nil && l.enter(above.dir, l.show(m.Path)+": the workspace "+fault.Quote(l.show(above.dir))) {
+	if above := l.above(m); above != nil && l.enter(above.dir, func() string { return l.show(m.Path) + ": the workspace " + fault.Quote(l.show(above.dir)) }) {
 		return l.manifest(above.dir)
 	}
 	return nil
@@ -246,7 +246,7 @@ func (l *loader) above(m *Manifest) *Manifest {
 
 // enter takes a folder that a manifest or the configuration names for a package. Without a repository it joins what the
 // project may use, with one it must lie there; what says who names it.
-func (l *loader) enter(dir, what string) bool {
+func (l *loader) enter(dir string, what func() string) bool {
 	if l.entered[dir] {
 		return true
 	}
@@ -258,7 +258,7 @@ func (l *loader) enter(dir, what string) bool {
 		l.entered[dir] = true
 		return true
 	}
-	l.report(what+" is outside of the project", out.Error(), out.Fix())
+	l.report(what()+" is outside of the project", out.Error(), out.Fix())
 	return false
 }
 

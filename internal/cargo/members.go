@@ -55,13 +55,15 @@ func (l *loader) addMember(members []string, dir string, dependency bool) []stri
 func (l *loader) expand(key string) (packages, strays []string) {
 	for _, pattern := range asStrings(l.root.Workspace()[key]) {
 		at := path.Join(l.root.dir, pattern)
-		names := l.root.At("workspace", key) + ": the member "
+		names := func(member string) func() string {
+			return func() string { return l.root.At("workspace", key) + ": the member " + fault.Quote(member) }
+		}
 		if literal, isPattern := literalFolder(at); isPattern {
-			if l.fsys.Repository() != "" && !l.enter(literal, names+fault.Quote(pattern)) {
+			if l.fsys.Repository() != "" && !l.enter(literal, names(pattern)) {
 				continue
 			}
 		} else {
-			if !l.enter(at, names+fault.Quote(pattern)) {
+			if !l.enter(at, names(pattern)) {
 				continue
 			}
 			if l.absent(at) && key == "members" {
@@ -73,7 +75,7 @@ func (l *loader) expand(key string) (packages, strays []string) {
 		for _, dir := range glob(l.disk.FS, at) {
 			switch {
 			case isManifest(l.disk.FS, dir):
-				if l.enter(dir, names+fault.Quote(Rel(l.root.dir, dir))) {
+				if l.enter(dir, names(Rel(l.root.dir, dir))) {
 					packages = append(packages, dir)
 				}
 			case !slices.Contains(strays, dir):

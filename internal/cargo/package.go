@@ -107,7 +107,7 @@ func (l *loader) folder(m *Manifest, d Dependency) (string, bool) {
 		return "", false
 	}
 	dir := path.Join(from.dir, p)
-	return dir, l.enter(dir, fmt.Sprintf("%s: the path dependency %q", m.At(d.Key...), d.Name))
+	return dir, l.enter(dir, func() string { return fmt.Sprintf("%s: the path dependency %q", m.At(d.Key...), d.Name) })
 }
 
 // did returns the end of a fix that names the closest known key.

@@ -48,7 +48,7 @@ func (l *loader) overrides(w *Workspace) {
 }
 
 func (l *loader) override(dir, at, replaces string) {
-	if !l.enter(dir, at+": the package "+fault.Quote(Rel(l.root.dir, dir))) {
+	if !l.enter(dir, func() string { return at + ": the package " + fault.Quote(Rel(l.root.dir, dir)) }) {
 		return
 	}
 	p := l.load(dir, l.isMember(dir))

@@ -56,7 +56,7 @@ Flags of "lpipe build" that change nothing of a plan are taken and not listed.`,
 		}
 		var why map[*plan.Lambda][]since.Change
 		if *last {
-			if why, err = build.SinceLast(cmd.Context(), here, projects); err != nil {
+			if why, err = build.SinceLast(here, projects); err != nil {
 				return err
 			}
 		}

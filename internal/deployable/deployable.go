@@ -77,7 +77,7 @@ func Built(ctx context.Context, here *project.Here, projects []*project.Project,
 			l.Add(err)
 			continue
 		}
-		if now, err := build.Sources(ctx, t); err == nil && from != "" && now != from {
+		if now, err := build.Sources(t); err == nil && from != "" && now != from {
 			changed = append(changed, t.Lambda.Label())
 		}
 		d := t.Config.Deploy(t.Lambda.Name, t.Lambda.Arch)

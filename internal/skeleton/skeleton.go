@@ -171,7 +171,7 @@ func newMaker(ws *cargo.Workspace, found *reach.Findings, o Options) *maker {
 		m.unsent = slices.Clone(m.over.left)
 		return m
 	}
-	if m.lock, m.owned = o.Lock, map[string]*cargo.Package{}; m.lock == nil {
+	if m.lock, m.owned = o.Lock, map[string]*cargo.Package{}; m.lock == nil && !o.WithoutLock {
 		m.lock = NewLock(ws)
 	}
 	for _, p := range ws.Packages {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
 	"io/fs"
@@ -39,6 +40,8 @@ type Tree struct {
 	order   []*entry                 // as sent
 	digest  string                   // set by hash
 	reader  func(name string) string // what may read a file, "" for nothing; nil where all are in memory
+
+	real func() map[string]string // as of Real
 
 	mu  sync.Mutex
 	err fault.List // files that changed while they were sent
@@ -81,7 +84,11 @@ func Made(files []File) *Tree {
 	return t
 }
 
-func newTree(files *reach.Files) *Tree { return &Tree{files: files, entries: map[string]*entry{}} }
+func newTree(files *reach.Files) *Tree {
+	t := &Tree{files: files, entries: map[string]*entry{}}
+	t.real = sync.OnceValue(t.findReal)
+	return t
+}
 
 // write adds a file that is made here, or replaces one.
 func (t *Tree) write(name string, data []byte) {
@@ -188,6 +195,20 @@ func (t *Tree) Sum(name string) ([sha256.Size]byte, error) {
 	default:
 		return sha256.Sum256([]byte(e.link)), nil
 	}
+}
+
+// Real are the files and links that are no stub's, by their names: the mode of each and the digest of what it holds, in words.
+// A build with many lambdas asks for those of what closures are laid over once for each, and they are few there.
+func (t *Tree) Real() map[string]string { return t.real() }
+
+func (t *Tree) findReal() map[string]string {
+	all := map[string]string{}
+	for name, e := range t.entries {
+		if sum, err := t.Sum(name); err == nil && !e.stub {
+			all[name] = fmt.Sprintf("%s %x", e.mode, sum)
+		}
+	}
+	return all
 }
 
 // Size returns the sum of the sizes of all files in bytes.
