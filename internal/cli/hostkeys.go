@@ -134,13 +134,16 @@ func (a *app) verifyHostKeys(cmd *cobra.Command, hosts []string) error {
 
 // unverified is the fault for a host that did not show a pinned key.
 func unverified(host string, err error) error {
-	f := &fault.Error{Kind: fault.Build, What: "cannot ask " + host + " for its host key", Err: err, Fix: "check the name, the network and the proxy (ALL_PROXY, HTTPS_PROXY, NO_PROXY)"}
-	var known *fault.Error
-	if errors.As(access.Explained(err), &known) && known.Fix != "" {
-		known.Kind = fault.Build
-		return known
+	var known interface{ What() string } // of package hostkeys
+	var f *fault.Error
+	if errors.As(err, &known) && errors.As(access.Explained(err), &f) {
+		f.Kind = fault.Build
+		return f
 	}
-	return f
+	return &fault.Error{
+		Kind: fault.Build, What: "cannot ask " + host + " for its host key", Err: err,
+		Fix: "check the name, the network and the proxy (ALL_PROXY, HTTPS_PROXY, NO_PROXY)",
+	}
 }
 
 func (a *app) updateHostKeys(cmd *cobra.Command, write bool) error {

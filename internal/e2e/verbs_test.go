@@ -52,6 +52,7 @@ func TestHostKeys(t *testing.T) {
 	if out := p.succeeds(nil, "hostkeys", "verify"); !strings.Contains(out, "is pinned: ssh-ed25519 "+ssh.FingerprintSHA256(p.sshd.HostKeys[0])) {
 		t.Error("the server's key is not verified")
 	}
+	p.fails(1, []string{"cannot ask localhost:1 for its host key", "refused", "check the name"}, nil, "hostkeys", "verify", "localhost:1")
 	p.fails(1, []string{"no host key is pinned for [localhost]:"}, nil, "hostkeys", "verify", "localhost:"+strings.Split(p.sshd.Addr, ":")[1])
 	p.files(map[string]string{"known_hosts": knownhosts.Line([]string{p.sshd.Addr}, newKey(t).public) + "\n"})
 	p.fails(1, []string{"host key mismatch for", ssh.FingerprintSHA256(p.sshd.HostKeys[0]), "known_hosts:1"}, nil, "hostkeys", "verify")
