@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -25,6 +26,7 @@ import (
 //	registry, image, login, fault, requests, pulled   see [registries]
 //	crates                                            see [crates]
 //	sigstore ROOT CONFIG   starts an instance of Sigstore, writes its trusted root and its signing config, and sets what a job of GitHub has
+//	nextest            has lambdas built in an image with cargo-nextest, of scripts that have an engine
 //	moto               starts AWS's API without any function in it, and sets AWS_... to it and ROLE to a role for functions
 //	engine, buildkitd, member, dockerd, archive       see [engine.withEngines]
 //	exec status CMD    runs CMD and writes its exit status to standard error as "exit status N"
@@ -97,6 +99,10 @@ func TestScripts(t *testing.T) {
 			return setup(env)
 		}
 		p.Cmds = e.withEngines(p.Cmds)
+		image := sync.OnceValue(func() string { return testparts.WithNextest(t, e.base) })
+		p.Cmds["nextest"] = func(ts *testscript.TestScript, _ bool, _ []string) {
+			ts.Setenv("LPIPE_BASE", "oci-layout://"+image())
+		}
 		testscript.Run(t, p)
 	})
 }

@@ -2,6 +2,7 @@ package testparts
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -79,6 +80,30 @@ func BaseImage(t testing.TB) string {
 	}
 	dir := folderFor(t)
 	if err := base.extend(dir, layer); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// WithNextest is the folder of a base image with what the one in base has, and cargo-nextest.
+func WithNextest(t testing.TB, base string) string {
+	t.Helper()
+	name, err := exec.LookPath("cargo-nextest")
+	require.Part(t, err == nil, "cargo-nextest", "run LPIPE_TEST_ALL=yes scripts/parts")
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := openLayout(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	layer, err := archive([]file{{path: cargoHome + "/bin/cargo-nextest", data: data, program: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := folderFor(t)
+	if err := l.extend(dir, layer); err != nil {
 		t.Fatal(err)
 	}
 	return dir

@@ -27,8 +27,9 @@ type packed struct {
 
 // file is a file of an archive.
 type file struct {
-	path string
-	data []byte
+	path    string
+	data    []byte
+	program bool // it can be run
 }
 
 // newCrate packs the files of a crate when they are first asked for.
@@ -70,6 +71,9 @@ func archive(files []file) ([]byte, error) {
 	w := tar.NewWriter(&buf)
 	for _, f := range files {
 		header := tar.Header{Name: f.path, Mode: 0o644, Size: int64(len(f.data)), ModTime: time.Unix(1, 0)}
+		if f.program {
+			header.Mode = 0o755
+		}
 		if err := w.WriteHeader(&header); err != nil {
 			return nil, err
 		}
