@@ -162,7 +162,7 @@ func decode(t *testing.T, s publish.Statement, err error, into any) string {
 // the zip's program. What is stated has to be set again by [verify.Settings].
 func TestEverySettingIsStated(t *testing.T) {
 	decideNothing := []string{
-		"CPUAllow", "TestEnv", "TestRunner", "TestUser", "TestSetup", "Smoke", "SmokeExpect", "SmokeEnv", "SmokeTimeout", // checks
+		"CPUAllow", "TestEnv", "TestTool", "TestRunner", "TestUser", "TestSetup", "Smoke", "SmokeExpect", "SmokeEnv", "SmokeTimeout", // checks
 		"Budget", "Layers", // beside the zip
 		"Base", // a material
 	}

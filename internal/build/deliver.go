@@ -193,6 +193,7 @@ func Deliver(b Built, extensions []Built, record *trace.Recorder) (Output, error
 				"setpriv, chroot of coreutils and su; permissions did not hold them")
 		}
 	}
+	out.flaky(l)
 	if b.folder == nil {
 		return out, nil
 	}
@@ -236,6 +237,19 @@ func Deliver(b Built, extensions []Built, record *trace.Recorder) (Output, error
 		out.Warnings = append(out.Warnings, l.Label()+": "+w)
 	}
 	return out, nil
+}
+
+// flaky counts the tests of a lambda that failed before they passed, and warns of each.
+func (out *Output) flaky(l *plan.Lambda) {
+	if out.Tests == nil || l.Build.TestTool != "nextest" {
+		return
+	}
+	for _, c := range finding.Cases(string(out.TestLines)) {
+		if c.Try > 0 {
+			out.Tests.Flaky++
+			out.Warnings = append(out.Warnings, fmt.Sprintf("%s: the test %s of %s is flaky: it passed in try %d", l.Label(), c.Name, c.Suite, c.Try))
+		}
+	}
 }
 
 // failed takes from why there is no result what was found in the project.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -232,6 +233,22 @@ func TestTestsAreReportedWithoutAFolder(t *testing.T) {
 	o := solve.Outcome{Files: map[string][]byte{dockerfile.FileTests: []byte(`{"passed":2,"failed":0,"ignored":0}`)}}
 	if out, err := Deliver(Built{r.Targets[0], o, ""}, nil, nil); err != nil || out.Tests.Passed != 2 || out.Zip != "" {
 		t.Errorf("%v, %+v", err, out)
+	}
+}
+
+func TestFlakyTestsAreNamed(t *testing.T) {
+	r, err := prepared(t, "-- lpipe.toml --\n[build]\ntest-tool = 'nextest'\n", func(o *Options) { o.Stage = dockerfile.StageTest })
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := solve.Outcome{Files: map[string][]byte{
+		dockerfile.FileTests:     []byte(`{"passed":2,"failed":0,"ignored":1}`),
+		dockerfile.FileTestLines: []byte("     Running nextest a::it\ntest x ... ok\ntest y ... ok, in try 3\ntest z ... ignored, in try 2\n"),
+	}}
+	out, err := Deliver(Built{r.Targets[0], o, ""}, nil, nil)
+	want := r.Targets[0].Lambda.Label() + ": the test y of a::it is flaky: it passed in try 3"
+	if err != nil || out.Tests.Flaky != 1 || !slices.Equal(out.Warnings, []string{want}) {
+		t.Errorf("%v, %+v, %q", err, out.Tests, out.Warnings)
 	}
 }
 

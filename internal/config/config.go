@@ -79,6 +79,7 @@ type Build struct {
 	TestEnv         map[string]string // of tests alone
 	Packages        []string          // of apt, apk or dnf, "name" or "name=version"
 	Test            bool
+	TestTool        string            // cargo or nextest
 	TestRunner      string            // native or qemu
 	TestUser        string            // ordinary or root
 	TestSetup       string            // of the shell, before the tests; "" for none

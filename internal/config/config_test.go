@@ -43,6 +43,7 @@ func TestDefaultsWithoutAFile(t *testing.T) {
 		LateEnv:         map[string]string{},
 		TestEnv:         map[string]string{},
 		Test:            true,
+		TestTool:        "cargo",
 		TestRunner:      "native",
 		TestUser:        "ordinary",
 		Network:         "none",
@@ -78,6 +79,7 @@ rustflags = ["-C", "target-cpu=x86-64-v3"]
 env      = { SQLX_OFFLINE = "true", A = "build" }
 packages = ["libpq-dev", "libssl-dev=3.0.1-1~deb12u1", "g++"]
 test     = false
+test-tool = "nextest"
 test-runner = "qemu"
 test-user = "root"
 test-setup = "sh db.sh"
@@ -154,6 +156,7 @@ func TestEveryKeyOfTheFile(t *testing.T) {
 		LateEnv:    map[string]string{"GIT_SHA": "{{git-sha}}"},
 		TestEnv:    map[string]string{"RUST_LOG": "debug"},
 		Packages:   []string{"libpq-dev", "libssl-dev=3.0.1-1~deb12u1", "g++"},
+		TestTool:   "nextest",
 		TestRunner: "qemu",
 		TestUser:   "root",
 		TestSetup:  "sh db.sh",
@@ -221,7 +224,7 @@ func TestCILaysItsTableOver(t *testing.T) {
 	if got := c.For("plain").Profile; got != "ci" {
 		t.Errorf("profile %q", got)
 	}
-	if got := c.Origin("build.profile").String(); got != "lpipe.toml:61" {
+	if got := c.Origin("build.profile").String(); got != "lpipe.toml:62" {
 		t.Errorf("origin %q", got)
 	}
 }
@@ -270,7 +273,7 @@ func TestTheEnvironmentAndFlagsSetEveryBuildKey(t *testing.T) {
 	env := map[string]string{
 		"LPIPE_BASE": "oci-layout://base", "LPIPE_ARCH": "arm64, x86_64", "LPIPE_PROFILE": "dev",
 		"LPIPE_FEATURES": "a,b/c", "LPIPE_DEFAULT_FEATURES": "0", "LPIPE_RUSTFLAGS": "-C target-feature=+aes,+avx2",
-		"LPIPE_CPU": "v3,neoverse-n1", "LPIPE_CPU_ALLOW": "fast_*", "LPIPE_PACKAGES": "cmake", "LPIPE_TEST": "false", "LPIPE_TEST_RUNNER": "qemu", "LPIPE_TEST_USER": "root", "LPIPE_TEST_SETUP": "sh db.sh", "LPIPE_NETWORK": "default", "LPIPE_DEBUG": "split", "LPIPE_LINK": "dynamic",
+		"LPIPE_CPU": "v3,neoverse-n1", "LPIPE_CPU_ALLOW": "fast_*", "LPIPE_PACKAGES": "cmake", "LPIPE_TEST": "false", "LPIPE_TEST_TOOL": "nextest", "LPIPE_TEST_RUNNER": "qemu", "LPIPE_TEST_USER": "root", "LPIPE_TEST_SETUP": "sh db.sh", "LPIPE_NETWORK": "default", "LPIPE_DEBUG": "split", "LPIPE_LINK": "dynamic",
 		"LPIPE_RUNTIME": "provided.al2", "LPIPE_INCLUDE": "a/*,b", "LPIPE_SMOKE": "a.json,../b.json", "LPIPE_SMOKE_TIMEOUT": "1m", "LPIPE_WARM": "false",
 		"LPIPE_ENGINE": "docker", "LPIPE_PROGRESS": "plain", "LPIPE_TEST_PARTS": "require", "OTHER": "x",
 	}
@@ -292,6 +295,7 @@ func TestTheEnvironmentAndFlagsSetEveryBuildKey(t *testing.T) {
 		LateEnv:    map[string]string{},
 		TestEnv:    map[string]string{},
 		Packages:   []string{"cmake"},
+		TestTool:   "nextest",
 		TestRunner: "qemu",
 		TestUser:   "root",
 		TestSetup:  "sh db.sh",

@@ -97,6 +97,8 @@ var buildKeys = []key{
 		func(b *Build) *[]string { return &b.Packages }),
 	ofBool(key{name: "test", defaults: []string{"true"}, doc: "whether the tests must pass before there is a zip"},
 		func(b *Build) *bool { return &b.Test }),
+	ofText(key{name: "test-tool", defaults: []string{"cargo"}, choices: []string{"cargo", "nextest"}, doc: "what runs the tests: cargo test, or cargo nextest, which the image has to have, and cargo test for those in documentation alone: docs/tests.md"},
+		func(b *Build) *string { return &b.TestTool }),
 	ofText(key{name: "test-runner", defaults: []string{"native"}, choices: []string{"native", "qemu"}, doc: "how tests run where the engine's machine has another architecture than the lambda: compiled for that machine, or for the lambda's and under qemu (on a base of Debian)"},
 		func(b *Build) *string { return &b.TestRunner }),
 	ofText(key{name: "test-user", defaults: []string{"ordinary"}, choices: []string{"ordinary", "root"}, doc: "who runs the tests in the image: an ordinary user, who owns the sources and whom permissions hold, or root"},

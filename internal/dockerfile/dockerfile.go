@@ -137,6 +137,12 @@ const ExitTests = 5
 // ExitSetup is its exit status when what [plan.Variant.TestSetup] runs before the tests failed.
 const ExitSetup = 6
 
+// Exit statuses of the nextest step: the image has no cargo-nextest, or one that does not say what became of each test.
+const (
+	ExitNoNextest  = 7
+	ExitOldNextest = 8
+)
+
 // Exit statuses of smoke.rs, and so of the smoke step: why a program does not pass.
 const (
 	ExitNotStarted = 20 + iota
@@ -292,6 +298,36 @@ func (v view) Tests() []command {
 		}
 		others.Select = others.Select[1:]
 		all = append(all, others)
+	}
+	return all
+}
+
+// run is a command that runs tests: a function of the step, and what cargo is told.
+type run struct {
+	Run string
+	command
+}
+
+// Runs are the commands that run what those of Tests have compiled. nextest runs no tests in documentation; where there
+// is no library to document, cargo test would refuse to look for them.
+func (v view) Runs() []run {
+	var all []run
+	for i, c := range v.Tests() {
+		if !v.Nextest {
+			all = append(all, run{"run_tests", c})
+			continue
+		}
+		// nextest has profiles of its own.
+		all = append(all, run{"run_nextest", command{c.Select, strings.Replace(c.Args, " --profile ", " --cargo-profile ", 1)}})
+		tested := v.SeparatePackages
+		if len(tested) > 0 && i == 0 {
+			tested = tested[:1]
+		} else if i > 0 {
+			tested = tested[1:]
+		}
+		if slices.ContainsFunc(v.Documented, func(name string) bool { return len(tested) == 0 || slices.Contains(tested, name) }) {
+			all = append(all, run{"run_tests --doc", c})
+		}
 	}
 	return all
 }

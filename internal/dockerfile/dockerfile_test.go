@@ -94,6 +94,10 @@ var variants = map[string]*plan.Variant{
 		v.NoDefaultFeatures = true
 		v.Warm = true
 	}),
+	"nextest": variant(func(v *plan.Variant) { v.Nextest, v.Documented, v.Channel = true, []string{"api"}, "1.96" }),
+	"nextest-features-per-lambda": variant(func(v *plan.Variant) {
+		v.Nextest, v.Documented, v.SeparatePackages = true, []string{"shared"}, []string{"api", "shared"}
+	}),
 	"late-env":       variant(func(v *plan.Variant) { v.LateEnv = []string{"GIT_SHA", "VERSION"} }),
 	"git-over-https": variant(func(v *plan.Variant) { v.Git = true }),
 	"git-over-ssh":   variant(func(v *plan.Variant) { v.Git, v.SSH = true, true }),
@@ -177,6 +181,9 @@ func TestStagesAreThoseThatAreSolved(t *testing.T) {
 		}
 		if v.Smoke {
 			want = slices.Insert(want, slices.Index(want, StageBootstrap), StageRunner, StageSmoke)
+		}
+		if v.Nextest {
+			want = slices.Insert(want, slices.Index(want, StageTest), StageNextest)
 		}
 		if v.ImageFiles != nil || v.CACertificates {
 			want = slices.Insert(want, slices.Index(want, StageTest)+1, StageImage)
@@ -363,7 +370,7 @@ func TestRenderReportsAllMistakes(t *testing.T) {
 // TestTheTableOfStages: the template has the stages of the table, and runs programs in those that it says.
 func TestTheTableOfStages(t *testing.T) {
 	all := *variants["shared-libraries"]
-	all.Smoke, all.Strata, all.ImageFiles = true, 2, variants["image-files"].ImageFiles
+	all.Smoke, all.Nextest, all.Strata, all.ImageFiles = true, true, 2, variants["image-files"].ImageFiles
 	text, err := Render(&all)
 	if err != nil {
 		t.Fatal(err)

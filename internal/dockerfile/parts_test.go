@@ -281,6 +281,46 @@ func TestTestsPassOnlyWhereCargoSaysSo(t *testing.T) {
 	}
 }
 
+// TestTestsPassOnlyWhereNextestSaysSo: whatever the tests do to the files of the step, and whatever nextest writes of them.
+func TestTestsPassOnlyWhereNextestSaysSo(t *testing.T) {
+	const passed = `cat <<'END'
+{"type":"suite","event":"started","test_count":2,"nextest":{"crate":"a","test_binary":"it","kind":"test"}}
+{"type":"test","event":"started","name":"a::it$works"}
+a script says {"type":"test","event":"ok","name":"a::it$x"}
+{"type":"test","event":"started","name":"a::it$slow"}
+{"type":"test","event":"ok","name":"a::it$works#3","exec_time":0.1}
+{"type":"suite","event":"ok","passed":1,"failed":0,"ignored":1,"measured":0,"filtered_out":0,"exec_time":0.1}
+END`
+	for name, c := range map[string]struct {
+		cargo, shown string
+		failed       bool
+	}{
+		"passed":                      {passed, "a script says {\"type\":\"test\",\"event\":\"ok\",\"name\":\"a::it$x\"}\n", false},
+		"failed":                      {passed + "\nexit 100", "test works ... ok, in try 3\n", true},
+		"failed, and cleaned up /out": {passed + "\nrm -rf \"$at\"/out/*; exit 100", "", true},
+		"could not begin":             {"echo 'error: no such flag' >&2; exit 2", "error: no such flag\n", true},
+		"there are none":              {"", "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inShells(t, func(t *testing.T, s *stage) {
+				s.program("cargo", "at='"+s.dir+"'\n[ \"$1 $2 $NEXTEST_NO_TESTS\" = 'nextest run pass' ] || exit 9\n"+c.cargo)
+				s.write("test.sh", part(t, "test.sh"))
+				out, err := s.run("nextest.sh", ". ./test.sh\nrun_nextest --workspace\nend_nextest\nif [ \"$lpipe_failed\" ]; then echo failed; exit; fi\ncat /out/printed\n")
+				if failed := strings.HasSuffix(out, "failed\n") || err != nil; failed != c.failed || !strings.Contains(out, c.shown) {
+					t.Errorf("failed: %t, %v\n%s", failed, err, out)
+				}
+				const counted = "test works ... ok, in try 3\ntest slow ... ignored\n\ntest result: ok. 1 passed; 0 failed; 1 ignored; "
+				if name == "passed" && !strings.Contains(out, counted) {
+					t.Errorf("got\n%s", out)
+				}
+				if !c.failed && (s.has("out/events") || s.has("out/suites") || s.has("out/nextest")) {
+					t.Error("what the step keeps for itself is in its result")
+				}
+			})
+		})
+	}
+}
+
 // messages are cargo's, of a program and of its tests; the texts are what the compiler writes with --message-format=json.
 const messages = `{"reason":"compiler-message","package_id":"x","message":{"rendered":"warning: unused: ` + "`\\\\n`" + ` is \"100%\"\n --> src/b.rs:1:1\n\n","children":[{"rendered":null,"message":"\"rendered\":\"error"}],"level":"warning"}}
 {"reason":"compiler-message","package_id":"x","message":{"message":"b","rendered":"error[E1]: ä\n --> src/b.rs:2:1\n\n"}}

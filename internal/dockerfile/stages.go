@@ -14,6 +14,7 @@ const (
 	StageDeps      = "deps"        // every dependency, compiled
 	StageLibs      = "libs"        // the local libraries, compiled; libs-2 has more of them
 	StageBuild     = "build"       // the program, compiled
+	StageNextest   = "nextest"     // whether the image has what runs the tests, where that is not cargo
 	StageTest      = "test"        // the tests
 	StageImage     = "image-files" // files of the image, for the zip
 	StageRunner    = "runner"      // what starts a program as Lambda does, where a lambda is to answer events
@@ -91,6 +92,13 @@ var stages = []Stage{
 		Name: StageBuild, Cargo: true, Title: "compile the lambda",
 		Keeps: "programs", Quick: true,
 		Failed: "%s does not compile", Fix: correctErrors,
+	},
+	{
+		Name: StageNextest, Title: "look for cargo-nextest", Short: "nextest",
+		Keeps: "tests", Quick: true,
+		Failed: "the tests of %s cannot be run with nextest",
+		Fix: "set base in [build] of lpipe.toml to an image with a recent cargo-nextest for the engine's machine, or add the distribution's to packages, " +
+			"as cargo-nextest of Alpine; or take test-tool out: docs/tests.md",
 	},
 	{
 		Name: StageTest, Cargo: true, Title: "run the tests", Files: []string{left + FileTests, left + FileTestLines, left + FileTestWarnings},

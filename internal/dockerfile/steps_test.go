@@ -2,15 +2,18 @@ package dockerfile
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"lpipe"
+	"lpipe/internal/finding"
 )
 
 // lines returns the part of the template from the line that begins with first to the one that begins with last.
@@ -108,6 +111,93 @@ func FuzzTestCounts(f *testing.F) {
 			t.Errorf("of %q the step counts %v, want %v", printed, sum, want)
 		}
 	})
+}
+
+// FuzzNextest: what nextest writes of tests is read as if cargo test had run them, whatever a test printed, and whatever else is written.
+func FuzzNextest(f *testing.F) {
+	for _, seed := range []string{
+		"", "said\n\nthread 'x' (1) panicked at a/src/lib.rs:4:47:\nit is \"wrong\"\n", "\x1b[1mbold\\n\\\\n\\u001b\r\n\x00\x01", "ä\u2028\t", `\\\`, `"}`, "{}\n",
+		"test fails - should panic ... FAILED\n\nfailures:\n\n---- fails stdout ----\nnote: test did not panic\n\nfailures:\n    fails\n\ntest result: FAILED. 0 passed; 1 failed\n",
+	} {
+		f.Add(seed, seed)
+	}
+	script := part(f, "nextest.sh") + "as_cargo_test /out/events >/out/suites 2>/dev/null\n"
+	f.Fuzz(func(t *testing.T, printed, noise string) {
+		if strings.Contains(noise, `"type"`) || strings.Contains(noise, "\x00") {
+			return
+		}
+		printed = strings.ToValidUTF8(printed, "?")
+		events := noise + "\n" + `{"type":"test","event":"started","name":"a-b::it$works"}
+{"type":"test","event":"started","name":"a-b::it$slow"}
+{"type":"test","event":"started","name":"c::c$m::fails"}
+{"type":"test","event":"failed","name":"c::c$m::fails#2","exec_time":0.1,"stdout":"` + escape(printed) + `"}
+` + noise + "\n" + `{"type":"test","event":"ok","name":"a-b::it$works#3","exec_time":1}
+`
+		dir := t.TempDir()
+		if err := os.MkdirAll(filepath.Join(dir, "out"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "out/events"), []byte(events), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := inFolder(t, "sh", dir, script); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(filepath.Join(dir, "out/suites"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r finding.Reader
+		for line := range strings.SplitSeq(string(text), "\n") {
+			r.Line(line)
+		}
+		got := r.Report()
+		// A test can print what ends the list of its program's failures, under cargo test as well.
+		for _, word := range []string{"failures:", "----", "test result", "error: ", "Warnings of the compiler"} {
+			if strings.Contains(printed, word) {
+				return
+			}
+		}
+		want := []finding.Case{{Suite: "a-b::it", Name: "works", Result: "ok", Try: 3}, {Suite: "a-b::it", Name: "slow", Result: "ignored"}, {Suite: "c::c", Name: "m::fails", Result: "FAILED"}}
+		if !slices.Equal(got.Cases, want) || got.Passed != 1 || got.Failed != 1 || got.Ignored != 1 {
+			t.Fatalf("%+v of\n%s", got, text)
+		}
+		if len(got.Findings) != 1 || got.Findings[0].Name != "m::fails" || got.Findings[0].Package != "c" || got.Findings[0].Suite != "c::c" {
+			t.Fatalf("%+v of\n%s", got.Findings, text)
+		}
+		for line := range strings.SplitSeq(got.Findings[0].Text, "\n") {
+			if line != "it failed, and printed nothing" && !strings.Contains(visible(printed), strings.TrimRight(line, " ")) {
+				t.Errorf("%q is nothing that was printed: %q", line, printed)
+			}
+		}
+	})
+}
+
+// escape is a text in JSON as nextest writes it.
+func escape(text string) string {
+	var b strings.Builder
+	for _, c := range []byte(text) {
+		short, ok := map[byte]string{'"': `\"`, '\\': `\\`, '\b': `\b`, '\t': `\t`, '\n': `\n`, '\f': `\f`, '\r': `\r`}[c]
+		switch {
+		case ok:
+			b.WriteString(short)
+		case c < ' ' || c == 0x7f:
+			fmt.Fprintf(&b, `\u%04x`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// visible is what of a text the step keeps.
+func visible(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == 0x7f || r < ' ' && r != '\n' && r != '\t' && r != '\x1b' {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // FuzzExecutable: whatever stands between cargo's messages, the step "build" takes the program that they name, and

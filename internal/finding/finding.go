@@ -75,6 +75,7 @@ type Case struct {
 	Suite  string // the program of tests that it is part of
 	Name   string
 	Result string // "ok", "FAILED" or "ignored"
+	Try    int    `json:",omitempty"` // of nextest, in which a test passed that had failed before, else 0
 }
 
 // Unit is something that did not compile.

@@ -56,7 +56,7 @@ type draft struct {
 var (
 	status     = pattern.Of(`^ *([A-Z][A-Za-z-]+) (.*)$`)
 	running    = pattern.Of(`^(?:unittests )?(.*?) ?\(([^()]*)\)$`)
-	tested     = pattern.Of(`^test (.+?) \.\.\. (ok|FAILED|ignored)(?:,.*)?$`)
+	tested     = pattern.Of(`^test (.+?) \.\.\. (ok|FAILED|ignored)(?:, in try ([0-9]{1,4})|,.*)?$`)
 	result     = pattern.Of(`^test result: ([a-zA-Z]+)\. ([0-9]{1,9}) passed; ([0-9]{1,9}) failed; ([0-9]{1,9}) ignored; `)
 	block      = pattern.Of(`^---- (.+) std(?:out|err) ----$`)
 	rerun      = pattern.Of("^error: (?:test|doctest|bench) failed, to rerun pass [`'](.+)['`]$")
@@ -65,7 +65,7 @@ var (
 	script     = pattern.Of("^failed to run custom build command for [`'](\\S+) (\\S+)")
 	scriptSaid = pattern.Of(`^(\S+@[0-9]\S*): (.*)$`)
 	uncompiled = pattern.Of("^could not compile [`'](\\S+)[`'](?: \\(([^()]+)\\))?")
-	summary    = pattern.Of(`^(?:aborting due to |[0-9]+ warnings? emitted|build failed, |build script logged errors|[0-9]+ targets? failed:|[0-9]+ jobs? failed)`)
+	summary    = pattern.Of(`^(?:aborting due to |[0-9]+ warnings? emitted|build failed, |build script logged errors|[0-9]+ targets? failed:|[0-9]+ jobs? failed|test run failed$)`)
 	ofMacro    = pattern.Of(`^(?:proc macro|proc-macro derive|custom attribute) panicked`)
 	arrow      = pattern.Of(`^ *(?:-->|:::) (.+?):([0-9]{1,9}):([0-9]{1,9})(?:: .*)?$`)
 	panics     = pattern.Of(`^\s*thread '(.*?)' (?:\([0-9]+\) )?panicked at (.*)$`)
@@ -102,7 +102,7 @@ func (r *Reader) Line(line string) bool {
 	}
 	if strings.HasPrefix(line, "test ") {
 		if m := tested().FindStringSubmatch(line); m != nil {
-			r.tested(m[1], m[2])
+			r.tested(Case{r.suite.name, testName(m[1]), m[2], number(m[3])})
 			return false
 		}
 	}
@@ -140,6 +140,11 @@ func (r *Reader) status(line string) bool {
 	r.close()
 	switch m[1] {
 	case "Running":
+		if name, ok := strings.CutPrefix(m[2], "nextest "); ok { // the test stage says so of a program CRATE::NAME
+			crate, _, _ := strings.Cut(name, "::")
+			r.suite = suite{name: name, crate: crate, first: len(r.report.Findings)}
+			break
+		}
 		source, program := "", strings.Trim(m[2], "`")
 		if of := running().FindStringSubmatch(m[2]); of != nil {
 			source, program = of[1], of[2]
@@ -156,13 +161,16 @@ func (r *Reader) status(line string) bool {
 	return true
 }
 
-func (r *Reader) tested(name, result string) {
+func (r *Reader) tested(c Case) {
 	r.close()
-	if result == "FAILED" {
+	if c.Result == "FAILED" {
 		r.suite.failed++
 	}
+	if c.Result != "ok" { // why a test is ignored is said in its own words
+		c.Try = 0
+	}
 	if len(r.report.Cases) < maxCases {
-		r.report.Cases = append(r.report.Cases, Case{r.suite.name, testName(name), result})
+		r.report.Cases = append(r.report.Cases, c)
 	}
 }
 

@@ -643,6 +643,49 @@ func TestTestsAreEmulatedOnRequest(t *testing.T) {
 	}
 }
 
+func TestNextestRunsTestsOnRequest(t *testing.T) {
+	const members = `-- Cargo.toml --
+[workspace]
+members = ['a', 'c', 'lib', 'derive']
+-- Cargo.lock --
+version = 4
+[[package]]
+name = 'a'
+version = '1.0.0'
+[[package]]
+name = 'c'
+version = '1.0.0'
+[[package]]
+name = 'derive'
+version = '1.0.0'
+[[package]]
+name = 'lib'
+version = '1.0.0'
+-- a/Cargo.toml --
+package = { name = 'a', version = '1.0.0' }
+-- a/src/main.rs --
+-- c/Cargo.toml --
+package = { name = 'c', version = '1.0.0' }
+lib = { crate-type = ['cdylib'] }
+-- c/src/lib.rs --
+-- lib/Cargo.toml --
+package = { name = 'lib', version = '1.0.0' }
+-- lib/src/lib.rs --
+-- derive/Cargo.toml --
+package = { name = 'derive', version = '1.0.0' }
+lib = { proc-macro = true }
+-- derive/src/lib.rs --
+-- lpipe.toml --
+[build]
+`
+	for text, want := range map[string][]string{"": nil, "test-tool = 'cargo'\n": nil, "test-tool = 'nextest'\n": {"derive", "lib"}} {
+		v := mustPlan(t, members+text, nil).Variants[0]
+		if v.Nextest != (want != nil) || !slices.Equal(slices.Sorted(slices.Values(v.Documented)), want) {
+			t.Errorf("%q: nextest: %t, with documentation: %q", text, v.Nextest, v.Documented)
+		}
+	}
+}
+
 func TestTestsRunAsAnOrdinaryUser(t *testing.T) {
 	for name, c := range map[string]struct {
 		files string

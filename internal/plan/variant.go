@@ -85,6 +85,8 @@ type Variant struct {
 	TestEnv           []Env    // while the tests run
 	Auditable         bool     // the list of its crates is put into the program
 	SplitDebug        bool     // symbols are taken out of the program, into a file of their own
+	Nextest           bool     // cargo nextest runs the tests
+	Documented        []string // of a variant with Nextest: the members of the workspace whose libraries may have tests in their documentation
 	Emulate           bool     // the tests are compiled for Target, and run under qemu where the machine is another
 	TestsAsRoot       bool     // and not as an ordinary user
 	TestSetup         string   // of the shell, before the tests; "" for none
@@ -162,6 +164,7 @@ func newVariant(ws *cargo.Workspace, found *reach.Findings, l *Lambda, features 
 		TestEnv:           list(b.TestEnv),
 		Auditable:         b.Auditable,
 		SplitDebug:        b.Debug == "split",
+		Nextest:           b.TestTool == "nextest",
 		Emulate:           b.TestRunner == "qemu",
 		TestsAsRoot:       b.TestUser == "root",
 		TestSetup:         b.TestSetup,
@@ -173,6 +176,9 @@ func newVariant(ws *cargo.Workspace, found *reach.Findings, l *Lambda, features 
 	}
 	if t := ws.Toolchain; t != nil {
 		v.Channel, v.Components, v.Targets, v.InstallProfile = t.Channel, t.Components, t.Targets, t.Profile
+	}
+	if v.Nextest {
+		v.Documented = documented(ws)
 	}
 	if v.SplitDebug {
 		v.Env = withDebug(v.Env, ws, b.Profile)
@@ -205,6 +211,17 @@ func withDebug(env []Env, ws *cargo.Workspace, profile string) []Env {
 		env = append(env, Env{prefix + "DEBUG", "line-tables-only"})
 	}
 	return env
+}
+
+// documented are the names of the members with a library whose documentation cargo test looks for tests in: none where the library
+// is for other languages alone.
+func documented(ws *cargo.Workspace) (names []string) {
+	for _, p := range ws.Packages {
+		if p.Member && p.Lib != nil && (p.Linkable() || p.ProcMacro) {
+			names = append(names, p.Name)
+		}
+	}
+	return names
 }
 
 // stubs reports that a program of the workspace does not need all of its packages. It holds for all lambdas, whichever are

@@ -19,6 +19,8 @@ type compileRun struct {
 // testRun is what the output of tests says of how far they are.
 type testRun struct {
 	tests, passed, ignored, failures int
+	nextest                          bool // cargo nextest runs them
+	counted                          int  // by it, of the tests that it runs: at its end it repeats those that failed
 }
 
 var (
@@ -26,6 +28,9 @@ var (
 	compiledCrate = pattern.Of(`^ +Compiling (\S+) (v\S+)(?: \((/.*)\))?`)
 	// testLine is a line of a test program: how many tests it has, or what became of one.
 	testLine = pattern.Of(`^(?:running (\d{1,6}) tests?|test .+ \.\.\. (ok|FAILED|ignored.*))$`)
+	// nextestLine is one of cargo nextest: how many tests it runs, or what became of one in its last try and of how many before it:
+	// "        PASS [   0.005s] (1/9) api tests::works", "  TRY 2 FAIL [   0.004s] ( 7/12) api tests::fails".
+	nextestLine = pattern.Of(`^ +(?:Starting (\d{1,6}) tests? across |(?:TRY \d+ )?([A-Z-]+) \[ *[\d.]+s\] \( *(\d{1,6})/\d+\) )`)
 )
 
 // maxCrates is how many crates of a step are remembered with their times.
@@ -58,7 +63,9 @@ func (s *step) follow(work Work, lines []byte) {
 		if work != RunsTests {
 			continue
 		}
-		if m := testLine().FindSubmatch(line); m != nil {
+		if m := nextestLine().FindSubmatch(line); m != nil {
+			s.ofNextest(string(m[1]), string(m[2]), string(m[3]))
+		} else if m := testLine().FindSubmatch(line); m != nil && !s.nextest {
 			n, _ := strconv.Atoi(string(m[1]))
 			s.tests += n
 			switch result := string(m[2]); {
@@ -70,6 +77,25 @@ func (s *step) follow(work Work, lines []byte) {
 				s.ignored++
 			}
 		}
+	}
+}
+
+// ofNextest takes what nextestLine found.
+func (t *testRun) ofNextest(starting, result, at string) {
+	if starting != "" {
+		n, _ := strconv.Atoi(starting)
+		t.tests, t.nextest, t.counted = t.tests+n, true, 0
+		return
+	}
+	n, _ := strconv.Atoi(at)
+	if n <= t.counted {
+		return
+	}
+	t.counted = n
+	if result == "PASS" || result == "LEAK" {
+		t.passed++
+	} else {
+		t.failures++
 	}
 }
 

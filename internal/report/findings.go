@@ -140,6 +140,7 @@ type (
 		File    string       `xml:"file,attr,omitempty"`
 		Line    int          `xml:"line,attr,omitempty"`
 		Failure *junitFailed `xml:"failure"`
+		Flaky   *junitFailed `xml:"flakyFailure"` // of Maven's Surefire, which Jenkins and others read
 		Error   *junitFailed `xml:"error"`
 		Skipped *struct{}    `xml:"skipped"`
 	}
@@ -183,11 +184,14 @@ func JUnit(w io.Writer, s Summary) error {
 			switch c.Result {
 			case "FAILED":
 				told = true
-				f := failed[c]
+				f := failed[finding.Case{Suite: c.Suite, Name: c.Name, Result: c.Result}]
 				one.File, one.Line = f.File, f.Line
 				one.Failure = &junitFailed{Message: foreign.Text(cmp.Or(f.Message, "it failed")), Text: foreign.Text(f.Text)}
 			case "ignored":
 				one.Skipped = &struct{}{}
+			}
+			if c.Try > 0 {
+				one.Flaky = &junitFailed{Message: fmt.Sprintf("it passed in try %d", c.Try)}
 			}
 			add(c.Suite, one)
 		}

@@ -30,7 +30,7 @@ func failing() Summary {
 			{Name: "jobs", Error: "jobs does not compile: 1 error", Kind: "build", Failures: []finding.Finding{
 				{Kind: finding.Error, Name: "E0308", Message: "mismatched types", File: "jobs/src/main.rs", Line: 7, Column: 2, Text: "error[E0308]: mismatched types\n --> jobs/src/main.rs:7:2"},
 			}},
-			{Name: "mail", Zip: "z", Tests: &Tests{Passed: 1}, Cases: []finding.Case{{Suite: "mail src/main.rs", Name: "sends", Result: "ok"}}},
+			{Name: "mail", Zip: "z", Tests: &Tests{Passed: 1}, Cases: []finding.Case{{Suite: "mail src/main.rs", Name: "sends", Result: "ok", Try: 2}}},
 		},
 		CompilerWarnings: []finding.Finding{{Kind: finding.Warning, Message: "unused variable: `x`", File: "mail/src/main.rs", Line: 2, Column: 5, Text: "warning: unused variable: `x`\n --> mail/src/main.rs:2:5"}},
 	}
@@ -145,7 +145,9 @@ func TestJUnit(t *testing.T) {
     </testcase>
   </testsuite>
   <testsuite name="mail mail src/main.rs" tests="1" failures="0" errors="0" skipped="0">
-    <testcase classname="mail mail src/main.rs" name="sends"></testcase>
+    <testcase classname="mail mail src/main.rs" name="sends">
+      <flakyFailure message="it passed in try 2"></flakyFailure>
+    </testcase>
   </testsuite>
 </testsuites>
 `

@@ -138,6 +138,7 @@ type Tests struct {
 	Passed  int    `json:"passed"`
 	Failed  int    `json:"failed"`
 	Ignored int    `json:"ignored"`
+	Flaky   int    `json:"flaky,omitempty"`  // of those that passed, how many failed at first
 	Target  string `json:"target,omitempty"` // the Rust target that they were compiled for
 	Runner  string `json:"runner,omitempty"` // "qemu" where they were emulated
 	User    string `json:"user,omitempty"`   // who ran them in the image: "tester", the ordinary user, or "root"
@@ -285,6 +286,9 @@ func tests(l Lambda) string {
 		return "TESTS NOT RUN (--no-test)"
 	}
 	text := Count(t.Passed, "test passed", "tests passed")
+	if t.Flaky > 0 {
+		text += fmt.Sprintf(" (%d flaky)", t.Flaky)
+	}
 	if t.Ignored > 0 {
 		text += fmt.Sprintf(", %d ignored", t.Ignored)
 	}

@@ -19,7 +19,7 @@ var summary = Summary{
 		{Name: "jobs", Arch: "arm64", Target: "aarch64-unknown-linux-musl", Error: "jobs does not compile\nand more"},
 		{Name: "sweep", Target: "x86_64-unknown-linux-musl", Tests: &Tests{Passed: 1, Target: "x86_64-unknown-linux-musl"}},
 		{Name: "arm", Target: "aarch64-unknown-linux-musl", Tests: &Tests{Passed: 2, Target: "x86_64-unknown-linux-musl"}},
-		{Name: "qemu", Target: "aarch64-unknown-linux-musl", Tests: &Tests{Passed: 3, Ignored: 1, Target: "aarch64-unknown-linux-musl", Runner: "qemu"}},
+		{Name: "qemu", Target: "aarch64-unknown-linux-musl", Tests: &Tests{Passed: 3, Ignored: 1, Flaky: 1, Target: "aarch64-unknown-linux-musl", Runner: "qemu"}},
 		{Name: "later", Target: "x86_64-unknown-linux-musl", Zip: "z", Size: 1, ZipSize: 2, SHA256: "c", CodeSHA256: "d"},
 	},
 	Notes:             []string{"a decision"},
@@ -40,7 +40,7 @@ func TestText(t *testing.T) {
 jobs: no result: jobs does not compile
 sweep  x86_64-unknown-linux-musl  1 test passed
 arm  aarch64-unknown-linux-musl  2 tests passed on x86_64-unknown-linux-musl
-qemu  aarch64-unknown-linux-musl  3 tests passed, 1 ignored under qemu
+qemu  aarch64-unknown-linux-musl  3 tests passed (1 flaky), 1 ignored under qemu
 later  x86_64-unknown-linux-musl  TESTS NOT RUN (--no-test)
   bootstrap   1 B, zip 2 B
   sha256      c
@@ -93,7 +93,7 @@ func TestJSON(t *testing.T) {
 		`{"name":"jobs","arch":"arm64","target":"aarch64-unknown-linux-musl","base":"","error":"jobs does not compile\nand more"},` +
 		`{"name":"sweep","arch":"","target":"x86_64-unknown-linux-musl","base":"","tests":{"passed":1,"failed":0,"ignored":0,"target":"x86_64-unknown-linux-musl"}},` +
 		`{"name":"arm","arch":"","target":"aarch64-unknown-linux-musl","base":"","tests":{"passed":2,"failed":0,"ignored":0,"target":"x86_64-unknown-linux-musl"}},` +
-		`{"name":"qemu","arch":"","target":"aarch64-unknown-linux-musl","base":"","tests":{"passed":3,"failed":0,"ignored":1,"target":"aarch64-unknown-linux-musl","runner":"qemu"}},` +
+		`{"name":"qemu","arch":"","target":"aarch64-unknown-linux-musl","base":"","tests":{"passed":3,"failed":0,"ignored":1,"flaky":1,"target":"aarch64-unknown-linux-musl","runner":"qemu"}},` +
 		`{"name":"later","arch":"","target":"x86_64-unknown-linux-musl","base":"","zip":"z","size":1,"zipSize":2,"sha256":"c","codeSha256":"d"}],"status":0,` +
 		`"notes":["a decision"],"warnings":["the cache was not exported"],"kept":{"baseImage":432013312,"toolchain":true,"crates":212,"dependencies":1},"cacheExportFailed":true}` + "\n"
 	if b.String() != want {

@@ -155,6 +155,9 @@ func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display
 		if why := smokeFailure[exit.ExitCode]; stage == dockerfile.StageSmoke && why != "" {
 			f.Kind, f.Why = fault.Artifact, why+"; its output is above, and the last line says where"
 		}
+		if why := nextestFailure[exit.ExitCode]; stage == dockerfile.StageNextest && why != "" {
+			f.Why = why
+		}
 	default:
 		f.What = fmt.Sprintf("building %s failed", labels)
 	}
@@ -184,6 +187,12 @@ var smokeFailure = map[uint32]string{
 	dockerfile.ExitTooLarge:      "its answer is larger than Lambda takes",
 	dockerfile.ExitSlowInit:      "the best of its starts took longer than init in [budget] of lpipe.toml allows",
 	dockerfile.ExitTooMuchMemory: "it had more memory than memory in [budget] of lpipe.toml allows",
+}
+
+// nextestFailure is why the image cannot run tests with nextest.
+var nextestFailure = map[uint32]string{
+	dockerfile.ExitNoNextest:  "test-tool is nextest, and the image has no program cargo-nextest on its PATH",
+	dockerfile.ExitOldNextest: "the image's cargo-nextest, whose version is above, does not say what became of each test (--message-format libtest-json-plus), as it does since 0.9.66",
 }
 
 // ownWords reads what lpipe's own scripts wrote to the standard output of a step of the Dockerfile, which no code or

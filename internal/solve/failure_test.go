@@ -106,6 +106,7 @@ const (
 	fetchStep     = "[fetch 1/1] RUN <<EOF (set -eu...)"
 	depsStep      = "[deps 1/1] RUN --network=none <<EOF (set -eu...)"
 	buildStep     = "[build 1/1] RUN --network=none <<EOF (set -eu...)"
+	nextestStep   = "[nextest 1/1] RUN --network=none <<EOF (set -eu...)"
 	testStep      = "[test 1/1] RUN --network=none <<EOF (set -eu...)"
 	copyStep      = "[lambda 1/1] COPY --link --from=test /lpipe/out/ /"
 )
@@ -122,6 +123,15 @@ func TestAFailedStepSaysWhatCouldNotBeDone(t *testing.T) {
 		"a test failed": {
 			testStep, "test a ... FAILED\n", "", dockerfile.ExitTests, fault.Tests,
 			"the tests of a failed", "cargo test found failures; its output is above", correctTests,
+		},
+		"no nextest": {
+			nextestStep, "", "", dockerfile.ExitNoNextest, fault.Build,
+			"the tests of a cannot be run with nextest", "test-tool is nextest, and the image has no program cargo-nextest on its PATH", fixOf(dockerfile.StageNextest),
+		},
+		"an old nextest": {
+			nextestStep, "cargo-nextest 0.9.50\n", "", dockerfile.ExitOldNextest, fault.Build, "the tests of a cannot be run with nextest",
+			"the image's cargo-nextest, whose version is above, does not say what became of each test (--message-format libtest-json-plus), as it does since 0.9.66",
+			fixOf(dockerfile.StageNextest),
 		},
 		"tests do not compile": {
 			testStep, "error[E0425]\n", "", 101, fault.Build,
