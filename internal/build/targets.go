@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -254,19 +255,21 @@ func (c *contexts) add(job *solve.Job, v *plan.Variant, lambda *plan.Lambda) err
 		o.Over = c.stubs
 		job.Contexts[dockerfile.Stubs] = c.stubs.Tree
 	}
-	l.Add(c.addContext(job, dockerfile.Closure, own, func() (m made) {
+	l.Add(c.addContext(job, dockerfile.Closure, keyOf(dockerfile.Closure, own), func() (m made) {
 		m.tree, m.notes, m.err = skeleton.Closure(c.workspace, c.found, own, o)
 		return m
 	}))
 	job.Contexts[dockerfile.Tests] = job.Contexts[dockerfile.Closure]
-	if c.found.TestsReadMore(c.workspace, own) {
-		l.Add(c.addContext(job, dockerfile.Tests, own, func() (m made) {
+	o.Nextest = v.Nextest && c.workspace.HasFile(path.Join(c.workspace.Root, plan.NextestConfig))
+	if o.Nextest || c.found.TestsReadMore(c.workspace, own) {
+		l.Add(c.addContext(job, dockerfile.Tests, keyOf(fmt.Sprint(dockerfile.Tests, o.Nextest), own), func() (m made) {
 			m.tree, m.notes, m.err = skeleton.Tests(c.workspace, c.found, own, o)
 			return m
 		}))
 	}
 	for i, set := range v.Libs {
-		l.Add(c.addContext(job, dockerfile.Libraries(i), set, c.makeLibs[keyOf(dockerfile.Libraries(i), set)]))
+		key := keyOf(dockerfile.Libraries(i), set)
+		l.Add(c.addContext(job, dockerfile.Libraries(i), key, c.makeLibs[key]))
 	}
 	return l.Err()
 }
@@ -282,9 +285,8 @@ func (c *contexts) makeStubs() error {
 	return made.err
 }
 
-// addContext gives the job a context with the real folders of pkgs and of what they depend on, which is made once.
-func (c *contexts) addContext(job *solve.Job, name string, pkgs []*cargo.Package, make func() made) error {
-	key := keyOf(name, pkgs)
+// addContext gives the job a context, which is made once for all that have this key.
+func (c *contexts) addContext(job *solve.Job, name, key string, make func() made) error {
 	if c.trees[key] == nil {
 		m := make()
 		if m.err != nil {

@@ -22,6 +22,9 @@ const Source = "/src"
 // [cargo.Workspace.FetchConfig].
 const FetchConfig = ".cargo/lpipe-fetch.toml"
 
+// NextestConfig is the file, below the workspace's root, by which a project configures cargo nextest.
+const NextestConfig = ".config/nextest.toml"
+
 // Env is one environment variable of the build.
 type Env struct{ Name, Value string }
 

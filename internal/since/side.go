@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math"
 	"path"
+	"slices"
 
 	"lpipe/internal/cargo"
 	"lpipe/internal/dockerfile"
@@ -80,12 +81,22 @@ func newSide(ctx context.Context, p *project.Project, included Included) *side {
 		return s
 	}
 	// More than is sent at once is no reason to stop here.
-	all, _, err := skeleton.Tests(s.ws, s.found, s.ws.Packages, skeleton.Options{Limit: math.MaxInt64, WithoutLock: true})
+	all, _, err := skeleton.Tests(s.ws, s.found, s.ws.Packages, skeleton.Options{Limit: math.MaxInt64, WithoutLock: true, Nextest: s.nextest(s.ws.Packages...)})
 	if err == nil {
 		s.all, err = s.files(ctx, all)
 	}
 	s.allErr = err
 	return s
+}
+
+// nextest reports that cargo nextest runs the tests of a lambda of the packages.
+func (s *side) nextest(pkgs ...*cargo.Package) bool {
+	for _, l := range s.lambdas {
+		if l.variant.Nextest && slices.Contains(pkgs, l.Package) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *side) rel(name string) string { return cargo.Rel(s.ws.Root, name) }
@@ -118,7 +129,7 @@ func (s *side) files(ctx context.Context, tree *skeleton.Tree) (map[string]file,
 type contents struct{ base, over map[string]file }
 
 func (s *side) contents(ctx context.Context, p *cargo.Package) (contents, error) {
-	tree, _, err := skeleton.Tests(s.ws, s.found, []*cargo.Package{p}, skeleton.Options{Over: s.stubs, WithoutLock: true})
+	tree, _, err := skeleton.Tests(s.ws, s.found, []*cargo.Package{p}, skeleton.Options{Over: s.stubs, WithoutLock: true, Nextest: s.nextest(p)})
 	if err != nil {
 		return contents{}, err
 	}
@@ -144,6 +155,9 @@ type view struct {
 func (s *side) view(p *cargo.Package) view {
 	real, wide := skeleton.InTests(s.ws, s.found, []*cargo.Package{p})
 	v := view{dirs: map[string]bool{}, wide: wide}
+	if s.nextest(p) {
+		v.reads = append(v.reads, plan.NextestConfig)
+	}
 	for _, q := range real {
 		v.dirs[s.rel(q.Dir)] = true
 		found := s.found.Packages[q]

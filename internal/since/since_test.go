@@ -268,7 +268,7 @@ func (r *repository) fingerprint(p *plan.Plan, l *plan.Lambda, text []byte) stri
 	fmt.Fprintf(sum, "%s\x00%s %s %s\x00%+v", text, l.Kind, l.Bin, l.Arch, l.Build)
 	tree, _, err := skeleton.Tests(ws, p.Reach, ws.Closure(nil), skeleton.Options{})
 	if err == nil {
-		tree, _, err = skeleton.Tests(ws, p.Reach, ws.Packages[slices.Index(ws.Packages, l.Package):][:1], skeleton.Options{})
+		tree, _, err = skeleton.Tests(ws, p.Reach, ws.Packages[slices.Index(ws.Packages, l.Package):][:1], skeleton.Options{Nextest: l.Build.TestTool == "nextest"})
 	}
 	if err != nil {
 		r.Fatal(err)
@@ -336,7 +336,11 @@ func TestLambdasThatDifferFromARevision(t *testing.T) {
 				file("Cargo.lock") + "[[package]]\nname = \"new\"\nversion = \"1.0.0\"\ndependencies = [\"tokio\"]\n",
 			want: map[string]string{"new": "new"}, finer: true,
 		},
-		"a setting of one":       {edit: "-- lpipe.toml --\n[lambda.orders]\nprofile = 'dev'\n", want: map[string]string{"orders": "settings profile"}},
+		"a setting of one": {edit: "-- lpipe.toml --\n[lambda.orders]\nprofile = 'dev'\n", want: map[string]string{"orders": "settings profile"}},
+		"what nextest is told, of one": {
+			base: "-- lpipe.toml --\n[lambda.orders]\ntest-tool = 'nextest'\n-- .config/nextest.toml --\n",
+			edit: "-- .config/nextest.toml --\n[profile.default]\nretries = 2\n", want: map[string]string{"orders": "sources .config/nextest.toml"},
+		},
 		"a file without a track": {edit: "-- users/src/more.rs --\n", want: map[string]string{"users": "sources users/src/more.rs"}},
 		"a crate of one": {
 			edit: replace("Cargo.lock", "0.8.0", "0.8.1"), want: map[string]string{"users": "dependencies rand 0.8.0 -> 0.8.1"},

@@ -105,6 +105,41 @@ func TestMemberHasWhatBelongsToNoPackage(t *testing.T) {
 	}
 }
 
+// TestNextestIsToldInTestsAlone: an edit of its configuration compiles nothing again.
+func TestNextestIsToldInTestsAlone(t *testing.T) {
+	for name, c := range map[string]struct{ files, pkg, said string }{
+		"the package at the root": {rooted, "top", ""},
+		"a member":                {rooted, "job", ""},
+		"an ignored folder":       {rooted + "-- .dockerignore --\n.*\n", "job", ".config/nextest.toml is sent, although .dockerignore:1 excludes it, because cargo nextest names it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ws, found := load(t, testparts.Project(t, c.files+"-- .config/nextest.toml --\n-- .config/hakari.toml --\n"))
+			pkgs := []*cargo.Package{ws.Find(c.pkg)}
+			for _, o := range []Options{{}, {Nextest: true}} {
+				tree, notes, err := Tests(ws, found, pkgs, o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := slices.Contains(tree.Paths(), ".config/nextest.toml"); got != o.Nextest {
+					t.Errorf("sent: %t", got)
+				}
+				said := Note{"cargo nextest", c.said}
+				if c.said != "" && slices.Contains(notes, said) != o.Nextest {
+					t.Errorf("%q", notes)
+				}
+			}
+			closure, _, err := Closure(ws, found, pkgs, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			has(t, closure.Paths(), "!.config/nextest.toml")
+			if c.said == "" {
+				has(t, closure.Paths(), ".config/hakari.toml")
+			}
+		})
+	}
+}
+
 func TestSkeletonIgnoresEverythingButDependencies(t *testing.T) {
 	dir := testparts.Project(t, rooted)
 	digest := func() string {

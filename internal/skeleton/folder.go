@@ -161,7 +161,7 @@ func (m *maker) stray(dir string, wide bool) {
 	m.list(dir, func(name string, info fs.FileInfo) {
 		top := path.Base(name)
 		switch _, taken := m.tree.entries[name]; {
-		case m.elsewhere(name) || m.ignore.skip(name, info):
+		case m.elsewhere(name) || m.settings(name, info) || m.ignore.skip(name, info):
 		case !cargo.Within(m.ws.Root, name) && !cargo.Within(name, m.ws.Root) && !m.sendable(name, info):
 		case dir == m.ws.Root && !wide && inert(top):
 		case dir == m.ws.Root && root != nil && slices.Contains(ownSources, top):

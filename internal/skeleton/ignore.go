@@ -17,6 +17,7 @@ import (
 	"lpipe/internal/cargo"
 	"lpipe/internal/disk"
 	"lpipe/internal/fault"
+	"lpipe/internal/plan"
 	"lpipe/internal/reach"
 )
 
@@ -154,10 +155,13 @@ func secret(name string) bool {
 	return strings.HasPrefix(base, ".env") || strings.HasPrefix(base, "credentials") && path.Base(path.Dir(name)) == ".cargo"
 }
 
-// settings reports a file that lpipe reads and no build does: an edit of it compiles nothing again. Elsewhere than in the folder
-// of a package a file of such a name is data as any other.
+// settings reports a file that lpipe or nextest reads and no build does: an edit of it compiles nothing again. Elsewhere than in the
+// folder of a package a file with the name of lpipe's is data as any other.
 func (m *maker) settings(name string, info fs.FileInfo) bool {
-	return !info.IsDir() && !m.wideContext && m.owned[path.Dir(name)] != nil && slices.Contains(settingsFiles, path.Base(name))
+	if info.IsDir() || m.wideContext {
+		return false
+	}
+	return m.owned[path.Dir(name)] != nil && slices.Contains(settingsFiles, path.Base(name)) || name == path.Join(m.ws.Root, plan.NextestConfig)
 }
 
 var settingsFiles = []string{"lpipe.toml", ".lpipeignore"}

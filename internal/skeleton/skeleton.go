@@ -51,11 +51,15 @@ type Options struct {
 	Lock  *Lock // of ws; nil is one for this context alone. With Over, it is that of what the context is laid over
 	// WithoutLock leaves out the lock file, which differs from context to context: of no use but to compare contexts.
 	WithoutLock bool
+	Nextest     bool // cargo nextest runs the tests, of a context for these
 }
 
 // Note is something a person should know about a context, for the report. Package is what it is about: a package's
 // name, a file's, or what several packages have in common.
 type Note struct{ Package, Text string }
+
+// nextest is what a note is about, and what names its configuration.
+const nextest = "cargo nextest"
 
 // configuration is what a note is about that is about no package.
 const configuration = "cargo's configuration"
@@ -155,6 +159,7 @@ type maker struct {
 	over      *Base           // what the tree is laid over, nil for one that stands alone
 	lock      *Lock
 	unlocked  bool // the context has no lock file
+	nextest   bool // as of [Options]
 
 	wideContext bool       // a real package may read anything
 	folders     []partial  // that the sources name
@@ -163,7 +168,7 @@ type maker struct {
 
 func newMaker(ws *cargo.Workspace, found *reach.Findings, o Options) *maker {
 	m := &maker{
-		ws: ws, found: found, limit: cmp.Or(o.Limit, DefaultLimit), tree: newTree(found.Files), over: o.Over, unlocked: o.WithoutLock,
+		ws: ws, found: found, limit: cmp.Or(o.Limit, DefaultLimit), tree: newTree(found.Files), over: o.Over, unlocked: o.WithoutLock, nextest: o.Nextest,
 		real: map[*cargo.Package]bool{}, done: map[string]bool{},
 	}
 	if m.over != nil {
@@ -196,6 +201,9 @@ func (m *maker) make(pkgs []*cargo.Package) (*Tree, []Note, error) {
 	}
 	m.strays()
 	m.addNamed()
+	if m.nextest {
+		m.name(nextest, reach.Named{Path: path.Join(m.ws.Root, plan.NextestConfig), At: nextest})
+	}
 	if m.over == nil {
 		if err := m.stubs(); err != nil {
 			return nil, nil, err
