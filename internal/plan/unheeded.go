@@ -27,6 +27,9 @@ func (f *found) unheeded() []string {
 			note(s.At()+": build.target = "+fault.Quote(s.Text), fmt.Sprintf("the build is for %s; %s", strings.Join(targets, ", "), targetKey(s.Text)))
 		}
 	}
+	if file := path.Join(ws.Root, NextestConfig); f.leavesNextest() && ws.HasFile(file) {
+		note(ws.Show(file), "cargo test runs the tests; test-tool = \"nextest\" in [build] of lpipe.toml has nextest run them")
+	}
 	for _, l := range f.chosen {
 		if runners := testRunners(ws, l.Build.TargetFor(l.Build.Arch[0])); len(runners) > 0 && l.Build.Test && l.Build.TestUser != "root" {
 			notes = append(notes, runners[0].At()+": "+strings.Join(runners[0].Key, ".")+" starts the tests, so these run as root, and not as an ordinary user; "+
@@ -88,6 +91,18 @@ func (f *found) unheeded() []string {
 	}
 	notes = append(notes, f.outside()...)
 	return append(notes, f.unheededVariables()...)
+}
+
+// leavesNextest reports that there are tests, and that cargo test runs them by default alone.
+func (f *found) leavesNextest() bool {
+	tested := false
+	for _, l := range f.chosen {
+		if l.Build.TestTool == "nextest" || f.Config.Origin(config.Key("lambda", l.Name, "test-tool")) != (config.Origin{}) {
+			return false
+		}
+		tested = tested || l.Build.Test
+	}
+	return tested
 }
 
 // otherSettings are the files of settings in the workspace that are about a lambda by their place, and are not those of this run.
@@ -304,7 +319,13 @@ func (f *found) obeyed(name string) bool {
 		table, _, _ := strings.Cut(rest, "_")
 		return slices.Contains([]string{"BUILD", "DEPLOY", "WATCH", "ENV"}, table)
 	}
-	return strings.HasPrefix(name, "CARGO_BUILD_") || strings.HasPrefix(name, "CARGO_UNSTABLE_") || strings.HasPrefix(name, testVariables)
+	return strings.HasPrefix(name, "CARGO_BUILD_") || strings.HasPrefix(name, "CARGO_UNSTABLE_") || f.ofTests(name)
+}
+
+// ofTests reports a variable by which the program of the tests is told something, or what runs it.
+func (f *found) ofTests(name string) bool {
+	nextest := func(l *Lambda) bool { return l.Build.TestTool == "nextest" }
+	return strings.HasPrefix(name, testVariables) || strings.HasPrefix(name, "NEXTEST_") && slices.ContainsFunc(f.chosen, nextest)
 }
 
 // hostTuple is cargo's name for the target that it takes without any.
@@ -378,7 +399,7 @@ func (f *found) readBySome(name string) bool {
 func (f *found) unheededVariables() []string {
 	var notes []string
 	for _, name := range slices.Sorted(maps.Keys(f.Env)) {
-		ofTests := strings.HasPrefix(name, testVariables)
+		ofTests := f.ofTests(name)
 		set := !slices.ContainsFunc(f.chosen, func(l *Lambda) bool {
 			_, ok := l.Build.Env[name]
 			_, late := l.Build.LateEnv[name]
