@@ -93,13 +93,15 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 			[]string{"api/.lpipeignore has no effect: what is left out is said in .lpipeignore, with patterns that start there"},
 		},
 		{
-			"configuration of nextest", "p", "-- .config/nextest.toml --\n", map[string]string{"NEXTEST_RETRIES": "2"},
+			"configuration of nextest", "p", "-- .config/nextest.toml --\n",
+			map[string]string{"NEXTEST_RETRIES": "2"},
 			[]string{".config/nextest.toml has no effect: cargo test runs the tests; test-tool = \"nextest\" in [build] of lpipe.toml has nextest run them"},
 		},
 		{"the same where cargo is asked for", "p", "-- .config/nextest.toml --\n-- lpipe.toml --\n[lambda.api]\ntest-tool = \"cargo\"\n", nil, nil},
 		{"the same without tests", "p", "-- .config/nextest.toml --\n-- lpipe.toml --\n[build]\ntest = false\n", nil, nil},
 		{
-			"nextest", "p", "-- .config/nextest.toml --\n-- lpipe.toml --\n[build]\ntest-tool = \"nextest\"\n", map[string]string{"NEXTEST_RETRIES": "2"},
+			"nextest", "p", "-- .config/nextest.toml --\n-- lpipe.toml --\n[build]\ntest-tool = \"nextest\"\n",
+			map[string]string{"NEXTEST_RETRIES": "2"},
 			[]string{"NEXTEST_RETRIES of the environment has no effect: variables of this machine do not reach the build; for all who build, test-env = { NEXTEST_RETRIES = \"…\" } in [build] of lpipe.toml does it"},
 		},
 		{"the same from the root, as with cargo", "p", "-- api/.cargo/config.toml --\n[build]\n", nil, nil},
