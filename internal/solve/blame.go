@@ -35,7 +35,7 @@ func blame(f *fault.Error, labels, stage string) {
 		return
 	}
 	if f.Kind == fault.Tests {
-		if f.Why = "cargo test found failures, which are above"; found.Failed > 0 {
+		if f.Why = "the run of the tests found failures, which are above"; found.Failed > 0 {
 			f.Why = fmt.Sprintf("%d of %s failed", found.Failed, report.Count(found.Passed+found.Failed, "test", "tests"))
 		}
 		return

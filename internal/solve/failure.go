@@ -139,7 +139,7 @@ func stepFault(err error, labels string, dgst digest.Digest, d *progress.Display
 	case stage == dockerfile.StageTest && exit.ExitCode == dockerfile.ExitTests:
 		f.Kind = fault.Tests
 		f.What = fmt.Sprintf("the tests of %s failed", labels)
-		f.Why = "cargo test found failures; its output is above"
+		f.Why = "the run of the tests found failures; its output is above"
 		f.Fix = correctTests
 		if notStarted().MatchString(log) {
 			f.Fix = "take runner, which starts the tests, out of cargo's configuration, or add what has its program to packages in [build] of lpipe.toml; " + correctTests

