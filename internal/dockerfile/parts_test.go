@@ -321,6 +321,37 @@ END`
 	}
 }
 
+func TestNextestIsLookedFor(t *testing.T) {
+	const recent = `case $* in "nextest run --help") echo "- libtest-json-plus: x" ;; "nextest --version") echo 1 ;; *) exit 9 ;; esac`
+	for name, c := range map[string]struct {
+		program string
+		exit    int
+	}{
+		"none":               {"", ExitNoNextest},
+		"a recent one":       {recent, 0},
+		"an old one":         {"echo 0.9.1", ExitOldNextest},
+		"of another machine": {"echo 'Exec format error' >&2; exit 126", 126},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inShells(t, func(t *testing.T, s *stage) {
+				if c.program != "" {
+					s.program("cargo-nextest", c.program)
+				}
+				below := strings.NewReplacer(" /lpipe/", " "+s.dir+"/lpipe/", ">/tmp/", ">"+s.dir+"/tmp/", " /tmp/", " "+s.dir+"/tmp/")
+				s.write("step.sh", below.Replace(script(t, render(t, variants["nextest"]), StageNextest)))
+				out, err := s.run("lay.sh", ". ./step.sh\n")
+				got := 0
+				if exit := new(exec.ExitError); errors.As(err, &exit) {
+					got = exit.ExitCode()
+				}
+				if got != c.exit || s.has("lpipe/out") != (c.exit == 0) {
+					t.Errorf("%v\n%s", err, out)
+				}
+			})
+		})
+	}
+}
+
 // messages are cargo's, of a program and of its tests; the texts are what the compiler writes with --message-format=json.
 const messages = `{"reason":"compiler-message","package_id":"x","message":{"rendered":"warning: unused: ` + "`\\\\n`" + ` is \"100%\"\n --> src/b.rs:1:1\n\n","children":[{"rendered":null,"message":"\"rendered\":\"error"}],"level":"warning"}}
 {"reason":"compiler-message","package_id":"x","message":{"message":"b","rendered":"error[E1]: ä\n --> src/b.rs:2:1\n\n"}}
