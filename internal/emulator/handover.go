@@ -146,7 +146,8 @@ func (s *Server) forget(inv *invocation) {
 	}
 }
 
-// begin claims the right to answer the invocation with the id. The attempt is what the runtime echoes, if it does.
+// begin claims the right to answer the invocation with the id. The attempt is what the runtime echoes, if it does. Who has read
+// the answer closes heard of the invocation.
 func (s *Server) begin(id, attempt string) (*invocation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,7 +162,7 @@ func (s *Server) begin(id, attempt string) (*invocation, error) {
 	case inv.state != running:
 		return nil, errState
 	}
-	inv.state, inv.replying = answering, time.Now()
+	inv.state, inv.replying, inv.heard = answering, time.Now(), make(chan struct{})
 	return inv, nil
 }
 

@@ -28,10 +28,11 @@ type invocation struct {
 	// Guarded by the server's mu.
 	state    state
 	answer   *Result
-	replying time.Time // when the runtime began to answer
-	answered time.Time // when it had
-	told     bool      // that the runtime is done
-	reported Result    // with what is known when it is over
+	replying time.Time     // when the runtime began to answer
+	heard    chan struct{} // closed when what it sent was read; made when it begins
+	answered time.Time     // when it had
+	told     bool          // that the runtime is done
+	reported Result        // with what is known when it is over
 
 	mu   sync.Mutex
 	out  io.Writer // of a streamed response

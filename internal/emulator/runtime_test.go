@@ -190,7 +190,10 @@ func work(base string) {
 			fmt.Println(post(base+"init/error", "{}", nil))
 			post(invocation+"/response", "2", nil)
 		case "half and next":
-			begin(http.MethodPost, invocation+"/response", "Content-Length: 100\r\n", "{")
+			sendHeard(invocation+"/response", 100, "{")
+		case "answer and leave":
+			sendHeard(invocation+"/response", 12, `"last words"`)
+			os.Exit(0)
 		case "half":
 			half(invocation + "/response")
 		case "error":
@@ -244,6 +247,15 @@ func begin(method, url, header, body string) net.Conn {
 	}
 	fmt.Fprintf(c, "%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n%s", method, strings.TrimPrefix(url, "http://"+address), address, header, body)
 	return c
+}
+
+// sendHeard sends what there is of an answer once the server reads it, and leaves it at that.
+func sendHeard(url string, length int, answer string) {
+	c := begin(http.MethodPost, url, fmt.Sprintf("Content-Length: %d\r\nExpect: 100-continue\r\n", length), "")
+	if _, err := io.ReadFull(c, make([]byte, len("HTTP/1.1 100 Continue"))); err != nil {
+		panic(err)
+	}
+	_, _ = io.WriteString(c, answer)
 }
 
 // half sends less of an answer than it says, and returns when that was noticed.

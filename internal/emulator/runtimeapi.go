@@ -66,6 +66,7 @@ func (s *Server) response(w http.ResponseWriter, r *http.Request) {
 		refuseState(w, err)
 		return
 	}
+	defer close(inv.heard)
 	result, limit := Result{ContentType: r.Header.Get("Content-Type")}, int64(responseLimit)
 	switch r.Header.Get("Lambda-Runtime-Function-Response-Mode") {
 	case "":
@@ -128,6 +129,7 @@ func (s *Server) invocationError(w http.ResponseWriter, r *http.Request) {
 		refuseState(w, err)
 		return
 	}
+	defer close(inv.heard)
 	body, errorType, err := readError(r)
 	if err != nil {
 		s.complete(inv, failed(inv.ID, "Runtime.TruncatedResponse", "reading the error: "+err.Error()))

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"lpipe/internal/testparts/require"
@@ -173,10 +176,12 @@ func TestOddInitErrors(t *testing.T) {
 }
 
 func TestAnswerBeforeTheEndCounts(t *testing.T) {
-	for range 20 {
-		r := run(t, program(t, "run"), do("answer and exit"))
-		if string(r[0].Payload) != `"last words"` || r[0].FunctionError != "" {
-			t.Fatalf("%+v %s", r[0], r[0].Payload)
+	for _, how := range []string{"answer and exit", "answer and leave"} {
+		for range 20 {
+			r := run(t, program(t, "run"), do(how))
+			if string(r[0].Payload) != `"last words"` || r[0].FunctionError != "" {
+				t.Fatalf("%s: %+v %s", how, r[0], r[0].Payload)
+			}
 		}
 	}
 }
@@ -327,5 +332,38 @@ func TestQualifierIsInTheARN(t *testing.T) {
 	e.Qualifier = "live"
 	if r := run(t, program(t, "run"), e)[0]; !strings.Contains(string(r.Payload), `:function:echo:live"`) {
 		t.Errorf("%s", r.Payload)
+	}
+}
+
+// TestAnswersOfProgramsThatAreGone: what a program was sending when it exited is read, and counts when it is whole.
+func TestAnswersOfProgramsThatAreGone(t *testing.T) {
+	for name, c := range map[string]struct {
+		rest      string
+		err       error
+		errorType string
+	}{
+		"whole": {rest: `words"`, err: io.EOF},
+		"half":  {err: io.ErrUnexpectedEOF, errorType: "Runtime.TruncatedResponse"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := New(Config{})
+			results := make(chan Result, 1)
+			go func() {
+				r, _ := s.Invoke(t.Context(), Event{Payload: []byte(`"event"`), ID: "id"})
+				results <- r
+			}()
+			s.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/2018-06-01/runtime/invocation/next", nil))
+			body, sent := io.Pipe()
+			go s.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/2018-06-01/runtime/invocation/id/response", body))
+			_, _ = sent.Write([]byte(`"last `)) // returns when it was read
+			go s.Exited(nil)
+			synctest.Wait()
+			_, _ = sent.Write([]byte(c.rest))
+			sent.CloseWithError(c.err)
+			r := <-results
+			if r.ErrorType != c.errorType || c.errorType == "" && string(r.Payload) != `"last words"` {
+				t.Errorf("%s: %s %s", name, r.ErrorType, r.Payload)
+			}
+		})
 	}
 }

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -98,9 +99,29 @@ func (s *Server) Close() {
 	s.finish(failure{outcome: outcome{"failure", "Sandbox.Closed"}, message: "the emulator was stopped", shutdown: "spindown"})
 }
 
-// Exited tells the server that the program is gone, with the error of its end, which may be nil. An invocation
-// that it still had fails as on Lambda.
+// lastWords is how long what a program wrote before it was gone is read. Its connections are closed with it, unless something
+// that it started holds them.
+const lastWords = time.Second
+
+// Exited tells the server that the program is gone, with the error of its end, which may be nil. An answer that it was sending
+// counts, be it whole or not; an invocation that it still had fails as on Lambda.
 func (s *Server) Exited(err error) {
+	s.mu.Lock()
+	var answers []chan struct{}
+	for _, inv := range s.running {
+		if inv.state == answering {
+			answers = append(answers, inv.heard)
+		}
+	}
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+	defer cancel()
+	for _, heard := range answers {
+		select {
+		case <-heard:
+		case <-ctx.Done():
+		}
+	}
 	message := "Runtime exited without providing a reason"
 	if err != nil {
 		message = "Runtime exited with error: " + err.Error()
