@@ -319,7 +319,7 @@ func TestSources(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			digest, err := Sources(project.Targets(projects)[0])
+			digest, err := new(Present).Sources(project.Targets(projects)[0])
 			if err != nil {
 				t.Fatal(err)
 			}

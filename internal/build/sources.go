@@ -14,15 +14,38 @@ import (
 	"lpipe/internal/solve"
 )
 
-// Sources returns a digest of what a lambda would be compiled from now: its sources, those of the local packages that it
+// Present is what lambdas would be compiled from now. What those of a workspace have in common is looked at once, or many would
+// cost as the square of their number. The zero value is ready to use.
+type Present struct {
+	stubs map[*cargo.Workspace]*skeleton.Base
+}
+
+// Sources returns a digest of what a lambda would be compiled from: its sources, those of the local packages that it
 // uses, and the crates that Cargo.lock names for it. Settings are not in it, nor what may concern it and need not: the
 // manifest of the workspace's root where that is no package of the lambda.
-func Sources(t project.Target) (string, error) {
-	tree, _, err := skeleton.Closure(t.Plan.Workspace, t.Plan.Reach, []*cargo.Package{t.Lambda.Package}, skeleton.Options{WithoutLock: true})
+func (p *Present) Sources(t project.Target) (string, error) {
+	trees, err := p.trees(t)
 	if err != nil {
 		return "", err
 	}
-	return sources(t, tree), nil
+	return sources(t, trees...), nil
+}
+
+// trees are the contexts that have it, each laid over those before.
+func (p *Present) trees(t project.Target) ([]*skeleton.Tree, error) {
+	ws, found := t.Plan.Workspace, t.Plan.Reach
+	if p.stubs[ws] == nil {
+		base, _, err := skeleton.Stubs(ws, found, skeleton.NewLock(ws))
+		if err != nil {
+			return nil, err
+		}
+		if p.stubs == nil {
+			p.stubs = map[*cargo.Workspace]*skeleton.Base{}
+		}
+		p.stubs[ws] = base
+	}
+	tree, _, err := skeleton.Closure(ws, found, []*cargo.Package{t.Lambda.Package}, skeleton.Options{Over: p.stubs[ws], WithoutLock: true})
+	return []*skeleton.Tree{p.stubs[ws].Tree, tree}, err
 }
 
 // treesOf are the contexts of a job that have what the lambda is compiled from.
@@ -35,7 +58,7 @@ func treesOf(job *solve.Job) (trees []*skeleton.Tree) {
 	return trees
 }
 
-// sources is Sources of contexts that were made, each laid over those before.
+// sources is [Present.Sources] of contexts that were made, each laid over those before.
 func sources(t project.Target, trees ...*skeleton.Tree) string {
 	files, crates := compiled(t, trees...)
 	h := sha256.New()

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"lpipe/internal/cargo"
 	"lpipe/internal/plan"
 	"lpipe/internal/project"
 	"lpipe/internal/since"
@@ -86,8 +85,9 @@ func recordOf(t project.Target, v *plan.Variant, job *solve.Job) []byte {
 func SinceLast(here *project.Here, projects []*project.Project) (map[*plan.Lambda][]since.Change, error) {
 	all := map[*plan.Lambda][]since.Change{}
 	key, _ := here.Key(projects)
+	var now Present
 	for _, t := range project.Targets(projects) {
-		changes, err := why(t, key)
+		changes, err := why(t, &now, key)
 		if err != nil {
 			return nil, err
 		}
@@ -100,7 +100,7 @@ func SinceLast(here *project.Here, projects []*project.Project) (map[*plan.Lambd
 
 // why returns what differs between the last build of a lambda in this folder and what a build would be given now; none where nothing
 // does. A lambda of which no build is known is "new".
-func why(t project.Target, key userkey.Key) ([]since.Change, error) {
+func why(t project.Target, present *Present, key userkey.Key) ([]since.Change, error) {
 	folder, err := t.OpenOutput(key)
 	if err != nil {
 		return nil, err
@@ -113,12 +113,12 @@ func why(t project.Target, key userkey.Key) ([]since.Change, error) {
 	if json.Unmarshal(data, &was) != nil || was == nil {
 		return []since.Change{{Kind: "new"}}, nil //nolint:nilerr // without a record there was no build
 	}
-	tree, _, err := skeleton.Closure(t.Plan.Workspace, t.Plan.Reach, []*cargo.Package{t.Lambda.Package}, skeleton.Options{WithoutLock: true})
+	trees, err := present.trees(t)
 	if err != nil {
 		return nil, err
 	}
 	i := slices.IndexFunc(t.Plan.Variants, func(v *plan.Variant) bool { return slices.Contains(v.Lambdas, t.Lambda) })
-	now, err := newRecord(t, t.Plan.Variants[i], tree)
+	now, err := newRecord(t, t.Plan.Variants[i], trees...)
 	if err != nil {
 		return nil, err
 	}

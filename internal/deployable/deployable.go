@@ -71,13 +71,14 @@ func Functions(here *project.Here, projects []*project.Project) (all []deploy.Wa
 // flag was given.
 func Built(ctx context.Context, here *project.Here, projects []*project.Project, variables map[string]string, byFlag func(name string) bool) (all []deploy.Wanted, changed []string, err error) {
 	var l fault.List
+	var present build.Present
 	for _, t := range project.Functions(projects) {
 		zipped, from, err := here.Built(t)
 		if err != nil {
 			l.Add(err)
 			continue
 		}
-		if now, err := build.Sources(t); err == nil && from != "" && now != from {
+		if now, err := present.Sources(t); err == nil && from != "" && now != from {
 			changed = append(changed, t.Lambda.Label())
 		}
 		d := t.Config.Deploy(t.Lambda.Name, t.Lambda.Arch)

@@ -49,7 +49,7 @@ func (s Settings) Program(ctx context.Context, here *project.Here, t project.Tar
 		return program, nil, nil, err
 	}
 	clean = func() { os.RemoveAll(dir) }
-	if now, err := build.Sources(t); err == nil && from != "" && now != from {
+	if now, err := new(build.Present).Sources(t); err == nil && from != "" && now != from {
 		warnings = append(warnings, foreign.Sprintf("the sources of %s changed since it was built; lpipe build %s builds it anew", l.Label(), l.Name))
 	}
 	task := filepath.Join(dir, project.TaskFolder)
