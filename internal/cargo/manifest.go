@@ -3,16 +3,14 @@ package cargo
 import (
 	"maps"
 	"path"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"lpipe/internal/disk"
+	"lpipe/internal/parallel"
 )
 
 // Manifest is a Cargo.toml as written: nothing is inherited or defaulted yet.
@@ -206,18 +204,11 @@ func (l *loader) readAhead(dirs []string) {
 		return
 	}
 	all := make([]readManifest, len(dirs))
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		wait.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(dirs)); i = next.Add(1) - 1 {
-				all[i] = l.readManifest(dirs[i])
-				_, _ = l.fsys.List(dirs[i])
-				_, _ = l.fsys.List(path.Join(dirs[i], "src"))
-			}
-		})
-	}
-	wait.Wait() // before the bound of the project changes
+	parallel.Each(parallel.Workers(len(dirs), 1), len(dirs), func(_, i int) { // done before the bound of the project changes
+		all[i] = l.readManifest(dirs[i])
+		_, _ = l.fsys.List(dirs[i])
+		_, _ = l.fsys.List(path.Join(dirs[i], "src"))
+	})
 	l.ahead = map[string]readManifest{}
 	for i, dir := range dirs {
 		l.ahead[dir] = all[i]

@@ -13,12 +13,11 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"lpipe/internal/cargo"
+	"lpipe/internal/parallel"
 )
 
 // Findings are what was found in the packages of one workspace. They do not change once made.
@@ -109,20 +108,13 @@ const fewPackages = 8
 func (s *scanner) scanAll() []Package {
 	why, hosts, all := unstubbable(s.ws), hosts(s.ws), make([]Package, len(s.ws.Packages))
 	scanners := []*scanner{s}
-	for len(scanners) < min(runtime.GOMAXPROCS(0), len(all)/fewPackages) {
+	for len(scanners) < parallel.Workers(len(all), fewPackages) {
 		scanners = append(scanners, s.another())
 	}
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	for _, one := range scanners {
-		wait.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(all)); i = next.Add(1) - 1 {
-				p := s.ws.Packages[i]
-				all[i] = one.scan(p, why[p], hosts[p])
-			}
-		})
-	}
-	wait.Wait()
+	parallel.Each(len(scanners), len(all), func(worker, i int) {
+		p := s.ws.Packages[i]
+		all[i] = scanners[worker].scan(p, why[p], hosts[p])
+	})
 	for _, other := range scanners[1:] {
 		maps.Copy(s.used, other.used)
 		maps.Copy(s.sums, other.sums)

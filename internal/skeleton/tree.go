@@ -10,12 +10,10 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/tonistiigi/fsutil"
 	"github.com/tonistiigi/fsutil/types"
@@ -23,6 +21,7 @@ import (
 	"lpipe/internal/cargo"
 	"lpipe/internal/disk"
 	"lpipe/internal/fault"
+	"lpipe/internal/parallel"
 	"lpipe/internal/reach"
 )
 
@@ -263,32 +262,25 @@ func (t *Tree) Digest() string { return t.digest }
 // hash reads every file once, several at a time, sets the digest, and returns the files that cannot be read.
 func (t *Tree) hash() []problem {
 	var (
-		next atomic.Int64
-		wait sync.WaitGroup
-		mu   sync.Mutex
-		bad  []problem
+		mu  sync.Mutex
+		bad []problem
 	)
 	entries := t.sorted()
-	for range runtime.GOMAXPROCS(0) {
-		wait.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(entries)); i = next.Add(1) - 1 {
-				e, err := entries[i], error(nil)
-				switch {
-				case !e.mode.IsRegular():
-				case e.made:
-					e.sum = e.data.sum()
-				default:
-					e.sum, e.size, err = t.files.Sum(e.path)
-				}
-				if err != nil {
-					mu.Lock()
-					bad = append(bad, unreadable(e.path, err))
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	wait.Wait()
+	parallel.Each(parallel.Workers(len(entries), 1), len(entries), func(_, i int) {
+		e, err := entries[i], error(nil)
+		switch {
+		case !e.mode.IsRegular():
+		case e.made:
+			e.sum = e.data.sum()
+		default:
+			e.sum, e.size, err = t.files.Sum(e.path)
+		}
+		if err != nil {
+			mu.Lock()
+			bad = append(bad, unreadable(e.path, err))
+			mu.Unlock()
+		}
+	})
 	var all []byte
 	for _, e := range entries {
 		all = strconv.AppendQuote(all, e.path)
