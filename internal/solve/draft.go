@@ -49,10 +49,11 @@ func (f *frontend) names(j *Job) names {
 // draft is the graph of jobs that differ by their names alone, with marks in the place of those. To convert a Dockerfile takes
 // many times as long as to put in the names.
 type draft struct {
-	of    *Job // the first of them
-	with  names
-	mark  []byte // what all marks in them begin with; nil where there are none, of one job alone
-	known *keptGraph
+	of     *Job   // the first of them
+	madeOf string // as of [keptGraph]
+	with   names
+	mark   []byte // what all marks in them begin with; nil where there are none, of one job alone
+	known  *keptGraph
 
 	once  sync.Once
 	graph *graph
@@ -67,8 +68,8 @@ func (f *frontend) setDrafts(jobs []*Job) {
 		alike[j.shape()] = append(alike[j.shape()], j)
 	}
 	f.drafts = map[*Job]*draft{}
-	for _, group := range alike {
-		d := f.newDraft(group)
+	for s, group := range alike {
+		d := f.newDraft(s, group)
 		for _, j := range group {
 			f.drafts[j] = d
 		}
@@ -96,10 +97,18 @@ func (j *Job) shape() shape {
 }
 
 // newDraft has marks for the names that not all jobs of the group have, those of the graph that is kept of it where there is one.
-func (f *frontend) newDraft(group []*Job) *draft {
-	d := &draft{of: group[0], with: f.names(group[0]), known: f.kept(group[0])}
+func (f *frontend) newDraft(s shape, group []*Job) *draft {
+	d := &draft{of: group[0], with: f.names(group[0])}
+	if f.graphs != nil {
+		d.madeOf = f.madeOf(s)
+		d.known = f.kept(d.of, d.madeOf)
+	}
 	if len(group) == 1 {
 		return d
+	}
+	var others []names
+	for _, j := range group[1:] {
+		others = append(others, f.names(j))
 	}
 	mark := "lpipe-" + rand.Text()
 	if d.known != nil && d.known.Mark != "" {
@@ -109,7 +118,7 @@ func (f *frontend) newDraft(group []*Job) *draft {
 	marks := map[string]contextNames{} // by the mount that the first job has
 	for _, name := range slices.Sorted(maps.Keys(d.with.Contexts)) {
 		mine := d.with.Contexts[name]
-		if !slices.ContainsFunc(group, func(j *Job) bool { return f.names(j).Contexts[name] != mine }) {
+		if !slices.ContainsFunc(others, func(n names) bool { return n.Contexts[name] != mine }) {
 			continue
 		}
 		if _, ok := marks[mine.Mount]; !ok {

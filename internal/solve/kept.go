@@ -47,12 +47,9 @@ type asked struct {
 	Config digest.Digest      `json:"config"`
 }
 
-// kept returns the graph that is kept of what this job's would be made of, nil for none.
-func (f *frontend) kept(j *Job) *keptGraph {
-	if f.graphs == nil {
-		return nil
-	}
-	if k := readKept(f.graphs.Read(slot(j))); k != nil && k.Of == f.madeOf(j) {
+// kept returns the graph that is kept in the place of this job, nil where that was made of something else.
+func (f *frontend) kept(j *Job, madeOf string) *keptGraph {
+	if k := readKept(f.graphs.Read(slot(j))); k != nil && k.Of == madeOf {
 		return k
 	}
 	return nil
@@ -70,7 +67,7 @@ func (f *frontend) revive(ctx context.Context, d *draft) (*graph, error) {
 	if err != nil || f.graphs == nil {
 		return g, err
 	}
-	k := keptGraph{f.madeOf(j), d.with, string(d.mark), g.asked, g.request.Definition}
+	k := keptGraph{d.madeOf, d.with, string(d.mark), g.asked, g.request.Definition}
 	if text, err := k.text(); err == nil {
 		f.graphs.Write(slot(j), text)
 	}
@@ -142,9 +139,9 @@ func slot(j *Job) string {
 	return digestOf(j.SharedKey, j.Label, j.Platform, j.Stage)[:32]
 }
 
-// madeOf identifies all that decides about the graph of a job, but for names and what an engine says of images.
-func (f *frontend) madeOf(j *Job) string {
-	s, o := j.shape(), f.gateway.BuildOpts()
+// madeOf identifies all that decides about the graph of jobs of a shape, but for names and what an engine says of images.
+func (f *frontend) madeOf(s shape) string {
+	o := f.gateway.BuildOpts()
 	all := []string{s.dockerfile, s.stage, s.kind, s.late, s.base, s.contexts}
 	for _, name := range slices.Sorted(maps.Keys(f.opts)) {
 		all = append(all, name, f.opts[name])
