@@ -20,7 +20,6 @@ type loader struct {
 	from      string     // the folder that paths in messages start at
 	manifests map[string]*Manifest
 	ahead     map[string]readManifest // what was read ahead, by folder
-	entered   map[string]bool         // folders for which enter found nothing wrong
 	packages  map[string]*Package
 	reported  map[string]bool
 	root      *Manifest
@@ -88,7 +87,7 @@ func WorkspaceFor(d disk.Disk, dir string) string {
 // sees no more of the disk than the project may use.
 func locate(d disk.Disk, dir, from string) (l *loader, current *Manifest, err error) {
 	l = &loader{
-		disk: d, dir: path.Clean(dir), from: path.Clean(from), manifests: map[string]*Manifest{}, entered: map[string]bool{},
+		disk: d, dir: path.Clean(dir), from: path.Clean(from), manifests: map[string]*Manifest{},
 		packages: map[string]*Package{}, reported: map[string]bool{},
 	}
 	if l.fsys, err = search(d, l.dir); err != nil {
@@ -247,15 +246,11 @@ func (l *loader) above(m *Manifest) *Manifest {
 // enter takes a folder that a manifest or the configuration names for a package. Without a repository it joins what the
 // project may use, with one it must lie there; what says who names it.
 func (l *loader) enter(dir string, what func() string) bool {
-	if l.entered[dir] {
-		return true
-	}
 	if l.fsys.Repository() == "" && isManifest(l.disk.FS, dir) {
 		l.fsys.Join(dir)
 	}
 	out := l.outsideOf(l.fsys.Check(dir))
 	if out == nil {
-		l.entered[dir] = true
 		return true
 	}
 	l.report(what()+" is outside of the project", out.Error(), out.Fix())
