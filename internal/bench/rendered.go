@@ -71,7 +71,7 @@ func (b *bench) render(ctx context.Context, self *peer, lambda, dir string) (ren
 	}
 	var stubs *skeleton.Base
 	if strings.Contains(text, "from=stubs,") {
-		if stubs, _, err = skeleton.Stubs(ws, found, skeleton.NewLock(ws)); err != nil {
+		if stubs, _, err = skeleton.Stubs(ws, found, skeleton.Options{}); err != nil {
 			return r, err
 		}
 		r.contexts["stubs"] = filepath.Join(dir, "stubs")

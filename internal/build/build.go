@@ -77,7 +77,7 @@ type Target struct {
 	epoch    func() (time.Time, error) // the time of what is delivered; zero where nobody says one
 	about    *about                    // what is stated of it; nil for nothing
 	record   func() []byte             // what of it a later build is compared with, as of [SinceLast]; likewise
-	sources  func() string             // a digest of what it is compiled from, as of [Sources]; nil where nothing is delivered
+	sources  func() string             // a digest of what it is compiled from, as of [Present.Sources]; nil where nothing is delivered
 }
 
 // Prepare renders and lays out everything that engines are to solve for the projects, of which there is at least one. It

@@ -35,7 +35,7 @@ func (p *Present) Sources(t project.Target) (string, error) {
 func (p *Present) trees(t project.Target) ([]*skeleton.Tree, error) {
 	ws, found := t.Plan.Workspace, t.Plan.Reach
 	if p.stubs[ws] == nil {
-		base, _, err := skeleton.Stubs(ws, found, skeleton.NewLock(ws))
+		base, _, err := skeleton.Stubs(ws, found, skeleton.Options{WithoutLock: true})
 		if err != nil {
 			return nil, err
 		}
@@ -44,7 +44,7 @@ func (p *Present) trees(t project.Target) ([]*skeleton.Tree, error) {
 		}
 		p.stubs[ws] = base
 	}
-	tree, _, err := skeleton.Closure(ws, found, []*cargo.Package{t.Lambda.Package}, skeleton.Options{Over: p.stubs[ws], WithoutLock: true})
+	tree, _, err := skeleton.Closure(ws, found, []*cargo.Package{t.Lambda.Package}, skeleton.Options{Over: p.stubs[ws]})
 	return []*skeleton.Tree{p.stubs[ws].Tree, tree}, err
 }
 

@@ -191,7 +191,7 @@ func newContexts(p *project.Project) (*contexts, *skeleton.Tree, error) {
 		makeLibs: map[string]func() made{}, trees: map[string]*skeleton.Tree{},
 	}
 	c.makeBase = sync.OnceValue(func() (m made) {
-		m.base, m.notes, m.err = skeleton.Stubs(c.workspace, c.found, c.lock)
+		m.base, m.notes, m.err = skeleton.Stubs(c.workspace, c.found, skeleton.Options{Lock: c.lock})
 		return m
 	})
 	var wanted []func() made
@@ -215,7 +215,7 @@ func newContexts(p *project.Project) (*contexts, *skeleton.Tree, error) {
 			one()
 		}
 	}()
-	skel, said, err := skeleton.MakeStratified(p.Plan.Workspace, p.Plan.Reach, c.lock, p.Plan.Strata)
+	skel, said, err := skeleton.MakeStratified(p.Plan.Workspace, p.Plan.Reach, p.Plan.Strata, skeleton.Options{Lock: c.lock})
 	c.note(said)
 	return c, skel, err
 }

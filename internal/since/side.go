@@ -74,7 +74,7 @@ func newSide(ctx context.Context, p *project.Project, included Included) *side {
 			s.ignore += fmt.Sprintf("%t %q\n", err == nil, data)
 		}
 	}
-	if s.stubs, _, s.err = skeleton.Stubs(s.ws, s.found, skeleton.NewLock(s.ws)); s.err != nil {
+	if s.stubs, _, s.err = skeleton.Stubs(s.ws, s.found, skeleton.Options{WithoutLock: true}); s.err != nil {
 		return s
 	}
 	if s.base, s.err = s.files(ctx, s.stubs.Tree); s.err != nil {

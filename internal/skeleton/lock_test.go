@@ -105,7 +105,7 @@ func TestALockFileOfAClosureSharesWhatAllHave(t *testing.T) {
 		lock += fmt.Sprintf("\n[[package]]\nname = \"p%02d\"\nversion = \"1.0.0\"\n", i)
 	}
 	ws, found := load(t, testparts.Project(t, b.String()+lock))
-	stubs, _, err := Stubs(ws, found, NewLock(ws))
+	stubs, _, err := Stubs(ws, found, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

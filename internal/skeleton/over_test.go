@@ -16,7 +16,7 @@ import (
 // modes, links and times.
 func laidOver(t *testing.T, ws *cargo.Workspace, found *reach.Findings) {
 	t.Helper()
-	stubs, _, err := Stubs(ws, found, NewLock(ws))
+	stubs, _, err := Stubs(ws, found, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestLaidOver(t *testing.T) {
 func TestClosuresDoNotGrowWithTheWorkspace(t *testing.T) {
 	dir := testparts.Project(t, fleet+"-- schema/api.json --\n{}\n")
 	ws, found := load(t, dir)
-	stubs, _, err := Stubs(ws, found, NewLock(ws))
+	stubs, _, err := Stubs(ws, found, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,8 @@ type Options struct {
 	Limit int64 // the largest size of the context in bytes; 0 means DefaultLimit
 	Over  *Base // what the context is laid over, and so does not hold itself; nil is nothing
 	Lock  *Lock // of ws; nil is one for this context alone. With Over, it is that of what the context is laid over
-	// WithoutLock leaves out the lock file, which differs from context to context: of no use but to compare contexts.
+	// WithoutLock leaves out the lock file, which differs from context to context: of no use but to compare contexts. What is laid over
+	// a context without one has none either.
 	WithoutLock bool
 	Nextest     bool // cargo nextest runs the tests, of a context for these
 }
@@ -67,12 +68,12 @@ const configuration = "cargo's configuration"
 // Make returns the skeleton, the context of the stages that fetch and compile the dependencies. Its errors are
 // usage faults, all of them at once.
 func Make(ws *cargo.Workspace, found *reach.Findings) (*Tree, []Note, error) {
-	return MakeStratified(ws, found, NewLock(ws), nil)
+	return MakeStratified(ws, found, nil, Options{})
 }
 
 // MakeStratified returns the skeleton with what strata are made of, which are as of [plan.StrataByPackage].
-func MakeStratified(ws *cargo.Workspace, found *reach.Findings, lock *Lock, strata map[string][]plan.Stratum) (*Tree, []Note, error) {
-	m := newMaker(ws, found, Options{Lock: lock})
+func MakeStratified(ws *cargo.Workspace, found *reach.Findings, strata map[string][]plan.Stratum, o Options) (*Tree, []Note, error) {
+	m := newMaker(ws, found, o)
 	m.strata = strata
 	for _, place := range found.Beyond {
 		m.say(configuration, place)
@@ -92,8 +93,8 @@ type Base struct {
 
 // Stubs returns what the closures of ws have in common: its closure of no package. Its errors are usage faults, all of
 // them at once.
-func Stubs(ws *cargo.Workspace, found *reach.Findings, lock *Lock) (*Base, []Note, error) {
-	m := newMaker(ws, found, Options{Lock: lock})
+func Stubs(ws *cargo.Workspace, found *reach.Findings, o Options) (*Base, []Note, error) {
+	m := newMaker(ws, found, o)
 	m.closure = true
 	tree, notes, err := m.make(nil)
 	return &Base{tree, m.wideContext, m.lock, m.owned, m.ignore, m.left}, notes, err
@@ -173,6 +174,7 @@ func newMaker(ws *cargo.Workspace, found *reach.Findings, o Options) *maker {
 	}
 	if m.over != nil {
 		m.lock, m.owned, m.ignore = m.over.lock, m.over.owned, m.over.ignore
+		m.unlocked = m.unlocked || m.lock == nil
 		m.unsent = slices.Clone(m.over.left)
 		return m
 	}

@@ -44,7 +44,7 @@ version = "1.0.0"
 fn main() {}
 -- Cargo.lock --
 `+lock))
-	tree, _, err := MakeStratified(ws, found, NewLock(ws), plan.StrataByPackage(ws, found, false))
+	tree, _, err := MakeStratified(ws, found, plan.StrataByPackage(ws, found, false), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ fn main() {}
 			t.Errorf("the manifest lacks %q: %v\n%s", want, err, manifest)
 		}
 	}
-	separate, _, err := MakeStratified(ws, found, NewLock(ws), plan.StrataByPackage(ws, found, true))
+	separate, _, err := MakeStratified(ws, found, plan.StrataByPackage(ws, found, true), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

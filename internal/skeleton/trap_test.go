@@ -114,7 +114,7 @@ func trap(t *testing.T, archive string) {
 			}
 			compiled = rlibs(t, target, apart)
 		}
-		stubs, notes, err := Stubs(ws, found, NewLock(ws))
+		stubs, notes, err := Stubs(ws, found, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -81,7 +81,7 @@ func closureOn(t *testing.T, fsys fs.FS, dir string) (paths []string, notes []No
 		t.Fatal(err)
 	}
 	ws, found := reach.Find(ws)
-	base, notes, err := Stubs(ws, found, NewLock(ws))
+	base, notes, err := Stubs(ws, found, Options{})
 	if err != nil {
 		return nil, nil, err
 	}
