@@ -66,19 +66,28 @@ func Verbs(cmd *cobra.Command) (all []Entry) {
 
 // Flags are those of a verb.
 func Flags(cmd *cobra.Command) (all []Entry) {
+	eachFlag(cmd, func(letter, flag, value, usage string) {
+		if letter == "" {
+			letter = "    "
+		}
+		all = append(all, Entry{strings.TrimRight(letter+flag+" "+value, " "), usage})
+	})
+	return all
+}
+
+// eachFlag calls do for the flags of a verb that help names, with the words for each and before them its letter, as "-x, ", or "".
+func eachFlag(cmd *cobra.Command, do func(letter, flag, value, usage string)) {
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		if f.Hidden || f.Name == "help" {
 			return
 		}
-		left, value, usage := FlagWords(f)
+		letter := ""
 		if f.Shorthand != "" {
-			left = "-" + f.Shorthand + ", " + left
-		} else {
-			left = "    " + left
+			letter = "-" + f.Shorthand + ", "
 		}
-		all = append(all, Entry{strings.TrimRight(left+" "+value, " "), usage})
+		flag, value, usage := FlagWords(f)
+		do(letter, flag, value, usage)
 	})
-	return all
 }
 
 // FlagWords are a flag, what its value is called, which is "" for one that needs none, and what it is for.

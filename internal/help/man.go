@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // WriteManual writes the pages of a verb and of those below it.
@@ -48,15 +47,8 @@ func Manual(cmd *cobra.Command, version string) string {
 		}
 	}
 	var flags strings.Builder
-	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
-		if f.Hidden || f.Name == "help" {
-			return
-		}
-		flag, value, usage := FlagWords(f)
-		if f.Shorthand != "" {
-			flag = "-" + f.Shorthand + ", " + flag
-		}
-		fmt.Fprintf(&flags, ".TP\n\\fB%s\\fR", roff(flag))
+	eachFlag(cmd, func(letter, flag, value, usage string) {
+		fmt.Fprintf(&flags, ".TP\n\\fB%s\\fR", roff(letter+flag))
 		if value != "" {
 			fmt.Fprintf(&flags, " \\fI%s\\fR", roff(value))
 		}
