@@ -70,16 +70,22 @@ func folderFor(t testing.TB) string {
 // BaseImage is [PlainBaseImage] with a configuration of cargo that names [CratesIO].
 func BaseImage(t testing.TB) string {
 	t.Helper()
-	base, err := openLayout(PlainBaseImage(t))
+	return with(t, PlainBaseImage(t), file{path: cargoHome + "/config.toml", data: []byte(CratesIO(t).Config())})
+}
+
+// with is the folder of an image with what the one in base has, and a file.
+func with(t testing.TB, base string, more file) string {
+	t.Helper()
+	l, err := openLayout(base)
 	if err != nil {
 		t.Fatal(err)
 	}
-	layer, err := archive([]file{{path: cargoHome + "/config.toml", data: []byte(CratesIO(t).Config())}})
+	layer, err := archive([]file{more})
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := folderFor(t)
-	if err := base.extend(dir, layer); err != nil {
+	if err := l.extend(dir, layer); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -94,19 +100,7 @@ func WithNextest(t testing.TB, base string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := openLayout(base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	layer, err := archive([]file{{path: cargoHome + "/bin/cargo-nextest", data: data, program: true}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := folderFor(t)
-	if err := l.extend(dir, layer); err != nil {
-		t.Fatal(err)
-	}
-	return dir
+	return with(t, base, file{path: cargoHome + "/bin/cargo-nextest", data: data, program: true})
 }
 
 // WithoutRustup is the folder of a base image that has the compiler of the image in base, and not the rustup that installed
